@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nutanix Guest Tools ISOs for distributions that their installer refuses.
+
+The public API. Names are imported on first use (PEP 562), so that ``import ngtpatch``
+costs nothing before something is asked of it. No module bears the name of a function here:
+importing it would put the module in the function's place.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ngtpatch._version import __version__
+    from ngtpatch.errors import (
+        BatchError,
+        InputError,
+        NgtpatchError,
+        Refusal,
+        RemoteError,
+        UsageError,
+        VerificationError,
+    )
+    from ngtpatch.inspection import Inspection, inspect
+    from ngtpatch.rebuilding import RebuildResult, rebuild
+    from ngtpatch.verification import Verification, verify
+
+_HOME = {
+    "BatchError": "errors",
+    "InputError": "errors",
+    "Inspection": "inspection",
+    "NgtpatchError": "errors",
+    "RebuildResult": "rebuilding",
+    "Refusal": "errors",
+    "RemoteError": "errors",
+    "UsageError": "errors",
+    "Verification": "verification",
+    "VerificationError": "errors",
+    "__version__": "_version",
+    "inspect": "inspection",
+    "rebuild": "rebuilding",
+    "verify": "verification",
+}
+
+__all__ = [
+    "BatchError",
+    "InputError",
+    "Inspection",
+    "NgtpatchError",
+    "RebuildResult",
+    "Refusal",
+    "RemoteError",
+    "UsageError",
+    "Verification",
+    "VerificationError",
+    "__version__",
+    "inspect",
+    "rebuild",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

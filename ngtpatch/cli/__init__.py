@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: the only place that prints, asks or exits."""
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run ``ngtpatch`` with the process's arguments. The console script's entry point."""
+    from ngtpatch.cli.app import app  # noqa: PLC0415 - click stays out of `import ngtpatch.cli`
+
+    app(prog_name="ngtpatch")

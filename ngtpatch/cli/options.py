@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every option that more than one command has, defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ngtpatch.cli.output import Console
+
+__all__ = [
+    "command",
+    "digest_option",
+    "distro_option",
+    "dry_run_option",
+    "force_option",
+    "global_options",
+    "iso_argument",
+    "output_option",
+    "patches_option",
+    "profiles_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _sets(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(ctx.ensure_object(Console), attribute, value)
+
+    return callback
+
+
+def _verbosity(sign: int) -> Callable[[click.Context, click.Parameter, int], None]:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: int) -> None:
+        ctx.ensure_object(Console).verbosity += sign * value
+
+    return callback
+
+
+def global_options(function: F) -> F:
+    """Add what is accepted before and after every command's name."""
+    for option in (
+        click.option(
+            "--color", type=click.Choice(["auto", "always", "never"]), expose_value=False,
+            callback=_sets("color"), help="Colour the output; NO_COLOR is honoured.",
+        ),
+        click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbosity(1),
+                     help="Say more; twice shows where an unexpected error came from."),
+        click.option("-q", "--quiet", count=True, expose_value=False, callback=_verbosity(-1),
+                     help="Say only what went wrong."),
+        click.option("--json", is_flag=True, expose_value=False, callback=_sets("as_json"),
+                     help="Print one JSON document on stdout, messages on stderr."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function a command that also takes the global options."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return click.command(**attributes)(global_options(function))
+
+    return decorate
+
+
+# Existence and kind are checked by the library, whose errors name the next step.
+iso_argument = click.argument("iso", type=click.Path(path_type=Path))
+
+output_option = click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
+    help="Where to write; - streams to stdout.",
+)  # fmt: skip
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
+dry_run_option = click.option(
+    "-n", "--dry-run", is_flag=True, help="Print the plan and write nothing."
+)
+digest_option = click.option(
+    "--digest/--no-digest", default=True, show_default=True,
+    help="Compute the SHA-256 of the whole output.",
+)  # fmt: skip
+distro_option = click.option(
+    "-d", "--distro", "distros", metavar="ID", multiple=True,
+    help="A distribution's profile; may be repeated.",
+)  # fmt: skip
+profiles_option = click.option(
+    "--profiles", "profile_dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+    envvar="NGTPATCH_PROFILES", help="Profiles in addition to the shipped ones; may be repeated.",
+)  # fmt: skip
+patches_option = click.option(
+    "--patches", "patch_dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+    envvar="NGTPATCH_PATCHES", help="Patches in addition to the shipped ones; may be repeated.",
+)  # fmt: skip

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person or a pipeline gets to see.
+
+Results go to stdout, messages to stderr. With ``--json`` stdout carries exactly one
+document; where an image is streamed to stdout (``-o -``) results go to stderr as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ngtpatch.document import document
+from ngtpatch.errors import NgtpatchError
+
+__all__ = ["Console"]
+
+
+@dataclass
+class Console:
+    """Settings of the output, and the only functions that print."""
+
+    as_json: bool = False
+    color: str = "auto"
+    verbosity: int = 0
+    stdout_is_taken: bool = False
+
+    def result(self, result: Any) -> None:
+        """Print the one document of a command, when JSON was asked for."""
+        if self.as_json:
+            self._out(json.dumps(document(result), indent=2))
+
+    def say(self, text: str = "") -> None:
+        """Print a line of the result for people."""
+        if not self.as_json and self.verbosity >= 0:
+            self._out(text)
+
+    def heading(self, text: str) -> None:
+        """Print a line of the result in bold."""
+        self.say(self._style(text, bold=True))
+
+    def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print labels and values in two columns."""
+        rows = list(rows)
+        width = max((len(label) for label, _ in rows), default=0)
+        for label, value in rows:
+            self.say(f"  {self._style(f'{label:<{width}}', dim=True)}  {value}")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table whose columns fit the terminal; unabridged where there is none."""
+        if self.as_json or self.verbosity < 0:
+            return
+        from rich import box  # noqa: PLC0415 - 30 ms that --version need not pay
+        from rich.console import Console as RichConsole  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            # Text, not markup: names come from images and may hold brackets.
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        stream = sys.stderr if self.stdout_is_taken else sys.stdout
+        width = None if stream.isatty() else 200
+        console = RichConsole(
+            file=stream, no_color=not self._colored(), width=width, soft_wrap=False
+        )
+        console.print(table)
+
+    def note(self, text: str) -> None:
+        """Print a message that is not part of the result."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Print a message for those who asked for more (-v)."""
+        if self.verbosity > 0:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Print a message that matters even when quiet."""
+        click.echo(f"{self._style('ngtpatch:', fg='yellow', bold=True)} {text}", err=True)
+
+    def error(self, error: NgtpatchError, *, command: str | None) -> None:
+        """Print a failure: as a message, and as a document when JSON was asked for."""
+        click.echo(
+            f"{self._style('ngtpatch:', fg='red', bold=True)} {printable(str(error))}", err=True
+        )
+        if error.hint:
+            click.echo(f"  {printable(error.hint)}", err=True)
+        if self.as_json and not self.stdout_is_taken:
+            body = {
+                "code": error.code,
+                "path": error.path,
+                "message": error.message,
+                "hint": error.hint,
+            }
+            self._out(json.dumps({"schema": f"ngtpatch.{command}/1", "error": body}, indent=2))
+
+    def _out(self, text: str) -> None:
+        click.echo(text, err=self.stdout_is_taken, color=self._colored() or None)
+
+    def _style(self, text: str, **attributes: Any) -> str:
+        return click.style(text, **attributes) if self._colored() else text
+
+    def _colored(self) -> bool:
+        if self.color != "auto":
+            return self.color == "always"
+        # click strips colour where there is no terminal, but ignores NO_COLOR (no-color.org).
+        return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+
+
+def printable(text: str) -> str:
+    """Return *text* with control characters escaped: names come from images, and images lie."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user names as "the ISO": an image, a block device, or a directory with its tree.
+
+A mounted or unpacked disc is read as it stands; what it cannot answer (volume
+descriptors, the other trees) is absent, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ngtpatch.errors import InputError
+from ngtpatch.tree import FileTree
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.volume import Volume
+
+__all__ = ["DirectoryTree", "Source", "open_source"]
+
+# Nothing of an installer comes near this; what does is a payload, read through open().
+MAX_READ = 64 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened ISO or directory.
+
+    Attributes:
+        path: as the user named it.
+        tree: its regular files.
+        volume: the image behind it; None for a directory.
+    """
+
+    path: Path
+    tree: FileTree
+    volume: Volume | None
+
+
+class DirectoryTree(FileTree):
+    """The regular files below a directory. Symbolic links are not followed out of it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._paths = sorted(
+            path.relative_to(root).as_posix()
+            for path in root.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        )
+        self._known = frozenset(self._paths)
+
+    def __getitem__(self, path: str) -> bytes:
+        if self.size(path) > MAX_READ:
+            raise InputError(
+                "too-large", f"larger than {MAX_READ >> 20} MiB", path=str(self._root / path)
+            )
+        return self._resolve(path).read_bytes()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def size(self, path: str) -> int:
+        """Return the file's length in bytes."""
+        return self._resolve(path).stat().st_size
+
+    def open(self, path: str) -> BinaryIO:
+        """Return a readable stream of the file."""
+        return self._resolve(path).open("rb")
+
+    def _resolve(self, path: str) -> Path:
+        if path not in self._known:
+            raise KeyError(path)
+        return self._root / path
+
+
+@contextmanager
+def open_source(path: str | Path) -> Iterator[Source]:
+    """Open an ISO image, a block device or a directory for reading.
+
+    Raises:
+        InputError: it does not exist, cannot be read, or is neither.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield Source(path=path, tree=DirectoryTree(path), volume=None)
+        return
+    from ngtpatch.iso.volume import Volume  # noqa: PLC0415 - pycdlib, not needed for a directory
+
+    with Volume.open(path) as volume:
+        yield Source(path=path, tree=volume.tree, volume=volume)
