@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch schema``."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.document import json_schema
+
+# Document -> the module and the result type that it is made from.
+DOCUMENTS = {
+    "inspect": ("ngtpatch.inspection", "Inspection"),
+    "ls": ("ngtpatch.cli.ls", "Listing"),
+    "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),
+    "verify": ("ngtpatch.verification", "Verification"),
+}
+
+
+@options.command()
+@click.argument("name", type=click.Choice(sorted(DOCUMENTS)))
+def command(name: str) -> None:
+    """Print the JSON Schema of the document that a command prints with --json."""
+    module, result = DOCUMENTS[name]
+    schema = json_schema(getattr(import_module(module), result))
+    click.echo(json.dumps(schema, indent=2))
