@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arrows of docs/architecture.md, the public API, and what must stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import ngtpatch
+from ngtpatch.cli.app import COMMANDS, app
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "ngtpatch"
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if "sources" not in path.relative_to(PACKAGE).parts
+)
+
+IMAGE_WING = ("ngtpatch.iso",)
+INSTALLER_WING = ("ngtpatch.installer", "ngtpatch.patching", "ngtpatch.identity")
+HEAVY = ("pycdlib", "libcst", "pydantic", "cryptography", "jinja2", "rich")
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+    return found
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_wings_never_import_each_other_and_nobody_imports_the_cli(path: Path) -> None:
+    name, imported = name_of(path), imports(path)
+    if within(name, IMAGE_WING):
+        assert not [module for module in imported if within(module, INSTALLER_WING)]
+    if within(name, INSTALLER_WING):
+        assert not [module for module in imported if within(module, IMAGE_WING)]
+    if not within(name, ("ngtpatch.cli", "ngtpatch.__main__")):
+        assert not [module for module in imported if within(module, ("ngtpatch.cli", "click"))]
+
+
+def test_the_public_api_is_sorted_and_complete() -> None:
+    assert ngtpatch.__all__ == sorted(ngtpatch.__all__)
+    for name in ngtpatch.__all__:
+        value = getattr(ngtpatch, name)
+        assert not isinstance(value, type(ngtpatch)), f"{name} is a module"
+    assert dir(ngtpatch) == ngtpatch.__all__
+
+
+@pytest.mark.parametrize("statement", ["import ngtpatch", "import ngtpatch.cli.app"])
+def test_importing_stays_light(statement: str) -> None:
+    script = f"{statement}; import sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(run.stdout.split()) & set(HEAVY)
+
+
+def test_the_library_does_not_import_click() -> None:
+    script = "import sys, ngtpatch; ngtpatch.rebuild, ngtpatch.verify; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "click" not in run.stdout.split()
+
+
+def test_version_imports_nothing_heavy() -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ngtpatch", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == f"ngtpatch {ngtpatch.__version__}\n"
+    roots = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in run.stderr.splitlines()}
+    assert not roots & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_line_in_help_is_the_command_s_own(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=200) == COMMANDS[name][1]
+
+
+def test_every_source_file_names_its_licence() -> None:
+    files = subprocess.run(
+        ["git", "ls-files", "*.py", "*.toml", "*.sh", "Makefile", ".ci/run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    lacking = [
+        name
+        for name in files
+        if "SPDX-License-Identifier: Apache-2.0" not in (ROOT / name).read_text()[:400]
+    ]
+    assert lacking == []
