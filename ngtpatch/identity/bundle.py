@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An identity: configuration, certificate and key, wherever they were found."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ngtpatch.errors import InputError
+from ngtpatch.identity.certificate import Certificate, PrivateKey
+from ngtpatch.identity.config import Config
+from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
+from ngtpatch.tree import FileTree
+
+__all__ = ["Identity", "read_bounded"]
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, repr=False)
+class Identity:
+    """One VM's material as bytes, each part possibly absent.
+
+    Attributes:
+        source: the image, directory or inventory row it came from.
+        config: ngt_config.json.
+        certificate: client-cert.pem.
+        key: client-key.pem; never shown by repr.
+        paths: for each part (its path on an image) the file it was read from, for messages.
+        modes: permission bits of files on disk, by the same paths.
+    """
+
+    source: str
+    config: bytes | None = None
+    certificate: bytes | None = None
+    key: bytes | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    modes: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_tree(cls, tree: FileTree, *, source: str) -> Identity:
+        """Read what an image or a directory carries. Empty files count as absent.
+
+        Raises:
+            InputError: ``too-large``: a file no identity has.
+        """
+        parts: dict[str, bytes | None] = {}
+        for path in (CONFIG, CERTIFICATE, KEY):
+            parts[path] = None
+            if path in tree:
+                if tree.size(path) > MAX_BYTES:
+                    raise _too_large(path, tree.size(path))
+                parts[path] = tree[path] or None
+        return cls(source, parts[CONFIG], parts[CERTIFICATE], parts[KEY])
+
+    @classmethod
+    def from_files(
+        cls,
+        *,
+        source: str,
+        config: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> Identity:
+        """Read the files that were named.
+
+        Raises:
+            InputError: ``not-found``, ``is-directory``, ``too-large``, ``unreadable``.
+        """
+        named = {CONFIG: config, CERTIFICATE: certificate, KEY: key}
+        data: dict[str, bytes] = {}
+        modes: dict[str, int] = {}
+        for entry, path in named.items():
+            if path is not None:
+                data[entry], modes[entry] = read_bounded(path)
+        paths = {entry: str(path) for entry, path in named.items() if path is not None}
+        return cls(source, data.get(CONFIG), data.get(CERTIFICATE), data.get(KEY), paths, modes)
+
+    @property
+    def carries_secret(self) -> bool:
+        """Whether it holds anything that belongs to one VM alone."""
+        if self.certificate is not None or self.key is not None:
+            return True
+        if self.config is None:
+            return False
+        try:
+            return Config.parse(self.config).ngt_uuid is not None
+        except InputError:
+            return False
+
+    def where(self, entry: str) -> str:
+        """Return the file that the part at *entry* was read from."""
+        return self.paths.get(entry, entry)
+
+    def parsed_config(self) -> Config | None:
+        """Return the configuration, or None when there is none. Raises InputError."""
+        return None if self.config is None else Config.parse(self.config, path=self.where(CONFIG))
+
+    def parsed_certificate(self) -> Certificate | None:
+        """Return the certificate, or None when there is none. Raises InputError."""
+        if self.certificate is None:
+            return None
+        return Certificate.parse(self.certificate, path=self.where(CERTIFICATE))
+
+    def parsed_key(self) -> PrivateKey | None:
+        """Return the key, or None when there is none. Raises InputError."""
+        return None if self.key is None else PrivateKey.parse(self.key, path=self.where(KEY))
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{name}={'absent' if value is None else f'<{len(value)} bytes>'}"
+            for name, value in (
+                ("config", self.config),
+                ("certificate", self.certificate),
+                ("key", self.key),
+            )
+        ]
+        return f"Identity({self.source!r}, {', '.join(parts)})"
+
+
+def read_bounded(path: Path) -> tuple[bytes, int]:
+    """Return a small file's bytes and its permission bits.
+
+    Raises:
+        InputError: ``not-found``, ``is-directory``, ``too-large``, ``unreadable``.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such file", path=str(path)) from None
+    except IsADirectoryError:
+        raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise _too_large(str(path), status.st_size)
+    return data, stat.S_IMODE(status.st_mode)
+
+
+def _too_large(path: str, size: int) -> InputError:
+    return InputError("too-large", f"is {size} bytes long, which no identity is", path=path)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client certificate and private key: X.509 and PKCS in PEM, read by ``cryptography``.
+
+Nothing here puts key material into a message: what ``cryptography`` says about a key that
+does not parse is replaced by a sentence of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ngtpatch.errors import InputError
+from ngtpatch.identity.paths import CERTIFICATE, KEY
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+__all__ = ["Certificate", "PrivateKey", "chain_problem", "looks_like_key", "read_authorities"]
+
+MAX_BYTES = 1 << 20
+_MAX_CHAIN = 8
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A client certificate, and the intermediates that came in the same file."""
+
+    pem: bytes
+    path: str = CERTIFICATE
+
+    @cached_property
+    def _all(self) -> tuple[x509.Certificate, ...]:
+        return _certificates(self.pem, self.path)
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The client's own: the first certificate of the file (RFC 8446, 4.4.2)."""
+        return self._all[0]
+
+    @property
+    def intermediates(self) -> tuple[x509.Certificate, ...]:
+        """What follows the leaf in the file."""
+        return self._all[1:]
+
+    @classmethod
+    def parse(cls, pem: bytes, *, path: str = CERTIFICATE) -> Certificate:
+        """Return the certificate in *pem*.
+
+        Raises:
+            InputError: ``certificate-pem``: no certificate in PEM that can be read.
+        """
+        certificate = cls(pem, path)
+        certificate._all  # noqa: B018 - parsed now, so that it fails here
+        return certificate
+
+    @property
+    def not_before(self) -> datetime:
+        """The first moment of validity, in UTC."""
+        return self.leaf.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """The last moment of validity, in UTC."""
+        return self.leaf.not_valid_after_utc
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the leaf's DER form, in hexadecimal."""
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+
+        return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def key_kind(self) -> tuple[str, int]:
+        """Type and size in bits of the public key: ("RSA", 2048), ("EC secp256r1", 256)."""
+        return _kind(self.leaf.public_key())
+
+
+@dataclass(frozen=True, repr=False)
+class PrivateKey:
+    """A private key whose repr says nothing about it."""
+
+    key: PrivateKeyTypes
+
+    @classmethod
+    def parse(cls, pem: bytes, *, path: str = KEY) -> PrivateKey:
+        """Return the key in *pem*.
+
+        Raises:
+            InputError: ``key-pem``: not a private key in PEM; ``key-encrypted``: the agent
+                has nowhere to ask for a password.
+        """
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+            load_pem_private_key,
+        )
+
+        if len(pem) > MAX_BYTES:
+            raise InputError("key-pem", "is too large for a private key", path=path)
+        if b"ENCRYPTED" in pem[:4096] and looks_like_key(pem):
+            raise InputError(
+                "key-encrypted",
+                "is protected by a password, which the agent cannot enter",
+                path=path,
+                hint="give the key as the cluster issued it, without a password",
+            )
+        try:
+            # The consistency check of RSA primes costs 30 ms a key; a key that does not fit its
+            # certificate is found by comparing the public halves.
+            return cls(
+                load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+            )
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # `from None`: the text of the cause may quote what was in the file.
+            raise InputError("key-pem", "is not a private key in PEM", path=path) from None
+
+    @property
+    def kind(self) -> tuple[str, int]:
+        """Type and size in bits."""
+        return _kind(self.key.public_key())
+
+    def matches(self, certificate: Certificate) -> bool:
+        """Say whether *certificate* was issued for this key."""
+        try:
+            return bool(self.key.public_key() == certificate.leaf.public_key())
+        except ValueError:
+            return False
+
+    def __repr__(self) -> str:
+        return "PrivateKey(<hidden>)"
+
+
+def looks_like_key(data: bytes) -> bool:
+    """Say whether *data* holds a private key in PEM of any kind (RFC 7468, OpenSSH)."""
+    return b"PRIVATE KEY-----" in data
+
+
+def read_authorities(pem: bytes, *, path: str) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of a CA bundle.
+
+    Raises:
+        InputError: ``certificate-pem``.
+    """
+    return _certificates(pem, path)
+
+
+def chain_problem(certificate: Certificate, authorities: Iterable[x509.Certificate]) -> str | None:
+    """Return why *certificate* is not proven by *authorities*, or None when it is.
+
+    Names and signatures are followed (RFC 5280, 6.1) through the file's intermediates, each
+    of which must be a CA. Extended key usage and names are not judged: what a cluster puts
+    there was never published.
+    """
+    trusted = list(authorities)
+    pool = [*certificate.intermediates, *trusted]
+    current = certificate.leaf
+    for _ in range(_MAX_CHAIN):
+        if current in trusted:
+            return None
+        issuer = next((c for c in pool if c != current and _issued(c, current)), None)
+        if issuer is None:
+            return f"no certificate of the CA file issued {current.subject.rfc4514_string()!r}"
+        if not _is_authority(issuer):
+            return f"its issuer {issuer.subject.rfc4514_string()!r} is no certificate authority"
+        current = issuer
+    return f"the chain is longer than {_MAX_CHAIN}"
+
+
+def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return constraints.value.ca
+
+
+def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
+    from cryptography import x509  # noqa: PLC0415
+
+    hint = "swap the two files" if looks_like_key(pem[:MAX_BYTES]) else None
+    try:
+        found = tuple(x509.load_pem_x509_certificates(pem[:MAX_BYTES]))
+        for certificate in found:
+            # Lazily decoded by cryptography: asked for here, so that it cannot fail later.
+            _ = certificate.not_valid_after_utc, certificate.subject, certificate.issuer
+            certificate.public_key()
+    except Exception:
+        # Everything: a bad DER structure surfaces as many classes of exception.
+        raise InputError(
+            "certificate-pem", "is not an X.509 certificate in PEM", path=path, hint=hint
+        ) from None
+    return found
+
+
+def _kind(public: Any) -> tuple[str, int]:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+
+    if isinstance(public, rsa.RSAPublicKey):
+        return "RSA", public.key_size
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return f"EC {public.curve.name}", public.curve.key_size
+    name = type(public).__name__.removesuffix("PublicKey").strip("_")
+    return name, {"Ed25519": 256, "Ed448": 456}.get(name, 0)
