@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One entry of one tree of an image, and what a reader puts up with."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from ngtpatch.errors import InputError
+
+__all__ = ["Budget", "Entry", "Kind", "check_name"]
+
+Kind = Literal["file", "directory", "symlink", "other"]
+
+MOST_ENTRIES = 100_000
+"""Entries over all trees of an image. NGT has some hundreds."""
+MOST_DIRECTORY_BYTES = 64 << 20
+LONGEST_PATH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, directory or symbolic link, as one tree describes it.
+
+    Attributes:
+        path: POSIX, relative to the root, without a leading slash.
+        kind: what it is.
+        size: content in bytes; 0 for anything but a file.
+        mode: permission bits; None where the tree records none.
+        uid: owner; None where the tree records none.
+        gid: group; None where the tree records none.
+        mtime: modification time as recorded, ISO 8601; None when unset.
+        target: of a symbolic link.
+        extents: (offset, length) of the content in bytes from the image's start; for a
+            directory, of its records.
+    """
+
+    path: str
+    kind: Kind
+    size: int
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    mtime: str | None
+    target: str | None
+    extents: tuple[tuple[int, int], ...]
+
+
+class Budget:
+    """Counts what an image makes a reader do, over all its trees, and stops it in time."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._bytes = 0
+
+    def entry(self, path: str) -> None:
+        """Count one entry. Raises InputError ``hostile``."""
+        self._entries += 1
+        if self._entries > MOST_ENTRIES:
+            raise InputError("hostile", f"holds more than {MOST_ENTRIES:,} entries")
+        if len(path) > LONGEST_PATH:
+            raise InputError("hostile", f"a path in it has more than {LONGEST_PATH} characters")
+
+    def directory(self, length: int) -> None:
+        """Count a directory's bytes before they are read. Raises InputError ``hostile``."""
+        self._bytes += length
+        if self._bytes > MOST_DIRECTORY_BYTES:
+            raise InputError(
+                "hostile", f"its directories have more than {MOST_DIRECTORY_BYTES >> 20} MiB"
+            )
+
+
+def check_name(name: str) -> str:
+    """Return a single name from an image, if it is one.
+
+    Raises:
+        InputError: code ``hostile-name``: empty, ``.``, ``..``, a separator, a backslash,
+            NUL or another control character. Such a name leads out of a directory, or
+            plays tricks on the terminal that shows it.
+    """
+    if name in ("", ".", "..") or any(
+        char in "/\\" or unicodedata.category(char) in ("Cc", "Cs") for char in name
+    ):
+        raise InputError("hostile-name", f"holds an entry named {name!a}, which is no file name")
+    return name
