@@ -179,7 +179,7 @@ def problems(
                 continue
             found.append(finding(key, f"has no {key}", f"expected {expected}"))
         elif not valid(config.values[key]):
-            shown = json.dumps(config.values[key])[:60]
+            shown = _shown(config.values[key])
             found.append(finding(key, f"{key} is {shown}, expected {expected}"))
     return tuple(found)
 
@@ -205,6 +205,12 @@ def _is_version(value: object) -> bool:
 def _is_port(value: object) -> bool:
     # bool is an int in Python, and `true` is no port.
     return type(value) is int and 0 < value < 65536
+
+
+def _shown(value: object) -> str:
+    # A field can hold anything, a pasted key too: only short values are quoted.
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{len(text)} characters long"
 
 
 def _same(old: object, new: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.bundle import Identity
-from ngtpatch.identity.certificate import Certificate, PrivateKey
+from ngtpatch.identity.certificate import Certificate, PrivateKey, looks_like_key
 
 __all__ = ["CertificateFacts", "Description", "KeyFacts", "describe"]
 
@@ -81,11 +81,22 @@ def describe(identity: Identity) -> Description:
         ngt_uuid=values.get("ngt_uuid"),
         ngt_version=values.get("ngt_version"),
         port=values.get("port"),
-        config=dict(values) if config is not None else None,
+        config=_without_keys(values) if config is not None else None,
         certificate=_certificate_facts(certificate) if certificate is not None else None,
         key=_key_facts(key, certificate) if key is not None else None,
         problems=tuple(problems),
     )
+
+
+def _without_keys(value: Any) -> Any:
+    """Hide private keys that stand in values of unknown meaning; nothing else."""
+    if isinstance(value, str) and looks_like_key(value.encode("utf-8", "surrogatepass")):
+        return "<private key, hidden>"
+    if isinstance(value, Mapping):
+        return {key: _without_keys(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_keys(item) for item in value]
+    return value
 
 
 def _certificate_facts(certificate: Certificate) -> CertificateFacts:

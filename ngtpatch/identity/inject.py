@@ -179,15 +179,18 @@ def injected(
 def _refuse_mixture(
     present: Identity, given: Identity, before: Config | None, after: Config | None
 ) -> None:
-    inherited = (given.certificate is None and present.certificate is not None) or (
-        given.key is None and present.key is not None
+    # Also the configuration: its unknown keys are the other VM's.
+    inherited = (
+        (given.config is None and present.config is not None)
+        or (given.certificate is None and present.certificate is not None)
+        or (given.key is None and present.key is not None)
     )
     old = before.ngt_uuid if before is not None else None
     new = after.ngt_uuid if after is not None else None
     if inherited and old is not None and new != old:
         raise Refusal(
             "mixed-identity",
-            f"ngt_uuid would become {new} beside the certificate or key of {old}",
+            f"ngt_uuid would become {new} beside what is left of {old}",
             path=given.source,
             hint="give --config, --cert and --key of the same VM together",
         )

@@ -192,6 +192,16 @@ def test_repr_and_description_hide_the_key() -> None:
     assert not any(line in shown for line in subject.key.decode().splitlines())
 
 
+def test_a_key_inside_the_configuration_is_hidden_too() -> None:
+    key = m.files(1)[KEY].decode()
+    shown = describe(identity(config=m.config(1, extra=[{"k": key}], note="kept")))
+    assert not any(line in repr(shown) for line in key.splitlines())
+    assert shown.config is not None
+    assert shown.config["note"] == "kept"
+    (found,) = check(identity(config=m.config(1, cluster_ip=key)), now=m.NOW)
+    assert not any(line in repr(found) for line in key.splitlines())
+
+
 def test_missing_files_are_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         Identity.from_files(source="vm", key=tmp_path / "none.pem")

@@ -74,6 +74,15 @@ def test_two_vms_never_meet(sets: dict[str, str] | None) -> None:
     assert caught.value.code == "mixed-identity"
 
 
+def test_another_vms_unknown_keys_are_no_template() -> None:
+    tree = MemoryTree({**m.files(1), CONFIG: m.config(1, site="of vm1")})
+    files = m.files(2)
+    given = Identity("vm2", certificate=files[CERTIFICATE], key=files[KEY])
+    with pytest.raises(Refusal) as caught:
+        injected(tree, given, sets={"ngt_uuid": json.loads(m.config(2))["ngt_uuid"]}, now=m.NOW)
+    assert caught.value.code == "mixed-identity"
+
+
 def test_half_an_identity_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         injected(SHARED, Identity("vm1", config=m.config(1)), now=m.NOW)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a row of an inventory to the identity that is injected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ngtpatch.identity.bundle import Identity
+from ngtpatch.identity.inventory import Row
+from ngtpatch.identity.paths import CONFIG
+from ngtpatch.identity.template import compile_template, is_template, render
+
+__all__ = ["Recipe", "identity_of", "sets_of"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every row of a run becomes an identity. Holds no key material.
+
+    Attributes:
+        sets: ``--set`` values; one with ``{{`` is a template over the row.
+        config_template: jinja2 text of a whole ngt_config.json, for rows without a file.
+        template_path: where that text is from, for messages.
+    """
+
+    sets: Mapping[str, str] = field(default_factory=dict)
+    config_template: str | None = None
+    template_path: str = "--config-template"
+
+    def compile(self) -> None:
+        """Check the templates' syntax. Raises InputError ``template``."""
+        if self.config_template is not None:
+            compile_template(self.config_template, path=self.template_path)
+        for key, value in self.sets.items():
+            if is_template(value):
+                compile_template(value, path=f"--set {key}")
+
+
+def identity_of(row: Row, recipe: Recipe) -> Identity:
+    """Read a row's material; what the recipe renders stands for an absent file.
+
+    Raises:
+        InputError: a file that cannot be read, a template that does not fit the row.
+    """
+    identity = Identity.from_files(
+        source=row.name, config=row.config, certificate=row.certificate, key=row.key
+    )
+    if identity.config is not None or recipe.config_template is None:
+        return identity
+    text = render(recipe.config_template, row.values, path=recipe.template_path)
+    return Identity(
+        row.name, text.encode("utf-8"), identity.certificate, identity.key,
+        {**identity.paths, CONFIG: recipe.template_path}, identity.modes,
+    )  # fmt: skip
+
+
+def sets_of(row: Row, recipe: Recipe) -> dict[str, str]:
+    """Return the values that change ngt_config.json: the row's, then ``--set``'s, rendered."""
+    rendered = {
+        key: render(value, row.values, path=f"--set {key}") if is_template(value) else value
+        for key, value in recipe.sets.items()
+    }
+    return {**row.sets, **rendered}

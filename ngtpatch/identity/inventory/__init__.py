@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which VMs there are, and where the material of each is.
+
+:func:`load` reads every form an inventory comes in, joins it with a directory of
+certificates, and lists everything that is wrong with it at once.
+"""
+
+from ngtpatch.identity.inventory.load import Inventory, load
+from ngtpatch.identity.inventory.row import InventoryError, Problem, Row
+
+__all__ = ["Inventory", "InventoryError", "Problem", "Row", "load"]

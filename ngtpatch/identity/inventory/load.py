@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads an inventory in whatever form it comes, and finds out which form that is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ngtpatch.errors import InputError
+from ngtpatch.identity.inventory import ncli, prism
+from ngtpatch.identity.inventory.certificates import folder_records, join
+from ngtpatch.identity.inventory.row import (
+    InventoryError,
+    Problem,
+    Record,
+    Row,
+    column_name,
+    validate,
+)
+
+__all__ = ["Inventory", "load"]
+
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """VMs in the order of their source.
+
+    Attributes:
+        path: where it was read from.
+        form: ``csv``, ``json``, ``jsonl``, ``folders``, ``ncli`` or ``prism``.
+        rows: the VMs.
+        problems: what is wrong with it; :meth:`require` turns that into an error.
+        notes: what its reader should know, such as a list that is incomplete.
+    """
+
+    path: Path
+    form: str
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def require(self) -> Inventory:
+        """Return itself. Raises InventoryError, with every problem, when there is one."""
+        if self.problems:
+            raise InventoryError.of(self.problems, path=str(self.path))
+        return self
+
+    def missing_files(self) -> tuple[Problem, ...]:
+        """Return a problem for every file that a row names and that is not there."""
+        return tuple(
+            Problem(row.number, column, f"there is no file {path}")
+            for row in self.rows
+            for column, path in (
+                ("config", row.config),
+                ("cert", row.certificate),
+                ("key", row.key),
+            )
+            if path is not None and not path.is_file()
+        )
+
+
+@dataclass(frozen=True)
+class _Read:
+    form: str
+    records: Sequence[Record]
+    problems: Sequence[Problem] = ()
+    notes: Sequence[str] = ()
+
+
+def load(path: Path, *, certificates: Path | None = None) -> Inventory:
+    """Read the inventory at *path*.
+
+    Args:
+        path: a CSV, JSON, JSON Lines or ``ncli ngt list`` text file, a Prism VM list, or a
+            directory with a folder per VM.
+        certificates: a directory of certificates to complete the rows from.
+
+    Raises:
+        InputError: ``not-found``, ``inventory-form``: nothing that is understood. What is
+            wrong with single rows is in ``problems``.
+    """
+    if certificates is not None and not certificates.is_dir():
+        raise InputError("not-found", "there is no such directory", path=str(certificates))
+    if path.is_dir():
+        read = _Read("folders", list(folder_records(path)))
+        directory = path
+    else:
+        read = _read_file(path)
+        directory = path.parent
+    if not read.records and not read.problems:
+        raise InputError("inventory-form", "names no VM", path=str(path))
+    rows, problems = validate(read.records, directory=directory)
+    if certificates is not None:
+        rows, more = join(rows, certificates)
+        problems = (*problems, *more)
+    return Inventory(path, read.form, rows, (*read.problems, *problems), tuple(read.notes))
+
+
+def _read_file(path: Path) -> _Read:
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such inventory", path=str(path)) from None
+    if size > MAX_BYTES:
+        raise InputError("too-large", f"is {size} bytes long", path=str(path))
+    try:
+        # Spreadsheets put a byte order mark before CSV.
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            "inventory-form", f"is not UTF-8 (line {line})", path=str(path),
+            hint="save it as UTF-8",
+        ) from None  # fmt: skip
+    if ncli.looks_like_ncli(text):
+        return _Read("ncli", [Record(n, ncli.cells(record)) for n, record in ncli.parse(text)])
+    head = text.lstrip()[:1]
+    if head == "{" and path.suffix.lower() != ".json":
+        return _json_lines(text)
+    if head in ("{", "["):
+        return _json(text, path)
+    return _csv(text, path)
+
+
+def _csv(text: str, path: Path) -> _Read:
+    try:
+        dialect: Any = csv.Sniffer().sniff(text.partition("\n")[0], delimiters=",;\t")
+    except csv.Error:  # one column has no delimiter to find
+        dialect = csv.excel
+    reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
+    records: list[Record] = []
+    problems: list[Problem] = []
+    header: list[str] = []
+    try:
+        for cells in reader:
+            number = reader.line_num
+            if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
+                continue
+            if not header:
+                header = cells
+                names = [column_name(column) for column in header]
+                twice = {name for name in names if names.count(name) > 1}
+                if twice:
+                    raise InputError(
+                        "inventory-form", f"two columns mean {min(twice)!r}", path=str(path)
+                    )
+                if "name" not in names:
+                    raise InputError(
+                        "inventory-form", f"its first row names no column `name`: {header[:6]}",
+                        path=str(path), hint="expected columns: name,config,cert,key",
+                    )  # fmt: skip
+                continue
+            if len(cells) != len(header):
+                message = f"has {len(cells)} cells, the header {len(header)}"
+                problems.append(Problem(number, None, message))
+                continue
+            records.append(Record(number, dict(zip(header, cells, strict=True))))
+    except csv.Error as error:
+        problems.append(Problem(reader.line_num, None, f"is not CSV: {error}"))
+    return _Read("csv", records, problems)
+
+
+def _json(text: str, path: Path) -> _Read:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if "Extra data" in str(error):
+            return _json_lines(text)
+        raise InputError("inventory-form", f"is not JSON: {error}", path=str(path)) from None
+    if prism.is_prism(document):
+        note = prism.missing_pages(document)
+        cells = prism.records(document)
+        numbered = [Record(n, c) for n, c in enumerate(cells, start=1)]
+        return _Read("prism", numbered, notes=[note] if note else [])
+    items = document if isinstance(document, list) else [document]
+    return _from_items("json", list(enumerate(items, start=1)))
+
+
+def _json_lines(text: str) -> _Read:
+    items: list[tuple[int, object]] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                items.append((number, json.loads(line)))
+            except (ValueError, RecursionError) as error:
+                problems.append(Problem(number, None, f"is not JSON: {error}"))
+    read = _from_items("jsonl", items)
+    return _Read("jsonl", read.records, [*problems, *read.problems])
+
+
+def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
+    records = [Record(n, item) for n, item in items if isinstance(item, dict)]
+    problems = [
+        Problem(n, None, f"is a JSON {type(item).__name__}, not an object")
+        for n, item in items
+        if not isinstance(item, dict)
+    ]
+    return _Read(form, records, problems)

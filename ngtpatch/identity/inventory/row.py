@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One VM of an inventory, validated; and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ngtpatch.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["InventoryError", "Problem", "Record", "Row", "validate"]
+
+# Column (lower case, "_" for blanks and hyphens) -> the name we use. Prism says extId, ncli
+# VM Id, people say uuid: all are the VM's own UUID, which is not the ngt_uuid.
+_ALIASES = {
+    "certificate": "cert",
+    "ext_id": "vm_uuid",
+    "extid": "vm_uuid",
+    "uuid": "vm_uuid",
+    "vm": "name",
+    "vm_name": "name",
+}
+_SHOWN_PROBLEMS = 200
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one cell.
+
+    Attributes:
+        row: where it stands: the line of a text file, the number of a JSON record from 1.
+        column: the column, or None when it is the row as a whole.
+        message: what was found.
+    """
+
+    row: int
+    column: str | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"row {self.row}" + (f", column {self.column}" if self.column else "")
+        return f"{where}: {self.message}"
+
+
+class InventoryError(InputError):
+    """Everything that is wrong with an inventory. ``problems`` holds it item by item."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        path: str | None = None,
+        hint: str | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(code, message, path=path, hint=hint)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem], *, path: str) -> InventoryError:
+        """Return one error that lists *problems*, in the order of the rows."""
+        ordered = sorted(problems, key=lambda p: (p.row, p.column or "", p.message))
+        lines = [f"  {problem}" for problem in ordered[:_SHOWN_PROBLEMS]]
+        if len(ordered) > _SHOWN_PROBLEMS:
+            lines.append(f"  and {len(ordered) - _SHOWN_PROBLEMS} more")
+        count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
+        return cls(
+            "inventory", "\n".join([f"{count} in the inventory", *lines]), path=path,
+            hint="nothing was written; correct these and run the command again",
+            problems=ordered,
+        )  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (self.code, self.message, self.path, self.hint, self.problems))
+
+
+def _rebuild(
+    code: str, message: str, path: str | None, hint: str | None, problems: Sequence[Problem]
+) -> InventoryError:
+    return InventoryError(code, message, path=path, hint=hint, problems=problems)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One VM.
+
+    Attributes:
+        number: where it stands in the inventory, for messages.
+        name: the VM's name; unique in its inventory.
+        vm_uuid: the VM's own UUID, where the inventory knows it.
+        config: the VM's ngt_config.json, where it has one.
+        certificate: its client-cert.pem.
+        key: its client-key.pem.
+        sets: values for ngt_config.json that the row states (ngt_uuid, cluster_ip, port).
+        values: every column by its name, for templates.
+    """
+
+    number: int
+    name: str
+    vm_uuid: str | None = None
+    config: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    sets: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row as it was read: columns to cells, not yet believed."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+def validate(
+    records: Sequence[Record], *, directory: Path
+) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    """Return the rows that are right, and everything that is wrong with the others.
+
+    Args:
+        records: as read.
+        directory: what relative paths in the cells are relative to.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 - 90 ms that only inventories pay
+
+    model = _model()
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    first: dict[str, int] = {}
+    for record in records:
+        cells: dict[str, Any] = {}
+        for column, cell in record.cells.items():
+            name = column_name(column)
+            if name in cells:
+                problems.append(Problem(record.number, name, "two columns have this meaning"))
+            cells[name] = cell.strip() if isinstance(cell, str) else cell
+        cells = {name: cell for name, cell in cells.items() if cell not in ("", None)}
+        try:
+            checked = model.model_validate(cells)
+        except ValidationError as error:
+            problems += [
+                Problem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
+                for e in error.errors()
+            ]
+            continue
+        row = _row(record.number, checked, cells, directory)
+        if row.name in first:
+            message = f"{row.name!r} is also the name of row {first[row.name]}"
+            problems.append(Problem(row.number, "name", message))
+        first.setdefault(row.name, row.number)
+        rows.append(row)
+    return tuple(rows), tuple(problems)
+
+
+def column_name(column: str) -> str:
+    """Return a column's name as templates use it: ``VM Name`` is ``name``."""
+    plain = "_".join(column.strip().lower().replace("-", " ").replace(".", " ").split())
+    return _ALIASES.get(plain, plain)
+
+
+def _words(error: Any) -> str:
+    if error["type"] == "missing":
+        return "is empty; every VM needs a name"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    shown = repr(error["input"])
+    # As in ngt_config.json: a cell can hold a pasted key.
+    return f"{message}, found {shown}" if len(shown) <= 60 else message
+
+
+def _row(number: int, checked: Any, cells: Mapping[str, Any], directory: Path) -> Row:
+    def path(value: str | None) -> Path | None:
+        return None if value is None else directory / Path(value).expanduser()
+
+    sets = {key: str(cells[key]) for key in ("ngt_uuid", "cluster_ip", "port") if key in cells}
+    return Row(
+        number, checked.name, checked.vm_uuid, path(checked.config), path(checked.cert),
+        path(checked.key), sets, {**cells, "name": checked.name},
+    )  # fmt: skip
+
+
+_MODEL: list[type[BaseModel]] = []
+
+
+def _model() -> type[BaseModel]:
+    if _MODEL:
+        return _MODEL[0]
+    from typing import Annotated  # noqa: PLC0415
+
+    from pydantic import BaseModel, BeforeValidator, ConfigDict  # noqa: PLC0415
+
+    def text(value: object) -> object:
+        # JSON inventories may say 7 where they mean the name "7".
+        return str(value) if type(value) is int else value
+
+    def same_rules(key: str) -> Any:
+        return BeforeValidator(lambda value: _as_config_would(key, value))
+
+    class Cells(BaseModel):
+        model_config = ConfigDict(extra="allow")
+        name: Annotated[str, BeforeValidator(text)]
+        vm_uuid: Annotated[str, same_rules("ngt_uuid")] | None = None
+        config: str | None = None
+        cert: str | None = None
+        key: str | None = None
+        ngt_uuid: Annotated[str, same_rules("ngt_uuid")] | None = None
+        cluster_ip: Annotated[str, same_rules("cluster_ip")] | None = None
+        port: Annotated[int, same_rules("port")] | None = None
+
+    _MODEL.append(Cells)
+    return Cells
+
+
+def _as_config_would(key: str, value: object) -> object:
+    """Judge a cell by the rules that ngt_config.json is judged by."""
+    from ngtpatch.identity.config import Config, problems  # noqa: PLC0415
+
+    empty = Config.parse(b"{}")
+    with suppress(UsageError):  # what is no number is judged as the text it is
+        value = empty.coerced({key: value})[key] if isinstance(value, str) else value
+    code = "config-" + key.replace("_", "-")
+    for finding in problems(empty.with_values({key: value}), source=""):
+        if finding.code == code:
+            raise ValueError("expected " + finding.message.partition("expected ")[2])
+    return value

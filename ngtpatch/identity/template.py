@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values from jinja2 templates over a VM's row. An undefined name is an error, never a blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ngtpatch.errors import InputError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["compile_template", "is_template", "render"]
+
+
+def is_template(text: str) -> bool:
+    """Say whether *text* holds anything for jinja2 to do."""
+    return "{{" in text or "{%" in text
+
+
+def compile_template(text: str, *, path: str) -> None:
+    """Check *text* before the first VM. Raises InputError ``template`` with its line."""
+    _compiled(text, path)
+
+
+def render(text: str, values: Mapping[str, Any], *, path: str) -> str:
+    """Return the template *text* filled with *values*.
+
+    Raises:
+        InputError: ``template``: its syntax, or a name that the row does not have.
+    """
+    from jinja2 import TemplateError  # noqa: PLC0415
+
+    try:
+        return _compiled(text, path).render(values)
+    except TemplateError as error:
+        raise InputError("template", str(error.message), path=path) from None
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise InputError("template", f"{type(error).__name__}: {error}", path=path) from None
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str, path: str) -> Template:
+    from jinja2 import StrictUndefined, TemplateSyntaxError  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    # Sandboxed: a template is data that arrived with an inventory. Nothing is HTML here.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+    )
+    try:
+        return environment.from_string(text)
+    except TemplateSyntaxError as error:
+        raise InputError("template", f"line {error.lineno}: {error.message}", path=path) from None

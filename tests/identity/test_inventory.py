@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.errors import InputError
+from ngtpatch.identity.inventory import InventoryError, load
+from tests.identity import material as m
+
+UUID = "0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{:02x}"
+
+NCLI = """\
+Nutanix Command Line Interface
+
+    VM Id                     : 0005a1b2-c3d4::{a}
+    VM Name                   : web : 01
+    NGT Enabled               : true
+    Tools ISO Mounted         : false
+    Vss Snapshot              : true
+    File Level Restore        : false
+    Communication Link Active : true
+
+    VM Id                     : 0005a1b2-c3d4::{b}
+    VM Name                   : db-01
+    NGT Enabled               : true
+    Communication Link Active :
+"""
+
+PRISM_V3 = {
+    "api_version": "3.1",
+    "metadata": {"kind": "vm", "total_matches": 3, "length": 2, "offset": 0},
+    "entities": [
+        {
+            "status": {"name": "web-01", "resources": {}, "cluster_reference": {"name": "east"}},
+            "spec": {"name": "old name"},
+            "metadata": {"kind": "vm", "uuid": UUID.format(1)},
+        },
+        {"spec": {"name": "db-01"}, "metadata": {"kind": "vm", "uuid": UUID.format(2)}},
+    ],
+}
+
+PRISM_V4 = {
+    "data": [
+        {"extId": UUID.format(1), "name": "web-01", "guestTools": {"isInstalled": True}},
+        {"extId": UUID.format(2), "name": "db-01"},
+    ],
+    "metadata": {"totalAvailableResults": 2},
+}
+
+
+def write(path: Path, text: object) -> Path:
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return path
+
+
+def put(directory: Path, *numbers: int) -> Path:
+    for number in numbers:
+        for name, data in m.files(number).items():
+            target = directory / f"vm{number}" / Path(name).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    return directory
+
+
+def test_csv_with_paths_relative_to_itself(tmp_path: Path) -> None:
+    put(tmp_path / "ids", 1)
+    text = (
+        "Name,config,cert,key,site\n# a comment\n\n"
+        '"vm1",ids/vm1/ngt_config.json,ids/vm1/client-cert.pem,ids/vm1/client-key.pem,"a, b"\n'
+    )
+    (row,) = load(write(tmp_path / "vms.csv", text)).require().rows
+    assert (row.number, row.name, row.values["site"]) == (4, "vm1", "a, b")
+    assert row.certificate == tmp_path / "ids/vm1/client-cert.pem"
+    assert row.certificate.read_bytes()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_spreadsheets_dialects(tmp_path: Path, delimiter: str) -> None:
+    text = "\ufeffname,port\r\nvm1,2074\r\n".replace(",", delimiter)
+    (row,) = load(write(tmp_path / "vms.csv", text)).require().rows
+    assert row.sets == {"port": "2074"}
+
+
+@pytest.mark.parametrize("name", ["vms.json", "vms.jsonl"])
+def test_json_and_json_lines_keep_types_for_templates(tmp_path: Path, name: str) -> None:
+    rows = [{"name": "vm1", "port": 2074, "tags": ["a"]}, {"vm_name": 7}]
+    text = json.dumps(rows) if name == "vms.json" else "\n".join(json.dumps(r) for r in rows)
+    first, second = load(write(tmp_path / name, text)).require().rows
+    assert first.values == {"name": "vm1", "port": 2074, "tags": ["a"]}
+    assert first.sets == {"port": "2074"}
+    assert second.name == "7"
+
+
+def test_folders(tmp_path: Path) -> None:
+    put(tmp_path, 1, 2)
+    (tmp_path / ".hidden").mkdir()
+    inventory = load(tmp_path).require()
+    assert [row.name for row in inventory.rows] == ["vm1", "vm2"]
+    assert inventory.rows[0].key == tmp_path / "vm1/client-key.pem"
+
+
+def test_ncli_joined_with_certificates(tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates"
+    put(certificates, 1)
+    (certificates / "vm1").rename(certificates / UUID.format(1))
+    for name, data in m.files(2).items():
+        end = Path(name).name.removeprefix("client")
+        (certificates / {"ngt_config.json": "db-01.json"}.get(end, f"db-01{end}")).write_bytes(data)
+    text = NCLI.format(a=UUID.format(1), b=UUID.format(2))
+    web, db = load(write(tmp_path / "list.txt", text), certificates=certificates).require().rows
+    assert (web.name, web.vm_uuid) == ("web : 01", UUID.format(1))
+    assert web.key == certificates / UUID.format(1) / "client-key.pem"
+    assert (db.config, db.certificate, db.key) == tuple(
+        certificates / name for name in ("db-01.json", "db-01-cert.pem", "db-01-key.pem")
+    )
+    assert web.values["communication_link_active"] == "true"
+
+
+def test_ncli_without_blank_lines_between_records(tmp_path: Path) -> None:
+    text = NCLI.format(a=UUID.format(1), b=UUID.format(2)).replace("\n\n", "\n")
+    assert [r.name for r in load(write(tmp_path / "l.txt", text)).rows] == ["web : 01", "db-01"]
+
+
+def test_prism_v3_says_when_pages_are_missing(tmp_path: Path) -> None:
+    inventory = load(write(tmp_path / "vms.json", PRISM_V3)).require()
+    assert [(r.name, r.vm_uuid) for r in inventory.rows] == [
+        ("web-01", UUID.format(1)), ("db-01", UUID.format(2)),
+    ]  # fmt: skip
+    assert inventory.rows[0].values["cluster_name"] == "east"
+    assert "2 of 3 VMs" in inventory.notes[0]
+
+
+def test_prism_v4(tmp_path: Path) -> None:
+    inventory = load(write(tmp_path / "vms.json", PRISM_V4)).require()
+    assert [(r.name, r.vm_uuid) for r in inventory.rows] == [
+        ("web-01", UUID.format(1)), ("db-01", UUID.format(2)),
+    ]  # fmt: skip
+    assert inventory.notes == ()
+
+
+def test_two_certificates_for_one_vm_are_not_a_choice(tmp_path: Path) -> None:
+    put(tmp_path / "c", 1)
+    (tmp_path / "c/vm1.crt").write_bytes(b"x")
+    inventory = load(write(tmp_path / "vms.csv", "name\nvm1\n"), certificates=tmp_path / "c")
+    assert [(p.row, p.column) for p in inventory.problems] == [(2, "cert")]
+
+
+def test_every_error_at_once_with_row_and_column(tmp_path: Path) -> None:
+    text = (
+        "name,vm_uuid,ngt_uuid,cluster_ip,port,key\n"
+        "vm1,,,10.0.0.1,2074,\n"
+        "vm1,,,10.0.0.1,2074,\n"
+        ",,,10.0.0.1,2074,\n"
+        "vm4,nonsense,,10.0.0.1,2074,\n"
+        "vm5,,nonsense,10.0.0.999,ssh,\n"
+        "vm6,,,10.0.0.1\n"
+        "vm7,,,10.0.0.1,70000,none.pem\n"
+        "vm8,,,10.0.0.1,2074,none.pem\n"
+    )
+    inventory = load(write(tmp_path / "vms.csv", text))
+    with pytest.raises(InventoryError) as caught:
+        inventory.require()
+    assert [(p.row, p.column) for p in caught.value.problems] == [
+        (3, "name"), (4, "name"), (5, "vm_uuid"), (6, "cluster_ip"), (6, "ngt_uuid"),
+        (6, "port"), (7, None), (8, "port"),
+    ]  # fmt: skip
+    for problem in caught.value.problems:
+        assert str(problem) in caught.value.message
+    assert [(p.row, p.column) for p in inventory.missing_files()] == [(9, "key")]
+
+
+def test_the_list_of_errors_survives_a_process_boundary(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError) as caught:
+        load(write(tmp_path / "vms.jsonl", '{"name": ""}\n[]\n{')).require()
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert again.problems == caught.value.problems
+    assert [p.row for p in again.problems] == [1, 2, 3]
+
+
+def test_a_pasted_key_is_not_quoted_back(tmp_path: Path) -> None:
+    key = m.files(1)["config/client-key.pem"].decode()
+    with pytest.raises(InventoryError) as caught:
+        load(write(tmp_path / "vms.json", [{"name": "vm1", "port": key}])).require()
+    assert not any(line in caught.value.message for line in key.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", ""),
+        ("a.csv", "hostname,ip\na,b\n"),
+        ("a.csv", "name,vm\na,b\n"),
+        ("a.json", "{"),
+        ("a.json", "[]"),
+        ("a.txt", "\x00\x01"),
+    ],
+)
+def test_what_is_no_inventory_is_said(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(write(tmp_path / name, text)).require()
+    assert caught.value.code == "inventory-form"
+    assert caught.value.path is not None
+
+
+def test_latin_1_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "vms.csv"
+    path.write_bytes("name\nvm1\nMünchen\n".encode("latin-1"))
+    with pytest.raises(InputError, match="line 3"):
+        load(path)
