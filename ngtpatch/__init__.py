@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ngtpatch._version import __version__
+    from ngtpatch.differences import Differences, diff
     from ngtpatch.errors import (
         BatchError,
         InputError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BatchError": "errors",
+    "Differences": "differences",
     "InputError": "errors",
     "Inspection": "inspection",
     "NgtpatchError": "errors",
@@ -36,6 +38,7 @@ _HOME = {
     "Verification": "verification",
     "VerificationError": "errors",
     "__version__": "_version",
+    "diff": "differences",
     "inspect": "inspection",
     "rebuild": "rebuilding",
     "verify": "verification",
@@ -43,6 +46,7 @@ _HOME = {
 
 __all__ = [
     "BatchError",
+    "Differences",
     "InputError",
     "Inspection",
     "NgtpatchError",
@@ -53,6 +57,7 @@ __all__ = [
     "Verification",
     "VerificationError",
     "__version__",
+    "diff",
     "inspect",
     "rebuild",
     "verify",

@@ -24,6 +24,7 @@ from ngtpatch.errors import NgtpatchError
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "diff": ("diff", "Show what differs between two ISOs or unpacked trees."),
     "extract": ("extract", "Copy one file out of an ISO."),
     "inspect": ("inspect", "Show what an ISO is: volume, NGT, sites, identity, build record."),
     "ls": ("ls", "List the entries of an ISO."),

@@ -24,7 +24,7 @@ from ngtpatch.source import open_source
 @click.pass_obj
 def command(console: Console, iso: Path, path: str, output: Path | None, force: bool) -> None:
     """Copy the file PATH out of an ISO, to stdout or to a file."""
-    from ngtpatch.identity import is_secret  # noqa: PLC0415
+    from ngtpatch.identity.paths import KEY  # noqa: PLC0415
 
     path = path.strip("/")
     with open_source(iso) as source:
@@ -37,7 +37,7 @@ def command(console: Console, iso: Path, path: str, output: Path | None, force: 
             )
         with source.tree.open(path) as stream:
             if output is None or str(output) == "-":
-                if is_secret(path):
+                if path == KEY:
                     raise Refusal(
                         "secret",
                         f"{path} is a private key and is not printed",
@@ -46,6 +46,6 @@ def command(console: Console, iso: Path, path: str, output: Path | None, force: 
                     )
                 shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
                 return
-            with new_file(output, force=force, mode=0o600 if is_secret(path) else 0o644) as file:
+            with new_file(output, force=force, mode=0o600 if path == KEY else 0o644) as file:
                 shutil.copyfileobj(stream, file, 1 << 20)
     console.note(f"{path} -> {output}")

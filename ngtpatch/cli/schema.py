@@ -13,6 +13,7 @@ from ngtpatch.document import json_schema
 
 # Document -> the module and the result type that it is made from.
 DOCUMENTS = {
+    "diff": ("ngtpatch.differences", "Differences"),
     "inspect": ("ngtpatch.inspection", "Inspection"),
     "ls": ("ngtpatch.cli.ls", "Listing"),
     "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),

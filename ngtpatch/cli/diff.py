@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.differences import diff
+
+
+@options.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when they differ, as diff(1) does.")
+@click.option("--text/--no-text", default=True, help="Show the unified diff of changed text.")
+@click.pass_context
+def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, text: bool) -> None:
+    """Show what differs between two ISOs or unpacked trees."""
+    console = ctx.ensure_object(Console)
+    found = diff(a, b, text=text)
+    console.result(found)
+    for path in found.removed:
+        console.say(f"removed  {printable(path)}")
+    for path in found.added:
+        console.say(f"added    {printable(path)}")
+    for change in found.changed:
+        where = f"  [{', '.join(change.trees)}]" if change.trees != found.trees else ""
+        console.say(f"changed  {printable(change.path)}: {', '.join(change.what)}{where}")
+        if change.diff:
+            console.say(printable(change.diff.rstrip("\n")))
+    for sort, trees in (("removed", found.trees_removed), ("added", found.trees_added)):
+        for tree in trees:
+            console.say(f"{sort}  the whole {tree} tree")
+    if found.volume_ids is not None:
+        before, after = map(printable, found.volume_ids)
+        console.say(f"changed  volume identifier: {before} -> {after}")
+    if found.same:
+        console.say("no difference")
+    elif exit_code:
+        ctx.exit(1)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.inspection import Identified, Inspection, inspect
+
+
+@options.command()
+@options.iso_argument
+@click.pass_obj
+def command(console: Console, iso: Path) -> None:
+    """Show what an ISO is: volume, NGT, sites, identity, build record."""
+    found = inspect(iso)
+    console.result(found)
+    if found.volume is not None:
+        console.heading("Volume")
+        console.pairs(
+            [
+                ("label", printable(found.volume.id)),
+                ("trees", ", ".join(found.volume.trees)),
+                ("size", f"{found.volume.size:,} bytes"),
+            ]
+        )
+    console.heading("Nutanix Guest Tools")
+    console.pairs(
+        [
+            ("version", printable(found.ngt.version or "not told")),
+            ("era", f"{found.ngt.era}.x"),
+            ("started by", ", ".join(found.ngt.entry_points) or "nothing known"),
+        ]
+    )
+    console.heading("Decides by distribution")
+    for site in found.sites:
+        console.say(
+            f"  {printable(site.path)}:{site.line}  {_branches(site.branches, site.problem)}"
+        )
+    console.heading("Identity")
+    _identity(console, found.identity)
+    console.heading("Build record")
+    _record(console, found)
+
+
+def _branches(branches: tuple[str, ...], problem: str | None) -> str:
+    return f"not understood: {problem}" if problem else " | ".join(branches)
+
+
+def _identity(console: Console, identity: Identified) -> None:
+    if not identity.present:
+        console.say("  none: this ISO may be shared")
+    rows: list[tuple[str, str]] = []
+    if identity.ngt_uuid is not None:
+        rows.append(("ngt_uuid", printable(str(identity.ngt_uuid))))
+    if identity.certificate is not None:
+        rows.append(("certificate", f"until {identity.certificate.not_after}"))
+    if identity.key is not None:
+        rows.append(("key", f"{identity.key.key_type} {identity.key.key_bits} (not shown)"))
+    rows.extend(("problem", printable(problem)) for problem in identity.problems)
+    console.pairs(rows)
+
+
+def _record(console: Console, found: Inspection) -> None:
+    if found.record_problem:
+        console.say(f"  not trusted: {printable(found.record_problem)}")
+    elif found.record is None:
+        console.say("  none: not made by ngtpatch")
+    else:
+        console.pairs([(key, printable(str(value))) for key, value in found.record.items()])

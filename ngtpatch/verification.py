@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an image is sound, and differs from its base exactly as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.compare import Comparison
+    from ngtpatch.iso.volume import Volume
+
+__all__ = ["Deviation", "Problem", "Verification", "verify"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A fault in the image's structure.
+
+    Attributes:
+        code: stable word.
+        offset: where in the image, in bytes; None where it has no place.
+        message: what was found.
+    """
+
+    code: str
+    offset: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """An entry that differs from the base in one tree.
+
+    Attributes:
+        tree: the tree it was seen in.
+        path: its name in that tree.
+        what: the aspects that differ, or ``added`` or ``removed``.
+        expected: whether the record accounts for it.
+    """
+
+    tree: str
+    path: str
+    what: tuple[str, ...]
+    expected: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The document of ``ngtpatch verify``.
+
+    Attributes:
+        image: as it was named.
+        base: as it was named; None when there was none to compare with.
+        trees: the trees that were compared, or that the image has.
+        entries: how many entries they hold in all.
+        problems: faults of structure.
+        deviations: entries that differ from the base.
+        record: ``valid``, ``absent`` or why it is not trusted.
+        ok: nothing is wrong and every deviation is accounted for.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.verify/1"
+
+    image: str
+    base: str | None
+    trees: tuple[str, ...]
+    entries: int
+    problems: tuple[Problem, ...]
+    deviations: tuple[Deviation, ...]
+    record: str
+    ok: bool
+
+
+def verify(image: str | Path, *, base: str | Path | None = None) -> Verification:
+    """Check *image*, and that it differs from *base* only in what its record says.
+
+    A false ``ok`` is a result, not an exception.
+
+    Raises:
+        InputError: one of them cannot be read at all.
+    """
+    from ngtpatch.iso.compare import compare  # noqa: PLC0415
+    from ngtpatch.iso.structure import check  # noqa: PLC0415
+    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        volume = stack.enter_context(Volume.open(image))
+        problems = tuple(Problem(f.code, f.offset, f.message) for f in check(volume))
+        record, accounted = _record(volume)
+        deviations: tuple[Deviation, ...] = ()
+        if base is not None:
+            original = stack.enter_context(Volume.open(base))
+            deviations = deviations_from(compare(original, volume), accounted)
+        return Verification(
+            image=str(image),
+            base=None if base is None else str(base),
+            trees=volume.trees,
+            entries=sum(len(volume.entries(tree)) for tree in volume.trees),
+            problems=problems,
+            deviations=deviations,
+            record=record,
+            ok=not problems
+            and record in ("valid", "absent")
+            and all(deviation.expected for deviation in deviations),
+        )
+
+
+def deviations_from(
+    comparison: Comparison, accounted: Mapping[str, frozenset[str]]
+) -> tuple[Deviation, ...]:
+    """Return what *comparison* found, each with whether *accounted* (path -> aspects) covers it."""
+    beyond = set(map(id, comparison.beyond(accounted)))
+    found = [
+        Deviation(
+            tree=difference.tree,
+            path=difference.path,
+            what=difference.what or (difference.sort,),
+            expected=id(difference) not in beyond,
+        )
+        for difference in comparison.differences
+    ]
+    found += [Deviation(tree, "", ("added",), False) for tree in comparison.trees_added]
+    found += [Deviation(tree, "", ("removed",), False) for tree in comparison.trees_removed]
+    if comparison.volume_ids is not None:
+        found.append(Deviation("", "", ("volume identifier",), False))
+    return tuple(found)
+
+
+def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
+    return "absent", {}
