@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ubuntu."""
+from base_installer import BaseInstaller
+
+
+class UbuntuInstaller(BaseInstaller):
+  MINIMUM_VERSION = "14.04"
