@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which profiles a request means: by id, by an os-release, or all that are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.patching.known_names import known_names
+from ngtpatch.patching.osrelease import OsRelease
+from ngtpatch.patching.profile import Profile, Profiles
+
+__all__ = ["ALL", "AUTO", "choose_profiles", "find_profile", "match_profile"]
+
+ALL = "all"
+AUTO = "auto"
+
+
+def choose_profiles(
+    profiles: Profiles, ids: Sequence[str], *, os_release: OsRelease | None = None
+) -> tuple[Profile, ...]:
+    """Return the profiles that *ids* name, each once, in the order asked.
+
+    ``auto`` stands for the one that *os_release* belongs to, ``all`` for every profile that
+    is not opt-in. An opt-in profile is chosen by its own id only.
+
+    Raises:
+        Refusal: ``unknown-profile``, or ``opt-in`` where ``auto`` would need an opt-in profile.
+        UsageError: ``os-release-needed``: ``auto`` without an os-release.
+    """
+    chosen: dict[str, Profile] = {}
+    for one in ids:
+        if one == AUTO:
+            if os_release is None:
+                raise UsageError(
+                    "os-release-needed",
+                    "'auto' picks the profile by an os-release, and none was given",
+                    hint="add --os-release FILE with the guest's /etc/os-release",
+                )
+            found: Sequence[Profile] = (match_profile(os_release, profiles),)
+        elif one == ALL:
+            found = profiles.automatic()
+        else:
+            found = (profiles[one],)
+        chosen.update((profile.id, profile) for profile in found)
+    return tuple(chosen.values())
+
+
+def match_profile(os_release: OsRelease, profiles: Profiles) -> Profile:
+    """Return the profile whose needle is in the os-release's NAME; the longest needle wins.
+
+    Raises:
+        Refusal: ``unknown-profile``, or ``opt-in`` where only an opt-in profile fits.
+    """
+    profile = find_profile(os_release, profiles)
+    if profile is None:
+        raise _no_profile(os_release)
+    if profile.opt_in is not None:
+        raise Refusal(
+            "opt-in",
+            f"NAME {os_release.name!r} belongs to the profile {profile.id!r}, which is never "
+            f"picked by itself. {profile.opt_in}",
+            path=os_release.source,
+            hint=f"if that is understood, name it: --distro {profile.id}",
+        )
+    return profile
+
+
+def find_profile(os_release: OsRelease, profiles: Profiles) -> Profile | None:
+    """Return the profile that an os-release belongs to, opt-in or not, or None."""
+    name = os_release.name.lower()
+    fitting = [
+        (len(needle), profile)
+        for profile in profiles.values()
+        for needle in profile.needles
+        if needle in name
+    ]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _no_profile(os_release: OsRelease) -> Refusal:
+    name = os_release.name.lower()
+    stock = next((known.stock for known in known_names() if known.name == name), "unsupported")
+    if stock != "unsupported":
+        hint = "NGT knows it without a patch; 'ngtpatch support ISO --os-release' proves it"
+    else:
+        hint = f"make one: ngtpatch profile new --os-release {os_release.source}"
+    return Refusal(
+        "unknown-profile",
+        f"no profile has a needle for NAME {os_release.name!r}",
+        path=os_release.source,
+        hint=hint,
+    )

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a distribution says about itself: os-release(5).
+
+Read by the distro package, which newer installers of NGT use too: what it makes
+of a file is what the installer compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ngtpatch.errors import InputError
+
+__all__ = ["OsRelease", "read_os_release", "running_os_release"]
+
+_MAX_BYTES = 64 << 10  # real ones have less than 2 KiB
+
+
+@dataclass(frozen=True)
+class OsRelease:
+    """The keys of an os-release file that decide anything; empty where a key is missing.
+
+    Attributes:
+        name: NAME. The installer compares it, lower-cased.
+        id: ID.
+        id_like: ID_LIKE, in its order.
+        version_id: VERSION_ID.
+        platform_id: PLATFORM_ID.
+        source: the file, or where else it came from.
+    """
+
+    name: str
+    id: str
+    id_like: tuple[str, ...]
+    version_id: str
+    platform_id: str
+    source: str
+
+
+def read_os_release(path: Path | str) -> OsRelease:
+    """Read an os-release file.
+
+    Raises:
+        InputError: ``not-found``, ``unreadable``, ``not-os-release`` (not text, not
+            assignments, too large, control characters) or ``os-release-name`` (no NAME).
+    """
+    path = Path(path)
+    _require_text(path)
+    import distro  # noqa: PLC0415 - only where an os-release is read
+
+    try:
+        values = distro.LinuxDistribution(
+            include_lsb=False,
+            include_uname=False,
+            include_oslevel=False,
+            os_release_file=str(path),
+        ).os_release_info()
+    except ValueError as error:  # the shell's rules of quoting
+        raise _unusable(path, f"is not an os-release file: {error}".lower()) from None
+    if not any(key in values for key in ("name", "id", "pretty_name")):
+        raise _unusable(path, "is not an os-release file: it sets neither NAME nor ID")
+    if not values.get("name"):
+        raise InputError(
+            "os-release-name",
+            "has no NAME, and the installer goes by NAME",
+            path=str(path),
+            hint='add the line NAME="..." with what the distribution calls itself in '
+            "/etc/redhat-release",
+        )
+    return _from(values, str(path))
+
+
+def running_os_release() -> OsRelease:
+    """Return what the distro package says about the running host.
+
+    Raises:
+        InputError: ``os-release-name`` when the host does not say its name.
+    """
+    import distro  # noqa: PLC0415
+
+    values = distro.os_release_info()
+    if not values.get("name"):
+        raise InputError(
+            "os-release-name",
+            "this host's os-release has no NAME",
+            path="/etc/os-release",
+            hint="give a file with --os-release",
+        )
+    return _from(values, "this host's os-release")
+
+
+def _require_text(path: Path) -> None:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such os-release file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"the os-release file cannot be read: {error.strerror}", path=str(path)
+        ) from None
+    if len(raw) > _MAX_BYTES:
+        raise _unusable(path, f"is no os-release file: it is larger than {_MAX_BYTES >> 10} KiB")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _unusable(path, "is no os-release file: it is not UTF-8 text") from None
+
+
+def _from(values: dict[str, str], source: str) -> OsRelease:
+    keys = ("name", "id", "id_like", "version_id", "platform_id")
+    for key in keys:
+        if not values.get(key, "").isprintable():
+            raise InputError(
+                "not-os-release",
+                f"{key.upper()} has control characters: {values[key]!r}",
+                path=source,
+                hint="see os-release(5)",
+            )
+    name, id_, id_like, version_id, platform_id = (values.get(key, "").strip() for key in keys)
+    return OsRelease(name, id_, tuple(id_like.split()), version_id, platform_id, source)
+
+
+def _unusable(path: Path, message: str) -> InputError:
+    return InputError("not-os-release", message, path=str(path), hint="see os-release(5)")
