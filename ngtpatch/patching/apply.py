@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles and patches over a tree: changed files, or a refusal. All or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.layout import Layout, survey
+from ngtpatch.installer.source import parse
+from ngtpatch.patching.codemods import KINDS
+from ngtpatch.patching.edit import insert
+from ngtpatch.patching.outcome import ORDER_HAZARD, Already
+from ngtpatch.patching.patch import Patch
+from ngtpatch.patching.profile import Profile
+
+__all__ = ["Already", "ChangedFile", "Patched", "apply"]
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """One file that the patches change.
+
+    Attributes:
+        path: where it lies in the image.
+        before: its content.
+        after: its content with the patches.
+        edits: how many operands and statements were added.
+        patches: the ids of the patches that did it.
+    """
+
+    path: str
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    edits: int
+    patches: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Patched:
+    """The effect of the patches.
+
+    Attributes:
+        changed: the files that change, sorted by path.
+        already: the places that need no change, by path and profile.
+    """
+
+    changed: tuple[ChangedFile, ...]
+    already: tuple[Already, ...]
+
+
+def apply(
+    tree: Mapping[str, bytes], profiles: Sequence[Profile], patches: Sequence[Patch]
+) -> Patched:
+    """Return what *patches* make of *tree* for *profiles*. Writes nothing.
+
+    Applied to its own result it changes nothing and says so in ``already``.
+
+    Raises:
+        InputError: ``no-installer``.
+        Refusal: one place cannot be patched, so none is: ``anchor-missing``,
+            ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
+    """
+    layout = survey(tree)
+    changed: list[ChangedFile] = []
+    already: list[Already] = []
+    served = False
+    for path in sorted(tree):
+        fitting = [patch for patch in patches if _fits(patch, path, layout)]
+        if not fitting:
+            continue
+        served = True
+        before = after = tree[path]
+        edits = 0
+        used: list[str] = []
+        for patch in fitting:
+            source = parse(path, after)
+            outcome = KINDS[patch.kind](source, patch, profiles)
+            already += outcome.already
+            if outcome.insertions:
+                after = insert(source, outcome.insertions)
+                edits += outcome.edits
+                used.append(patch.id)
+        if after != before:
+            changed.append(ChangedFile(path, before, after, edits, tuple(used)))
+    if not served:
+        raise _nothing_fits(layout, patches)
+    return Patched(tuple(changed), tuple(_distinct(already)))
+
+
+def _fits(patch: Patch, path: str, layout: Layout) -> bool:
+    return (
+        patch.matches(path)
+        and layout.era in patch.eras
+        and _version_fits(patch.ngt_versions, layout.version)
+    )
+
+
+def _version_fits(versions: str, version: str | None) -> bool:
+    if not versions:
+        return True
+    try:
+        return version is not None and Version(version) in SpecifierSet(versions, prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def _distinct(already: Sequence[Already]) -> Iterator[Already]:
+    yield from sorted(dict.fromkeys(already), key=lambda one: (one.path, one.profile))
+
+
+def _nothing_fits(layout: Layout, patches: Sequence[Patch]) -> Refusal:
+    globs = ", ".join(dict.fromkeys(glob for patch in patches for glob in patch.paths))
+    version = layout.version or "unknown"
+    return Refusal(
+        "anchor-missing",
+        f"no file of this NGT (era {layout.era}, version {version}) is one that a patch is for"
+        f" ({globs})",
+        hint=f"this NGT may decide elsewhere: 'ngtpatch support' shows where; {ORDER_HAZARD}",
+    )

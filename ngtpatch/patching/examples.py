@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A patch's own examples, run: what it promises, tried."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ngtpatch.errors import NgtpatchError
+from ngtpatch.installer.source import parse
+from ngtpatch.patching.codemods import KINDS
+from ngtpatch.patching.edit import insert
+from ngtpatch.patching.patch import Example, Patch
+
+__all__ = ["ExampleResult", "run_examples"]
+
+
+@dataclass(frozen=True)
+class ExampleResult:
+    """How one example went.
+
+    Attributes:
+        title: the example's.
+        passed: whether the patch does what the example says, and nothing at a second time.
+        found: where it failed, what came instead: a unified diff, or a refusal.
+    """
+
+    title: str
+    passed: bool
+    found: str | None
+
+
+def run_examples(patch: Patch) -> tuple[ExampleResult, ...]:
+    """Try every example of *patch*, in the file's order."""
+    return tuple(_run(patch, example) for example in patch.examples)
+
+
+def _run(patch: Patch, example: Example) -> ExampleResult:
+    try:
+        after = _apply(patch, example, example.before)
+        again = _apply(patch, example, after)
+    except NgtpatchError as error:
+        said = f"{error.code}: {error.message}"
+        if example.refused is None:
+            return ExampleResult(example.title, passed=False, found=f"refused, {said}")
+        passed = error.code == example.refused
+        return ExampleResult(example.title, passed, None if passed else f"refused, {said}")
+    expected = example.after
+    if expected is None:
+        found = f"not refused; expected {example.refused}"
+    elif after != expected:
+        found = _diff(expected, after, "after, as the example says", "after, as it came")
+    elif again != after:
+        found = _diff(after, again, "after the first application", "after the second")
+    else:
+        return ExampleResult(example.title, passed=True, found=None)
+    return ExampleResult(example.title, passed=False, found=found)
+
+
+def _apply(patch: Patch, example: Example, text: str) -> str:
+    source = parse(f"{patch.id}: {example.title}", text.encode())
+    outcome = KINDS[patch.kind](source, patch, (example.profile,))
+    return insert(source, outcome.insertions).decode()
+
+
+def _diff(expected: str, found: str, expected_title: str, found_title: str) -> str:
+    def lines() -> Iterator[str]:
+        yield from difflib.unified_diff(
+            expected.splitlines(), found.splitlines(), expected_title, found_title, lineterm=""
+        )
+
+    return "\n".join(lines())

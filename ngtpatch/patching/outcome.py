@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one patch does to one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ngtpatch.patching.edit import Insertion
+
+__all__ = ["ORDER_HAZARD", "Already", "Outcome"]
+
+#: Why nothing at all is patched when one place cannot be (NGT 1.x, order of its steps).
+ORDER_HAZARD = (
+    "nothing was patched: NGT deletes an installed copy before it validates the distribution,"
+    " so a half-patched installer can destroy a working one"
+)
+
+
+@dataclass(frozen=True)
+class Already:
+    """A place that needs no change for a distribution.
+
+    Attributes:
+        path: the file.
+        profile: the profile's id.
+        branch: the branch that its names take as shipped.
+    """
+
+    path: str
+    profile: str
+    branch: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a patch found in a file and would insert.
+
+    Attributes:
+        insertions: the change; none where nothing is needed.
+        edits: how many operands or statements these are.
+        already: the places that need no change.
+    """
+
+    insertions: tuple[Insertion, ...] = ()
+    edits: int = 0
+    already: tuple[Already, ...] = ()

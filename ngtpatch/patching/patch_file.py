@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The patch file's format, and one clear error for each way to get it wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ngtpatch.errors import InputError
+from ngtpatch.patching.toml_file import read_toml
+
+__all__ = ["PATCH_SCHEMA", "PatchFile", "read_patch_file"]
+
+PATCH_SCHEMA: Literal["ngtpatch.patch/1"] = "ngtpatch.patch/1"
+
+_Text = Annotated[str, StringConstraints(min_length=1)]
+_Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+_Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class WhereTable(_Strict):
+    """``[where]``: the files that the patch is for."""
+
+    paths: list[_Text] = Field(
+        min_length=1, description="globs over the image's paths; ** crosses directories"
+    )
+    eras: list[Literal[1, 2, 3]] = Field(
+        default=[1, 2, 3], min_length=1, description="layouts of the installer"
+    )
+    ngt_versions: str = Field(default="", description='such as ">=2.0,<4"; empty for all')
+
+    @field_validator("ngt_versions")
+    @classmethod
+    def _is_specifier(cls, value: str) -> str:
+        try:
+            SpecifierSet(value)
+        except InvalidSpecifier:
+            raise ValueError('not a version range such as ">=2.0,<4"') from None
+        return value
+
+
+class AnchorTable(_Strict):
+    """``[anchor]``: what must be found in each of those files."""
+
+    branch: _Id = Field(default="redhat", description="what the branch to extend does")
+    count: Annotated[int, Field(ge=1, le=99)] | Literal["any"] = Field(
+        default=1, description='how many such places there are; "any" includes none'
+    )
+
+
+class ParametersTable(_Strict):
+    """``[parameters]``: values for the kind, as texts or as expressions over the profile."""
+
+    needles: list[_Text] | _Expression = Field(
+        default="{{ profile.needles }}", description="tokens for the chain"
+    )
+
+
+class NamesTable(_Strict):
+    """``[names]``: the promise that is checked at every application."""
+
+    change: list[_Text] | _Expression = Field(
+        default="{{ profile.names }}", description="names that must take the anchor's branch"
+    )
+    keep: list[_Text] = Field(
+        default_factory=list,
+        description="names that must decide as before, beside all that are known",
+    )
+
+
+class ExampleProfileTable(_Strict):
+    """``[examples.profile]``: the distribution of an example."""
+
+    id: _Id = "example"
+    names: list[_Text] = Field(min_length=1)
+    needles: list[_Text] = Field(min_length=1)
+    ids: list[_Text] = Field(default_factory=list)
+    python: list[_Text] = Field(default_factory=lambda: ["3.6"], min_length=1)
+
+
+class ExampleTable(_Strict):
+    """``[[examples]]``: a file before, and what becomes of it."""
+
+    title: _Text
+    profile: ExampleProfileTable
+    before: _Text
+    after: _Text | None = Field(default=None, description="the file after; itself if unchanged")
+    refused: _Id | None = Field(default=None, description="the code of the refusal")
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> ExampleTable:
+        if (self.after is None) == (self.refused is None):
+            raise ValueError("give either after or refused")
+        return self
+
+
+class PatchFile(_Strict):
+    """A change to the installer, as ``<id>.toml``."""
+
+    schema_: Literal["ngtpatch.patch/1"] = Field(alias="schema")
+    id: _Id = Field(description="the patch's name; the file's stem")
+    summary: _Text = Field(description="what it does, in one sentence")
+    kind: Literal["recognise"] = Field(description="which code does it")
+    where: WhereTable
+    anchor: AnchorTable = AnchorTable()
+    parameters: ParametersTable = ParametersTable()
+    names: NamesTable = NamesTable()
+    examples: list[ExampleTable] = Field(min_length=1)
+
+
+def read_patch_file(path: Path) -> PatchFile:
+    """Read and validate *path*. Raises InputError, see ngtpatch.patching.patch.load_patch."""
+    data = read_toml(path, what="patch")
+    try:
+        file = PatchFile.model_validate(data)
+    except ValidationError as error:
+        raise _explain(path, data, error) from None
+    if file.id != path.stem:
+        raise InputError(
+            "patch-id",
+            f"id is {file.id!r}, but the file is called {path.name!r}",
+            path=str(path),
+            hint=f"call it {file.id}.toml",
+        )
+    return file
+
+
+# The most telling first: what else is wrong often follows from it.
+_CODES = ("patch-schema", "patch-unknown-key", "patch-missing-key", "patch-value")
+
+
+def _explain(path: Path, data: dict[str, Any], error: ValidationError) -> InputError:
+    faults = [_fault(data, one["type"], one["loc"], one["msg"]) for one in error.errors()]
+    faults.sort(key=lambda fault: _CODES.index(fault[0]))
+    return InputError(
+        faults[0][0],
+        "; ".join(dict.fromkeys(message for _, message in faults)),
+        path=str(path),
+        hint="'ngtpatch schema patch' lists the keys and their values",
+    )
+
+
+def _fault(
+    data: dict[str, Any], kind: str, location: tuple[int | str, ...], said: str
+) -> tuple[str, str]:
+    """Return (code, sentence) for one of pydantic's findings."""
+    key, found = _key(data, location)
+    if location == ("schema",) and kind != "missing":
+        return "patch-schema", f"schema is {found!r}, and this ngtpatch reads {PATCH_SCHEMA!r}"
+    if kind == "extra_forbidden":
+        return "patch-unknown-key", f"{key}: no such key"
+    if kind == "missing":
+        return "patch-missing-key", f"{key} is missing"
+    said = said.removeprefix("Value error, ")
+    return "patch-value", f"{key}: {said[:1].lower()}{said[1:]}, found {_brief(found)}"
+
+
+def _key(data: Any, location: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the key as TOML writes it, and what stands there; union arms have no place in it."""
+    key = ""
+    for part in location:
+        if isinstance(data, dict) and isinstance(part, str):
+            key += f".{part}" if key else part
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            key += f"[{part}]"
+            data = data[part]
+    return key, data
+
+
+def _brief(found: Any) -> str:
+    text = repr(found)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a TOML file, with one clear error for each way in which it cannot be read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ngtpatch.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["read_toml", "toml_files"]
+
+_MAX_BYTES = 1 << 20
+
+
+def read_toml(path: Path, *, what: str) -> dict[str, Any]:
+    """Return the data in *path*, which should hold a *what* ("patch").
+
+    Raises:
+        InputError: ``not-found``, ``unreadable``, ``not-text``, ``not-toml``.
+    """
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError("not-found", f"there is no such {what} file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"the {what} cannot be read: {error.strerror}", path=str(path)
+        ) from None
+    if len(raw) > _MAX_BYTES:
+        raise InputError("not-toml", f"this is too large to be a {what}", path=str(path))
+    try:
+        data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise InputError("not-text", f"the {what} is not UTF-8 text", path=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError("not-toml", f"the {what} is not TOML: {error}", path=str(path)) from None
+    return data
+
+
+def toml_files(directory: Path, *, what: str) -> list[Path]:
+    """Return the TOML files in *directory*, sorted by name.
+
+    Raises:
+        InputError: ``not-found``, ``not-directory``.
+    """
+    if not directory.exists():
+        raise InputError(
+            "not-found", f"there is no such directory of {what} files", path=str(directory)
+        )
+    if not directory.is_dir():
+        raise InputError(
+            "not-directory",
+            f"this is not a directory of {what} files",
+            path=str(directory),
+            hint="give the directory that holds the .toml file",
+        )
+    return sorted(directory.glob("*.toml"))
