@@ -51,7 +51,7 @@ def point_platform_at_the_guest():
 
 
 def _described_by(etc):
-    for name in ("redhat-release", "SuSE-release", "system-release"):
+    for name in ("fedora-release", "redhat-release", "SuSE-release"):
         if os.path.exists(os.path.join(etc, name)):
             with open(os.path.join(etc, name)) as release:
                 return platform._parse_release_file(release.readline())
