@@ -26,6 +26,7 @@ from ngtpatch.errors import NgtpatchError
 COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Show what differs between two ISOs or unpacked trees."),
     "extract": ("extract", "Copy one file out of an ISO."),
+    "identity": ("identity", "Show, check and strip what makes an ISO one VM's."),
     "inspect": ("inspect", "Show what an ISO is: volume, NGT, sites, identity, build record."),
     "ls": ("ls", "List the entries of an ISO."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),

@@ -30,7 +30,7 @@ class Identity:
         certificate: client-cert.pem.
         key: client-key.pem; never shown by repr.
         paths: for each part (its path on an image) the file it was read from, for messages.
-        modes: permission bits of files on disk, by the same paths.
+        modes: permission bits of the files on disk that hold the key: itself, or its image.
     """
 
     source: str
@@ -41,8 +41,12 @@ class Identity:
     modes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def from_tree(cls, tree: FileTree, *, source: str) -> Identity:
+    def from_tree(
+        cls, tree: FileTree, *, source: str, modes: Mapping[str, int] | None = None
+    ) -> Identity:
         """Read what an image or a directory carries. Empty files count as absent.
+
+        *modes* count only where there is a key.
 
         Raises:
             InputError: ``too-large``: a file no identity has.
@@ -54,7 +58,8 @@ class Identity:
                 if tree.size(path) > MAX_BYTES:
                     raise _too_large(path, tree.size(path))
                 parts[path] = tree[path] or None
-        return cls(source, parts[CONFIG], parts[CERTIFICATE], parts[KEY])
+        exposed = modes if modes and parts[KEY] is not None else {}
+        return cls(source, parts[CONFIG], parts[CERTIFICATE], parts[KEY], modes=exposed)
 
     @classmethod
     def from_files(
@@ -75,7 +80,9 @@ class Identity:
         modes: dict[str, int] = {}
         for entry, path in named.items():
             if path is not None:
-                data[entry], modes[entry] = read_bounded(path)
+                data[entry], mode = read_bounded(path)
+                if entry == KEY:
+                    modes[str(path)] = mode
         paths = {entry: str(path) for entry, path in named.items() if path is not None}
         return cls(source, data.get(CONFIG), data.get(CERTIFICATE), data.get(KEY), paths, modes)
 

@@ -7,22 +7,23 @@ material, so that one bad VM hides no other.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, chain_problem
-from ngtpatch.identity.config import problems
+from ngtpatch.identity.config import KEYS, problems
 from ngtpatch.identity.findings import Finding, Severity
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
+from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
-__all__ = ["WARN_DAYS", "check", "check_many", "duplicates"]
+__all__ = ["WARN_DAYS", "Sharing", "check", "check_many"]
 
 WARN_DAYS = 90
 _OTHERS = 0o077
@@ -37,7 +38,8 @@ def check(
     now: datetime | None = None,
     warn_days: int = WARN_DAYS,
     authorities: Sequence[Authority] = (),
-    shared: bool = False,
+    required: Collection[str] = PATHS,
+    required_keys: Collection[str] = KEYS,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with one identity.
 
@@ -46,14 +48,15 @@ def check(
         now: the moment to judge for, aware; the clock's when absent.
         warn_days: a certificate that ends within so many days is ``expiring``.
         authorities: when given, the certificate must chain to one of them.
-        shared: an image of nobody's: only a configuration with ngt_version has to be there.
+        required: the parts (paths on an image) whose absence is ``missing``.
+        required_keys: the keys of ngt_config.json that must be there.
     """
     found: list[Finding] = []
     add = found.append
     moment = now or datetime.now(timezone.utc)
     present = {CONFIG: identity.config, CERTIFICATE: identity.certificate, KEY: identity.key}
     for entry in (CONFIG, CERTIFICATE, KEY):
-        if present[entry] is None and (entry == CONFIG or not shared):
+        if present[entry] is None and entry in required:
             add(_error(identity, "missing", f"{entry.rpartition('/')[2]} is missing", entry))
 
     def parsed(read: Callable[[], T | None]) -> T | None:
@@ -71,7 +74,7 @@ def check(
     config = parsed(identity.parsed_config)
     if config is not None:
         found += problems(
-            config, source=identity.source, path=identity.where(CONFIG), shared=shared
+            config, source=identity.source, path=identity.where(CONFIG), required=required_keys
         )
     certificate = parsed(identity.parsed_certificate)
     key = parsed(identity.parsed_key)
@@ -89,14 +92,11 @@ def check(
                 "take both from the same ISO",
             )
         )  # fmt: skip
-    mode = identity.modes.get(KEY)
-    if mode is not None and mode & _OTHERS:
-        add(
-            _warning(
-                identity, "mode", f"mode {mode:04o} lets others read the key", KEY,
-                f"chmod 600 {identity.where(KEY)}",
-            )
-        )  # fmt: skip
+    for path, mode in identity.modes.items():
+        if mode & _OTHERS:
+            message = f"mode {mode:04o} lets others read the key"
+            hint = f"chmod 600 {shlex.quote(path)}"
+            add(Finding("mode", Severity.WARNING, identity.source, message, path, hint))
     return tuple(found)
 
 
@@ -107,51 +107,59 @@ def check_many(
     warn_days: int = WARN_DAYS,
     authorities: Sequence[Authority] = (),
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with each of *identities*, and what two of them share."""
-    everything = list(identities)
+    """Return what is wrong with each of *identities*, and what two of them share.
+
+    Each is looked at once and let go, so that ten thousand need no more memory than ten.
+    """
     moment = now or datetime.now(timezone.utc)
     found: list[Finding] = []
-    for identity in everything:
-        found += check(identity, now=moment, warn_days=warn_days, authorities=authorities)
-    return (*found, *duplicates(everything))
-
-
-def duplicates(identities: Iterable[Identity]) -> tuple[Finding, ...]:
-    """Return an error for every identity that shares its ngt_uuid or certificate with another."""
-    by_uuid: dict[str, list[Identity]] = defaultdict(list)
-    by_certificate: dict[str, list[Identity]] = defaultdict(list)
+    sharing = Sharing()
     for identity in identities:
-        try:
+        found += check(identity, now=moment, warn_days=warn_days, authorities=authorities)
+        sharing.add(identity)
+    return (*found, *sharing.findings())
+
+
+class Sharing:
+    """Finds an ngt_uuid or a certificate that two VMs have, without keeping their material."""
+
+    def __init__(self) -> None:
+        self._uuids: dict[str, list[tuple[str, str]]] = {}
+        self._certificates: dict[str, list[tuple[str, str]]] = {}
+
+    def add(self, identity: Identity) -> None:
+        """Look at one more VM. What cannot be read is left to :func:`check`."""
+        with suppress(InputError):
             config = identity.parsed_config()
-            if config is not None and config.ngt_uuid:
-                by_uuid[config.ngt_uuid].append(identity)
-        except InputError:
-            pass  # reported by check()
-        try:
+            if config is not None:
+                self.add_uuid(identity, config.ngt_uuid)
+        with suppress(InputError):
             certificate = identity.parsed_certificate()
             if certificate is not None:
-                by_certificate[certificate.fingerprint].append(identity)
-        except InputError:
-            pass
-    found: list[Finding] = []
-    for code, entry, what, groups in (
-        ("duplicate-uuid", CONFIG, "ngt_uuid", by_uuid),
-        ("duplicate-certificate", CERTIFICATE, "the certificate", by_certificate),
-    ):
-        for value, group in groups.items():
-            shown = f"{what} {value}" if what == "ngt_uuid" else what
-            for identity in group if len(group) > 1 else ():
-                others = [i.source for i in group if i is not identity]
-                named = ", ".join(others[:3]) + (
-                    f" and {len(others) - 3} more" if others[3:] else ""
-                )
-                found.append(
-                    _error(
-                        identity, code, f"{shown} is also that of {named}", entry,
-                        "each VM needs an identity of its own: let the cluster issue one",
-                    )
-                )  # fmt: skip
-    return tuple(found)
+                seen = self._certificates.setdefault(certificate.fingerprint, [])
+                seen.append((identity.source, identity.where(CERTIFICATE)))
+
+    def add_uuid(self, identity: Identity, ngt_uuid: str | None) -> None:
+        """Look at an ngt_uuid alone."""
+        if ngt_uuid:
+            seen = self._uuids.setdefault(ngt_uuid, [])
+            seen.append((identity.source, identity.where(CONFIG)))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return an error for every VM that shares something with another."""
+        found: list[Finding] = []
+        for code, what, groups in (
+            ("duplicate-uuid", "ngt_uuid {}", self._uuids),
+            ("duplicate-certificate", "the certificate", self._certificates),
+        ):
+            for value, group in groups.items():
+                for index, (source, path) in enumerate(group if len(group) > 1 else ()):
+                    others = [name for n, (name, _) in enumerate(group) if n != index]
+                    rest = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                    message = f"{what.format(value)} is also that of {', '.join(others[:3])}{rest}"
+                    hint = "each VM needs an identity of its own: let the cluster issue one"
+                    found.append(Finding(code, Severity.ERROR, source, message, path, hint))
+        return tuple(found)
 
 
 def _validity(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -20,9 +20,12 @@ from ngtpatch.errors import InputError, UsageError
 from ngtpatch.identity.findings import Finding, Severity
 from ngtpatch.identity.paths import CONFIG
 
-__all__ = ["Config", "minimal", "parse_sets", "problems"]
+__all__ = ["KEYS", "Config", "minimal", "parse_sets", "problems"]
 
 MAX_BYTES = 1 << 20
+
+# Of the published sample; what later releases may add is not known.
+KEYS = frozenset({"cluster_ip", "ngt_uuid", "ngt_version", "port"})
 _SPACE = re.compile(r"[ \t\r\n]*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*([._-][0-9A-Za-z]+)*")
@@ -156,11 +159,11 @@ def parse_sets(assignments: Iterable[str]) -> dict[str, str]:
 
 
 def problems(
-    config: Config, *, source: str, path: str = CONFIG, shared: bool = False
+    config: Config, *, source: str, path: str = CONFIG, required: Collection[str] = KEYS
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a VM's configuration.
 
-    Keys that are not known are not judged. A *shared* image's needs ngt_version only.
+    Keys that are not known are not judged, nor absent ones that are not *required*.
     """
 
     def finding(key: str, message: str, hint: str | None = None) -> Finding:
@@ -175,9 +178,8 @@ def problems(
         ("port", _is_port, "a whole number from 1 to 65535, without quotes"),
     ):
         if key not in config.values:
-            if shared and key != "ngt_version":
-                continue
-            found.append(finding(key, f"has no {key}", f"expected {expected}"))
+            if key in required:
+                found.append(finding(key, f"has no {key}", f"expected {expected}"))
         elif not valid(config.values[key]):
             shown = _shown(config.values[key])
             found.append(finding(key, f"{key} is {shown}, expected {expected}"))

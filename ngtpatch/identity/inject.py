@@ -166,9 +166,12 @@ def injected(
     """
     present = Identity.from_tree(tree, source=given.source)
     result, warnings = merged(present, given, sets=sets)
-    # An ngt_uuid without its certificate and key would be half an identity.
-    shared = not result.carries_secret
-    findings = check(result, now=now, authorities=authorities, shared=shared)
+    if result.carries_secret:
+        findings = check(result, now=now, authorities=authorities)
+    else:
+        # A shared image, whose values alone are set. (An ngt_uuid without its certificate
+        # and key would be half an identity.)
+        findings = check(result, required=(CONFIG,), required_keys=("ngt_version",))
     refuse(findings)
     new = {CONFIG: result.config, CERTIFICATE: result.certificate, KEY: result.key}
     old = {CONFIG: present.config, CERTIFICATE: present.certificate, KEY: present.key}

@@ -40,7 +40,6 @@ def test_a_template_makes_the_whole_configuration(tmp_path: Path) -> None:
 
 
 def test_what_a_template_makes_is_checked(tmp_path: Path) -> None:
-    (tmp_path / "client-key.pem").touch(mode=0o600)
     identity = identity_of(row(tmp_path, ip="nowhere", ngt_uuid="x"), Recipe({}, TEMPLATE))
     found = {f.code: f.path for f in check(identity, now=m.NOW) if f.code != "mode"}
     assert found == dict.fromkeys(["config-cluster-ip", "config-ngt-uuid"], "--config-template")

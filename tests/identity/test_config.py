@@ -128,11 +128,11 @@ def test_both_families_of_addresses(ip: str) -> None:
     assert problems(Config.parse(PUBLISHED).with_values({"cluster_ip": ip}), source="vm") == ()
 
 
-def test_every_missing_key_is_named_unless_shared() -> None:
+def test_every_missing_key_is_named_unless_it_may_be() -> None:
     assert {f.code for f in problems(Config.parse(b"{}"), source="vm")} == {
         "config-cluster-ip", "config-ngt-uuid", "config-ngt-version", "config-port",
     }  # fmt: skip
-    assert problems(minimal("2.0.1"), source="iso", shared=True) == ()
+    assert problems(minimal("2.0.1"), source="iso", required={"ngt_version"}) == ()
 
 
 def test_set_takes_the_type_that_is_there() -> None:

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch identity show|check|strip``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as Authority
+
+    from ngtpatch.fleet.audit import Audit
+    from ngtpatch.identity.describe import Description
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One identity, redacted."""
+
+    source: str
+    identity: Description
+
+
+@dataclass(frozen=True)
+class ShownAll:
+    """The document of ``ngtpatch identity show``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.identity-show/1"
+
+    identities: tuple[Shown, ...]
+
+
+@click.group()
+def command() -> None:
+    """Show, check and strip what makes an ISO one VM's."""
+
+
+_targets = click.argument(
+    "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+_certificates = click.option(
+    "--certificates", metavar="DIR", type=click.Path(path_type=Path),
+    help="Certificates that belong to the VMs of an inventory, by name or UUID.",
+)  # fmt: skip
+
+
+@options.command()
+@_targets
+@_certificates
+@click.pass_obj
+def show(console: Console, targets: tuple[Path, ...], certificates: Path | None) -> None:
+    """Show what ISOs, directories or inventories hold; the key's bytes never."""
+    from ngtpatch.fleet.targets import targets as found  # noqa: PLC0415
+    from ngtpatch.identity.describe import describe  # noqa: PLC0415
+
+    shown: list[Shown] = []
+    for target in found(targets, certificates=certificates):
+        if target.problem is not None:
+            raise VerificationError(
+                target.problem.code, target.problem.message, path=target.problem.path
+            )
+        shown.append(Shown(target.identity.source, describe(target.identity)))
+    console.result(ShownAll(tuple(shown)))
+    for item in shown:
+        console.heading(printable(item.source))
+        _description(console, item.identity)
+
+
+def _description(console: Console, facts: Description) -> None:
+    rows: list[tuple[str, str]] = []
+    if not facts.present:
+        rows.append(("identity", "none: nothing of one VM's"))
+    rows += [(printable(key), printable(str(value))) for key, value in (facts.config or {}).items()]
+    if facts.certificate is not None:
+        certificate = facts.certificate
+        rows += [
+            ("subject", printable(certificate.subject)),
+            ("issuer", printable(certificate.issuer)),
+            ("serial", certificate.serial),
+            ("valid", f"{certificate.not_before} to {certificate.not_after}"),
+            ("certificate", f"{certificate.key_type} {certificate.key_bits}"),
+            ("sha256", certificate.sha256),
+        ]
+    if facts.key is not None:
+        fits = {True: "belongs to the certificate", False: "another certificate's", None: "alone"}
+        match = fits[facts.key.matches_certificate]
+        rows.append(("key", f"{facts.key.key_type} {facts.key.key_bits}, {match} (not shown)"))
+    rows += [("problem", printable(problem)) for problem in facts.problems]
+    console.pairs(rows)
+
+
+@options.command()
+@_targets
+@_certificates
+@click.option(
+    "--warn-days",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=90,
+    show_default=True,
+    help="Warn of certificates that end within so many days.",
+)
+@click.option(
+    "--ca",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="PEM certificates that the client certificates must chain to.",
+)
+@click.option(
+    "--plan",
+    is_flag=True,
+    help="List who needs a new certificate, with the cluster's commands as a runbook.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["refresh", "recreate"]),
+    default="refresh",
+    show_default=True,
+    help="How the cluster renews: older AOS can only recreate.",
+)
+@click.option(
+    "--template",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A jinja2 template for the runbook, over `vms` and `method`.",
+)
+@options.output_option
+@options.force_option
+@click.pass_obj
+def check(
+    console: Console, *, targets: tuple[Path, ...], certificates: Path | None, warn_days: int,
+    ca: Path | None, plan: bool, method: str, template: Path | None, output: Path | None,
+    force: bool,
+) -> None:  # fmt: skip
+    """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any."""
+    from ngtpatch.fleet.audit import audit  # noqa: PLC0415
+    from ngtpatch.fleet.targets import targets as found  # noqa: PLC0415
+
+    if (output is not None or template is not None) and not plan:
+        raise UsageError("needs-plan", "--output and --template go with --plan")
+    result = audit(
+        found(targets, certificates=certificates), warn_days=warn_days, authorities=_authorities(ca)
+    )
+    if plan:
+        _plan(console, result, method=method, template=template, output=output, force=force)
+        console.result(result)
+    else:
+        console.result(result)
+        _table(console, result)
+    if not result.ok:
+        raise click.exceptions.Exit(VerificationError.exit_code)
+
+
+def _authorities(ca: Path | None) -> tuple[Authority, ...]:
+    if ca is None:
+        return ()
+    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
+    from ngtpatch.identity.certificate import read_authorities  # noqa: PLC0415
+
+    return read_authorities(read_bounded(ca)[0], path=str(ca))
+
+
+def _table(console: Console, result: Audit) -> None:
+    by_source: dict[str, list[str]] = {}
+    for finding in result.findings:
+        by_source.setdefault(finding.source, []).append(f"{finding.code}: {finding.message}")
+    # Ten thousand healthy VMs would hide the three that are not.
+    shown = [c for c in result.identities if c.worst != "ok" or len(result.identities) <= 20]
+    if shown:
+        console.table(
+            ["VM", "certificate until", "days", "state", "found"],
+            [
+                [
+                    printable(c.source),
+                    (c.not_after or "-")[:10],
+                    "-" if c.days_left is None else str(c.days_left),
+                    c.worst,
+                    printable("\n".join(by_source.get(c.source, []))),
+                ]
+                for c in shown
+            ],
+        )
+    bad = sum(c.worst == "error" for c in result.identities)
+    warned = sum(c.worst == "warning" for c in result.identities)
+    total = len(result.identities)
+    console.say(f"{total} checked: {total - bad - warned} in order, {warned} to watch, {bad} wrong")
+    for hint in dict.fromkeys(f.hint for f in result.findings if f.hint):
+        console.detail(f"  {printable(hint)}")
+
+
+def _plan(
+    console: Console, result: Audit, *, method: str, template: Path | None, output: Path | None,
+    force: bool,
+) -> None:  # fmt: skip
+    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
+    from ngtpatch.identity.runbook import runbook  # noqa: PLC0415
+    from ngtpatch.newfile import new_file  # noqa: PLC0415
+
+    own = None if template is None else read_bounded(template)[0].decode("utf-8", "replace")
+    if not result.renewals:
+        console.say(f"{len(result.identities)} checked: none needs a new certificate")
+        return
+    text = runbook(result.renewals, method=method, template=own)
+    if output is None or str(output) == "-":
+        console.say(text.rstrip("\n"))
+        return
+    with new_file(output, force=force) as file:
+        file.write(text.encode("utf-8"))
+    console.say(f"{len(result.renewals)} VMs need a new certificate: see {output}")
+
+
+command.add_command(show, "show")
+command.add_command(check, "check")

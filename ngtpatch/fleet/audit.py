@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every identity looked at: what runs out, what does not fit, what is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, ClassVar
+
+from ngtpatch.errors import InputError
+from ngtpatch.fleet.targets import Target
+from ngtpatch.identity.check import WARN_DAYS, Sharing, check
+from ngtpatch.identity.config import KEYS
+from ngtpatch.identity.findings import Finding, Severity
+from ngtpatch.identity.runbook import Renewal, renewals
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as Authority
+
+__all__ = ["Audit", "Checked", "audit"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One identity.
+
+    Attributes:
+        source: the ISO, directory or row.
+        vm_uuid: the VM's own UUID, where an inventory says it.
+        not_after: the end of its certificate, UTC in ISO 8601.
+        days_left: whole days until then, negative afterwards.
+        worst: ``ok``, ``warning`` or ``error``.
+    """
+
+    source: str
+    vm_uuid: str | None
+    ngt_uuid: str | None
+    not_after: str | None
+    days_left: int | None
+    worst: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The document of ``ngtpatch identity check``.
+
+    Attributes:
+        ok: nothing was found at all.
+        warn_days: certificates that end within so many days were warned of.
+        renewals: who needs a new certificate, the most urgent first.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.identity-check/1"
+
+    ok: bool
+    warn_days: int
+    identities: tuple[Checked, ...]
+    findings: tuple[Finding, ...]
+    renewals: tuple[Renewal, ...]
+
+
+def audit(
+    found: Iterable[Target],
+    *,
+    now: datetime | None = None,
+    warn_days: int = WARN_DAYS,
+    authorities: Sequence[Authority] = (),
+) -> Audit:
+    """Check every identity of *found*, and what two of them share.
+
+    Raises:
+        InputError: the paths behind *found* are none, see :func:`~ngtpatch.fleet.targets.targets`.
+    """
+    moment = now or datetime.now(timezone.utc)
+    findings: list[Finding] = []
+    facts: list[tuple[str, str | None, str | None, datetime | None]] = []
+    sharing = Sharing()
+    for target in found:
+        identity = target.identity
+        if target.problem is not None:
+            findings.append(target.problem)
+        else:
+            findings += check(
+                identity, now=moment, warn_days=warn_days, authorities=authorities,
+                required_keys=() if target.partial else KEYS,
+            )  # fmt: skip
+            sharing.add(identity)
+        facts.append((identity.source, target.vm_uuid, *_facts(target)))
+    findings += sharing.findings()
+    worst: dict[str, Severity] = {}
+    for finding in findings:
+        if worst.get(finding.source) is not Severity.ERROR:
+            worst[finding.source] = finding.severity
+    identities = tuple(
+        Checked(
+            source, vm_uuid, ngt_uuid,
+            f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None,
+            (end - moment).days if end else None,
+            worst[source].value if source in worst else "ok",
+        )
+        for source, vm_uuid, ngt_uuid, end in facts
+    )  # fmt: skip
+    due = renewals([(c.source, c.vm_uuid, c.not_after) for c in identities], findings)
+    return Audit(not findings, warn_days, identities, tuple(findings), due)
+
+
+def _facts(target: Target) -> tuple[str | None, datetime | None]:
+    ngt_uuid, end = None, None
+    with suppress(InputError):
+        config = target.identity.parsed_config()
+        ngt_uuid = config.ngt_uuid if config is not None else None
+    with suppress(InputError):
+        certificate = target.identity.parsed_certificate()
+        end = certificate.not_after if certificate is not None else None
+    return ngt_uuid, end
