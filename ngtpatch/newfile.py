@@ -72,9 +72,13 @@ def new_file(
     """
     check_target(target, force=force)
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, mode)
+
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        # Opened by its path, so that file.name tells a reader where it stands meanwhile.
+        with open(temporary, "w+b", opener=opener) as file:
             yield file
             file.flush()
             if durable:

@@ -18,7 +18,9 @@ __all__ = [
     "dry_run_option",
     "force_option",
     "global_options",
+    "identity_options",
     "iso_argument",
+    "os_release_option",
     "output_option",
     "patches_option",
     "profiles_option",
@@ -96,3 +98,22 @@ patches_option = click.option(
     "--patches", "patch_dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
     envvar="NGTPATCH_PATCHES", help="Patches in addition to the shipped ones; may be repeated.",
 )  # fmt: skip
+os_release_option = click.option(
+    "--os-release", metavar="FILE", type=click.Path(path_type=Path),
+    help="The guest's /etc/os-release, for --distro auto.",
+)  # fmt: skip
+
+
+def identity_options(function: F) -> F:
+    """Add what names one VM's identity. Paths only: a key is never an argument."""
+    file = click.Path(path_type=Path)
+    for option in (
+        click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
+                     help="Set a value of ngt_config.json; may be repeated."),
+        click.option("--key", metavar="FILE", type=file, help="The VM's client-key.pem."),
+        click.option("--cert", "certificate", metavar="FILE", type=file,
+                     help="The VM's client-cert.pem."),
+        click.option("--config", metavar="FILE", type=file, help="The VM's ngt_config.json."),
+    ):  # fmt: skip
+        function = option(function)
+    return function

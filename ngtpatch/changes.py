@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files of a tree change, and why: the patches' work and the identity's, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ngtpatch.errors import UsageError
+from ngtpatch.source import Source
+from ngtpatch.tree import Altered
+
+if TYPE_CHECKING:
+    from ngtpatch.patching.apply import Already, ChangedFile
+    from ngtpatch.patching.patch import Patch
+    from ngtpatch.patching.profile import Profile
+
+__all__ = ["Changes", "IdentityRequest", "plan_changes"]
+
+
+@dataclass(frozen=True)
+class IdentityRequest:
+    """What shall become of the identity.
+
+    Attributes:
+        config: file with the VM's ngt_config.json.
+        certificate: file with its client certificate, PEM.
+        key: file with its client key, PEM.
+        sets: values by key of ngt_config.json.
+        strip: remove what belongs to one VM alone.
+    """
+
+    config: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    sets: Mapping[str, str] = field(default_factory=dict)
+    strip: bool = False
+
+    @property
+    def injects(self) -> bool:
+        """Whether anything is to be put in."""
+        return bool(self.config or self.certificate or self.key or self.sets)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an output holds that its source does not.
+
+    Attributes:
+        contents: path -> new bytes.
+        removed: paths that go.
+        scrub: paths whose old bytes must not remain anywhere in the image.
+        changed: what the patches did.
+        already: the places that accept a profile as shipped.
+        profiles: that were asked for.
+        patches: that were applied.
+        carries_identity: whether the output belongs to one VM.
+        notices: what a person should know about it.
+    """
+
+    contents: Mapping[str, bytes] = field(repr=False)
+    removed: tuple[str, ...]
+    scrub: frozenset[str]
+    changed: tuple[ChangedFile, ...]
+    already: tuple[Already, ...]
+    profiles: tuple[Profile, ...]
+    patches: tuple[Patch, ...]
+    carries_identity: bool
+    notices: tuple[str, ...]
+
+
+def plan_changes(
+    source: Source,
+    *,
+    distros: Sequence[str],
+    os_release: str | Path | None,
+    profile_dirs: Sequence[str | Path],
+    patch_dirs: Sequence[str | Path],
+    identity: IdentityRequest,
+) -> Changes:
+    """Work out every changed file. Reads *source*, writes nothing.
+
+    Raises:
+        UsageError: nothing was asked for, or two things that exclude each other.
+        InputError: *source* or another file cannot be used.
+        Refusal: a profile is unknown, a patch does not fit, an identity fails its check.
+    """
+    if not distros and not identity.injects and not identity.strip:
+        raise UsageError(
+            "no-distro",
+            "no distribution was named",
+            hint="name one with --distro ID; 'ngtpatch profile list' shows them",
+        )
+    if identity.injects and identity.strip:
+        raise UsageError("strip-and-inject", "an identity is either stripped or injected, not both")
+    profiles, patches, changed, already = _patched(
+        source, distros, os_release, profile_dirs, patch_dirs
+    )
+    contents, removed, warnings = _identified(source, identity)
+    carries = _carries_identity(source, contents, removed)
+    notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
+    notices += warnings
+    if carries and not identity.injects:
+        notices.append(
+            "the output carries a VM's identity; do not share it, or use --strip-identity"
+        )
+    return Changes(
+        contents={**{file.path: file.after for file in changed}, **contents},
+        removed=removed,
+        scrub=frozenset({*contents, *removed}),
+        changed=changed,
+        already=already,
+        profiles=profiles,
+        patches=patches,
+        carries_identity=carries,
+        notices=tuple(notices),
+    )
+
+
+def _patched(
+    source: Source,
+    distros: Sequence[str],
+    os_release: str | Path | None,
+    profile_dirs: Sequence[str | Path],
+    patch_dirs: Sequence[str | Path],
+) -> tuple[tuple[Profile, ...], tuple[Patch, ...], tuple[ChangedFile, ...], tuple[Already, ...]]:
+    if not distros:
+        return (), (), (), ()
+    from ngtpatch.patching.apply import apply  # noqa: PLC0415
+    from ngtpatch.patching.choice import choose_profiles  # noqa: PLC0415
+    from ngtpatch.patching.osrelease import read_os_release  # noqa: PLC0415
+    from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
+    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+
+    release = None if os_release is None else read_os_release(os_release)
+    profiles = choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
+    patches = load_patches(patch_dirs)
+    patched = apply(source.tree, profiles, patches)
+    used = {name for file in patched.changed for name in file.patches}
+    applied = tuple(patch for patch in patches if patch.id in used)
+    return profiles, applied, patched.changed, patched.already
+
+
+def _identified(
+    source: Source, identity: IdentityRequest
+) -> tuple[Mapping[str, bytes], tuple[str, ...], tuple[str, ...]]:
+    if identity.strip:
+        from ngtpatch.identity.inject import stripped  # noqa: PLC0415
+
+        bare = stripped(source.tree)
+        return bare.files, bare.removed, ()
+    if identity.injects:
+        from ngtpatch.identity.bundle import Identity  # noqa: PLC0415
+        from ngtpatch.identity.inject import injected  # noqa: PLC0415
+
+        given = Identity.from_files(
+            source="the given identity",
+            config=identity.config,
+            certificate=identity.certificate,
+            key=identity.key,
+        )
+        found = injected(source.tree, given, sets=identity.sets)
+        return found.files, (), tuple(str(warning.message) for warning in found.warnings)
+    return {}, (), ()
+
+
+def _carries_identity(
+    source: Source, contents: Mapping[str, bytes], removed: Sequence[str]
+) -> bool:
+    from ngtpatch.identity.inject import carriers  # noqa: PLC0415
+
+    return bool(carriers(Altered(source.tree, contents, removed)))

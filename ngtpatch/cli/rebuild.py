@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch rebuild``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import UsageError
+from ngtpatch.rebuilding import IdentityRequest, RebuildResult, rebuild
+
+
+@options.command()
+@options.iso_argument
+@options.distro_option
+@options.os_release_option
+@options.output_option
+@click.option(
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="With --each: where to write one ISO per distribution.",
+)
+@click.option("--each", is_flag=True, help="One ISO per distribution, in --output-dir.")
+@options.identity_options
+@click.option("--strip-identity", is_flag=True, help="Remove what belongs to one VM alone.")
+@options.profiles_option
+@options.patches_option
+@options.force_option
+@options.dry_run_option
+@options.digest_option
+@click.pass_obj
+def command(
+    console: Console,
+    iso: Path,
+    distros: tuple[str, ...],
+    os_release: Path | None,
+    output: Path | None,
+    output_dir: Path | None,
+    each: bool,
+    strip_identity: bool,
+    config: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    assignments: tuple[str, ...],
+    profile_dirs: tuple[Path, ...],
+    patch_dirs: tuple[Path, ...],
+    force: bool,
+    dry_run: bool,
+    digest: bool,
+) -> None:
+    """Write an ISO whose installer accepts the named distributions."""
+    from ngtpatch.identity.config import parse_sets  # noqa: PLC0415
+
+    identity = IdentityRequest(
+        config=config,
+        certificate=certificate,
+        key=key,
+        sets=parse_sets(assignments),
+        strip=strip_identity,
+    )
+
+    def one(distros: tuple[str, ...], target: Path | BinaryIO | None) -> RebuildResult:
+        return rebuild(
+            iso,
+            distros=distros,
+            output=target,
+            force=force,
+            dry_run=dry_run,
+            digest=digest,
+            os_release=os_release,
+            profile_dirs=profile_dirs,
+            patch_dirs=patch_dirs,
+            identity=identity,
+        )
+
+    result = one(distros, _target(console, output))
+    console.result(result)
+    report(console, result, dry_run=dry_run)
+
+
+def _target(console: Console, output: Path | None) -> Path | BinaryIO | None:
+    if output is None or str(output) != "-":
+        return output
+    if sys.stdout.isatty():
+        raise UsageError(
+            "terminal", "an image is not written to a terminal", hint="redirect it, or use -o FILE"
+        )
+    console.stdout_is_taken = True
+    return sys.stdout.buffer
+
+
+def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
+    """Print what was done, for people."""
+    for entry in result.changed:
+        what = f"{entry.edits} edits" if entry.edits else "identity"
+        console.say(f"{'would patch' if dry_run else 'patched'}  {printable(entry.path)}  ({what})")
+        if entry.diff and (dry_run or console.verbosity > 0):
+            console.say(printable(entry.diff.rstrip("\n")))
+    for place in result.already:
+        console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
+    if not result.changed:
+        console.say(
+            "nothing needed: every site accepts what was asked for; "
+            "the output is the source, byte for byte"
+        )
+    for notice in result.notices:
+        console.warn(printable(notice))
+    if result.output is not None:
+        console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
+    if result.sha256 is not None:
+        console.say(f"sha256   {result.sha256}")

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow: open, read, patch, plan, write, read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
+
+from ngtpatch.changes import Changes, IdentityRequest, plan_changes
+from ngtpatch.errors import InputError, UsageError, VerificationError
+from ngtpatch.newfile import check_target
+from ngtpatch.source import Source, open_source
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.edit import Plan
+    from ngtpatch.iso.source import Source as Bytes
+    from ngtpatch.iso.volume import Volume
+    from ngtpatch.patching.apply import Already
+
+__all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "rebuild"]
+
+# What may differ about an entry whose content is replaced. Mode, owner and times stay.
+_REPLACED = frozenset({"content", "size"})
+
+
+@dataclass(frozen=True)
+class ChangedEntry:
+    """A file whose content the rebuild changes.
+
+    Attributes:
+        path: in the image.
+        sha256_before: of the vendor's content; None where it held identity.
+        sha256_after: of the new content; None where it holds identity, or is gone.
+        edits: how many operands or statements the patches added; 0 for identity.
+        diff: unified diff of a patched file; None where it holds identity.
+    """
+
+    path: str
+    sha256_before: str | None
+    sha256_after: str | None
+    edits: int
+    diff: str | None
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """The document of ``ngtpatch rebuild``.
+
+    Attributes:
+        source: as it was named.
+        output: the file that was written; None for a dry run or a stream.
+        sha256: of the whole output; None with ``digest=False`` and for a dry run.
+        size: of the output, in bytes.
+        volume_id: its volume identifier, which is the source's.
+        profiles: ids of the profiles it accepts now.
+        changed: the files that differ from the source's.
+        already: the places that accepted a profile as they were.
+        method: ``regions``: the source's bytes with some regions replaced.
+        bytes_written: data handed to the file system, in bytes.
+        carries_identity: whether the output belongs to one VM.
+        notices: what a person should know.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
+
+    source: str
+    output: str | None
+    sha256: str | None
+    size: int
+    volume_id: str
+    profiles: tuple[str, ...]
+    changed: tuple[ChangedEntry, ...]
+    already: tuple[Already, ...]
+    method: str
+    bytes_written: int
+    carries_identity: bool
+    notices: tuple[str, ...]
+
+
+def rebuild(
+    source: str | Path,
+    *,
+    distros: Sequence[str] = (),
+    output: str | Path | BinaryIO | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    digest: bool = True,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+    identity: IdentityRequest | None = None,
+) -> RebuildResult:
+    """Write an image like *source* whose installer accepts *distros*.
+
+    The result is read back: in every tree, exactly the planned entries differ, in content
+    alone. Where nothing needs a change the output is the source, byte for byte.
+
+    Args:
+        source: an ISO image or a block device. It is only read.
+        distros: ids of profiles; ``auto`` stands for the one of *os_release*, ``all`` for
+            every one that is proven.
+        output: a file to be made, or a stream to write to.
+        force: replace an existing file.
+        dry_run: plan only; *output* may be left out.
+        digest: compute the SHA-256 of the output.
+        os_release: an os-release(5) file of the guest.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+        identity: what shall become of the VM's identity; by default it stays as it is.
+
+    Raises:
+        UsageError: the output exists, is the source, has no directory; nothing was asked for.
+        InputError: the source, a profile, a patch or an identity cannot be used.
+        Refusal: a profile is unknown, or a patch does not fit; nothing was written.
+        VerificationError: the written image is not what was planned; it was removed.
+        NgtpatchError: the disk is full or failed; nothing was left behind.
+    """
+    target = Path(output) if isinstance(output, str | Path) else output
+    if target is None and not dry_run:
+        raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
+    if isinstance(target, Path):
+        check_target(target, force=force, source=Path(source))
+    with open_source(source) as opened:
+        volume = _require_image(opened)
+        changes = plan_changes(
+            opened,
+            distros=distros,
+            os_release=os_release,
+            profile_dirs=profile_dirs,
+            patch_dirs=patch_dirs,
+            identity=identity or IdentityRequest(),
+        )
+        plan = _plan(volume, changes)
+        sha256, written = None, 0
+        if not dry_run:
+            sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
+        return RebuildResult(
+            source=str(source),
+            output=str(target) if isinstance(target, Path) and not dry_run else None,
+            sha256=sha256,
+            size=plan.size,
+            volume_id=volume.volume_id,
+            profiles=tuple(profile.id for profile in changes.profiles),
+            changed=_entries(changes),
+            already=changes.already,
+            method="regions",
+            bytes_written=written,
+            carries_identity=changes.carries_identity,
+            notices=changes.notices,
+        )
+
+
+def _require_image(source: Source) -> Volume:
+    if source.volume is None:
+        raise InputError(
+            "is-directory",
+            "is a directory, and an image is rebuilt from an image",
+            path=str(source.path),
+            hint="name the ISO, or the device that it is in",
+        )
+    return source.volume
+
+
+def _plan(volume: Volume, changes: Changes) -> Plan:
+    from ngtpatch.iso.edit import edit  # noqa: PLC0415
+
+    return edit(volume, replace=changes.contents, scrub=changes.scrub)
+
+
+def _write(
+    volume: Volume,
+    plan: Plan,
+    changes: Changes,
+    target: Path | BinaryIO | None,
+    *,
+    force: bool,
+    digest: bool,
+) -> tuple[str | None, int]:
+    from ngtpatch.iso.sinks import stream, write_file  # noqa: PLC0415
+
+    overlay = plan.overlay()
+    # The plan is read as the image it makes before a byte of it is written ...
+    _read_back(volume, overlay, plan, changes, name=volume.path)
+    if not isinstance(target, Path):
+        assert target is not None  # noqa: S101 - rebuild() asked for it
+        streamed = stream(overlay, target, digest=digest)
+        return streamed.sha256, streamed.bytes_written
+
+    def check(temporary: Path) -> None:
+        # ... and what reached the disk once more, before it takes its name.
+        from ngtpatch.iso.source import FileSource  # noqa: PLC0415
+
+        with closing(FileSource(temporary)) as written:
+            _read_back(volume, written, plan, changes, name=target)
+
+    # What carries a key is nobody else's to read.
+    mode = 0o600 if changes.carries_identity else 0o666
+    written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
+    return written.sha256, written.bytes_written
+
+
+def _read_back(
+    volume: Volume,
+    result: Bytes,
+    plan: Plan,
+    changes: Changes,
+    *,
+    name: Path,
+) -> None:
+    """Compare complete listings of every tree; exactly the planned entries may differ."""
+    from ngtpatch.iso.compare import compare  # noqa: PLC0415
+    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+
+    within = [(region.offset, len(region.new)) for region in plan.regions]
+    expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, _REPLACED)
+    expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
+    image = Volume(result, name, second_opinion=False)
+    beyond = compare(volume, image, within=within).beyond(expected)
+    if beyond:
+        worst = beyond[0]
+        raise VerificationError(
+            "read-back",
+            f"{worst.path} in the {worst.tree} tree came out with another "
+            f"{', '.join(worst.what) or worst.sort} than planned ({len(beyond)} such entries)",
+            path=str(name),
+            hint="nothing was kept; this is a defect of ngtpatch or of the disk",
+        )
+    for path, content in changes.contents.items():
+        if image.tree[path] != content:
+            raise VerificationError(
+                "read-back", f"{path} did not come out as planned", path=str(name)
+            )
+
+
+def _entries(changes: Changes) -> tuple[ChangedEntry, ...]:
+    patched = {file.path: file for file in changes.changed}
+    entries = []
+    for path in sorted({*changes.contents, *changes.removed}):
+        if path in patched:
+            file = patched[path]
+            entries.append(
+                ChangedEntry(
+                    path=path,
+                    sha256_before=hashlib.sha256(file.before).hexdigest(),
+                    sha256_after=hashlib.sha256(file.after).hexdigest(),
+                    edits=file.edits,
+                    diff=_diff(file.before, file.after, path),
+                )
+            )
+        else:
+            entries.append(ChangedEntry(path, None, None, 0, None))
+    return tuple(entries)
+
+
+def _diff(before: bytes, after: bytes, path: str) -> str | None:
+    from ngtpatch.iso.textdiff import unified  # noqa: PLC0415
+
+    return unified(before, after, path)
