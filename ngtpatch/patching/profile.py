@@ -13,14 +13,25 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.patching.known_names import Family
 from ngtpatch.patching.needles import check_needles
 from ngtpatch.resources import data_dir
 
-__all__ = ["Evidence", "Profile", "ProfileVersion", "Profiles", "load_profile", "load_profiles"]
+if TYPE_CHECKING:
+    from ngtpatch.patching.profile_file import ProfileFile
+
+__all__ = [
+    "Evidence",
+    "Profile",
+    "ProfileVersion",
+    "Profiles",
+    "load_profile",
+    "load_profiles",
+    "profile_of",
+]
 
 Evidence = Literal["os-release", "release-file", "name"]
 """How well a release is known: its os-release was read, only its legacy release file was, or
@@ -141,7 +152,15 @@ def load_profile(path: Path | str) -> Profile:
     # Deferred: pydantic costs a tenth of a second, and not every use reads a profile.
     from ngtpatch.patching.profile_file import read_profile_file  # noqa: PLC0415
 
-    file = read_profile_file(Path(path))
+    return profile_of(read_profile_file(Path(path)), source=str(path))
+
+
+def profile_of(file: ProfileFile, *, source: str) -> Profile:
+    """Return the profile that a validated file describes; its needles are checked.
+
+    Raises:
+        InputError: the needles are not safe; see :func:`load_profile`.
+    """
     profile = Profile(
         id=file.id,
         name=file.name,
@@ -159,29 +178,27 @@ def load_profile(path: Path | str) -> Profile:
             for key, version in file.versions.items()
         },
         opt_in=file.opt_in,
-        source=str(path),
+        source=source,
     )
     _require_safe_needles(profile)
     return profile
 
 
 def load_profiles(directories: Iterable[Path | str] = ()) -> Profiles:
-    """Read the shipped profiles, then those in *directories*.
+    """Read the shipped profiles, then those in *directories*, of which one may also be a file.
 
     A later directory's profile replaces an earlier one of the same id, so that a user
     can carry a newer ``rocky.toml``.
 
     Raises:
-        InputError: as :func:`load_profile`, for the first file at fault; also
-            ``not-found`` and ``not-directory`` for a directory, and ``needle-foreign`` when a
-            profile's needle matches a name that only another profile has.
+        InputError: as :func:`load_profile`, for the first file at fault; also ``not-found``
+            and ``not-directory`` for a directory, and ``needle-foreign`` when a needle of the
+            user's matches a name that only another profile has.
     """
-    found: dict[str, Profile] = {}
-    for directory in (data_dir("distro_profiles"), *directories):
-        for path in _toml_files(Path(directory)):
-            profile = load_profile(path)
-            found[profile.id] = profile
-    for profile in found.values():
+    found = {profile.id: profile for profile in _read(data_dir("distro_profiles"))}
+    own = {profile.id: profile for directory in directories for profile in _read(Path(directory))}
+    found.update(own)
+    for profile in own.values():
         others = [
             name for other in found.values() if other.id != profile.id for name in other.names
         ]
@@ -189,7 +206,13 @@ def load_profiles(directories: Iterable[Path | str] = ()) -> Profiles:
     return Profiles(found.values())
 
 
+def _read(directory: Path) -> list[Profile]:
+    return [load_profile(path) for path in _toml_files(directory)]
+
+
 def _toml_files(directory: Path) -> list[Path]:
+    if directory.is_file() and directory.suffix == ".toml":
+        return [directory]
     if not directory.exists():
         raise InputError("not-found", "there is no such directory of profiles", path=str(directory))
     if not directory.is_dir():

@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["PROFILE_SCHEMA", "ProfileFile", "VersionTable", "read_profile_file"]
+__all__ = ["PROFILE_SCHEMA", "ProfileFile", "VersionTable", "check_profile", "read_profile_file"]
 
 PROFILE_SCHEMA: Literal["ngtpatch.profile/1"] = "ngtpatch.profile/1"
 
@@ -68,11 +68,7 @@ class ProfileFile(_Strict):
 
 def read_profile_file(path: Path) -> ProfileFile:
     """Read and validate *path*. Raises InputError, see ngtpatch.patching.profile.load_profile."""
-    data = _read_toml(path)
-    try:
-        file = ProfileFile.model_validate(data)
-    except ValidationError as error:
-        raise _explain(path, data, error) from None
+    file = check_profile(_read_toml(path), source=str(path))
     if file.id != path.stem:
         raise InputError(
             "profile-id",
@@ -81,6 +77,14 @@ def read_profile_file(path: Path) -> ProfileFile:
             hint=f"call it {file.id}.toml",
         )
     return file
+
+
+def check_profile(data: Mapping[str, Any], *, source: str) -> ProfileFile:
+    """Validate *data*, the content of a profile file. Raises InputError, naming *source*."""
+    try:
+        return ProfileFile.model_validate(data)
+    except ValidationError as error:
+        raise _explain(source, data, error) from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -114,20 +118,18 @@ _CODES = (
 )
 
 
-def _explain(path: Path, data: Mapping[str, Any], error: ValidationError) -> InputError:
+def _explain(source: str, data: Mapping[str, Any], error: ValidationError) -> InputError:
     faults = [_fault(data, one["type"], one["loc"], one["msg"]) for one in error.errors()]
     faults.sort(key=lambda fault: _CODES.index(fault[0]))
     code = faults[0][0]
-    hints = {
-        "profile-version-type": "quote versions: unquoted, 8.10 is the number 8.1",
-        "profile-unknown-key": "'ngtpatch schema profile' lists the keys",
-        "profile-missing-key": "'ngtpatch schema profile' lists the keys",
-    }
+    hint = "'ngtpatch schema profile' lists the keys and their values"
+    if code == "profile-version-type":
+        hint = "quote versions: unquoted, 8.10 is the number 8.1"
     return InputError(
         code,
         "; ".join(dict.fromkeys(message for _, message in faults)),
-        path=str(path),
-        hint=hints.get(code),
+        path=source,
+        hint=hint,
     )
 
 

@@ -192,8 +192,13 @@ def test_profiles_do_not_swallow_one_another(tmp_path: Path) -> None:
     assert "acme enterprise linux" in caught.value.message
 
 
+def test_one_file_may_be_given_for_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert "acme" in load_profiles([write(tmp_path, GOOD)])
+
+
 def test_a_directory_of_profiles_must_be_one(tmp_path: Path) -> None:
-    path = write(tmp_path, GOOD)
+    path = write(tmp_path, GOOD, "acme.txt")
     for bad, code in ((path, "not-directory"), (tmp_path / "none", "not-found")):
         with pytest.raises(InputError) as caught:
             load_profiles([bad])
