@@ -18,7 +18,7 @@ from ngtpatch.iso.ecma119 import (
     parse_directory,
     recorded_time,
 )
-from ngtpatch.iso.entry import Budget, Entry, Kind, check_name
+from ngtpatch.iso.entry import Budget, Entry, Extents, Kind, check_name, coalesce
 from ngtpatch.iso.source import Source
 from ngtpatch.iso.susp import (
     RockRidge,
@@ -205,10 +205,8 @@ def _decode(name: bytes) -> str:
         return name.decode("latin-1")
 
 
-def _extents(
-    path: str, records: tuple[DirectoryRecord, ...], source: Source
-) -> tuple[tuple[int, int], ...]:
-    extents = tuple((r.data_start * SECTOR, r.length) for r in records if r.length)
+def _extents(path: str, records: tuple[DirectoryRecord, ...], source: Source) -> Extents:
+    extents = coalesce(tuple((r.data_start * SECTOR, r.length) for r in records if r.length))
     for offset, length in extents:
         if offset + length > source.size:
             raise InputError("hostile", f"{path!a} in it reaches behind the image's end")

@@ -49,8 +49,10 @@ def check_tag(data: bytes, identifiers: Sequence[int], where: str) -> int:
     if found not in identifiers:
         raise InputError("hostile", f"{where} of its UDF volume is missing")
     checksum = (sum(data[:16]) - data[4]) & 0xFF
-    if checksum != data[4] or 16 + length > len(data) or crc(data[16 : 16 + length]) != (
-        struct.unpack_from("<H", data, 8)[0]
+    if (
+        checksum != data[4]
+        or 16 + length > len(data)
+        or crc(data[16 : 16 + length]) != (struct.unpack_from("<H", data, 8)[0])
     ):
         raise InputError("hostile", f"{where} of its UDF volume has a wrong checksum")
     return int(found)

@@ -9,9 +9,13 @@ from typing import Literal
 
 from ngtpatch.errors import InputError
 
-__all__ = ["Budget", "Entry", "Kind", "check_name"]
+__all__ = ["Budget", "Entry", "Extents", "Kind", "TreeName", "check_name", "coalesce"]
 
+TreeName = Literal["iso9660", "rock_ridge", "joliet", "udf"]
 Kind = Literal["file", "directory", "symlink", "other"]
+
+Extents = tuple[tuple[int, int], ...]
+"""(offset, length) of each piece, in bytes from the image's start."""
 
 MOST_ENTRIES = 100_000
 """Entries over all trees of an image. NGT has some hundreds."""
@@ -44,7 +48,22 @@ class Entry:
     gid: int | None
     mtime: str | None
     target: str | None
-    extents: tuple[tuple[int, int], ...]
+    extents: Extents
+
+
+def coalesce(extents: Extents) -> Extents:
+    """Return the extents with those that follow each other as one.
+
+    UDF cuts at 1 GiB and ISO 9660 at 4 GiB what stands there in one piece: trees that
+    share a file must agree on where it is.
+    """
+    joined: list[tuple[int, int]] = []
+    for offset, length in extents:
+        if joined and sum(joined[-1]) == offset:
+            joined[-1] = (joined[-1][0], joined[-1][1] + length)
+        else:
+            joined.append((offset, length))
+    return tuple(joined)
 
 
 class Budget:

@@ -9,7 +9,7 @@ alone follow the new image (overlay), the way back (invert) and two edits in one
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -124,19 +124,26 @@ class Overlay:
         end = min(offset + length, self._size)
         if offset >= end:
             return b""
-        first = max(bisect_right(self._offsets, offset) - 1, 0)
-        over = []
-        for region in self.regions[first:]:
-            if region.offset >= end:
-                break
-            if region.end > offset:
-                over.append(region)
+        over = self._over(offset, end)
         if len(over) == 1 and over[0].offset <= offset and over[0].end >= end:
             return over[0].new[offset - over[0].offset : end - over[0].offset]
-        below = self.base.read_at(offset, end - offset)
+        return self._lay(over, offset, end, self.base.read_at(offset, end - offset))
+
+    def lay_over(self, offset: int, below: bytes) -> bytes:
+        """Return the result's bytes from *offset*, given the base's there."""
+        end = min(offset + len(below), self._size)
+        return self._lay(self._over(offset, end), offset, end, below)
+
+    def _over(self, offset: int, end: int) -> list[Region]:
+        first = max(bisect_right(self._offsets, offset) - 1, 0)
+        last = bisect_left(self._offsets, end)
+        return [region for region in self.regions[first:last] if region.end > offset]
+
+    @staticmethod
+    def _lay(over: list[Region], offset: int, end: int, below: bytes) -> bytes:
         if not over and len(below) == end - offset:
             return below
-        data = bytearray(below)
+        data = bytearray(below[: end - offset])
         data += bytes(end - offset - len(data))
         for region in over:
             start, stop = max(region.offset, offset), min(region.end, end)
@@ -188,20 +195,20 @@ def difference(
 def flatten(overlay: Overlay) -> Overlay:
     """Return an equal overlay whose base is no overlay: two edits composed into one.
 
-    A late region keeps its seal, and its place.
+    Raises ValueError when its late region is still open: it goes by another base's digest.
     """
     base = overlay.base
     if not isinstance(base, Overlay):
         return overlay
+    if overlay.seal is not None:
+        raise ValueError("the overlay has to be sealed first")
     below = flatten(base)
     ranges = [(region.offset, len(region.new)) for region in below.regions]
     apart = [(region.offset, len(region.new)) for region in overlay.regions]
     # Between the lower overlay's end and its base's, the upper one sees nothing: zeros.
     ranges.append((below.size, min(overlay.size, below.base.size) - below.size))
-    if overlay.seal is None:
-        regions = difference(below.base, overlay, [*ranges, *apart])
-        return Overlay(below.base, regions, size=overlay.size)
-    raise ValueError("an overlay over an overlay is sealed before it is flattened")
+    regions = difference(below.base, overlay, [*ranges, *apart])
+    return Overlay(below.base, regions, size=overlay.size)
 
 
 def invert(overlay: Overlay) -> Overlay:

@@ -61,9 +61,7 @@ class FileSource:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             status = os.fstat(self._fd)
             self.is_device = stat.S_ISBLK(status.st_mode)
-            self._size = (
-                os.lseek(self._fd, 0, os.SEEK_END) if self.is_device else status.st_size
-            )
+            self._size = os.lseek(self._fd, 0, os.SEEK_END) if self.is_device else status.st_size
         except OSError as error:
             self.close()
             code = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"

@@ -10,7 +10,7 @@ from ngtpatch.errors import InputError
 from ngtpatch.iso import ecma167
 from ngtpatch.iso.ecma119 import SECTOR, sectors
 from ngtpatch.iso.ecma167 import FileEntry, FileIdentifier
-from ngtpatch.iso.entry import Budget, Entry, check_name
+from ngtpatch.iso.entry import Budget, Entry, Extents, check_name, coalesce
 from ngtpatch.iso.source import Source
 
 __all__ = ["UdfDirectory", "UdfNode", "UdfTree", "read_udf_tree"]
@@ -145,9 +145,7 @@ class _Reader:
         if (self._start + self._length) * SECTOR > self._source.size:
             raise InputError("truncated", "its UDF partition reaches behind the image's end")
 
-    def _integrity(
-        self, logical_volume: bytes, structures: list[tuple[int, int]]
-    ) -> int | None:
+    def _integrity(self, logical_volume: bytes, structures: list[tuple[int, int]]) -> int | None:
         length, extent = struct.unpack_from("<II", logical_volume, 432)
         if not length:
             return None
@@ -202,7 +200,7 @@ class _Reader:
                     seen.add(identifier.block)
                     pending.append((below, identifier.block, child))
 
-    def _extents(self, file_entry: FileEntry, path: str) -> tuple[tuple[int, int], ...]:
+    def _extents(self, file_entry: FileEntry, path: str) -> Extents:
         if file_entry.form == "embedded":
             start, _ = file_entry.area
             return ((file_entry.offset + start, file_entry.size),) if file_entry.size else ()
@@ -217,7 +215,7 @@ class _Reader:
                 raise InputError("unsupported", f"{path!a} is sparse in its UDF volume")
         if left:
             raise InputError("hostile", f"{path!a} is not all there in its UDF volume")
-        return tuple(extents)
+        return coalesce(tuple(extents))
 
     def _content(self, file_entry: FileEntry, path: str) -> bytes:
         return b"".join(

@@ -10,27 +10,24 @@ understands is no image to build upon.
 from __future__ import annotations
 
 import io
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 from ngtpatch.errors import InputError, NgtpatchError
 from ngtpatch.iso.descriptors import DescriptorSet, read_descriptors
 from ngtpatch.iso.directories import RecordTree, read_record_tree, read_rock_ridge_tree
-from ngtpatch.iso.ecma119 import SECTOR, sectors
-from ngtpatch.iso.entry import Budget, Entry
+from ngtpatch.iso.ecma119 import SECTOR
+from ngtpatch.iso.entry import Budget, Entry, Extents, TreeName
 from ngtpatch.iso.regions import Overlay
 from ngtpatch.iso.source import FileSource, Source, SourceStream
 from ngtpatch.iso.udf import UdfTree, read_udf_tree
+from ngtpatch.iso.usage import Usage
 from ngtpatch.tree import FileTree
 
-__all__ = ["Entry", "TreeName", "Usage", "Volume", "VolumeTree"]
-
-TreeName = Literal["iso9660", "rock_ridge", "joliet", "udf"]
+__all__ = ["Entry", "TreeName", "Volume", "VolumeTree"]
 
 _PREFERENCE: tuple[TreeName, ...] = ("rock_ridge", "joliet", "udf", "iso9660")
 _LARGEST_READ = 64 << 20
@@ -108,9 +105,7 @@ class Volume:
             ):
                 raise InputError("zisofs", "holds files compressed by zisofs, which is not read")
         if self.descriptors.joliet is not None:
-            self.records["joliet"] = read_record_tree(
-                self.source, self.descriptors.joliet, budget
-            )
+            self.records["joliet"] = read_record_tree(self.source, self.descriptors.joliet, budget)
         self.udf: UdfTree | None = None
         if self.descriptors.has_udf:
             self.udf = read_udf_tree(self.source, primary.space_size, budget)
@@ -150,6 +145,43 @@ class Volume:
         """
         return self._entries[tree]
 
+    def siblings(self, tree: str, folder: str) -> Mapping[str, Entry]:
+        """Return what a directory holds, by path; ``""`` is the root."""
+        return self._by_folder[tree].get(folder, {})
+
+    def paths_by_extents(self, tree: str) -> Mapping[Extents, list[str]]:
+        """Return the files of a tree by where their content is; empty ones are nowhere."""
+        return self._by_extents[tree]
+
+    @cached_property
+    def paths_by_file_entry(self) -> Mapping[int, list[str]]:
+        """The UDF paths by the logical block of their file entry: several are hard links."""
+        found: dict[int, list[str]] = {}
+        for path, node in self.udf.nodes.items() if self.udf else ():
+            found.setdefault(node.block, []).append(path)
+        return found
+
+    @cached_property
+    def _by_folder(self) -> dict[str, dict[str, dict[str, Entry]]]:
+        found: dict[str, dict[str, dict[str, Entry]]] = {}
+        for tree, entries in self._entries.items():
+            folders: dict[str, dict[str, Entry]] = {}
+            for path, entry in entries.items():
+                folders.setdefault(path.rpartition("/")[0], {})[path] = entry
+            found[tree] = folders
+        return found
+
+    @cached_property
+    def _by_extents(self) -> dict[str, dict[Extents, list[str]]]:
+        found: dict[str, dict[Extents, list[str]]] = {}
+        for tree, entries in self._entries.items():
+            files: dict[Extents, list[str]] = {}
+            for path, entry in entries.items():
+                if entry.kind == "file" and entry.extents:
+                    files.setdefault(entry.extents, []).append(path)
+            found[tree] = files
+        return found
+
     @property
     def tree(self) -> FileTree:
         """The regular files, in the most expressive tree."""
@@ -166,8 +198,8 @@ class Volume:
 
     @cached_property
     def usage(self) -> Usage:
-        """Which sectors hold what."""
-        return Usage(self)
+        """Which ranges belong to which files and structures."""
+        return Usage(self.descriptors, self.records, self.udf)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -223,65 +255,6 @@ class VolumeTree(FileTree):
         """Return a readable, seekable stream of the file."""
         raw = SourceStream(self._volume.source, self._files[path].extents)
         return cast(BinaryIO, io.BufferedReader(raw, 1 << 20))
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Use:
-    offset: int
-    end: int
-    tree: str
-    path: str
-
-
-class Usage:
-    """Which ranges of an image belong to which entries and structures."""
-
-    def __init__(self, volume: Volume) -> None:
-        descriptors = volume.descriptors
-        uses = [_Use(0, descriptors.end * SECTOR, "", "volume descriptors")]
-        for descriptor in descriptors.all:
-            for start in descriptor.path_tables:
-                if start:
-                    length = sectors(descriptor.path_table_size) * SECTOR
-                    uses.append(_Use(start * SECTOR, start * SECTOR + length, "", "path table"))
-        for name, tree in volume.records.items():
-            for directory in tree.directories.values():
-                offset = directory.extent * SECTOR
-                uses.append(_Use(offset, offset + directory.length, "", "directory"))
-            uses += _content_uses(name, tree.nodes)
-        if volume.udf:
-            for offset, length in volume.udf.structures:
-                end = offset + sectors(length) * SECTOR
-                uses.append(_Use(offset, end, "", "UDF descriptors"))
-            for udf_directory in volume.udf.directories.values():
-                offset = udf_directory.file_entry.offset
-                uses.append(_Use(offset, offset + SECTOR, "", "UDF directory"))
-            for node in volume.udf.nodes.values():
-                offset = node.file_entry.offset
-                uses.append(_Use(offset, offset + SECTOR, "", "UDF file entry"))
-            uses += _content_uses("udf", volume.udf.nodes)
-        self._uses = sorted(uses)
-        self._starts = [use.offset for use in self._uses]
-        self._longest = max(use.end - use.offset for use in self._uses)
-
-    def of(self, offset: int, length: int) -> list[tuple[str, str]]:
-        """Return (tree, path) of everything that overlaps a range; structures have no tree."""
-        found = []
-        first = bisect_left(self._starts, offset - self._longest)
-        for use in self._uses[first : bisect_left(self._starts, offset + length)]:
-            if use.end > offset:
-                found.append((use.tree, use.path))
-        return found
-
-
-def _content_uses(tree: str, nodes: Mapping[str, object]) -> list[_Use]:
-    found: list[_Use] = []
-    for path, node in nodes.items():
-        entry: Entry = node.entry  # type: ignore[attr-defined]
-        if entry.kind == "file":
-            for offset, length in entry.extents:
-                found.append(_Use(offset, offset + sectors(length) * SECTOR, tree, path))
-    return found
 
 
 class _Prefix:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes an image's own idea of its size cover what was appended."""
+
+from __future__ import annotations
+
+import struct
+
+from ngtpatch.iso import ecma167
+from ngtpatch.iso.draft import Draft
+from ngtpatch.iso.ecma119 import SECTOR, both32
+from ngtpatch.iso.volume import Volume
+
+__all__ = ["close_volume"]
+
+
+def close_volume(volume: Volume, draft: Draft) -> None:
+    """Append the last anchor, if there is UDF, and record the new end everywhere.
+
+    The volume space size (ECMA-119 8.4.8) of every descriptor; of UDF the partition's length
+    in both descriptor sequences and the size in the integrity descriptor. 7-Zip
+    refuses a partition that ends before its files; the Linux kernel does not.
+    """
+    if volume.udf:
+        anchor = draft.read_at(volume.udf.anchors[0], SECTOR)
+        draft.append(ecma167.retag(anchor, location=draft.end // SECTOR))
+    end = draft.end // SECTOR
+    for descriptor in volume.descriptors.all:
+        draft.write(descriptor.offset + 80, both32(end))
+    if not volume.udf:
+        return
+    length = end - volume.udf.partition_start
+    for offset in volume.udf.partitions:
+        _set(draft, offset, 192, length)
+    if volume.udf.integrity is not None:
+        _set(draft, volume.udf.integrity, 84, length)
+
+
+def _set(draft: Draft, offset: int, at: int, value: int) -> None:
+    """Write 32 bits into a tagged descriptor, and its whole tag with them."""
+    data = bytearray(draft.read_at(offset, SECTOR))
+    struct.pack_into("<I", data, at, value)
+    fresh = ecma167.retag(bytes(data))
+    draft.write(offset, fresh[:16])
+    draft.write(offset + at, fresh[at : at + 4])

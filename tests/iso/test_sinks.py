@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.iso.regions import Overlay, Region
+from ngtpatch.iso.sinks import stream, write_file, write_in_place
+from ngtpatch.iso.source import FileSource
+from tests.iso.layouts import noise
+from tests.requirements import missing, tool
+
+_MIB = 1 << 20
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Three blocks and a bit: so that regions fall on and across the edges of blocks."""
+    path = tmp_path / "base.img"
+    path.write_bytes(noise("base", 3 * _MIB + 777))
+    return path
+
+
+def edited(base: Path, *, growth: int = 5000) -> tuple[Overlay, bytes]:
+    """Return an overlay over *base* and what it should give."""
+    source = FileSource(base)
+    expected = bytearray(base.read_bytes())
+    end = len(expected)
+    regions = []
+    for offset, length in ((0, 8), (_MIB - 3, 6), (2 * _MIB, 2048), (end - 10, 10)):
+        new = noise(f"{offset}", length)
+        regions.append(Region(offset, bytes(expected[offset : offset + length]), new))
+        expected[offset : offset + length] = new
+    if growth:
+        expected += noise("growth", growth)
+        regions.append(Region(end, b"", bytes(expected[end:])))
+    return Overlay(source, regions), bytes(expected)
+
+
+@pytest.mark.parametrize("growth", [0, 1, 2 * _MIB])
+@pytest.mark.parametrize("digest", [True, False])
+def test_every_sink_gives_the_same_bytes(
+    base: Path, tmp_path: Path, growth: int, digest: bool
+) -> None:
+    overlay, expected = edited(base, growth=growth)
+    written = write_file(overlay, tmp_path / "out.img", digest=digest)
+    assert (tmp_path / "out.img").read_bytes() == expected
+
+    held = io.BytesIO()
+    streamed = stream(overlay, held, digest=digest)
+    assert held.getvalue() == expected
+
+    in_place = write_in_place(overlay, base, digest=digest)
+    assert base.read_bytes() == expected
+
+    digests = {written.sha256, streamed.sha256, in_place.sha256}
+    assert digests == {sha256(expected) if digest else None}
+    assert {written.size, streamed.size, in_place.size} == {len(expected)}
+
+
+def test_the_digest_of_the_base_comes_with_it(base: Path, tmp_path: Path) -> None:
+    digest = sha256(base.read_bytes())
+    overlay, _ = edited(base)
+    assert write_file(overlay, tmp_path / "out.img").base_sha256 == digest
+    assert stream(overlay, io.BytesIO()).base_sha256 == digest
+    assert write_in_place(overlay, base).base_sha256 == digest
+
+
+def sealed(base: Path) -> Overlay:
+    """An overlay whose last region holds the base's digest."""
+    overlay, _ = edited(base)
+    at = overlay.size
+    late = Region(at, b"", bytes(64))
+    return Overlay(
+        overlay.base,
+        [*overlay.regions, late],
+        seal=lambda digest: Region(at, b"", digest.encode()),
+    )
+
+
+def test_a_late_region_reaches_every_sink(base: Path, tmp_path: Path) -> None:
+    digest = sha256(base.read_bytes()).encode()
+    write_file(sealed(base), tmp_path / "out.img")
+    result = (tmp_path / "out.img").read_bytes()
+    assert result.endswith(digest)
+    held = io.BytesIO()
+    stream(sealed(base), held)
+    assert held.getvalue() == result
+    write_in_place(sealed(base), base)
+    assert base.read_bytes() == result
+
+
+def test_a_result_shorter_than_its_base_is_cut(base: Path, tmp_path: Path) -> None:
+    overlay = Overlay(FileSource(base), [], size=_MIB + 5)
+    for digest in (True, False):
+        write_file(overlay, tmp_path / "out.img", digest=digest, force=True)
+        assert (tmp_path / "out.img").read_bytes() == base.read_bytes()[: _MIB + 5]
+    write_in_place(overlay, base)
+    assert base.stat().st_size == _MIB + 5
+
+
+def test_an_edit_of_an_edit_is_written_over_the_file_below(base: Path, tmp_path: Path) -> None:
+    lower, middle = edited(base)
+    new = noise("again", 100)
+    upper = Overlay(lower, [Region(50, middle[50:150], new)])
+    expected = middle[:50] + new + middle[150:]
+    for digest in (True, False):
+        written = write_file(upper, tmp_path / "out.img", digest=digest, force=True)
+        assert (tmp_path / "out.img").read_bytes() == expected
+    assert written.sha256 is None
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_holes_stay_holes(tmp_path: Path, digest: bool) -> None:
+    base = tmp_path / "sparse.img"
+    with base.open("wb") as file:
+        file.write(b"start")
+        file.truncate(64 * _MIB)
+    overlay = Overlay(FileSource(base), [Region(40 * _MIB, bytes(4), b"here")])
+    write_file(overlay, tmp_path / "out.img", digest=digest)
+    status = (tmp_path / "out.img").stat()
+    assert status.st_size == 64 * _MIB
+    assert status.st_blocks * 512 < 8 * _MIB
+    with (tmp_path / "out.img").open("rb") as file:
+        file.seek(40 * _MIB)
+        assert file.read(4) == b"here"
+
+
+def left_behind(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir() if path.name != "base.img")
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [("there.img", "output-exists"), ("no/where.img", "no-such-directory"), ("", "not-a-file")],
+)
+def test_targets_that_cannot_be_written(base: Path, tmp_path: Path, target: str, code: str) -> None:
+    (tmp_path / "there.img").write_bytes(b"kept")
+    with pytest.raises(UsageError) as refused:
+        write_file(edited(base)[0], tmp_path / target)
+    assert refused.value.code == code
+    assert (tmp_path / "there.img").read_bytes() == b"kept"
+    assert left_behind(tmp_path) == ["there.img"]
+
+
+def test_force_replaces_a_file_but_never_the_base(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.img").write_bytes(b"old")
+    overlay, expected = edited(base)
+    write_file(overlay, tmp_path / "there.img", force=True)
+    assert (tmp_path / "there.img").read_bytes() == expected
+    (tmp_path / "alias.img").symlink_to(base)
+    for name in ("base.img", "alias.img"):
+        with pytest.raises(UsageError) as refused:
+            write_file(overlay, tmp_path / name, force=True)
+        assert refused.value.code == "same-file"
+
+
+def test_in_place_means_the_base_and_nothing_else(base: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.img"
+    other.write_bytes(base.read_bytes())
+    with pytest.raises(UsageError) as refused:
+        write_in_place(edited(base)[0], other)
+    assert refused.value.code == "not-the-base"
+    assert other.read_bytes() == base.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken"), KeyboardInterrupt()]
+)
+@pytest.mark.parametrize(("nth", "digest"), [*itertools.product([1, 2, 5], [True, False])])
+def test_nothing_is_left_when_the_nth_write_fails(
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    nth: int,
+    digest: bool,
+    error: BaseException,
+) -> None:
+    calls = 0
+    really = os.pwrite
+
+    def failing(*arguments: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise error
+        return really(*arguments)
+
+    (tmp_path / "there.img").write_bytes(b"kept")
+    monkeypatch.setattr(os, "pwrite", failing)
+    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else NgtpatchError
+    with pytest.raises(expected) as failed:
+        write_file(edited(base)[0], tmp_path / "there.img", force=True, digest=digest)
+    if isinstance(failed.value, NgtpatchError):
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        assert failed.value.code == ("disk-full" if full else "not-written")
+    assert calls == nth
+    assert left_behind(tmp_path) == ["there.img"]
+    assert (tmp_path / "there.img").read_bytes() == b"kept"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two mebibytes."""
+    if os.geteuid() != 0:
+        missing("root", "run the tests as root to mount a small file system")
+    mount = tmp_path / "small"
+    mount.mkdir()
+    command = [tool("mount", "mount"), "-t", "tmpfs", "-o", "size=2m", "none", str(mount)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        missing("mount", "this environment does not allow to mount a tmpfs")
+    yield mount
+    subprocess.run([tool("umount", "mount"), str(mount)], check=True)
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_full_file_system_is_one_clear_error(base: Path, small: Path, digest: bool) -> None:
+    with pytest.raises(NgtpatchError) as failed:
+        write_file(edited(base)[0], small / "out.img", digest=digest)
+    assert failed.value.code == "disk-full"
+    assert str(small / "out.img") in str(failed.value)
+    assert failed.value.hint
+    assert list(small.iterdir()) == []
+
+
+def test_a_base_that_became_shorter_is_noticed(base: Path, tmp_path: Path) -> None:
+    for digest in (True, False):
+        overlay, _ = edited(base)
+        with base.open("r+b") as file:
+            file.truncate(_MIB)
+        with pytest.raises(NgtpatchError) as failed:
+            write_file(overlay, tmp_path / "out.img", digest=digest)
+        assert failed.value.code == "source-changed"
+        assert left_behind(tmp_path) == []
+        base.write_bytes(noise("base", 3 * _MIB + 777))
+
+
+def test_a_reader_that_goes_away_is_the_callers_business(base: Path) -> None:
+    class Gone(io.RawIOBase):
+        def write(self, _: object) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        stream(edited(base)[0], Gone())  # type: ignore[arg-type]
