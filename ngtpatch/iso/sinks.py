@@ -98,6 +98,8 @@ def write_file(
             result = _copy(overlay, descriptor, digest=digest)
         else:
             result = _copy_in_kernel(file, plain, descriptor)
+        if file and not file.is_device and os.fstat(file.fileno()).st_size < file.size:
+            raise NgtpatchError("source-changed", "became shorter while it was copied")
         os.ftruncate(descriptor, overlay.size)
         if check is not None:
             check(Path(target.name))
