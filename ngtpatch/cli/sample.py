@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch sample``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console
+from ngtpatch.errors import UsageError
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@options.command()
+@options.output_option
+@click.option(
+    "--era",
+    type=click.Choice(["1", "2", "3"]),
+    default="2",
+    show_default=True,
+    help="Which installer to model: 1.x, 2.x, or 3.x and newer.",
+)
+@click.option(
+    "--payload",
+    metavar="SIZE",
+    default="0",
+    help="Add a file of noise, such as 600M, as the Windows half would be.",
+)
+@click.option("--udf", is_flag=True, help="Write a UDF tree as well.")
+@click.option(
+    "--seed",
+    metavar="TEXT",
+    help="Derive the identity from TEXT. With SOURCE_DATE_EPOCH: the same image each time.",
+)
+@options.force_option
+@click.pass_obj
+def command(
+    console: Console,
+    output: Path | None,
+    era: str,
+    payload: str,
+    udf: bool,
+    seed: str | None,
+    force: bool,
+) -> None:
+    """Write a synthetic NGT ISO to try things on.
+
+    It is of ngtpatch's own making and holds nothing of the vendor's. Its installer runs:
+
+    \b
+      UNIXCONFDIR=GUEST/etc NGT_SAMPLE_ROOT=DIR python3 installer/linux/install_ngt.py
+    """
+    if output is None or str(output) == "-":
+        raise UsageError(
+            "no-output",
+            "a sample is written to a file",
+            hint="name it with -o FILE",
+        )
+    from ngtpatch.sample import write_sample  # noqa: PLC0415 - pycdlib, cryptography
+
+    sample = write_sample(
+        output, era=int(era), payload=_bytes(payload), udf=udf, force=force, seed=seed
+    )
+    console.result(sample)
+    console.say(
+        f"{sample.output}: a sample of NGT {sample.ngt_version} (era {sample.era}), "
+        f"{sample.size:,} bytes"
+    )
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,15})([KMG]?)(?:i?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise UsageError(
+            "bad-size",
+            f"{text!r} is not a size",
+            hint="give bytes, or a number with K, M or G (of 1024), such as 600M",
+        )
+    return int(found[1]) * _UNITS[found[2].upper()]
