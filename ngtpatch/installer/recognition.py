@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import Predicate, matches, model
-from ngtpatch.installer.scopes import Module
+from ngtpatch.installer.scopes import Module, leaves
 from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
@@ -51,7 +51,6 @@ _TOKENS = re.compile(
     r"|alma ?linux",
     re.I,
 )
-_LEAVING_CALLS = frozenset({"exit", "sys.exit", "quit", "os._exit"})
 
 
 @dataclass(frozen=True)
@@ -201,6 +200,8 @@ class _Finder:
                 yield _puzzle(self._source.path, node.lineno, _UNREAD)
                 return
         for call in self._resolver.sources():
+            if self._module.is_subscripted(call, 1):
+                continue  # the version alone is a floor, see ngtpatch.installer.hazards
             yield _puzzle(self._source.path, call.lineno, ASKED)
             return
 
@@ -253,17 +254,17 @@ class _Finder:
         """Yield the branches from ``block[position]`` on, ending with the one without a test."""
         statement = block[position]
         assert isinstance(statement, ast.If)  # noqa: S101 - for the type checker; callers pass an if
-        leaves = True
+        every_one_leaves = True
         while True:
             self._seen.add(statement)
-            leaves = leaves and _leaves(statement.body)
+            every_one_leaves = every_one_leaves and leaves(statement.body)
             yield self._branch(statement)
             following = statement.orelse
             if len(following) == 1 and isinstance(following[0], ast.If):
                 statement = following[0]
                 continue
             break
-        rest = statement.orelse or (block[position + 1 :] if leaves else [])
+        rest = statement.orelse or (block[position + 1 :] if every_one_leaves else [])
         for offset, after in enumerate(rest):
             if isinstance(after, ast.If) and self._subject(after) is not None:
                 yield from self._branches(rest, offset)
@@ -276,7 +277,7 @@ class _Finder:
             test=None,
             header=None,
             digest=_digest(rest),
-            leaves=_leaves(rest),
+            leaves=leaves(rest),
         )
 
     def _branch(self, statement: ast.If) -> Branch:
@@ -294,7 +295,7 @@ class _Finder:
                 colon.end(),
             ),
             digest=_digest(statement.body),
-            leaves=_leaves(statement.body),
+            leaves=leaves(statement.body),
         )
 
     def _name(self, body: Sequence[ast.stmt]) -> str:
@@ -357,16 +358,6 @@ def _named(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
         else branch
         for branch in branches
     )
-
-
-def _leaves(body: Sequence[ast.stmt]) -> bool:
-    """Tell whether *body* ends by leaving its block."""
-    match body[-1] if body else None:
-        case ast.Raise() | ast.Return() | ast.Continue() | ast.Break():
-            return True
-        case ast.Expr(value=ast.Call(func=function)):
-            return ast.unparse(function) in _LEAVING_CALLS
-    return False
 
 
 def _digest(body: Sequence[ast.stmt]) -> str:

@@ -13,7 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Assignment", "Function", "Module"]
+__all__ = ["Assignment", "Function", "Module", "leaves"]
+
+_LEAVING_CALLS = frozenset({"exit", "sys.exit", "quit", "os._exit"})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Scope = ast.Module | Function | ast.Lambda
@@ -231,6 +233,17 @@ class Module:
                 visible.append(assignment)  # the loop's next round sees it
         return visible
 
+    def is_subscripted(self, node: ast.expr, index: int) -> bool:
+        """Tell whether *node* is only asked for its item *index*."""
+        match self._parents[node]:
+            case ast.Subscript(slice=ast.Constant(value=int(position))):
+                return position == index
+        return False
+
+    def is_docstring(self, node: ast.Constant) -> bool:
+        """Tell whether *node* stands alone, as documentation does."""
+        return isinstance(self._parents[node], ast.Expr)
+
     # os-release ------------------------------------------------------------------------------
 
     def reads_os_release(self, node: ast.AST) -> bool:
@@ -271,6 +284,18 @@ class Module:
                     return True
                 case _:
                     return False
+
+
+def leaves(body: Sequence[ast.stmt], *, failing: bool = False) -> bool:
+    """Tell whether *body* ends by leaving its block; with *failing*, by ending the program."""
+    match body[-1] if body else None:
+        case ast.Raise():
+            return True
+        case ast.Return() | ast.Continue() | ast.Break():
+            return not failing
+        case ast.Expr(value=ast.Call(func=function)):
+            return _dotted(function) in _LEAVING_CALLS
+    return False
 
 
 def _dotted(node: ast.AST) -> str | None:
