@@ -18,6 +18,7 @@ __all__ = [
     "append_trailing",
     "deep_tree",
     "hard_links",
+    "long_links",
     "long_names",
     "ngt_tree",
     "noise",
@@ -123,10 +124,17 @@ def long_names(root: Path) -> None:
     source = root / "installer/linux/src"
     for number in range(12):
         _write(source / f"{number:02}-{'a-rather-long-name-' * 9}.py", f"{number}\n".encode())
+    (source / "link").symlink_to(f"../component-{'y' * 90}/component-{'z' * 70}")
+    (source / f"{'long-link-' * 20}").symlink_to("/an/absolute/target/with spaces in it")
+    _settle(root)
+
+
+def long_links(root: Path) -> None:
+    """Link targets that need several SL entries (RRIP 4.1.3.1)."""
+    _base(root)
     for number in range(3):
         target = "/".join(["..", *[f"component-{n:03}-{'y' * 90}" for n in range(4 + number)]])
-        (source / f"link-{number}").symlink_to(target)
-    (source / f"{'long-link-' * 20}").symlink_to("/an/absolute/target/with spaces in it")
+        (root / f"installer/linux/src/link-{number}").symlink_to(target)
     _settle(root)
 
 
