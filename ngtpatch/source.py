@@ -87,10 +87,16 @@ def open_source(path: str | Path) -> Iterator[Source]:
         InputError: it does not exist, cannot be read, or is neither.
     """
     path = Path(path)
-    if path.is_dir():
-        yield Source(path=path, tree=DirectoryTree(path), volume=None)
-        return
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415 - pycdlib, not needed for a directory
+    try:
+        if path.is_dir():
+            yield Source(path=path, tree=DirectoryTree(path), volume=None)
+            return
+        from ngtpatch.iso.volume import Volume  # noqa: PLC0415 - not needed for a directory
 
-    with Volume.open(path) as volume:
-        yield Source(path=path, tree=volume.tree, volume=volume)
+        with Volume.open(path) as volume:
+            yield Source(path=path, tree=volume.tree, volume=volume)
+    except InputError as error:
+        # What was found wrong with the tree as a whole is wrong with the file it came from.
+        if error.path is None:
+            error.path = str(path)
+        raise

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input: one message that names the file, a distinct exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pycdlib
+import pytest
+
+from ngtpatch.iso.edit import edit
+from ngtpatch.iso.sinks import write_file
+from ngtpatch.iso.volume import Volume
+from ngtpatch.sample import write_sample
+from tests.flow.conftest import Pairs, Ran, run
+from tests.requirements import missing
+
+FACTORY = "installer/linux/src/installer_factory.py"
+
+CHAIN = """\
+import distro
+def get_linux_installer():
+  distribution = distro.linux_distribution()[0].lower()
+  if "centos" in distribution or "red hat" in distribution:
+    from redhat_installer import RedhatInstaller as LinuxInstaller
+  elif "ubuntu" in distribution:
+    from ubuntu_installer import UbuntuInstaller as LinuxInstaller
+  else:
+    raise SystemExit(1)
+  return LinuxInstaller
+"""
+FACTORIES = {
+    "anchor-missing": "def get_linux_installer():\n  raise SystemExit(1)\n",
+    "anchor-ambiguous": CHAIN + CHAIN.replace("get_linux_installer", "get_other_installer"),
+    "shape": CHAIN.replace(
+        '"centos" in distribution or "red hat" in distribution',
+        "is_like_red_hat(distribution)",
+    ),
+    "unparsable": CHAIN.replace("raise SystemExit(1)", 'print "Unsupported distribution"'),
+}
+
+
+def with_factory(base: Path, text: str, target: Path) -> Path:
+    with Volume.open(base) as volume:
+        write_file(edit(volume, replace={FACTORY: text.encode()}).overlay(), target)
+    return target
+
+
+def refused(ran: Ran, code: int, word: str, path: Path | str) -> None:
+    """The process failed with one document and one message, which names the file."""
+    assert ran.code == code, ran.err
+    error = ran.document["error"]
+    assert error["code"] == word, error
+    assert ran.document["schema"] == "ngtpatch.rebuild/1"
+    assert str(path) in (error["path"] or "") + error["message"]
+    first = ran.err.splitlines()[0]
+    assert first.startswith("ngtpatch: ")
+    assert error["message"].splitlines()[0] in first
+
+
+def rebuild(iso: Path, output: Path, *more: str) -> Ran:
+    return run("--json", "rebuild", iso, "--distro", "rocky", "-o", output, *more)
+
+
+@pytest.fixture
+def base(pairs: Pairs) -> Path:
+    return pairs(2).base
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[Path]:
+    """Where to write; whatever was refused must have left nothing there."""
+    directory = tmp_path / "outputs"
+    directory.mkdir()
+    yield directory / "out.iso"
+    assert list(directory.iterdir()) == []
+
+
+def test_not_an_iso(tmp_path: Path, output: Path) -> None:
+    for name, data in (("text.iso", b"hello"), ("zeros.iso", bytes(100_000)), ("empty.iso", b"")):
+        (tmp_path / name).write_bytes(data)
+        refused(rebuild(tmp_path / name, output), 3, "not-iso", tmp_path / name)
+    refused(rebuild(tmp_path / "absent.iso", output), 3, "not-found", tmp_path / "absent.iso")
+    refused(rebuild(tmp_path, output), 3, "is-directory", tmp_path)
+
+
+def test_truncated(base: Path, tmp_path: Path, output: Path) -> None:
+    short = tmp_path / "short.iso"
+    short.write_bytes(base.read_bytes()[:-2048])
+    refused(rebuild(short, output), 3, "truncated", short)
+
+
+def test_an_iso_without_the_installer(tmp_path: Path, output: Path) -> None:
+    other = tmp_path / "other.iso"
+    image = pycdlib.PyCdlib()
+    image.new(joliet=3, rock_ridge="1.09", vol_ident="OTHER")
+    image.write(str(other))
+    image.close()
+    refused(rebuild(other, output), 3, "no-installer", other)
+
+
+@pytest.mark.parametrize("code", FACTORIES)
+def test_a_factory_that_is_not_understood(
+    base: Path, tmp_path: Path, output: Path, code: str
+) -> None:
+    odd = with_factory(base, FACTORIES[code], tmp_path / "odd.iso")
+    refused(rebuild(odd, output), 4, code, FACTORY)
+
+
+def test_an_unknown_distribution(base: Path, output: Path) -> None:
+    ran = run("--json", "rebuild", base, "--distro", "rokcy", "-o", output)
+    refused(ran, 4, "unknown-profile", "rokcy")
+    assert "rocky" in ran.document["error"]["hint"]
+
+
+def test_an_output_that_cannot_be(base: Path, tmp_path: Path) -> None:
+    existing = tmp_path / "existing.iso"
+    existing.write_bytes(b"mine")
+    refused(rebuild(base, existing), 2, "output-exists", existing)
+    assert existing.read_bytes() == b"mine"
+    nowhere = tmp_path / "no" / "out.iso"
+    refused(rebuild(base, nowhere), 2, "no-such-directory", nowhere)
+    before = base.read_bytes()
+    refused(rebuild(base, base, "--force"), 2, "same-file", base)
+    assert base.read_bytes() == before
+    assert rebuild(base, existing, "--force").code == 0
+
+
+def test_no_distribution_and_no_output(base: Path, output: Path) -> None:
+    assert run("--json", "rebuild", base, "-o", output).document["error"]["code"] == "no-distro"
+    ran = run("--json", "rebuild", base, "-d", "rocky")
+    assert (ran.code, ran.document["error"]["code"]) == (2, "no-output")
+
+
+def test_a_terminal_is_no_place_for_an_image(base: Path) -> None:
+    script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    command = [sys.executable, "-m", "ngtpatch", "rebuild", base, "-d", "rocky", "-o", "-"]
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *map(str, command)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "terminal" in ran.stdout
+
+
+def test_a_full_disk_while_streaming(base: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "ngtpatch", "rebuild", base, "-d", "rocky", "-o", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert "full" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_full_disk_leaves_nothing(base: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root", "a small file system is mounted for this test")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], check=True)
+    try:
+        ran = rebuild(base, small / "out.iso")
+        assert (ran.code, ran.document["error"]["code"]) == (1, "disk-full")
+        assert str(small / "out.iso") in ran.err
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    base, directory = tmp_path / "base.iso", tmp_path / "outputs"
+    directory.mkdir()
+    target = directory / "out.iso"
+    target.write_bytes(b"mine")
+    write_sample(base, payload=400 << 20)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ngtpatch", "rebuild", base, "-d", "rocky", "-o", target, "-f"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # Once the temporary file stands beside the target, it is being written.
+    while len(list(directory.iterdir())) < 2 and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    base.unlink()
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert target.read_bytes() == b"mine"
+    assert list(directory.iterdir()) == [target]
+
+
+def test_an_error_is_one_message_without_json(base: Path, tmp_path: Path) -> None:
+    ran = run("rebuild", tmp_path / "absent.iso", "-d", "rocky", "-o", tmp_path / "out.iso")
+    assert ran.out == ""
+    assert ran.err.startswith(f"ngtpatch: {tmp_path / 'absent.iso'}: ")
+    assert len(ran.err.splitlines()) <= 2
+
+
+def test_broken_settings_are_refused_before_anything_is_read(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "rocky.toml").write_text("surprise = 1\n")
+    ran = run(
+        "--json", "rebuild", base, "-d", "rocky", "-o", tmp_path / "o", "--profiles", tmp_path
+    )
+    assert ran.code == 3
+    assert "rocky.toml" in json.dumps(ran.document["error"])

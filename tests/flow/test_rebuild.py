@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an ISO whose installer refuses to one whose installer accepts, end to end."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+import ngtpatch
+from ngtpatch.sample import write_sample
+from tests.flow.conftest import DISTROS, Pairs, run
+from tests.interpreters import interpreter
+from tests.iso.readers import readers_of
+from tests.sample.guests import DISTROS as GUESTS
+from tests.sample.guests import Guest, Run, unpack
+
+FACTORY = "installer/linux/src/installer_factory.py"
+UNINSTALLER = "installer/linux/uninstall_ngt.py"
+
+# Guest -> the name its installer prints, and whether the vendor's accepts it.
+DECISIONS = {
+    "rocky-9": ("rocky linux", False),
+    "almalinux-9": ("almalinux", False),
+    "almalinux-10-kitten": ("almalinux kitten", False),
+    "ubuntu-22.04": ("ubuntu", True),
+    "opensuse-leap-15.6": ("opensuse leap", True),
+    "rhel-9": ("red hat enterprise linux", True),
+    "centos-stream-9": ("centos stream", True),
+    "oracle-9": ("oracle linux server", True),
+    "debian-12": ("debian gnu/linux", False),
+    "fedora-41": ("fedora linux", False),
+}
+WANTED = ("rocky-9", "almalinux-9", "almalinux-10-kitten")
+
+
+def install(disc: Path, guest: str, root: Path) -> Run:
+    here = Guest(GUESTS / guest / "etc", interpreter("3.9"), root)
+    return here.run(disc / "installer/linux/install_ngt.py")
+
+
+@pytest.fixture(scope="module")
+def discs(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The base and the output, unpacked by xorriso."""
+    pair, directory = pairs(2), tmp_path_factory.mktemp("discs")
+    return unpack(pair.base, directory / "base"), unpack(pair.output, directory / "out")
+
+
+@pytest.mark.parametrize("guest", DECISIONS)
+def test_the_installer_decides(discs: tuple[Path, Path], guest: str, tmp_path: Path) -> None:
+    name, shipped = DECISIONS[guest]
+    before, after = (install(disc, guest, tmp_path / disc.name) for disc in discs)
+    assert before.code == (0 if shipped else 1)
+    assert after.code == (0 if shipped or guest in WANTED else 1)
+    accepted = f"Using Linux Installer for {name} linux distribution."
+    refused = f"Unsupported distribution : {name}"
+    assert (accepted if shipped else refused) in before.lines
+    assert (accepted if after.code == 0 else refused) in after.lines
+    installed = tmp_path / "out/usr/local/nutanix/ngt"
+    assert installed.is_dir() == (after.code == 0)
+
+
+@pytest.mark.parametrize("era", [1, 2])
+def test_every_other_entry_is_the_same_for_every_reader(pairs: Pairs, era: int) -> None:
+    pair = pairs(era)
+    assert [entry.path for entry in pair.result.changed] == [FACTORY, UNINSTALLER]
+    assert [entry.edits for entry in pair.result.changed] == [2, 2]
+    readers = readers_of(("rock_ridge", "joliet", "iso9660"))
+    assert {reader.name.split("-")[0] for reader in readers} >= {
+        "xorriso",
+        "isoinfo",
+        "7z",
+        "bsdtar",
+    }
+    for reader in readers:
+        before, after = reader.listing(pair.base), reader.listing(pair.output)
+        assert before.keys() == after.keys(), reader.name
+        differing = {path for path in before if before[path] != after[path]}
+        assert len(differing) == 2, (reader.name, differing)
+        for path in differing:
+            assert path.upper().split(";")[0].endswith((".PY",)), (reader.name, path)
+            one, other = before[path], after[path]
+            kept = ("kind", "mode", "uid", "gid", "mtime", "target")
+            assert all(getattr(one, name) == getattr(other, name) for name in kept), reader.name
+
+
+def test_the_result_is_what_is_on_disk(pairs: Pairs) -> None:
+    pair = pairs(2)
+    data = pair.output.read_bytes()
+    assert pair.result.sha256 == hashlib.sha256(data).hexdigest()
+    assert pair.result.size == len(data)
+    assert pair.result.volume_id == "NUTANIX_TOOLS"
+    assert pair.result.profiles == DISTROS
+    # The vendor's dates are kept, and nothing of ours is stamped with the clock.
+    again = pair.output.with_name("again.iso")
+    assert ngtpatch.rebuild(pair.base, distros=DISTROS, output=again).sha256 == pair.result.sha256
+    again.unlink()
+
+
+@pytest.mark.parametrize("era", [1, 2])
+def test_a_second_run_says_that_nothing_is_needed(pairs: Pairs, era: int, tmp_path: Path) -> None:
+    ran = run("rebuild", pairs(era).output, "-d", "rocky", "-d", "almalinux", "-o", tmp_path / "o")
+    assert ran.code == 0, ran.err
+    assert "nothing needed" in ran.out
+    assert (tmp_path / "o").read_bytes() == pairs(era).output.read_bytes()
+
+
+def test_json_is_one_document_with_the_agreed_keys(pairs: Pairs, tmp_path: Path) -> None:
+    output = tmp_path / "o.iso"
+    ran = run("rebuild", pairs(2).base, "-d", "rocky", "-o", output, "--json")
+    document = ran.document
+    assert ran.code == 0
+    assert document["schema"] == "ngtpatch.rebuild/1"
+    assert document["output"] == str(output)
+    assert document["sha256"] == hashlib.sha256(output.read_bytes()).hexdigest()
+    assert document["profiles"] == ["rocky"]
+    assert document["method"] == "regions"
+    assert document["already"] == []
+    assert document["bytes_written"] > 0
+    assert {entry["path"] for entry in document["changed"]} == {FACTORY, UNINSTALLER}
+    for entry in document["changed"]:
+        assert entry["edits"] == 1
+        assert len(entry["sha256_before"]) == len(entry["sha256_after"]) == 64
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(pairs: Pairs, tmp_path: Path) -> None:
+    ran = run("rebuild", pairs(2).base, "-d", "rocky", "-o", "o.iso", "-n", cwd=tmp_path)
+    assert ran.code == 0
+    assert '+      "rocky linux" in distribution or' in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_has_the_bytes_of_the_file(pairs: Pairs, tmp_path: Path) -> None:
+    target = tmp_path / "streamed.iso"
+    with target.open("wb") as stream:
+        ngtpatch.rebuild(pairs(2).base, distros=DISTROS, output=stream)
+    assert target.read_bytes() == pairs(2).output.read_bytes()
+
+
+def test_the_output_keeps_what_identity_there_is_to_its_owner(pairs: Pairs) -> None:
+    pair = pairs(2)
+    assert pair.result.carries_identity
+    assert pair.output.stat().st_mode & 0o777 == 0o600
+    assert any("identity" in notice for notice in pair.result.notices)
+
+
+def test_already_recognised_is_an_answer(tmp_path: Path) -> None:
+    base, output = tmp_path / "base.iso", tmp_path / "out.iso"
+    write_sample(base, era=3)
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=output)
+    assert result.changed == ()
+    assert {place.branch for place in result.already} == {"redhat"}
+    assert output.read_bytes() == base.read_bytes()
+
+
+@pytest.mark.parametrize("era", [1, 2])
+def test_verify_accepts_what_rebuild_wrote_and_nothing_else(
+    pairs: Pairs, era: int, tmp_path: Path
+) -> None:
+    pair = pairs(era)
+    found = run("verify", pair.output, "--base", pair.base, "--json")
+    assert found.code == 0, found.out
+    assert found.document["ok"] is True
+    tampered = tmp_path / "tampered.iso"
+    data = bytearray(pair.output.read_bytes())
+    at = data.index(b"MZ")
+    data[at + 3] ^= 1
+    tampered.write_bytes(data)
+    ran = run("verify", tampered, "--base", pair.base)
+    assert ran.code == 5
+    assert "setup.exe" in ran.out
+    assert "NOT verified" in ran.out
