@@ -17,6 +17,8 @@ DOCUMENTS = {
     "inspect": ("ngtpatch.inspection", "Inspection"),
     "ls": ("ngtpatch.cli.ls", "Listing"),
     "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),
+    "render": ("ngtpatch.cli.render", "Rendering"),
+    "status": ("ngtpatch.status", "Status"),
     "verify": ("ngtpatch.verification", "Verification"),
 }
 

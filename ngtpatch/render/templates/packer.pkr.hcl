@@ -1,7 +1,6 @@
 {#
 # SPDX-License-Identifier: Apache-2.0
 summary = "Packer template for the Nutanix plugin: boots an image with the rebuilt disc, installs, generalizes"
-includes = ["guest-install.sh"]
 
 [parameters.name]
 type = "string"

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch render``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from ngtpatch.render import Parameter, Template
+
+
+@dataclass(frozen=True)
+class Takes:
+    """A parameter of a template."""
+
+    name: str
+    type: str
+    required: bool
+    default: str | int | bool | list[str] | None
+    choices: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """A template and what it takes."""
+
+    name: str
+    summary: str
+    parameters: tuple[Takes, ...]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """The document of ``ngtpatch render``.
+
+    Attributes:
+        templates: what ``--list`` or ``--show`` asked about.
+        output: the file that was written; None otherwise.
+        text: what was rendered, where no file was named.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.render/1"
+
+    templates: tuple[Described, ...]
+    output: str | None
+    text: str | None = None
+
+
+@options.command()
+@click.argument("template", required=False)
+@click.option("--list", "list_all", is_flag=True, help="List the templates.")
+@click.option("--show", is_flag=True, help="Show what TEMPLATE takes, and write nothing.")
+@click.option(
+    "--set", "assignments", metavar="NAME=VALUE", multiple=True,
+    help="A parameter; lists are separated by commas. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--values", metavar="FILE", type=click.Path(path_type=Path),
+    help="Parameters as a JSON object; --set overrides.",
+)  # fmt: skip
+@options.output_option
+@options.force_option
+@click.pass_obj
+def command(
+    console: Console, *, template: str | None, list_all: bool, show: bool,
+    assignments: tuple[str, ...], values: Path | None, output: Path | None, force: bool,
+) -> None:  # fmt: skip
+    """Write a script or configuration for guests, images or the cluster.
+
+    TEMPLATE is the name of one that comes with ngtpatch, or the path of your own.
+    """
+    from ngtpatch.render import find_template, render, shipped_templates  # noqa: PLC0415
+
+    if list_all:
+        _list(console, shipped_templates())
+        return
+    if template is None:
+        raise UsageError("no-template", "no template was named", hint="see ngtpatch render --list")
+    found = find_template(template)
+    if show:
+        _show(console, found)
+        return
+    text = render(found, {**_read(values), **_assigned(assignments)})
+    if output is None or str(output) == "-":
+        console.result(Rendering((), None, text))
+        if not console.as_json:
+            click.echo(text, nl=False)
+        return
+    from ngtpatch.newfile import new_file  # noqa: PLC0415
+
+    # Scripts are to be run: their first line says so.
+    mode = 0o777 if text.startswith("#!") else 0o666
+    with new_file(output, force=force, mode=mode) as file:
+        file.write(text.encode("utf-8"))
+    console.result(Rendering((), str(output)))
+    console.say(f"wrote {output}")
+
+
+def _list(console: Console, templates: tuple[Template, ...]) -> None:
+    console.result(Rendering(tuple(map(_described, templates)), None))
+    console.pairs([(template.name, template.summary) for template in templates])
+
+
+def _show(console: Console, template: Template) -> None:
+    console.result(Rendering((_described(template),), None))
+    console.heading(template.summary or template.name)
+    for parameter in template.parameters.values():
+        console.say(f"  {parameter.name}  ({_kind(parameter)}; {_default(parameter)})")
+        console.say(f"      {parameter.help}")
+    if not template.declared:
+        console.say("  it declares no parameters: every variable is passed on as it is")
+
+
+def _kind(parameter: Parameter) -> str:
+    return " | ".join(parameter.choices) if parameter.choices else parameter.type
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.default is None:
+        return "must be given"
+    if isinstance(parameter.default, list):
+        return f"default {','.join(parameter.default) or 'none'}"
+    return f"default {printable(str(parameter.default)) or 'empty'}"
+
+
+def _described(template: Template) -> Described:
+    return Described(
+        template.name,
+        template.summary,
+        tuple(
+            Takes(p.name, p.type, p.default is None, p.default, p.choices, p.help)
+            for p in template.parameters.values()
+        ),
+    )
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+        values = json.loads(text)
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such file", path=str(path)) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError("values", f"is not JSON: {error}", path=str(path)) from None
+    if not isinstance(values, dict):
+        raise InputError("values", "is not a JSON object of parameters", path=str(path))
+    return values
+
+
+def _assigned(assignments: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError("set", f"--set {assignment}: expected NAME=VALUE")
+        values[name] = value
+    return values
