@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
 
-__all__ = ["Changes", "IdentityRequest", "plan_changes"]
+__all__ = ["Changes", "IdentityRequest", "choose", "plan_changes"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,27 @@ def plan_changes(
     )
 
 
+def choose(
+    distros: Sequence[str],
+    *,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+) -> tuple[Profile, ...]:
+    """Return the profiles that are meant by *distros*, each once.
+
+    Raises:
+        Refusal: there is no such profile, or none for the os-release.
+        InputError: a profile or the os-release cannot be used.
+        UsageError: ``auto`` without an os-release.
+    """
+    from ngtpatch.patching.choice import choose_profiles  # noqa: PLC0415
+    from ngtpatch.patching.osrelease import read_os_release  # noqa: PLC0415
+    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+
+    release = None if os_release is None else read_os_release(os_release)
+    return choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
+
+
 def _patched(
     source: Source,
     distros: Sequence[str],
@@ -129,13 +150,9 @@ def _patched(
     if not distros:
         return (), (), (), ()
     from ngtpatch.patching.apply import apply  # noqa: PLC0415
-    from ngtpatch.patching.choice import choose_profiles  # noqa: PLC0415
-    from ngtpatch.patching.osrelease import read_os_release  # noqa: PLC0415
     from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
 
-    release = None if os_release is None else read_os_release(os_release)
-    profiles = choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
+    profiles = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
     patches = load_patches(patch_dirs)
     patched = apply(source.tree, profiles, patches)
     used = {name for file in patched.changed for name in file.patches}

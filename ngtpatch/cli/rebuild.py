@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import click
 
+from ngtpatch.changes import choose
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import UsageError
 from ngtpatch.rebuilding import IdentityRequest, RebuildResult, rebuild
+
+
+@dataclass(frozen=True)
+class RebuiltEach:
+    """The document of ``ngtpatch rebuild --each --json``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.rebuild-each/1"
+
+    results: tuple[RebuildResult, ...]
 
 
 @options.command()
@@ -65,11 +77,17 @@ def command(
         strip=strip_identity,
     )
 
-    def one(distros: tuple[str, ...], target: Path | BinaryIO | None) -> RebuildResult:
-        return rebuild(
+    target = _target(console, output)
+    if each or output_dir is not None:
+        chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
+        jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
+    else:
+        jobs = [(distros, target)]
+    results = [
+        rebuild(
             iso,
-            distros=distros,
-            output=target,
+            distros=named,
+            output=into,
             force=force,
             dry_run=dry_run,
             digest=digest,
@@ -78,10 +96,29 @@ def command(
             patch_dirs=patch_dirs,
             identity=identity,
         )
+        for named, into in jobs
+    ]
+    console.result(RebuiltEach(tuple(results)) if each else results[0])
+    for result in results:
+        report(console, result, dry_run=dry_run)
 
-    result = one(distros, _target(console, output))
-    console.result(result)
-    report(console, result, dry_run=dry_run)
+
+def _each(
+    iso: Path,
+    distros: Sequence[str],
+    target: Path | BinaryIO | None,
+    output_dir: Path | None,
+    *,
+    each: bool,
+) -> list[tuple[tuple[str, ...], Path | BinaryIO | None]]:
+    """Return one output for each distribution."""
+    if not each or output_dir is None or target is not None:
+        raise UsageError(
+            "each-without-directory",
+            "--each and --output-dir go together, and without --output",
+            hint="--each --output-dir DIR writes one ISO per distribution",
+        )
+    return [((distro,), output_dir / f"{iso.stem}-{distro}.iso") for distro in distros]
 
 
 def _target(console: Console, output: Path | None) -> Path | BinaryIO | None:
