@@ -35,11 +35,13 @@ class Injected:
 
     Attributes:
         files: path on the image -> new bytes; only what differs from the tree.
+        everything: path -> bytes of all three files, for an image made from nothing.
         warnings: what the check found that does not stop it, such as a certificate about
             to expire or a given ngt_version that was not taken.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
+    everything: Mapping[str, bytes] = field(repr=False)
     warnings: tuple[Finding, ...] = ()
 
 
@@ -149,6 +151,7 @@ def injected(
     sets: Mapping[str, str] | None = None,
     now: datetime | None = None,
     authorities: Sequence[Authority] = (),
+    complete: bool = False,
 ) -> Injected:
     """Return the files that give *tree* the identity *given*, checked.
 
@@ -158,6 +161,7 @@ def injected(
         sets: ``--set`` values by key of ngt_config.json.
         now: the moment certificates are judged for; the clock's when absent.
         authorities: when given, the certificate must chain to one of them.
+        complete: the result must be one VM's in full; a shared image will not do.
 
     Raises:
         Refusal: the resulting identity fails its check, or would mix two VMs'.
@@ -166,17 +170,19 @@ def injected(
     """
     present = Identity.from_tree(tree, source=given.source)
     result, warnings = merged(present, given, sets=sets)
-    if result.carries_secret:
+    if complete or result.carries_secret:
         findings = check(result, now=now, authorities=authorities)
     else:
         # A shared image, whose values alone are set. (An ngt_uuid without its certificate
         # and key would be half an identity.)
         findings = check(result, required=(CONFIG,), required_keys=("ngt_version",))
     refuse(findings)
-    new = {CONFIG: result.config, CERTIFICATE: result.certificate, KEY: result.key}
+    parts = {CONFIG: result.config, CERTIFICATE: result.certificate, KEY: result.key}
     old = {CONFIG: present.config, CERTIFICATE: present.certificate, KEY: present.key}
-    files = {path: data for path, data in new.items() if data is not None and data != old[path]}
-    return Injected(files, (*warnings, *(f for f in findings if f.severity is Severity.WARNING)))
+    everything = {path: data for path, data in parts.items() if data is not None}
+    files = {path: data for path, data in everything.items() if data != old[path]}
+    notable = (f for f in findings if f.severity is Severity.WARNING)
+    return Injected(files, everything, (*warnings, *notable))
 
 
 def _refuse_mixture(

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch inject``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import BatchError
+
+if TYPE_CHECKING:
+    from ngtpatch.fleet.order import Outcome
+    from ngtpatch.fleet.plan import FleetPlan
+    from ngtpatch.fleet.run import Summary
+
+INTERRUPTED = 130
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A VM that has no image, and why."""
+
+    name: str
+    code: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Injected:
+    """The document of ``ngtpatch inject``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
+
+    base: str
+    base_sha256: str | None
+    destination: str
+    total: int
+    written: int
+    kept: int
+    failed: int
+    interrupted: bool
+    bytes_written: int
+    ledger: str
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One line of ``--dry-run``."""
+
+    name: str
+    output: str
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The document of ``ngtpatch inject --dry-run``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.inject-plan/1"
+
+    base: str
+    destination: str
+    total: int
+    orders: tuple[Planned, ...]
+
+
+@options.command()
+@click.argument("base", type=click.Path(path_type=Path))
+@click.option(
+    "--inventory",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The VMs: CSV, JSON, JSON Lines, `ncli ngt list`, a Prism list, or folders.",
+)
+@click.option(
+    "--certificates",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Configurations, certificates and keys by the VMs' names or UUIDs.",
+)
+@click.option(
+    "--output-dir",
+    metavar="DIR",
+    required=True,
+    help="Where the images go: a directory, or s3://bucket/prefix.",
+)
+@click.option(
+    "--config-only",
+    is_flag=True,
+    help="Small images that hold config/ alone, for guests that have NGT.",
+)
+@click.option(
+    "--name",
+    "name_template",
+    metavar="TEMPLATE",
+    default="{{ name }}.iso",
+    show_default=True,
+    help="Each image's name, as jinja2 over its row.",
+)
+@click.option(
+    "--set",
+    "sets",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A value of ngt_config.json, may be jinja2 over the row; may be repeated.",
+)
+@click.option(
+    "--config-template",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A jinja2 template of ngt_config.json for VMs without a file of their own.",
+)
+@click.option(
+    "--ca",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="PEM certificates that the client certificates must chain to.",
+)
+@click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="A Dask scheduler, such as tcp://host:8786, whose workers do the work.",
+)
+@click.option(
+    "--shard", metavar="K/N", default="1/1", help="Only the K-th of N equal parts of the inventory."
+)
+@click.option("--resume", is_flag=True, help="Do only what is missing or stale.")
+@click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=0,
+    help="Wait so long for another run on the same directory to end.",
+)
+@click.option(
+    "--digest/--no-digest",
+    default=False,
+    show_default=True,
+    help="Also compute the SHA-256 of each whole image.",
+)
+@options.force_option
+@options.dry_run_option
+@click.pass_obj
+def command(
+    console: Console, *, base: Path, inventory: Path, certificates: Path | None, output_dir: str,
+    config_only: bool, name_template: str, sets: tuple[str, ...], config_template: Path | None,
+    ca: Path | None, jobs: int | None, scheduler: str | None, shard: str, resume: bool,
+    wait: float, digest: bool, force: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """Write one ISO per VM of an inventory, each with its own identity."""
+    from ngtpatch.fleet.inject import prepare  # noqa: PLC0415
+    from ngtpatch.fleet.plan import parse_shard  # noqa: PLC0415
+    from ngtpatch.fleet.run import run_fleet  # noqa: PLC0415
+    from ngtpatch.identity.assemble import Recipe  # noqa: PLC0415
+    from ngtpatch.identity.config import parse_sets  # noqa: PLC0415
+
+    plan = prepare(
+        base, inventory, output_dir, certificates=certificates,
+        recipe=Recipe(parse_sets(sets), *_template(config_template)), config_only=config_only,
+        name_template=name_template, shard=parse_shard(shard), ca=ca, digest=digest,
+        force=force, remote=scheduler is not None,
+    )  # fmt: skip
+    for note in plan.notes:
+        console.warn(printable(f"{inventory}: {note}"))
+    if dry_run:
+        _show_plan(console, plan)
+        return
+    with _stopping(console) as stop, _progress(console) as report:
+        summary = run_fleet(
+            plan, jobs=jobs or min(16, 4 * (os.cpu_count() or 1)), resume=resume,
+            wait_seconds=wait, stop=stop, report=report,
+        )  # fmt: skip
+    _show(console, plan, summary)
+    if summary.interrupted:
+        raise click.exceptions.Exit(INTERRUPTED)
+    if summary.failed:
+        raise click.exceptions.Exit(BatchError.exit_code)
+
+
+def _template(path: Path | None) -> tuple[str | None, str]:
+    if path is None:
+        return None, ""
+    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
+
+    return read_bounded(path)[0].decode("utf-8", "replace"), str(path)
+
+
+def _show_plan(console: Console, plan: FleetPlan) -> None:
+    orders = tuple(
+        Planned(o.row.name, o.output, o.refusal[1] if o.refusal else None) for o in plan.orders
+    )
+    settings = plan.settings
+    console.result(Plan(settings.base, settings.destination, len(orders), orders))
+    for order in orders:
+        refused = f"  refused: {order.refused}" if order.refused else ""
+        console.say(printable(f"{order.name} -> {order.output}{refused}"))
+    console.say(f"{len(orders)} images would go to {settings.destination}; nothing was written")
+
+
+def _show(console: Console, plan: FleetPlan, summary: Summary) -> None:
+    failures = tuple(Failure(o.name, o.code or "", o.error or "") for o in summary.failures)
+    console.result(
+        Injected(
+            plan.settings.base, plan.settings.base_sha256, plan.settings.destination,
+            summary.total, summary.written, summary.kept, summary.failed, summary.interrupted,
+            summary.bytes_written, str(summary.ledger), failures,
+        )
+    )  # fmt: skip
+    for name, warning in summary.warnings[:_SHOWN]:
+        console.note(printable(f"{name}: {warning}"))
+    if len(summary.warnings) > _SHOWN:
+        console.note(f"... and {len(summary.warnings) - _SHOWN} more warnings")
+    for failure in failures[:_SHOWN]:
+        console.warn(printable(f"{failure.name}: {failure.error}"))
+    if summary.failed > _SHOWN:
+        console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
+    left = summary.total - summary.written - summary.kept - summary.failed
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (summary.written, "written"), (summary.kept, "kept"), (summary.failed, "failed"),
+            (left, "not begun"),
+        )
+        if count or word == "written"
+    ]  # fmt: skip
+    console.say(f"{summary.total} VMs: {', '.join(parts)}; {summary.bytes_written:,} bytes written")
+    console.say(f"ledger: {summary.ledger}")
+    if summary.written:
+        console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
+    if summary.interrupted:
+        console.warn("interrupted: what was in flight is finished; --resume does the rest")
+
+
+@contextmanager
+def _stopping(console: Console) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into an event; a second one interrupts at once."""
+    stop = threading.Event()
+
+    def handler(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        console.note("finishing what is in flight ...")
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
+    """Report outcomes: a bar on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty() or console.verbosity < 0:
+        yield _lines(console)
+        return
+    from rich.console import Console as RichConsole  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=RichConsole(stderr=True), transient=True) as bar:
+        task = bar.add_task("VMs")
+
+        def report(_outcome: Outcome, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+def _lines(console: Console) -> Callable[[Outcome, int, int], None]:
+    def report(outcome: Outcome, done: int, total: int) -> None:
+        console.detail(printable(f"{outcome.state} {outcome.name} -> {outcome.output}"))
+        step = max(1, total // 10)
+        if done % step == 0 or done == total:
+            console.note(f"{done} of {total}")
+
+    return report

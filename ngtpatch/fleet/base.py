@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every VM's image is made from, parsed once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.identity.inject import Injected
+from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
+from ngtpatch.iso.edit import Plan
+from ngtpatch.iso.master import Directory, File, master
+from ngtpatch.iso.replace import replace
+from ngtpatch.iso.source import MemorySource
+from ngtpatch.iso.volume import Volume
+from ngtpatch.source import Source, open_source
+from ngtpatch.tree import FileTree, MemoryTree
+
+__all__ = ["Base", "file_digest"]
+
+LABEL = "NUTANIX_TOOLS"
+# Room for each file of a config-only image: an RSA 4096 key takes 3.3 KB.
+_ROOM = 8192
+_TREES = ("iso9660", "rock_ridge", "joliet")
+
+
+@dataclass(frozen=True)
+class Base:
+    """An open base.
+
+    Attributes:
+        volume: the image that regions are laid over.
+        tree: its identity files, in memory.
+        sha256: of that image; None when it was not asked for.
+        blank: the image holds room only, for all three files.
+    """
+
+    volume: Volume
+    tree: FileTree
+    sha256: str | None
+    blank: bool
+    _stack: ExitStack
+
+    @classmethod
+    def open(cls, path: Path, *, config_only: bool, sha256: str | None, prove: bool) -> Base:
+        """Open the image at *path*, or make a config-only one from it.
+
+        Args:
+            path: an image; for config-only images also a directory with the tree.
+            config_only: lay regions over a small image that holds config/ alone.
+            sha256: what the image's digest is known to be.
+            prove: compute it, and compare.
+
+        Raises:
+            InputError: it cannot be used.
+            Refusal: ``base-changed``: it is not the image that *sha256* is of.
+        """
+        with ExitStack() as stack:
+            source = stack.enter_context(open_source(path))
+            tree = MemoryTree({p: source.tree[p] for p in sorted(PATHS) if p in source.tree})
+            if config_only:
+                data = _config_only(source)
+                volume = stack.enter_context(Volume(MemorySource(data), path))
+                digest = hashlib.sha256(data).hexdigest()
+                return cls(volume, tree, digest, True, stack.pop_all())
+            if source.volume is None:
+                raise UsageError(
+                    "is-directory", "is a directory, which has no image to make others from",
+                    path=str(path), hint="name the ISO, or use --config-only",
+                )  # fmt: skip
+            if prove:
+                actual = file_digest(path)
+                if sha256 is not None and actual != sha256:
+                    raise Refusal(
+                        "base-changed", "is not the base that this run was planned with",
+                        path=str(path), hint="every worker needs the same base at this path",
+                    )  # fmt: skip
+                sha256 = actual
+            return cls(source.volume, tree, sha256, False, stack.pop_all())
+
+    def plan(self, injected: Injected) -> Plan:
+        """Return the regions that make the base one VM's.
+
+        Raises:
+            Refusal: ``no-entry``: the base has no place for a file.
+        """
+        files = injected.everything if self.blank else injected.files
+        listing = self.volume.entries(self.volume.primary_tree)
+        lacking = sorted(path for path in files if path not in listing)
+        if lacking:
+            raise Refusal(
+                "no-entry", f"the base has no {', '.join(lacking)}", path=str(self.volume.path),
+                hint="make a base with room: ngtpatch rebuild ... --strip-identity --reserve 8K",
+            )  # fmt: skip
+        return replace(self.volume, files, scrub=frozenset(files))
+
+    def close(self) -> None:
+        """Close the image."""
+        self._stack.close()
+
+    def __enter__(self) -> Base:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _config_only(source: Source) -> bytes:
+    """Master config/ with empty room for the three files, in the trees the base has.
+
+    Dates are fixed: the result depends on the base's trees and modes alone.
+    """
+    modes: dict[str, int] = {}
+    trees: tuple[str, ...] = _TREES
+    if source.volume is not None:
+        trees = source.volume.trees
+        listing = source.volume.entries(source.volume.primary_tree)
+        modes = {path: e.mode for path, e in listing.items() if e.mode is not None}
+    blank = bytes(_ROOM)
+    file = io.BytesIO()
+    master(
+        file,
+        [
+            Directory(path="config", mode=modes.get("config", 0o755)),
+            *(
+                File(path=path, content=blank, mode=modes.get(path, 0o644))
+                for path in (CERTIFICATE, KEY, CONFIG)
+            ),
+        ],
+        volume_id=LABEL,
+        created=0,
+        trees=trees,
+    )
+    return file.getvalue()

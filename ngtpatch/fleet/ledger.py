@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger of a run: JSON Lines, one row per VM, no secrets.
+
+Rows are appended as VMs are done, each in one write, so that a killed run loses at most
+the row it was writing; a torn last line is dropped on reading. When a run ends the file
+is rewritten with one row per VM, in the inventory's order.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ngtpatch.errors import InputError
+from ngtpatch.fleet.order import Known, Outcome
+from ngtpatch.newfile import new_file
+
+__all__ = ["SCHEMA", "Ledger"]
+
+SCHEMA = "ngtpatch.ledger/1"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Ledger:
+    """One file of rows, held open while a run appends to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what *path* holds already.
+
+        Raises:
+            InputError: ``ledger``: it is no ledger, or one of another format.
+        """
+        self.path = path
+        self._rows: dict[str, str] = {}
+        self._late: list[str] = []
+        self._torn = False
+        self._descriptor = -1
+        if path.exists():
+            self._read()
+
+    def __enter__(self) -> Ledger:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o600)
+        if self._torn:
+            os.write(self._descriptor, b"\n")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+
+    def known(self, name: str) -> Known | None:
+        """Return what a VM's row says is there; None when nothing good is."""
+        line = self._rows.get(name)
+        row = json.loads(line) if line else {}
+        if row.get("state") != "done":
+            return None
+        return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"])
+
+    def add(self, outcome: Outcome) -> None:
+        """Append a VM's row. On a full file system it is kept back and tried again."""
+        line = json.dumps(_row(outcome), ensure_ascii=False)
+        self._rows[outcome.name] = line
+        self._late.append(line)
+        try:
+            while self._late:
+                data = (self._late[0] + "\n").encode("utf-8")
+                if os.write(self._descriptor, data) != len(data):
+                    os.write(self._descriptor, b"\n")  # a torn line of our own; say it again
+                    continue
+                self._late.pop(0)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+
+    def settle(self, order: Iterable[str]) -> bool:
+        """Rewrite the file with one row per VM; rows of other inventories come first.
+
+        Returns whether that was possible: on a full file system the appended file stays.
+        """
+        names = [name for name in order if name in self._rows]
+        mine = set(names)
+        lines = [line for name, line in self._rows.items() if name not in mine]
+        lines += [self._rows[name] for name in names]
+        try:
+            with new_file(self.path, force=True, mode=0o600) as file:
+                file.write("".join(line + "\n" for line in lines).encode("utf-8"))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            return False
+        return True
+
+    def _read(self) -> None:
+        data = self.path.read_bytes()
+        self._torn = bool(data) and not data.endswith(b"\n")
+        lines = data.split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                checked = _checked(row)
+            except (ValueError, KeyError, TypeError):
+                if number >= len(lines) - 1:
+                    continue  # torn by a kill: that VM is simply done again
+                checked = None
+            if checked is None:
+                raise InputError(
+                    "ledger", f"line {number} is no row of {SCHEMA}", path=str(self.path),
+                    hint="name another directory, or move this file away",
+                )  # fmt: skip
+            self._rows[checked] = line.decode("utf-8")
+
+
+def _checked(row: Any) -> str | None:
+    """Return the VM's name if *row* has the shape that is relied upon."""
+    if not isinstance(row, dict) or row.get("schema") != SCHEMA:
+        return None
+    name, state = row["name"], row["state"]
+    if state == "done":
+        whole = row["sha256"] is None or isinstance(row["sha256"], str)
+        digests = isinstance(row["base_sha256"], str) and isinstance(row["regions_sha256"], str)
+        if not (whole and digests and type(row["size"]) is int):
+            return None
+    return name if isinstance(name, str) and state in ("done", "failed") else None
+
+
+def _row(outcome: Outcome) -> Mapping[str, object]:
+    row: dict[str, object] = {
+        "schema": SCHEMA,
+        "name": outcome.name,
+        "state": "failed" if outcome.state == "failed" else "done",
+        "output": outcome.output,
+    }
+    if outcome.state == "failed":
+        return {**row, "code": outcome.code, "error": outcome.error}
+    return {
+        **row,
+        "size": outcome.size,
+        "base_sha256": outcome.base_sha256,
+        "regions_sha256": outcome.regions_sha256,
+        "sha256": outcome.sha256,
+    }

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked for, and what came of it: the values that cross thread and process borders.
+
+They hold paths and digests. Key material is read where it is used and never travels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ngtpatch.errors import NgtpatchError
+from ngtpatch.identity.assemble import Recipe
+from ngtpatch.identity.inventory import Row
+
+__all__ = ["Known", "Order", "Outcome", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all VMs of a run have in common.
+
+    Attributes:
+        base: the image, or a directory: its tree for config-only images, or one image per
+            VM to be refreshed.
+        base_sha256: of the base image; None where it is not one image, or not needed.
+        destination: a directory, or ``s3://bucket/prefix``.
+        recipe: how rows become identities.
+        config_only: small images that hold config/ alone.
+        each: *base* is a directory of per-VM images by their outputs' names.
+        ca: a PEM file that certificates must chain to.
+        digest: also hash each whole output.
+        replace: an existing output may be replaced.
+        remote: made on another machine, where the base must be proven to be the same.
+    """
+
+    base: str
+    base_sha256: str | None
+    destination: str
+    recipe: Recipe = field(default_factory=Recipe)
+    config_only: bool = False
+    each: bool = False
+    ca: str | None = None
+    digest: bool = False
+    replace: bool = False
+    remote: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an earlier run left behind for a VM, by its ledger."""
+
+    base_sha256: str
+    regions_sha256: str
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """One VM's image to be made.
+
+    Attributes:
+        row: the VM.
+        output: the file's name in the destination.
+        known: what is there already, if that is to be kept when it is still right.
+        refusal: why it is not made at all: something that only the whole inventory shows.
+    """
+
+    row: Row
+    output: str
+    known: Known | None = None
+    refusal: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one VM.
+
+    Attributes:
+        name: the VM.
+        output: the file's name in the destination.
+        state: ``written``; ``kept``: it was there and right; ``failed``.
+        base_sha256: of what the regions lie over; with *regions_sha256* it identifies the
+            output's bytes.
+        sha256: of the whole output, where that was asked for.
+        size: of the output, in bytes.
+        bytes_written: what its making wrote or uploaded.
+        code: why it failed, as a stable word.
+        error: why it failed, in a sentence without secrets.
+        warnings: what its check found that did not stop it.
+    """
+
+    name: str
+    output: str
+    state: Literal["written", "kept", "failed"]
+    base_sha256: str | None = None
+    regions_sha256: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    bytes_written: int = 0
+    code: str | None = None
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def failure(cls, order: Order, error: Exception) -> Outcome:
+        """Return what *error* means for *order*. Only our own messages are quoted."""
+        if isinstance(error, NgtpatchError):
+            text = str(error) + (f" ({error.hint})" if error.hint else "")
+            return cls(order.row.name, order.output, "failed", code=error.code, error=text)
+        if isinstance(error, OSError):
+            text = error.strerror or type(error).__name__
+            return cls(order.row.name, order.output, "failed", code="os-error", error=text)
+        # The text of anything else could quote what it failed on.
+        kind = type(error).__name__
+        return cls(order.row.name, order.output, "failed", code="unexpected", error=kind)

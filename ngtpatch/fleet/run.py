@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives a plan through any executor, and writes down what became of each VM."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ngtpatch.errors import RemoteError, UsageError
+from ngtpatch.fleet import workshop
+from ngtpatch.fleet.directory import OutputDirectory
+from ngtpatch.fleet.ledger import Ledger
+from ngtpatch.fleet.order import Order, Outcome
+from ngtpatch.fleet.plan import FleetPlan
+
+__all__ = ["Summary", "run_fleet"]
+
+# Handed out per worker in advance: enough to keep it busy, few enough to stop soon.
+_AHEAD = 2
+_SHOWN_FAILURES = 1000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        total: VMs that the run was to make.
+        written: made now.
+        kept: were there and right.
+        failed: could not be made.
+        interrupted: the run was told to stop; what is missing was not begun.
+        bytes_written: by all outputs together.
+        ledger: its file.
+        failures: what failed and why; the first 1,000.
+        warnings: (VM, warning), likewise.
+    """
+
+    total: int
+    written: int
+    kept: int
+    failed: int
+    interrupted: bool
+    bytes_written: int
+    ledger: Path
+    failures: tuple[Outcome, ...]
+    warnings: tuple[tuple[str, str], ...]
+
+
+def run_fleet(
+    plan: FleetPlan,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 8,
+    resume: bool = False,
+    wait_seconds: float = 0,
+    stop: threading.Event | None = None,
+    report: Callable[[Outcome, int, int], None] | None = None,
+) -> Summary:
+    """Make every VM's image.
+
+    Args:
+        plan: what to make.
+        executor: any executor; *jobs* threads of this process when absent.
+        jobs: how many are in flight at once.
+        resume: keep what is there and right; replace what is stale.
+        wait_seconds: how long to wait for another run on the same destination.
+        stop: when set, nothing more is begun and what is in flight is finished.
+        report: told of each outcome, with the number done and the total.
+
+    Raises:
+        UsageError: ``busy``; ``output-exists``: without *resume* or ``settings.replace``.
+        RemoteError: ``executor``: the executor broke. What was done is in the ledger.
+    """
+    stop = stop or threading.Event()
+    destination = OutputDirectory(Path(plan.settings.destination))
+    outputs = {order.output for order in plan.orders}
+    with ExitStack() as stack:
+        stack.enter_context(destination.held(plan.shard, wait=wait_seconds))
+        if not (resume or plan.settings.replace):
+            _refuse_existing(destination, outputs)
+        destination.sweep(outputs)
+        ledger = stack.enter_context(Ledger(destination.path / _ledger_name(plan.shard)))
+        if resume:
+            plan = replace(
+                plan,
+                settings=replace(plan.settings, replace=True),
+                orders=tuple(replace(o, known=ledger.known(o.row.name)) for o in plan.orders),
+            )
+        if executor is None:
+            executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
+        tally = _Tally(len(plan.orders), ledger, report)
+        try:
+            for outcome in _outcomes(plan, executor, jobs * _AHEAD, stop):
+                tally.add(outcome)
+        finally:
+            workshop.close()
+            ledger.settle(order.row.name for order in plan.orders)
+        return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
+
+
+def _refuse_existing(destination: OutputDirectory, outputs: set[str]) -> None:
+    there = sorted(destination.existing(outputs))
+    if there:
+        raise UsageError(
+            "output-exists",
+            f"holds {len(there)} of the {len(outputs)} outputs already, such as {there[0]}",
+            path=str(destination.path),
+            hint="use --resume to keep what is right, or --force to replace them all",
+        )
+
+
+def _ledger_name(shard: tuple[int, int]) -> str:
+    return "ledger.jsonl" if shard == (1, 1) else f"ledger-{shard[0]}-of-{shard[1]}.jsonl"
+
+
+def _outcomes(
+    plan: FleetPlan, executor: Executor, window: int, stop: threading.Event
+) -> Iterator[Outcome]:
+    """Yield outcomes as they come, with at most *window* orders handed out."""
+    waiting = iter(plan.orders)
+    flying: dict[Future[Outcome], Order] = {}
+    broken: Exception | None = None
+    while True:
+        while len(flying) < window and not stop.is_set() and broken is None:
+            order = next(waiting, None)
+            if order is None:
+                break
+            try:
+                flying[executor.submit(workshop.make, plan.settings, order)] = order
+            except RuntimeError as error:  # BrokenExecutor, or shut down by its owner
+                broken = error
+        if not flying:
+            break
+        done, _ = wait(flying, return_when=FIRST_COMPLETED)
+        for future in done:
+            order = flying.pop(future)
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                # make() raises nothing: the worker itself was lost.
+                lost = RemoteError("worker-lost", f"its worker was lost ({type(error).__name__})")
+                yield Outcome.failure(order, lost)
+    if broken is not None:
+        raise RemoteError(
+            "executor", f"the executor takes no more work: {type(broken).__name__}",
+            hint="run the command again with --resume",
+        ) from broken  # fmt: skip
+
+
+class _Tally:
+    """Counts outcomes and owns what is told of them."""
+
+    def __init__(
+        self, total: int, ledger: Ledger, report: Callable[[Outcome, int, int], None] | None
+    ) -> None:
+        self.total, self.done = total, 0
+        self._ledger, self._report = ledger, report
+        self._counts = {"written": 0, "kept": 0, "failed": 0}
+        self._bytes = 0
+        self._failures: list[Outcome] = []
+        self._warnings: list[tuple[str, str]] = []
+
+    def add(self, outcome: Outcome) -> None:
+        self._ledger.add(outcome)
+        self.done += 1
+        self._counts[outcome.state] += 1
+        self._bytes += outcome.bytes_written
+        if outcome.state == "failed" and len(self._failures) < _SHOWN_FAILURES:
+            self._failures.append(outcome)
+        if len(self._warnings) < _SHOWN_FAILURES:
+            self._warnings += [(outcome.name, warning) for warning in outcome.warnings]
+        if self._report is not None:
+            self._report(outcome, self.done, self.total)
+
+    def summary(self, *, interrupted: bool) -> Summary:
+        return Summary(
+            self.total, self._counts["written"], self._counts["kept"], self._counts["failed"],
+            interrupted, self._bytes, self._ledger.path, tuple(self._failures),
+            tuple(self._warnings),
+        )  # fmt: skip

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One VM after the other: checked, planned, written. Nothing it does can stop the others.
+
+:func:`make` is what every executor runs, in this process or in another: it takes settings
+and an order, both of paths, and returns an outcome. The base is opened once per process.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ngtpatch.errors import Refusal
+from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.directory import OutputDirectory
+from ngtpatch.fleet.order import Order, Outcome, Settings
+from ngtpatch.identity.assemble import identity_of, sets_of
+from ngtpatch.identity.bundle import read_bounded
+from ngtpatch.identity.certificate import read_authorities
+from ngtpatch.identity.inject import injected
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as Authority
+
+__all__ = ["Workshop", "make"]
+
+
+class Workshop:
+    """What a process needs to make images: the open base, the destination, the CA."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the base. Raises InputError, Refusal."""
+        self.settings = settings
+        self.destination = OutputDirectory(Path(settings.destination))
+        self.authorities: tuple[Authority, ...] = ()
+        if settings.ca is not None:
+            data, _ = read_bounded(Path(settings.ca))
+            self.authorities = read_authorities(data, path=settings.ca)
+        self.base = (
+            None if settings.each else self._open(Path(settings.base), prove=settings.remote)
+        )
+
+    def make(self, order: Order) -> Outcome:
+        """Make one VM's image, or say why not. Raises nothing."""
+        try:
+            if order.refusal is not None:
+                code, message = order.refusal
+                raise Refusal(code, message)  # noqa: TRY301
+            if self.base is not None:
+                return self._make(order, self.base)
+            with self._open(Path(self.settings.base) / order.output, prove=True) as base:
+                return self._make(order, base)
+        except Exception as error:
+            return Outcome.failure(order, error)
+
+    def close(self) -> None:
+        """Close the base."""
+        if self.base is not None:
+            self.base.close()
+
+    def _open(self, path: Path, *, prove: bool) -> Base:
+        settings = self.settings
+        return Base.open(
+            path, config_only=settings.config_only, sha256=settings.base_sha256, prove=prove
+        )
+
+    def _make(self, order: Order, base: Base) -> Outcome:
+        settings = self.settings
+        given = identity_of(order.row, settings.recipe)
+        sets = sets_of(order.row, settings.recipe)
+        new = injected(base.tree, given, sets=sets, authorities=self.authorities, complete=True)
+        plan = base.plan(new)
+        warnings = tuple(finding.message for finding in new.warnings)
+        known = order.known
+        digest = known.sha256 if known is not None else None
+        if (
+            known is not None
+            and known.base_sha256 == base.sha256
+            and (digest is not None or not settings.digest)
+            and self.destination.holds(order.output, plan, known)
+        ):
+            return Outcome(
+                order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
+                warnings=warnings,
+            )  # fmt: skip
+        written = self.destination.write(
+            order.output, plan, digest=settings.digest, replace=settings.replace
+        )
+        return Outcome(
+            order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
+            written.size, written.bytes_written, warnings=warnings,
+        )  # fmt: skip
+
+
+_lock = threading.Lock()
+_open: tuple[str, Workshop] | None = None
+
+
+def make(settings: Settings, order: Order) -> Outcome:
+    """Make one VM's image in whatever process this is. Raises nothing."""
+    try:
+        workshop = _workshop(settings)
+    except Exception as error:
+        return Outcome.failure(order, error)
+    return workshop.make(order)
+
+
+def _workshop(settings: Settings) -> Workshop:
+    """Return this process's workshop for *settings*; the last run's is closed."""
+    global _open  # noqa: PLW0603 - one base per process, whichever task comes first
+    key = repr(settings)
+    with _lock:
+        if _open is None or _open[0] != key:
+            fresh = Workshop(settings)
+            if _open is not None:
+                _open[1].close()
+            _open = key, fresh
+        return _open[1]
+
+
+def close() -> None:
+    """Close what :func:`make` has open in this process."""
+    global _open  # noqa: PLW0603
+    with _lock:
+        if _open is not None:
+            _open[1].close()
+            _open = None
