@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ngtpatch.errors import InputError
+from ngtpatch.iso.directory import Directory
 from ngtpatch.tree import FileTree
 
 if TYPE_CHECKING:
@@ -41,42 +42,35 @@ class Source:
 
 
 class DirectoryTree(FileTree):
-    """The regular files below a directory. Symbolic links are not followed out of it."""
+    """The regular files below a directory. Symbolic links are never followed."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._paths = sorted(
-            path.relative_to(root).as_posix()
-            for path in root.rglob("*")
-            if path.is_file() and not path.is_symlink()
-        )
-        self._known = frozenset(self._paths)
+        self._directory = Directory(root)
+        self._files = {
+            path: entry
+            for path, entry in sorted(self._directory.entries().items())
+            if entry.kind == "file"
+        }
 
     def __getitem__(self, path: str) -> bytes:
         if self.size(path) > MAX_READ:
-            raise InputError(
-                "too-large", f"larger than {MAX_READ >> 20} MiB", path=str(self._root / path)
-            )
-        return self._resolve(path).read_bytes()
+            raise InputError("too-large", f"larger than {MAX_READ >> 20} MiB", path=path)
+        with self.open(path) as stream:
+            return stream.read()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
+        return iter(self._files)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._files)
 
     def size(self, path: str) -> int:
         """Return the file's length in bytes."""
-        return self._resolve(path).stat().st_size
+        return self._files[path].size
 
     def open(self, path: str) -> BinaryIO:
         """Return a readable stream of the file."""
-        return self._resolve(path).open("rb")
-
-    def _resolve(self, path: str) -> Path:
-        if path not in self._known:
-            raise KeyError(path)
-        return self._root / path
+        return self._directory.open(path)
 
 
 @contextmanager
