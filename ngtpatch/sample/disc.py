@@ -16,7 +16,7 @@ from ngtpatch.iso.master import Directory, File, Node, Symlink
 from ngtpatch.sample.credentials import Credentials
 from ngtpatch.sample.payload import Payload
 
-__all__ = ["PAYLOAD", "RELEASED", "VERSION", "disc"]
+__all__ = ["PAYLOAD", "RELEASED", "VERSION", "check_era", "disc"]
 
 PAYLOAD = "installer/windows/payload.bin"
 
@@ -56,6 +56,16 @@ _KEPT = {3: ("src/installer_utils.py", *_UNITS)}
 _SETUP_EXE = b"This is a sample made by ngtpatch, not the Windows installer of NGT.\r\n"
 
 
+def check_era(era: int) -> None:
+    """Refuse an era that there is no sample of.
+
+    Raises:
+        UsageError: code ``no-such-era``.
+    """
+    if era not in VERSION:
+        raise UsageError("no-such-era", f"there is no era {era}", hint="give 1, 2 or 3")
+
+
 def disc(era: int, credentials: Credentials, *, payload: int, configured: int) -> tuple[Node, ...]:
     """Return the entries of a sample disc.
 
@@ -64,12 +74,7 @@ def disc(era: int, credentials: Credentials, *, payload: int, configured: int) -
         credentials: of the VM that it is made for.
         payload: size of the Windows half in bytes; 0 leaves it out.
         configured: mtime of config/, in seconds since 1970. Nothing is younger.
-
-    Raises:
-        UsageError: code ``no-such-era``.
     """
-    if era not in VERSION:
-        raise UsageError("no-such-era", f"there is no era {era}", hint="give 1, 2 or 3")
     released = min(RELEASED[era], configured)
     return (
         *_config(era, credentials, configured),

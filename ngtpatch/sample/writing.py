@@ -13,7 +13,7 @@ from ngtpatch.errors import UsageError
 from ngtpatch.iso.master import master
 from ngtpatch.newfile import check_target, new_file
 from ngtpatch.sample.credentials import issue
-from ngtpatch.sample.disc import RELEASED, VERSION, disc
+from ngtpatch.sample.disc import RELEASED, VERSION, check_era, disc
 from ngtpatch.sample.payload import check_size
 
 __all__ = ["Sample", "write_sample"]
@@ -69,12 +69,13 @@ def write_sample(
         OSError: the file system refused; nothing is left behind.
     """
     check_target(destination, force=force)
+    check_era(era)
     check_size(payload)
     epoch = _source_date_epoch()
     now = datetime.now(timezone.utc).replace(microsecond=0)
     begins = now if epoch is None else datetime.fromtimestamp(epoch, timezone.utc)
     credentials = issue(begins, seed=seed)
-    created = RELEASED.get(era, 0) + _MOUNTED_AFTER if epoch is None else epoch
+    created = RELEASED[era] + _MOUNTED_AFTER if epoch is None else epoch
     nodes = disc(era, credentials, payload=payload, configured=created)
     trees = (*_TREES, "udf") if udf else _TREES
     with new_file(destination, force=force, mode=0o600) as file:
