@@ -23,7 +23,10 @@ from ngtpatch.source import open_source
 @options.force_option
 @click.pass_obj
 def command(console: Console, iso: Path, path: str, output: Path | None, force: bool) -> None:
-    """Copy the file PATH out of an ISO, to stdout or to a file."""
+    """Copy one file out of an ISO.
+
+    PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout.
+    """
     from ngtpatch.identity.paths import KEY  # noqa: PLC0415
 
     path = path.strip("/")

@@ -26,7 +26,10 @@ DOCUMENTS = {
 @options.command()
 @click.argument("name", type=click.Choice(sorted(DOCUMENTS)))
 def command(name: str) -> None:
-    """Print the JSON Schema of the document that a command prints with --json."""
+    """Print the JSON Schema of a document.
+
+    NAME is the command that prints the document with --json.
+    """
     module, result = DOCUMENTS[name]
     schema = json_schema(getattr(import_module(module), result))
     click.echo(json.dumps(schema, indent=2))
