@@ -30,11 +30,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inject": ("inject", "Write one ISO per VM of an inventory, each with its own identity."),
     "inspect": ("inspect", "Show what an ISO is: volume, NGT, sites, identity, build record."),
     "ls": ("ls", "List the entries of an ISO."),
+    "patch": ("patch", "List, show and test patches."),
+    "profile": ("profile", "List, show, make and test profiles of distributions."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),
     "render": ("render", "Write a script or configuration for guests, images or the cluster."),
     "sample": ("sample", "Write a synthetic NGT ISO to try things on."),
     "schema": ("schema", "Print the JSON Schema of a document."),
     "status": ("status", "Say what state NGT is in, VM by VM, and what to do next."),
+    "support": ("support", "Show what an ISO decides for each distribution, shipped and patched."),
     "verify": ("verify", "Check an ISO, and that it differs from its base only as recorded."),
 }
 

@@ -155,7 +155,8 @@ def _require_meant(os_release: OsRelease, kin: Kinship, accept: str | None) -> N
         f"{os_release.name} is {family.get(kin.kind, 'no RPM distribution')} ({kin.because}); "
         "NGT's Red Hat installer is not made for it",
         path=os_release.source,
-        hint=f"if it is meant all the same, say so by name: --accept {os_release.id or 'ID'}",
+        hint="if it is meant all the same, say so by name: "
+        f"ngtpatch profile new --accept {os_release.id or 'ID'}",
     )
 
 

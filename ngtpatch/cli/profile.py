@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch profile list|show|new|test``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import Refusal
+
+if TYPE_CHECKING:
+    from ngtpatch.patching.profile import Profile
+
+
+@dataclass(frozen=True)
+class ProfileList:
+    """The document of ``ngtpatch profile list``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.profile-list/1"
+
+    profiles: tuple[Profile, ...]
+
+
+@dataclass(frozen=True)
+class ProfileShown:
+    """The document of ``ngtpatch profile show``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.profile-show/1"
+
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class ProfileNew:
+    """The document of ``ngtpatch profile new``.
+
+    Attributes:
+        needed: whether a new profile is needed at all.
+        because: why not, or what the distribution was judged to be.
+        kind: ``el``, ``rpm``, ``debian``, ``suse``, ``other`` or ``unknown``; None where
+            none is needed.
+        profile: the new profile; the id of the one that covers it already; None where an
+            unpatched installer knows the name.
+        output: the file that was written; None for stdout, a dry run, or none needed.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.profile-new/1"
+
+    needed: bool
+    because: str
+    kind: str | None
+    profile: Profile | str | None
+    output: str | None
+
+
+@click.group()
+@options.global_options
+def command() -> None:
+    """List, show, make and test profiles of distributions."""
+
+
+@options.command()
+@options.profiles_option
+@click.pass_obj
+def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
+    """List the profiles, shipped and your own."""
+    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+
+    profiles = tuple(load_profiles(profile_dirs).values())
+    console.result(ProfileList(profiles))
+    console.table(
+        ["id", "distribution", "family", "versions", "known by", "asked for"],
+        [
+            [
+                profile.id,
+                printable(profile.name),
+                profile.family,
+                ", ".join(profile.versions),
+                ", ".join(dict.fromkeys(one.evidence for one in profile.versions.values())),
+                "by its id only" if profile.opt_in else "also by auto, all",
+            ]
+            for profile in profiles
+        ],
+    )
+
+
+@options.command()
+@click.argument("id", metavar="ID")
+@options.profiles_option
+@click.pass_obj
+def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
+    """Show one profile."""
+    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+
+    profile = load_profiles(profile_dirs)[id]
+    console.result(ProfileShown(profile))
+    console.heading(printable(profile.name))
+    console.pairs(
+        [
+            ("id", profile.id),
+            ("family", profile.family),
+            ("NAME", ", ".join(map(printable, profile.names))),
+            ("ID", ", ".join(map(printable, profile.ids)) or "not known"),
+            ("needles", ", ".join(profile.needles)),
+            ("file", printable(profile.source)),
+            *([("opt-in", printable(profile.opt_in))] if profile.opt_in else []),
+        ]
+    )
+    console.table(
+        ["version", "Python", "releases", "known by"],
+        [
+            [one.version, one.python, ", ".join(one.releases), one.evidence]
+            for one in profile.versions.values()
+        ],
+    )
+
+
+@options.command()
+@click.option(
+    "--os-release",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The distribution's /etc/os-release; by default the running host's.",
+)
+@click.option("--id", metavar="ID", help="The profile's id; by default from ID or NAME.")
+@click.option("--needle", metavar="TEXT", help="The token for the chain; by default from NAME.")
+@click.option("--python", metavar="X.Y", help="The Python it brings; needed if no EL clone.")
+@click.option(
+    "--accept", metavar="ID", help="Its ID, if it is meant although plainly no Enterprise Linux."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File or directory to write to, - for stdout; by default <id>.toml here.",
+)
+@options.force_option
+@options.dry_run_option
+@options.profiles_option
+@click.pass_obj
+def new(
+    console: Console,
+    os_release: Path | None,
+    id: str | None,
+    needle: str | None,
+    python: str | None,
+    accept: str | None,
+    output: Path | None,
+    force: bool,
+    dry_run: bool,
+    profile_dirs: tuple[Path, ...],
+) -> None:
+    """Write a profile for a distribution that was never seen, from its os-release."""
+    from ngtpatch.patching.draft import covered, draft_profile  # noqa: PLC0415
+    from ngtpatch.patching.osrelease import read_os_release, running_os_release  # noqa: PLC0415
+    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+
+    profiles = load_profiles(profile_dirs)
+    release = running_os_release() if os_release is None else read_os_release(os_release)
+    known = covered(release, profiles)
+    if known is not None:
+        console.result(ProfileNew(False, known.because, None, known.profile, None))
+        console.say(f"no new profile is needed: {printable(known.because)}")
+        return
+    if id is None and output is not None and output.suffix == ".toml" and not output.is_dir():
+        id = output.stem
+    draft = draft_profile(release, profiles, id=id, needle=needle, python=python, accept=accept)
+    target = _target(output, draft.profile.id)
+    if target is None:
+        if not console.as_json:
+            click.echo(draft.text, nl=False)
+    elif not dry_run:
+        _write(target, draft.text, force=force)
+    console.result(
+        ProfileNew(
+            True,
+            draft.kinship.because,
+            draft.kinship.kind,
+            draft.profile,
+            None if dry_run or target is None else str(target),
+        )
+    )
+    if target is None:
+        return
+    what = {"el": "an Enterprise Linux clone"}.get(
+        draft.kinship.kind, "not known to be an Enterprise Linux clone"
+    )
+    console.say(f"{printable(release.name)} is {what}: {printable(draft.kinship.because)}")
+    if dry_run:
+        console.say(draft.text.rstrip("\n"))
+        return
+    console.say(f"wrote  {target}")
+    console.say(
+        f"next   ngtpatch rebuild ISO --distro {draft.profile.id} --profiles {target} -o OUT"
+    )
+
+
+def _target(output: Path | None, id: str) -> Path | None:
+    if output is None:
+        return Path(f"{id}.toml")
+    if str(output) == "-":
+        return None
+    return output / f"{id}.toml" if output.is_dir() else output
+
+
+def _write(target: Path, text: str, *, force: bool) -> None:
+    from ngtpatch.errors import UsageError  # noqa: PLC0415
+    from ngtpatch.newfile import new_file  # noqa: PLC0415
+
+    if target.suffix != ".toml":
+        raise UsageError(
+            "profile-suffix",
+            "a profile's file is called <id>.toml",
+            path=str(target),
+            hint="name a file that ends in .toml, or a directory",
+        )
+    with new_file(target, force=force, mode=0o644) as file:
+        file.write(text.encode())
+
+
+@options.command()
+@click.argument("profile", metavar="PROFILE")
+@options.iso_argument
+@options.profiles_option
+@options.patches_option
+@click.pass_context
+def test(
+    ctx: click.Context,
+    profile: str,
+    iso: Path,
+    profile_dirs: tuple[Path, ...],
+    patch_dirs: tuple[Path, ...],
+) -> None:
+    """Prove a profile on an ISO: its names are accepted, and no other name decides anew.
+
+    PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
+    """
+    from ngtpatch.cli.support import matrix  # noqa: PLC0415
+    from ngtpatch.patching.profile import load_profile, load_profiles  # noqa: PLC0415
+    from ngtpatch.support_matrix import try_profile  # noqa: PLC0415
+
+    console = ctx.find_object(Console) or Console()
+    if profile.endswith(".toml"):
+        # Beside the others, so that it is checked against their names too.
+        chosen = load_profiles([*profile_dirs, profile])[load_profile(profile).id]
+    else:
+        chosen = load_profiles(profile_dirs)[profile]
+    trial = try_profile(chosen, iso, patch_dirs=patch_dirs)
+    console.result(trial)
+    matrix(console, trial.distros)
+    for row in trial.distros:
+        if row.refused is not None:
+            console.say(f"{row.version}: refused [{row.refused.code}] {row.refused.message}")
+    if trial.names_changed:
+        console.say(f"would also change: {', '.join(map(printable, trial.names_changed))}")
+    else:
+        console.say(f"{trial.names_kept} other known names decide as before, at every site")
+    if not trial.passed:
+        ctx.exit(Refusal.exit_code)
+
+
+command.add_command(list_, "list")
+command.add_command(show, "show")
+command.add_command(new, "new")
+command.add_command(test, "test")

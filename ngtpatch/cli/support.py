@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch support``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import Refusal
+from ngtpatch.support_document import DistroSupport, HazardFound, Support
+from ngtpatch.support_matrix import support
+
+
+@options.command()
+@options.iso_argument
+@options.distro_option
+@click.option(
+    "--os-release",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The os-release of a guest, with or without a profile.",
+)
+@options.profiles_option
+@options.patches_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    iso: Path,
+    distros: tuple[str, ...],
+    os_release: Path | None,
+    profile_dirs: tuple[Path, ...],
+    patch_dirs: tuple[Path, ...],
+) -> None:
+    """Show what an ISO decides for each distribution, shipped and patched.
+
+    Without --distro and --os-release: with every profile. Exits 0 when all are, or can be,
+    supported, and 4 otherwise.
+    """
+    console = ctx.find_object(Console) or Console()
+    found = support(
+        iso,
+        distros=distros,
+        os_release=os_release,
+        profile_dirs=profile_dirs,
+        patch_dirs=patch_dirs,
+    )
+    console.result(found)
+    console.heading(f"NGT {printable(found.ngt_version or 'of untold version')}, era {found.era}.x")
+    matrix(console, found.distros)
+    _summary(console, found)
+    if not found.supported:
+        ctx.exit(Refusal.exit_code)
+
+
+def matrix(console: Console, rows: Sequence[DistroSupport]) -> None:
+    """Print the table, versions that fare alike in one row, and the hazards as footnotes."""
+    hazards = list(dict.fromkeys(hazard for row in rows for hazard in row.hazards))
+    notes = {hazard: str(number) for number, hazard in enumerate(hazards, 1)}
+    paths = list(dict.fromkeys(site.path for row in rows for site in row.sites))
+    console.table(
+        ["distribution", "version", "Python", *map(_short, paths), "verdict", "hazards"],
+        [_cells(list(group), paths, notes) for _, group in groupby(rows, key=_fate)],
+    )
+    if hazards:
+        console.heading("Hazards, although the name is accepted")
+    for hazard in hazards:
+        console.say(f"  {notes[hazard]:>2}  {_described(hazard)}")
+
+
+def _fate(row: DistroSupport) -> tuple[object, ...]:
+    return (row.profile, row.name, row.sites, row.hazards, row.verdict, row.runs)
+
+
+def _cells(
+    group: Sequence[DistroSupport], paths: Iterable[str], notes: dict[HazardFound, str]
+) -> list[str]:
+    row = group[0]
+    sites = []
+    for path in paths:
+        steps = [_step(site.shipped, site.patched) for site in row.sites if site.path == path]
+        sites.append(", ".join(dict.fromkeys(steps)) or "-")
+    stops = row.verdict != "refused" and row.runs is False
+    pythons = dict.fromkeys(one.python or "?" for one in group)
+    return [
+        printable(row.profile or row.name),
+        ", ".join(printable(one.version) for one in group),
+        ", ".join(pythons),
+        *sites,
+        f"{row.verdict}, but stops" if stops else row.verdict,
+        ", ".join(notes[hazard] for hazard in row.hazards),
+    ]
+
+
+def _step(shipped: str, patched: str) -> str:
+    return shipped if shipped == patched else f"{shipped} -> {patched}"
+
+
+def _short(path: str) -> str:
+    return printable(path.removeprefix("installer/linux/"))
+
+
+def _described(hazard: HazardFound) -> str:
+    end = "a rebuild mends it" if hazard.mended_by else ("stops" if hazard.stops else "goes on")
+    return f"{hazard.code}  {_short(hazard.path)}:{hazard.line}  {printable(hazard.text)} [{end}]"
+
+
+def _summary(console: Console, found: Support) -> None:
+    for row in found.distros:
+        if row.refused is not None:
+            where = f"{printable(row.refused.path)}: " if row.refused.path else ""
+            console.say(
+                f"{printable(row.profile or row.name)} {printable(row.version)} is refused "
+                f"[{row.refused.code}]: {where}{printable(row.refused.message)}"
+            )
+            if row.refused.hint:
+                console.say(f"  {printable(row.refused.hint)}")
+    for profile, opt_in in dict.fromkeys(
+        (row.profile or row.name, row.opt_in) for row in found.distros if row.opt_in
+    ):
+        console.detail(f"{printable(profile)} is opt-in: {printable(opt_in or '')}")
+    counts = {
+        verdict: sum(row.verdict == verdict for row in found.distros)
+        for verdict in ("recognised", "patchable", "refused")
+    }
+    if counts["recognised"] == len(found.distros):
+        console.say("Every distribution asked for is recognised as it is: no patch is needed.")
+    else:
+        console.say(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+    stopped = [row for row in found.distros if row.verdict != "refused" and row.runs is False]
+    if stopped:
+        console.say(
+            f"{len(stopped)} accepted by name, but a hazard that no patch mends stops the "
+            "installation there."
+        )
+    if any(row.runs is None for row in found.distros):
+        console.say("Where the Python is not known (?), hazards were not judged.")
