@@ -3,37 +3,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ngtpatch.errors import Refusal
 from ngtpatch.iso.draft import Draft
-from ngtpatch.iso.growth import close_volume
+from ngtpatch.iso.ecma119 import SECTOR
+from ngtpatch.iso.growth import append_anchor, record_end
+from ngtpatch.iso.history import History
 from ngtpatch.iso.placement import Placement
-from ngtpatch.iso.regions import Overlay, Region, Seal, regions_digest
+from ngtpatch.iso.record import Change, Record, digest_ranges
+from ngtpatch.iso.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.targets import Target, find_target
 from ngtpatch.iso.volume import Volume
 
-__all__ = ["Change", "Plan", "edit"]
+__all__ = ["Change", "Note", "Plan", "edit"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file whose content the plan changes.
+@dataclass(frozen=True)
+class Note:
+    """What the record shall say beside what the edit itself knows.
 
     Attributes:
-        path: in the most expressive tree.
-        sha256_before: of the old content; None for an added file, and where it is scrubbed.
-        sha256_after: of the new content; None for a removed file, and where it is scrubbed.
-        scrubbed: whether the old content is overwritten wherever it stood.
+        about: JSON: profiles, patches with their digests, versions. No secrets.
+        vendor_sha256: of the vendor's image, where it is known already. Otherwise the sink
+            that writes the image computes it on the way, if it computes digests at all.
     """
 
-    path: str
-    sha256_before: str | None
-    sha256_after: str | None
-    scrubbed: bool = False
+    about: Mapping[str, Any]
+    vendor_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Plan:
         volume: what was edited.
         regions: over the volume's bytes, in order.
         size: of the result, in bytes.
-        changes: file by file, by path.
+        changes: file by file, by path: against the vendor's image where the volume has
+            a record, else against the volume.
+        record: what the image will say about itself; None without a note.
         seal: makes the region that needs the base's digest; see :meth:`Overlay.sealed`.
     """
 
@@ -52,6 +56,7 @@ class Plan:
     regions: tuple[Region, ...]
     size: int
     changes: tuple[Change, ...]
+    record: Record | None = None
     seal: Seal | None = None
 
     @cached_property
@@ -70,17 +75,20 @@ def edit(
     replace: Mapping[str, bytes] | None = None,
     scrub: Collection[str] = frozenset(),
     reserve: Mapping[str, int] | None = None,
+    note: Note | None = None,
 ) -> Plan:
     """Plan new contents for files, in all trees at once.
 
     Modes, owners and times stay as the vendor recorded them; no date of the volume
-    changes, so the same edit always gives the same bytes.
+    changes, so the same edit always gives the same bytes. A volume that has a record
+    already gets a new one in its place, about everything that differs from the vendor's.
 
     Args:
         volume: the image.
         replace: new content by path in the most expressive tree.
         scrub: paths of *replace* whose old content is overwritten wherever it stood.
         reserve: room in bytes that a path's extent shall have at least.
+        note: what the record says; without one, only an image that has a record gets one.
 
     Raises:
         InputError: ``not-found``.
@@ -92,11 +100,16 @@ def edit(
     targets = {path: find_target(volume, path) for path in sorted({*contents, *reserve})}
     for path in reserve:
         contents.setdefault(path, _content(volume, targets[path]))
-    draft = Draft(volume.source, volume.size)
-    end = draft.end
-    placement = Placement(volume, draft, owners=_owners(targets.values()), rooms={})
+    history = History.of(volume)
+    draft = Draft(volume.source, history.end)
+    start = draft.end
+    placement = Placement(
+        volume, draft, owners=_owners(targets.values()), rooms=dict(history.rooms)
+    )
     for path in sorted(scrub):
         placement.scrub(targets[path])
+        for offset, length in history.earlier_extents(path):
+            placement.scrub_range(targets[path], offset, length)
     changes = []
     for path, target in targets.items():
         old, new = _content(volume, target), contents[path]
@@ -106,12 +119,43 @@ def edit(
         if old != new:
             before, after = (None, None) if hidden else (_sha256(old), _sha256(new))
             changes.append(Change(path, before, after, hidden))
-    if draft.end != end:
-        close_volume(volume, draft)
+    if not draft.written:
+        note = None
+    elif note is None and history.record is not None:
+        note = Note(history.record.about)
+    if note is not None:
+        return _recorded(volume, draft, history, placement, changes, note)
+    size = volume.size
+    if draft.end != start:
+        append_anchor(volume, draft)
+        record_end(volume, draft)
         size = draft.end
-    else:
-        size = volume.size
     return Plan(volume, draft.regions(), size, tuple(changes))
+
+
+def _recorded(
+    volume: Volume,
+    draft: Draft,
+    history: History,
+    placement: Placement,
+    changes: Sequence[Change],
+    note: Note,
+) -> Plan:
+    """Append the record, and make the plan."""
+    record_end(volume, draft)  # a first time, so that the record undoes these fields as well
+    record = history.new_record(draft, note.about, changes, placement)
+    if note.vendor_sha256 and history.record is None:
+        record = dataclasses.replace(record, vendor_sha256=note.vendor_sha256)
+    draft.append(record.payload())
+    draft.append(bytes(SECTOR))
+    append_anchor(volume, draft)
+    record_end(volume, draft)
+    record = dataclasses.replace(record, regions_sha256=digest_ranges(draft, record.ranges))
+    draft.write(record.end - SECTOR, record.trailer())
+    regions = isolate(draft.regions(), record.end - SECTOR, SECTOR)
+    late = record.vendor_sha256 is None and history.record is None
+    seal = record.sealed if late else None
+    return Plan(volume, regions, draft.end, record.changes, record, seal)
 
 
 def _refuse_image(volume: Volume) -> None:

@@ -10,19 +10,23 @@ from ngtpatch.iso.draft import Draft
 from ngtpatch.iso.ecma119 import SECTOR, both32
 from ngtpatch.iso.volume import Volume
 
-__all__ = ["close_volume"]
+__all__ = ["append_anchor", "record_end"]
 
 
-def close_volume(volume: Volume, draft: Draft) -> None:
-    """Append the last anchor, if there is UDF, and record the new end everywhere.
+def append_anchor(volume: Volume, draft: Draft) -> None:
+    """Append a UDF anchor: one stands in the volume's last sector (ECMA-167 3/8.4.2.1)."""
+    if volume.udf:
+        anchor = draft.read_at(volume.udf.anchors[0], SECTOR)
+        draft.append(ecma167.retag(anchor, location=draft.end // SECTOR))
+
+
+def record_end(volume: Volume, draft: Draft) -> None:
+    """Record the draft's end everywhere.
 
     The volume space size (ECMA-119 8.4.8) of every descriptor; of UDF the partition's length
     in both descriptor sequences and the size in the integrity descriptor. 7-Zip
     refuses a partition that ends before its files; the Linux kernel does not.
     """
-    if volume.udf:
-        anchor = draft.read_at(volume.udf.anchors[0], SECTOR)
-        draft.append(ecma167.retag(anchor, location=draft.end // SECTOR))
     end = draft.end // SECTOR
     for descriptor in volume.descriptors.all:
         draft.write(descriptor.offset + 80, both32(end))

@@ -81,7 +81,7 @@ class Placement:
                 continue
             if embedded:
                 extents = ()  # noqa: PLW2901 - the content leaves the file entry
-            start = self._in_place(extents, content, reserve)
+            start = self._in_place(extents or self._empty_room(nodes), content, reserve)
             if start is None:
                 if moved is None:
                     moved = self._append(content, reserve)
@@ -115,10 +115,10 @@ class Placement:
 
     def _in_place(self, extents: Extents, content: bytes, reserve: int) -> int | None:
         """Return the old offset if the content can stay there."""
+        if not (content or reserve):
+            return extents[0][0] if extents else 0
         if not extents:
-            return None if content or reserve else 0
-        if not content:
-            return extents[0][0]
+            return None
         room = self.room(extents)
         if len(extents) > 1 or extents[0][0] % SECTOR or max(len(content), reserve) > room:
             return None
@@ -130,6 +130,11 @@ class Placement:
         if extents[0][0] in self._rooms:
             self.reserved[extents[0][0]] = room
         return extents[0][0]
+
+    def _empty_room(self, nodes: list[Node]) -> Extents:
+        """Return the reserved room of an empty file: its record still says where."""
+        places = {node.records[0].data_start * SECTOR for node in nodes}
+        return tuple((place, 0) for place in places if place in self._rooms)
 
     def _append(self, content: bytes, reserve: int) -> int:
         start = self._draft.append(content, room=reserve)
@@ -143,19 +148,26 @@ class Placement:
 
     def _scrub(self, target: Target, extents: Extents) -> None:
         for offset, length in extents:
-            start = offset - offset % SECTOR
-            whole = sectors(offset + length - start) * SECTOR
-            whole = max(whole, self._rooms.get(offset, 0))
-            others = self._others(start, whole)
-            if others:
-                raise Refusal(
-                    "shared-extent",
-                    f"cannot be overwritten: {others[0]} has its content in the same place",
-                    path=target.path,
-                    hint="replace or remove both",
-                )
-            self._draft.zero(start, whole)
-            self.scrubbed.append((start, whole))
+            self.scrub_range(target, offset, max(length, self._rooms.get(offset, 0)))
+
+    def scrub_range(self, target: Target, offset: int, length: int) -> None:
+        """Overwrite the sectors of a range that held a file's content, now or earlier.
+
+        Raises:
+            Refusal: ``shared-extent``: another file has its content there.
+        """
+        start = offset - offset % SECTOR
+        whole = sectors(offset + length - start) * SECTOR
+        others = self._others(start, whole)
+        if others:
+            raise Refusal(
+                "shared-extent",
+                f"cannot be overwritten: {others[0]} has its content in the same place",
+                path=target.path,
+                hint="replace or remove both",
+            )
+        self._draft.zero(start, whole)
+        self.scrubbed.append((start, whole))
 
     def _clear_embedded(self, file_entry: FileEntry) -> None:
         start = file_entry.offset + file_entry.area[0]

@@ -12,6 +12,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ngtpatch.iso.source import Source
 
@@ -22,6 +23,7 @@ __all__ = [
     "difference",
     "flatten",
     "invert",
+    "isolate",
     "merge_ranges",
     "regions_digest",
 ]
@@ -215,6 +217,18 @@ def invert(overlay: Overlay) -> Overlay:
     """Return the overlay over *overlay* that gives its base's bytes again."""
     back = [Region(r.offset, r.new, r.original) for r in overlay.regions if r.original]
     return Overlay(overlay, back, size=overlay.base.size)
+
+
+def isolate(regions: Iterable[Region], offset: int, length: int) -> tuple[Region, ...]:
+    """Return the regions cut so that none crosses the bounds of a range."""
+    found = []
+    for region in regions:
+        cuts = sorted({region.offset, region.end, offset, offset + length})
+        cuts = [cut for cut in cuts if region.offset <= cut <= region.end]
+        for start, end in pairwise(cuts):
+            at, stop = start - region.offset, end - region.offset
+            found.append(Region(start, region.original[at:stop], region.new[at:stop]))
+    return tuple(found)
 
 
 def regions_digest(regions: Sequence[Region], size: int) -> str:

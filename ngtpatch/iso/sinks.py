@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.iso.regions import Overlay, Region, flatten
 from ngtpatch.iso.source import FileSource, Source
 from ngtpatch.newfile import check_target, new_file
@@ -63,6 +63,7 @@ def write_file(
     durable: bool = True,
     mode: int = 0o666,
     check: Callable[[Path], None] | None = None,
+    expect: str | None = None,
 ) -> Written:
     """Write the result as a new file: there in full or not at all.
 
@@ -78,11 +79,13 @@ def write_file(
         mode: permission bits of the new file; the umask applies.
         check: called with the complete temporary file; the result gets its name only
             when this returns.
+        expect: SHA-256 that the result must have, with *digest*, to get its name.
 
     Raises:
         UsageError: ``output-exists``, ``no-such-directory``, ``same-file`` or ``not-a-file``.
         NgtpatchError: ``disk-full``, ``not-written`` or ``source-changed``. No temporary
             file is left.
+        VerificationError: ``wrong-digest``: the result is not what was expected.
     """
     file = _file_below(overlay)
     check_target(destination, force=force, source=file.path if file else None)
@@ -101,6 +104,12 @@ def write_file(
         if file and not file.is_device and os.fstat(file.fileno()).st_size < file.size:
             raise NgtpatchError("source-changed", "became shorter while it was copied")
         os.ftruncate(descriptor, overlay.size)
+        if expect is not None and result.sha256 != expect:
+            raise VerificationError(
+                "wrong-digest",
+                f"would have SHA-256 {result.sha256}, and {expect} was expected",
+                path=str(destination),
+            )
         if check is not None:
             check(Path(target.name))
     return result

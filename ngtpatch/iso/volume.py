@@ -21,6 +21,7 @@ from ngtpatch.iso.descriptors import DescriptorSet, read_descriptors
 from ngtpatch.iso.directories import RecordTree, read_record_tree, read_rock_ridge_tree
 from ngtpatch.iso.ecma119 import SECTOR
 from ngtpatch.iso.entry import Budget, Entry, Extents, TreeName
+from ngtpatch.iso.record import DamagedRecord, Record, read_record
 from ngtpatch.iso.regions import Overlay
 from ngtpatch.iso.source import FileSource, Source, SourceStream
 from ngtpatch.iso.udf import UdfTree, read_udf_tree
@@ -181,6 +182,11 @@ class Volume:
                     files.setdefault(entry.extents, []).append(path)
             found[tree] = files
         return found
+
+    @cached_property
+    def record(self) -> Record | DamagedRecord | None:
+        """What ngtpatch did to the image before, if its record is there; see there."""
+        return read_record(self.source, self.descriptors.primary.space_size * SECTOR)
 
     @property
     def tree(self) -> FileTree:

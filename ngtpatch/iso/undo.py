@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Back to the vendor's image, byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ngtpatch.errors import InputError, Refusal, VerificationError
+from ngtpatch.iso.record import DamagedRecord, Record
+from ngtpatch.iso.regions import Overlay, difference
+from ngtpatch.iso.sinks import Written, write_file
+from ngtpatch.iso.volume import Volume
+
+__all__ = ["Reset", "original_volume", "reset", "sound_record", "vendor_overlay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What a reset gave.
+
+    Attributes:
+        written: size, digest and so on of the new file.
+        record: by which it was undone.
+        verified: whether the digest was compared with the vendor's; without a digest in
+            the record, only what could be checked region by region was.
+    """
+
+    written: Written
+    record: Record
+    verified: bool
+
+
+def sound_record(volume: Volume) -> Record:
+    """Return a volume's record, if its image still is what the record speaks of.
+
+    Raises:
+        InputError: ``no-record`` or ``record-damaged``.
+        VerificationError: ``changed-since``: something else wrote into the changed ranges.
+    """
+    record = volume.record
+    if record is None:
+        raise InputError(
+            "no-record",
+            "has no record: ngtpatch did not write this image, or the record is lost",
+            path=str(volume.path),
+        )
+    if isinstance(record, DamagedRecord):
+        raise InputError(
+            "record-damaged",
+            f"its record is not to be believed: {record.reason}",
+            path=str(volume.path),
+            hint="take the vendor's image, or write this one anew",
+        )
+    if not record.intact(volume.source):
+        raise VerificationError(
+            "changed-since",
+            "was changed after its record was written",
+            path=str(volume.path),
+            hint="take the vendor's image, or write this one anew",
+        )
+    return record
+
+
+def vendor_overlay(volume: Volume, base: Volume | None = None) -> Overlay:
+    """Return the vendor's bytes, as an overlay over a rebuilt image.
+
+    Args:
+        volume: the rebuilt image.
+        base: the vendor's image, for the ranges that were scrubbed.
+
+    Raises:
+        InputError: as :func:`sound_record`; ``wrong-base``: of another size than the vendor's.
+        VerificationError: as :func:`sound_record`.
+        Refusal: ``identity-scrubbed``: the vendor's identity is no longer in the image, and
+            no *base* was given.
+    """
+    record = sound_record(volume)
+    vendor = record.vendor(volume.source)
+    if not record.scrubbed:
+        return vendor
+    if base is None:
+        raise Refusal(
+            "identity-scrubbed",
+            "cannot be undone from itself: the identity it came with was overwritten",
+            path=str(volume.path),
+            hint="name the vendor's image with --base",
+        )
+    if base.size != record.vendor_size:
+        raise InputError(
+            "wrong-base",
+            f"is not the image that was rebuilt: it has {base.size:,} bytes, "
+            f"not {record.vendor_size:,}",
+            path=str(base.path),
+        )
+    missing = difference(vendor, base.source, record.scrubbed)
+    return Overlay(vendor, missing, size=record.vendor_size)
+
+
+def original_volume(volume: Volume) -> Volume:
+    """Return the vendor's volume inside a rebuilt one, to start again from.
+
+    It reads from *volume*, and must not outlive it.
+
+    Raises as :func:`vendor_overlay` without a base.
+    """
+    return Volume(vendor_overlay(volume), volume.path, second_opinion=False)
+
+
+def reset(
+    volume: Volume, destination: Path, *, base: Volume | None = None, force: bool = False
+) -> Reset:
+    """Write the vendor's image again, and check its digest before it gets its name.
+
+    Raises:
+        InputError, Refusal: as :func:`vendor_overlay`.
+        VerificationError: ``changed-since``, or ``wrong-digest``: the result is not the
+            vendor's image. Nothing is written.
+        UsageError, NgtpatchError: as :func:`~ngtpatch.iso.sinks.write_file`.
+    """
+    record = sound_record(volume)
+    overlay = vendor_overlay(volume, base)
+    written = write_file(overlay, destination, force=force, expect=record.vendor_sha256)
+    return Reset(written, record, verified=record.vendor_sha256 is not None)
