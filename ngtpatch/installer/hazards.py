@@ -17,10 +17,11 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.floors import class_constants, floors
 from ngtpatch.installer.gates import Gate, gates
 from ngtpatch.installer.layout import ROOT
+from ngtpatch.installer.removals import Removal, removals
 from ngtpatch.installer.scopes import Module
 from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 
-__all__ = ["Hazard", "find_hazards", "release_key", "removals_in"]
+__all__ = ["Hazard", "find_hazards", "release_key"]
 
 Python = tuple[int, int]
 
@@ -89,11 +90,6 @@ def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.code)))
 
 
-def removals_in(source: Source) -> tuple[Hazard, ...]:
-    """Return what in one parsed file newer releases of Python have removed."""
-    return tuple(_removals(source, Module(source.tree), ""))
-
-
 def _brings_python(tree: Mapping[str, bytes]) -> bool:
     return ROOT + "setup_python.sh" in tree
 
@@ -158,95 +154,34 @@ def release_key(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release))
 
 
-# Python's own removals -----------------------------------------------------------------------
-
-
 def _removals(source: Source, module: Module, spared: str) -> Iterator[Hazard]:
-    yield from _linux_distribution(source, module, spared)
-    yield from _distutils(source, module, spared)
-
-
-def _linux_distribution(source: Source, module: Module, spared: str) -> Iterator[Hazard]:
-    if _is_provided(module):
-        return
-    for node in _uses(module, "platform", ("linux_distribution", "dist")):
-        if _caught(module, node, ("ImportError",)) and isinstance(node, ast.ImportFrom):
-            continue
-        hidden = _caught(module, node, ("AttributeError",))
-        yield Hazard(
-            "linux-distribution",
-            source.path,
-            node.lineno,
-            "platform.linux_distribution is gone from Python 3.8 on: "
-            + (
-                "the exception is caught, and what depends on the distribution is skipped"
-                if hidden
+    for removal in removals(source, module):
+        if removal.code == "distutils":
+            text = (
+                "distutils is gone from Python 3.12 on: the installer fails here, unless the guest"
+                f" has a setuptools with its distutils shim{spared.replace(', unless', ' or')}"
+            )
+            yield _removal(source.path, removal, text, (3, 12), "loose-version")
+        else:
+            text = "platform.linux_distribution is gone from Python 3.8 on: "
+            text += (
+                "the exception is swallowed, and what depends on the distribution is skipped"
+                if removal.hidden
                 else f"the installer fails here{spared}"
-            ),
-            stops=not hidden,
-            mended_by="linux-distribution",
-            _concerns=lambda python, release: python >= (3, 8),
-        )
-        return  # one fallback mends them all
+            )
+            yield _removal(source.path, removal, text, (3, 8), "linux-distribution")
 
 
-def _is_provided(module: Module) -> bool:
-    """Tell whether the file itself defines platform.linux_distribution where it is missing."""
-    return any(
-        module.dotted(call.func) == "hasattr"
-        and len(call.args) == 2
-        and module.dotted(call.args[0]) == "platform"
-        and isinstance(call.args[1], ast.Constant)
-        and call.args[1].value == "linux_distribution"
-        for call in module.calls
+def _removal(path: str, removal: Removal, text: str, since: Python, kind: str) -> Hazard:
+    return Hazard(
+        removal.code,
+        path,
+        removal.line,
+        text,
+        stops=not removal.hidden,
+        mended_by=kind if removal.imports else None,
+        _concerns=lambda python, release: python >= since,
     )
-
-
-def _distutils(source: Source, module: Module, spared: str) -> Iterator[Hazard]:
-    for node in _uses(module, "distutils", ()):
-        if _caught(module, node, ("ImportError",)):
-            continue
-        yield Hazard(
-            "distutils",
-            source.path,
-            node.lineno,
-            "distutils is gone from Python 3.12 on: the installer fails here, unless the guest"
-            f" has a setuptools with its distutils shim{spared.replace(', unless', ' or')}",
-            stops=True,
-            mended_by="loose-version",
-            _concerns=lambda python, release: python >= (3, 12),
-        )
-
-
-def _uses(
-    module: Module, package: str, names: tuple[str, ...]
-) -> Iterator[ast.Call | ast.Import | ast.ImportFrom]:
-    """Yield the statements that import *package* (with *names*: those) and calls of *names*."""
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Import() if not names:
-                if any(alias.name.partition(".")[0] == package for alias in node.names):
-                    yield node
-            case ast.ImportFrom(module=str(origin)) if origin.partition(".")[0] == package:
-                if not names or any(alias.name in names for alias in node.names):
-                    yield node
-            case ast.Call() if names:
-                owner, _, name = (module.dotted(node.func) or "").rpartition(".")
-                if owner.rpartition(".")[2] == package and name in names:
-                    yield node
-
-
-def _caught(module: Module, node: ast.AST, exceptions: tuple[str, ...]) -> bool:
-    """Tell whether a ``try`` around *node* catches one of *exceptions* or everything."""
-    inner: ast.AST = node
-    for outer in module.enclosing(node):
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            for handler in outer.handlers:
-                caught = ast.unparse(handler.type) if handler.type else "Exception"
-                if re.search(rf"\b(?:Base)?Exception\b|\b(?:{'|'.join(exceptions)})\b", caught):
-                    return True
-        inner = outer
-    return False
 
 
 # What the guest no longer has ----------------------------------------------------------------

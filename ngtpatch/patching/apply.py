@@ -66,38 +66,56 @@ def apply(
             ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
     """
     layout = survey(tree)
+    fitting = [patch for patch in patches if _fits(patch, layout)]
     changed: list[ChangedFile] = []
     already: list[Already] = []
-    served = False
+    for patch in fitting:
+        if patch.required and not any(patch.matches(path) for path in tree):
+            raise _file_missing(patch, layout)
     for path in sorted(tree):
-        fitting = [patch for patch in patches if _fits(patch, path, layout)]
-        if not fitting:
-            continue
-        served = True
-        before = after = tree[path]
-        edits = 0
-        used: list[str] = []
-        for patch in fitting:
-            source = parse(path, after)
-            outcome = KINDS[patch.kind](source, patch, profiles)
-            already += outcome.already
-            if outcome.insertions:
-                after = insert(source, outcome.insertions)
-                edits += outcome.edits
-                used.append(patch.id)
-        if after != before:
-            changed.append(ChangedFile(path, before, after, edits, tuple(used)))
-    if not served:
-        raise _nothing_fits(layout, patches)
+        here = [patch for patch in fitting if patch.matches(path)]
+        if here:
+            change, noted = _change(path, tree[path], here, profiles)
+            already += noted
+            if change is not None:
+                changed.append(change)
     return Patched(tuple(changed), tuple(_distinct(already)))
 
 
-def _fits(patch: Patch, path: str, layout: Layout) -> bool:
-    return (
-        patch.matches(path)
-        and layout.era in patch.eras
-        and _version_fits(patch.ngt_versions, layout.version)
-    )
+def _change(
+    path: str, before: bytes, patches: Sequence[Patch], profiles: Sequence[Profile]
+) -> tuple[ChangedFile | None, list[Already]]:
+    """Apply the patches that are for one file, one after the other."""
+    after = before
+    edits = 0
+    used: list[str] = []
+    already: list[Already] = []
+    for patch in patches:
+        codemod = KINDS[patch.kind]
+        # A help for newer Pythons, or a search for places that nobody knows of: a file that
+        # cannot be read is neither's business. 'support' reports it.
+        optional = codemod.only_with is not None or patch.count is None
+        if codemod.only_with is not None and codemod.only_with not in after:
+            continue
+        try:
+            source = parse(path, after)
+        except Refusal:
+            if optional:
+                continue
+            raise
+        outcome = codemod.plan(source, patch, profiles)
+        already += outcome.already
+        if outcome.insertions:
+            after = insert(source, outcome.insertions)
+            edits += outcome.edits
+            used.append(patch.id)
+    if after == before:
+        return None, already
+    return ChangedFile(path, before, after, edits, tuple(used)), already
+
+
+def _fits(patch: Patch, layout: Layout) -> bool:
+    return layout.era in patch.eras and _version_fits(patch.ngt_versions, layout.version)
 
 
 def _version_fits(versions: str, version: str | None) -> bool:
@@ -113,12 +131,10 @@ def _distinct(already: Sequence[Already]) -> Iterator[Already]:
     yield from sorted(dict.fromkeys(already), key=lambda one: (one.path, one.profile))
 
 
-def _nothing_fits(layout: Layout, patches: Sequence[Patch]) -> Refusal:
-    globs = ", ".join(dict.fromkeys(glob for patch in patches for glob in patch.paths))
-    version = layout.version or "unknown"
+def _file_missing(patch: Patch, layout: Layout) -> Refusal:
     return Refusal(
         "anchor-missing",
-        f"no file of this NGT (era {layout.era}, version {version}) is one that a patch is for"
-        f" ({globs})",
+        f"this NGT (era {layout.era}, version {layout.version or 'unknown'}) has no"
+        f" {' or '.join(patch.paths)}, which the patch {patch.id!r} is for",
         hint=f"this NGT may decide elsewhere: 'ngtpatch support' shows where; {ORDER_HAZARD}",
     )

@@ -4,16 +4,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ngtpatch.installer.source import Source
+from ngtpatch.patching.compatibility import (
+    provide_linux_distribution,
+    provide_loose_version,
+)
 from ngtpatch.patching.outcome import Outcome
 from ngtpatch.patching.patch import Kind, Patch
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.recognise import recognise
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "Codemod"]
 
-#: Each plans its change to one parsed file, or raises Refusal. None of them writes.
-KINDS: Mapping[Kind, Callable[[Source, Patch, Sequence[Profile]], Outcome]] = {
-    "recognise": recognise,
+
+@dataclass(frozen=True)
+class Codemod:
+    """The code of one kind.
+
+    Attributes:
+        plan: plans the change to one parsed file, or raises Refusal; it writes nothing.
+        only_with: bytes without which a file needs no such change; None for a kind that
+            must find its place.
+    """
+
+    plan: Callable[[Source, Patch, Sequence[Profile]], Outcome]
+    only_with: bytes | None = None
+
+
+KINDS: Mapping[Kind, Codemod] = {
+    "linux-distribution": Codemod(provide_linux_distribution, only_with=b"linux_distribution"),
+    "loose-version": Codemod(provide_loose_version, only_with=b"distutils"),
+    "recognise": Codemod(recognise),
 }

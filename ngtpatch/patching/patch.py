@@ -22,7 +22,7 @@ from ngtpatch.resources import data_dir
 
 __all__ = ["Example", "Kind", "Patch", "load_patch", "load_patches"]
 
-Kind = Literal["recognise"]
+Kind = Literal["linux-distribution", "loose-version", "recognise"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Patch:
         summary: what it does, in one sentence.
         kind: which code does it.
         paths: globs over the image's paths; ``**`` crosses directories.
+        exclude: globs of files that it is not for all the same.
+        required: whether an installer without such a file is refused.
         eras: the layouts that it is for.
         ngt_versions: a version range such as ``>=2.0,<4``; empty for all.
         branch: what the branch to extend does.
@@ -66,6 +68,8 @@ class Patch:
     summary: str
     kind: Kind
     paths: tuple[str, ...]
+    exclude: tuple[str, ...]
+    required: bool
     eras: tuple[int, ...]
     ngt_versions: str
     branch: str
@@ -78,7 +82,7 @@ class Patch:
 
     def matches(self, path: str) -> bool:
         """Tell whether *path*, relative to the image's root, is one that it is for."""
-        return any(re.fullmatch(_regex(glob), path) for glob in self.paths)
+        return _any_matches(self.paths, path) and not _any_matches(self.exclude, path)
 
     def needles_for(self, profile: Profile) -> tuple[str, ...]:
         """Return the tokens for the chain that *profile* gives."""
@@ -92,6 +96,10 @@ class Patch:
         if not isinstance(value, str):
             return value
         return strings(value, profile, path=self.source, key=key)
+
+
+def _any_matches(globs: Sequence[str], path: str) -> bool:
+    return any(re.fullmatch(_regex(glob), path) for glob in globs)
 
 
 def _regex(glob: str) -> str:
@@ -132,6 +140,8 @@ def load_patch(path: Path | str) -> Patch:
         summary=file.summary,
         kind=file.kind,
         paths=tuple(file.where.paths),
+        exclude=tuple(file.where.exclude),
+        required=file.where.required,
         eras=tuple(file.where.eras),
         ngt_versions=file.where.ngt_versions,
         branch=file.anchor.branch,

@@ -39,6 +39,12 @@ class WhereTable(_Strict):
     paths: list[_Text] = Field(
         min_length=1, description="globs over the image's paths; ** crosses directories"
     )
+    exclude: list[_Text] = Field(
+        default_factory=list, description="globs of files that it is not for all the same"
+    )
+    required: bool = Field(
+        default=False, description="whether an installer without such a file is refused"
+    )
     eras: list[Literal[1, 2, 3]] = Field(
         default=[1, 2, 3], min_length=1, description="layouts of the installer"
     )
@@ -115,12 +121,22 @@ class PatchFile(_Strict):
     schema_: Literal["ngtpatch.patch/1"] = Field(alias="schema")
     id: _Id = Field(description="the patch's name; the file's stem")
     summary: _Text = Field(description="what it does, in one sentence")
-    kind: Literal["recognise"] = Field(description="which code does it")
+    kind: Literal["linux-distribution", "loose-version", "recognise"] = Field(
+        description="which code does it"
+    )
     where: WhereTable
     anchor: AnchorTable = AnchorTable()
     parameters: ParametersTable = ParametersTable()
     names: NamesTable = NamesTable()
     examples: list[ExampleTable] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _only_a_chain_has_an_anchor(self) -> PatchFile:
+        idle = self.model_fields_set & {"anchor", "parameters", "names"}
+        if self.kind != "recognise" and idle:
+            tables = ", ".join(sorted(idle))
+            raise ValueError(f"kind {self.kind!r} has no table {tables}; 'recognise' has")
+        return self
 
 
 def read_patch_file(path: Path) -> PatchFile:

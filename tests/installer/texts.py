@@ -6,12 +6,12 @@ from textwrap import dedent
 FACTORY = dedent(
     '''\
     """Chooses what installs the tools here."""
-    import platform
+    import distro
     import sys
 
 
     def get_linux_installer():
-      distribution = platform.linux_distribution()[0].lower()
+      distribution = distro.linux_distribution()[0].lower()
       if ("centos" in distribution or
           "oracle linux server" in distribution or
           "red hat" in distribution):
@@ -31,7 +31,7 @@ FACTORY = dedent(
 
 UNINSTALLER = dedent(
     """\
-    import platform
+    import distro
     import shutil
 
 
@@ -45,7 +45,7 @@ UNINSTALLER = dedent(
 
     if __name__ == "__main__":
       try:
-        distribution = platform.linux_distribution()[0].lower()
+        distribution = distro.linux_distribution()[0].lower()
         if ("centos" in distribution or
             "oracle linux server" in distribution or
             "red hat" in distribution or

@@ -90,7 +90,7 @@ def test_the_result_decides_otherwise_for_the_profiles_names_only() -> None:
         ("import distro\nprint(distro.linux_distribution())\n", "anchor-missing", "redhat"),
         (FACTORY + FACTORY, "anchor-ambiguous", '"centos" in distribution'),
         (FACTORY.replace(" or\n", " and\n"), "shape", '"centos" in distribution and'),
-        (FACTORY.replace("platform.linux_distribution()[0]", "what()"), "shape", "followed"),
+        (FACTORY.replace("distro.linux_distribution()[0]", "what()"), "shape", "followed"),
         (b"# coding: klingon\n" + FACTORY.encode(), "unparsable", "klingon"),
         (b"\xff\xfe" + FACTORY.encode("utf-16-le"), "unparsable", "decoded"),
         (FACTORY.replace('"ubuntu"', '"rocky"'), "conflict", "ubuntu"),
@@ -123,5 +123,5 @@ def test_a_tree_without_an_installer_is_bad_input() -> None:
 
 def test_an_installer_without_the_factory_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
-        patched(tree(factory=None, uninstaller=None), "rocky")
+        patched(tree(factory=None), "rocky")
     assert caught.value.code == "anchor-missing"
