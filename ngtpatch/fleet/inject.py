@@ -10,6 +10,8 @@ from ngtpatch.fleet.base import Base, file_digest
 from ngtpatch.fleet.order import Settings
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
 from ngtpatch.identity.assemble import Recipe
+from ngtpatch.identity.bundle import read_bounded
+from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import load
 from ngtpatch.tree import FileTree, MemoryTree
 
@@ -53,6 +55,8 @@ def prepare(
             an :class:`~ngtpatch.identity.inventory.InventoryError` with every problem.
     """
     read = load(inventory, certificates=certificates)
+    if ca is not None:  # read again where it is used; unusable, it fails here and once
+        read_authorities(read_bounded(ca)[0], path=str(ca))
     each = _is_directory_of_images(base) and not config_only
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None

@@ -139,13 +139,13 @@ def _outcomes(
         done, _ = wait(flying, return_when=FIRST_COMPLETED)
         for future in done:
             order = flying.pop(future)
-            error = future.exception()
-            if error is None:
+            trouble = future.exception()
+            if trouble is None:
                 yield future.result()
             else:
                 # make() raises nothing: the worker itself was lost.
-                lost = RemoteError("worker-lost", f"its worker was lost ({type(error).__name__})")
-                yield Outcome.failure(order, lost)
+                message = f"its worker was lost ({type(trouble).__name__})"
+                yield Outcome.failure(order, RemoteError("worker-lost", message))
     if broken is not None:
         raise RemoteError(
             "executor", f"the executor takes no more work: {type(broken).__name__}",

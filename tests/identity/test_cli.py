@@ -13,9 +13,9 @@ from tests.identity import material as m
 
 # The command judges by the clock: the material must be of today.
 TODAY = datetime.now(timezone.utc)
-FRESH = {"begin": TODAY - timedelta(days=10)}
-AGED = {"begin": TODAY - timedelta(days=950)}
-DEAD = {"begin": TODAY - timedelta(days=1001)}
+FRESH: dict[str, Any] = {"begin": TODAY - timedelta(days=10)}
+AGED: dict[str, Any] = {"begin": TODAY - timedelta(days=950)}
+DEAD: dict[str, Any] = {"begin": TODAY - timedelta(days=1001)}
 
 
 def ngtpatch(*arguments: object) -> "subprocess.CompletedProcess[str]":

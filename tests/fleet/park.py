@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A park of VMs to run on: a base, certificates of today, an inventory; and the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from ngtpatch.iso.volume import Volume
+from ngtpatch.sample import write_sample
+from tests.identity import material as m
+
+TODAY = datetime.now(timezone.utc)
+FRESH: dict[str, Any] = {"begin": TODAY - timedelta(days=1)}
+EXPIRED: dict[str, Any] = {"begin": TODAY - timedelta(days=1001)}
+ENVIRONMENT = {**os.environ, "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True)
+class Park:
+    """Files of a number of VMs below one directory.
+
+    Attributes:
+        root: holds base.iso, vms.csv, certificates/<name>/, and the outputs in out/.
+        material: by VM, the three files by their path on an image.
+    """
+
+    root: Path
+    material: dict[str, dict[str, bytes]]
+
+    @property
+    def out(self) -> Path:
+        return self.root / "out"
+
+    def arguments(self, *more: object) -> list[str]:
+        return [
+            sys.executable, "-m", "ngtpatch", "inject", str(self.root / "base.iso"),
+            "--inventory", str(self.root / "vms.csv"),
+            "--certificates", str(self.root / "certificates"),
+            "--output-dir", str(self.out), *map(str, more),
+        ]  # fmt: skip
+
+    def ngtpatch(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run another command."""
+        command = [sys.executable, "-m", "ngtpatch", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+
+    def inject(self, *more: object) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        return subprocess.run(
+            self.arguments(*more), capture_output=True, text=True, check=False, env=ENVIRONMENT
+        )
+
+    def give(self, name: str, files: dict[str, bytes]) -> None:
+        """Give a VM other files than it had."""
+        self.material[name] = files
+        folder = self.root / "certificates" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, data in files.items():
+            file = folder / Path(path).name
+            file.touch(mode=0o600)
+            file.write_bytes(data)
+
+    def rows(self, name: str = "ledger.jsonl") -> dict[str, dict[str, Any]]:
+        """The ledger by VM; a VM twice would be noticed."""
+        lines = (self.out / name).read_text().splitlines()
+        rows = {row["name"]: row for row in map(json.loads, lines)}
+        assert len(rows) == len(lines)
+        return rows
+
+    def listing(self) -> set[str]:
+        """What is in the output directory, but for the locks."""
+        return {path.name for path in self.out.iterdir()} - {".ngtpatch"}
+
+    def expected_listing(self) -> set[str]:
+        return {"ledger.jsonl", *(f"{name}.iso" for name in self.material)}
+
+    def wrong(self) -> list[str]:
+        """VMs whose output is missing, not theirs, not 0600, or not sound."""
+        return [name for name in self.material if not self.right(name)]
+
+    def right(self, name: str) -> bool:
+        path = self.out / f"{name}.iso"
+        if not path.is_file() or path.stat().st_mode & 0o777 != 0o600:
+            return False
+        with Volume.open(path) as volume:
+            return all(volume.tree[p] == data for p, data in self.material[name].items())
+
+
+def park(
+    root: Path, count: int, *, payload: int = 0, kind: str = "p256", udf: bool = False
+) -> Park:
+    """Make a park of *count* VMs called vm1, vm2, ..."""
+    root.mkdir(exist_ok=True)
+    (root / "certificates").mkdir()
+    write_sample(root / "base.iso", payload=payload, udf=udf)
+    result = Park(root, {})
+    for number in range(1, count + 1):
+        result.give(f"vm{number}", m.files(number, kind=kind, **FRESH))
+    lines = ["name", *result.material]
+    (root / "vms.csv").write_text("\n".join(lines) + "\n")
+    return result
+
+
+def key_windows(key: bytes, length: int = 16) -> set[bytes]:
+    """Return every *length* bytes of a key's base64 that could betray it.
+
+    What all keys of a kind begin with betrays none.
+    """
+    body = _body(key)
+    start = max(_agreement(body, other) for other in _others()) - 4
+    return {body[i : i + length] for i in range(max(start, 0), len(body) - length)}
+
+
+def betrayed(key: bytes, text: bytes) -> bool:
+    """Whether any window of the key stands in *text*, line breaks or not."""
+    joined = text.replace(b"\n", b"").replace(b"\\n", b"")
+    return any(window in text or window in joined for window in key_windows(key))
+
+
+def _agreement(one: bytes, other: bytes) -> int:
+    """Return how many bytes both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _body(key: bytes) -> bytes:
+    return b"".join(key.splitlines()[1:-1])
+
+
+@cache
+def _others() -> tuple[bytes, ...]:
+    kinds = ("p256", "p384", "rsa2048", "rsa4096")
+    return tuple(_body(m.key_pem(m.private_key(kind, 999))) for kind in kinds)

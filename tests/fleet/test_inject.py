@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One image per VM: right by other programs' reading, and nothing but its own identity."""
+
+import hashlib
+import itertools
+import json
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.fleet.base import file_digest
+from ngtpatch.identity import CERTIFICATE, CONFIG, KEY, PATHS
+from ngtpatch.iso.compare import compare
+from ngtpatch.iso.edit import Note, edit
+from ngtpatch.iso.regions import Region, regions_digest
+from ngtpatch.iso.sinks import write_file
+from ngtpatch.iso.volume import Volume
+from tests.fleet.park import EXPIRED, FRESH, Park, betrayed, key_windows, park
+from tests.identity import material as m
+from tests.requirements import tool
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Park:
+    """Fifteen VMs, made: 105 pairs."""
+    made = park(tmp_path_factory.mktemp("fleet") / "park", 15)
+    run = made.inject("--digest")
+    assert run.returncode == 0, run.stderr
+    return made
+
+
+def read_with(program: str, image: Path, path: str, scratch: Path) -> bytes:
+    scratch.mkdir(exist_ok=True)
+    target = scratch / "file"
+    target.unlink(missing_ok=True)
+    if program == "xorriso":
+        subprocess.run(
+            [tool("xorriso", "xorriso"), "-osirrox", "on", "-indev", image,
+             "-extract", f"/{path}", target],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        return target.read_bytes()
+    if program == "isoinfo-joliet":
+        command = [tool("isoinfo", "genisoimage"), "-J", "-i", str(image), "-x", f"/{path}"]
+    else:
+        command = [tool("7z", "7zip"), "e", "-so", str(image), path]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("program", ["xorriso", "7z", "isoinfo-joliet"])
+def test_other_programs_read_each_vms_own_files(fleet: Park, tmp_path: Path, program: str) -> None:
+    for name in ("vm1", "vm8", "vm15"):
+        for path, data in fleet.material[name].items():
+            image = fleet.out / f"{name}.iso"
+            assert read_with(program, image, path, tmp_path / "scratch") == data
+
+
+def test_every_output_is_its_vms_and_nobody_elses_to_read(fleet: Park) -> None:
+    assert fleet.wrong() == []
+    assert fleet.listing() == fleet.expected_listing()
+    assert (fleet.out / "ledger.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_pairs_of_outputs_differ_in_identity_only(fleet: Park) -> None:
+    pairs = list(itertools.combinations(sorted(fleet.material), 2))
+    assert len(pairs) >= 100
+    for one, other in random.Random(5).sample(pairs, 100):  # noqa: S311 - no secret
+        with (
+            Volume.open(fleet.out / f"{one}.iso") as a,
+            Volume.open(fleet.out / f"{other}.iso") as b,
+        ):
+            found = compare(a, b)
+            assert {d.path for d in found.differences if d.tree == "rock_ridge"} == PATHS
+            assert {d.known_as or d.path for d in found.differences} == PATHS
+            assert {what for d in found.differences for what in d.what} <= {"content", "size"}
+
+
+def test_two_identities_never_meet(fleet: Park) -> None:
+    images = {name: (fleet.out / f"{name}.iso").read_bytes() for name in fleet.material}
+    for name, image in images.items():
+        for other, files in fleet.material.items():
+            assert (files[KEY] in image) == (name == other)
+            windows = key_windows(files[KEY], 32)
+            assert any(window in image for window in windows) == (name == other)
+
+
+def test_nothing_of_the_bases_own_identity_is_left(fleet: Park) -> None:
+    with Volume.open(fleet.root / "base.iso") as volume:
+        old = volume.tree[KEY]
+        config = volume.tree[CONFIG]
+    image = (fleet.out / "vm1.iso").read_bytes()
+    assert not [window for window in key_windows(old) if window in image]
+    assert json.loads(config)["ngt_uuid"].encode() not in image
+
+
+def test_the_ledger_identifies_every_byte(fleet: Park) -> None:
+    rows = fleet.rows()
+    base = (fleet.root / "base.iso").read_bytes()
+    assert list(rows) == list(fleet.material)
+    for name, row in rows.items():
+        image = (fleet.out / f"{name}.iso").read_bytes()
+        assert row["state"] == "done"
+        assert row["base_sha256"] == hashlib.sha256(base).hexdigest()
+        assert row["sha256"] == hashlib.sha256(image).hexdigest()
+        assert row["size"] == len(image)
+    assert len({row["regions_sha256"] for row in rows.values()}) == len(rows)
+
+
+def test_a_regions_digest_is_what_the_ledger_says(fleet: Park) -> None:
+    from ngtpatch.fleet.base import Base
+    from ngtpatch.identity.bundle import Identity
+    from ngtpatch.identity.inject import injected
+
+    files = fleet.material["vm3"]
+    with Base.open(fleet.root / "base.iso", config_only=False, sha256=None, prove=False) as base:
+        given = Identity("vm3", files[CONFIG], files[CERTIFICATE], files[KEY])
+        plan = base.plan(injected(base.tree, given))
+        image = (fleet.out / "vm3.iso").read_bytes()
+        read = [Region(r.offset, r.original, image[r.offset : r.end]) for r in plan.regions]
+    assert fleet.rows()["vm3"]["regions_sha256"] == regions_digest(read, len(image))
+
+
+@pytest.mark.parametrize("udf", [False, True])
+def test_sizes_that_fit_fill_and_exceed_the_room(tmp_path: Path, udf: bool) -> None:
+    made = park(tmp_path / "park", 1, udf=udf)
+    with Volume.open(made.root / "base.iso") as volume:
+        room = -(-volume.tree.size(CERTIFICATE) // 2048) * 2048
+    names = {}
+    for number, (kind, length) in enumerate(
+        [("p256", None), ("rsa2048", None), ("rsa4096", None), ("p384", room), ("p384", room + 1)],
+        start=1,
+    ):
+        files = m.files(number, kind=kind, **FRESH)
+        if length is not None:  # text before the PEM is allowed (RFC 7468, 2)
+            body = files[CERTIFICATE]
+            files[CERTIFICATE] = b"#" * (length - len(body) - 1) + b"\n" + body
+        made.give(f"vm{number}", files)
+        names[f"vm{number}"] = length
+    (made.root / "vms.csv").write_text("\n".join(["name", *names]) + "\n")
+    run = made.inject()
+    assert run.returncode == 0, run.stderr
+    assert made.wrong() == []
+    base_size = (made.root / "base.iso").stat().st_size
+    grown = {n for n in names if (made.out / f"{n}.iso").stat().st_size > base_size}
+    assert {"vm3", "vm5"} <= grown
+    assert "vm4" not in grown
+    sound = made.ngtpatch("verify", made.root / "base.iso").returncode
+    for name in names:
+        for program in ("xorriso", "7z"):
+            image = made.out / f"{name}.iso"
+            read = read_with(program, image, CERTIFICATE, tmp_path / "scratch")
+            assert read == made.material[name][CERTIFICATE]
+        # As sound as its base, and no less.
+        assert made.ngtpatch("verify", image).returncode == sound
+
+
+def test_config_only_images_hold_config_alone(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 3, kind="rsa4096")
+    run = made.inject("--config-only")
+    assert run.returncode == 0, run.stderr
+    assert made.wrong() == []
+    with Volume.open(made.root / "base.iso") as base, Volume.open(made.out / "vm1.iso") as made_1:
+        assert made_1.volume_id == "NUTANIX_TOOLS"
+        assert made_1.trees == base.trees
+        for tree in base.trees:
+            wanted = {p for p in base.entries(tree) if p.lower().startswith("config")}
+            assert set(made_1.entries(tree)) == wanted
+        listing = made_1.entries("rock_ridge")
+        assert {p: e.mode for p, e in listing.items()} == {
+            p: e.mode for p, e in base.entries("rock_ridge").items() if p.startswith("config")
+        }
+        assert made_1.size < 128 << 10
+    for program in ("xorriso", "7z", "isoinfo-joliet"):
+        read = read_with(program, made.out / "vm2.iso", KEY, tmp_path / "scratch")
+        assert read == made.material["vm2"][KEY]
+
+
+def test_config_only_from_an_unpacked_tree(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    tree = made.root / "tree"
+    subprocess.run(
+        [tool("xorriso", "xorriso"), "-osirrox", "on", "-indev", made.root / "base.iso",
+         "-extract", "/", tree],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    (made.root / "base.iso").unlink()
+    tree.rename(made.root / "base.iso")
+    assert made.inject("--config-only").returncode == 0
+    assert made.wrong() == []
+    run = made.inject("--force")
+    assert run.returncode == 2
+    assert "--config-only" in run.stderr
+
+
+def test_bad_identities_are_refused_row_by_row(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 6)
+    made.give("vm2", m.files(2, **EXPIRED))
+    made.give("vm3", {**made.material["vm3"], KEY: made.material["vm4"][KEY]})
+    made.give("vm5", {**made.material["vm5"], CONFIG: made.material["vm6"][CONFIG]})
+    run = made.inject()
+    assert run.returncode == 6
+    rows = made.rows()
+    assert {n: r.get("code") for n, r in rows.items()} == {
+        "vm1": None, "vm2": "expired", "vm3": "key-mismatch", "vm4": None,
+        "vm5": "duplicate-uuid", "vm6": "duplicate-uuid",
+    }  # fmt: skip
+    assert {p for p in made.listing() if p.endswith(".iso")} == {"vm1.iso", "vm4.iso"}
+    assert made.right("vm1")
+    assert made.right("vm4")
+    assert "vm2" in run.stderr
+    for number in (2, 3, 5):
+        made.give(f"vm{number}", m.files(number, **FRESH))
+    inode = (made.out / "vm1.iso").stat().st_ino
+    run = made.inject("--resume")
+    assert run.returncode == 0
+    assert "4 written, 2 kept" in run.stdout
+    assert made.wrong() == []
+    assert (made.out / "vm1.iso").stat().st_ino == inode
+
+
+def test_a_clone_in_another_shard_is_refused_too(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 8)
+    made.give("vm8", {**made.material["vm8"], CONFIG: made.material["vm1"][CONFIG]})
+    codes = {}
+    for k in (1, 2, 3):
+        made.inject("--shard", f"{k}/3")
+        codes.update({n: r.get("code") for n, r in made.rows(f"ledger-{k}-of-3.jsonl").items()})
+    assert {name for name, code in codes.items() if code == "duplicate-uuid"} == {"vm1", "vm8"}
+    assert len(codes) == 8
+
+
+def test_no_secret_is_said_or_written_down(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 4, kind="rsa2048")
+    made.give("vm2", {**made.material["vm2"], KEY: made.material["vm3"][KEY]})
+    broken = made.material["vm4"][KEY].replace(b"\nM", b"\n!", 1)
+    made.give("vm4", {**made.material["vm4"], KEY: broken})
+    said = b""
+    for more in (("-v",), ("--json", "--resume"), ("-vv", "--resume"), ("--dry-run",)):
+        run = made.inject(*more)
+        said += run.stdout.encode() + run.stderr.encode()
+    for file in made.out.rglob("*"):
+        if file.is_file() and file.suffix != ".iso":
+            said += file.read_bytes()
+    for files in made.material.values():
+        assert not betrayed(files[KEY], said)
+
+
+def test_names_by_template_are_checked_before_anything_is_written(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 0)
+    (made.root / "vms.csv").write_text(
+        "name,site,cert,key\nvm1,a,c,k\nVM1,a,c,k\nx/y,a,c,k\n..,a,c,k\nok,../../etc,c,k\n"
+    )
+    run = made.inject()
+    assert run.returncode == 3
+    assert not made.out.exists()
+    assert "row 3, column name: its output 'VM1.iso' is also that of row 2" in run.stderr
+    assert "row 4, column name: 'x/y.iso'" in run.stderr
+    assert "row 6, column cert: there is no file" in run.stderr
+    run = made.inject("--name", "{{ site }}/{{ name }}.iso")
+    assert "row 6, column name" in run.stderr
+    run = made.inject("--name", "{{ nosuch }}.iso")
+    assert "row 2: --name: 'nosuch' is undefined" in run.stderr
+    run = made.inject("--name", "{{ name ")
+    assert run.returncode == 3
+    assert not made.out.exists()
+
+
+def test_values_from_columns_and_templates(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    uuids = {n: json.loads(made.material[n][CONFIG])["ngt_uuid"] for n in made.material}
+    for name in made.material:
+        (made.root / "certificates" / name / "ngt_config.json").unlink()
+    (made.root / "template.json").write_text(
+        '{"cluster_ip": "{{ ip }}", "ngt_uuid": "{{ id }}", "port": 2074,'
+        ' "site": {{ site | tojson }}}'
+    )
+    (made.root / "vms.csv").write_text(
+        f'name,ip,id,site\nvm1,10.0.0.1,{uuids["vm1"]},a "b"\nvm2,10.0.0.2,{uuids["vm2"]},c\n'
+    )
+    run = made.inject(
+        "--config-template", made.root / "template.json", "--name", "{{ site[0] }}-{{ name }}.iso",
+        "--set", "port=2075", "--set", "rack={{ name | upper }}",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    with Volume.open(made.out / "a-vm1.iso") as volume:
+        assert json.loads(volume.tree[CONFIG]) == {
+            "cluster_ip": "10.0.0.1", "ngt_uuid": uuids["vm1"], "ngt_version": "2.0.1",
+            "port": 2075, "rack": "VM1", "site": 'a "b"',
+        }  # fmt: skip
+
+
+def test_a_bases_configuration_is_no_template_for_other_vms(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    for name in made.material:
+        (made.root / "certificates" / name / "ngt_config.json").unlink()
+    uuid = json.loads(m.config(1))["ngt_uuid"]
+    (made.root / "vms.csv").write_text(f"name,ngt_uuid\nvm1,{uuid}\n")
+    assert made.inject().returncode == 6
+    assert made.rows()["vm1"]["code"] == "mixed-identity"
+
+
+def test_a_base_with_reserved_room_takes_any_identity_in_place(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2, kind="rsa4096")
+    with Volume.open(made.root / "base.iso") as volume:
+        blank = {CONFIG: b'{"ngt_version": "2.0.1"}', CERTIFICATE: b"\n", KEY: b"\n"}
+        plan = edit(
+            volume, replace=blank, scrub=PATHS, reserve=dict.fromkeys(PATHS, 8192), note=Note({})
+        )
+        write_file(plan.overlay(), made.root / "shared.iso")
+    (made.root / "shared.iso").replace(made.root / "base.iso")
+    base = (made.root / "base.iso").stat().st_size
+    run = made.inject()
+    assert run.returncode == 0, run.stderr
+    assert made.wrong() == []
+    assert {(made.out / f"{n}.iso").stat().st_size for n in made.material} == {base}
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    run = made.inject("--dry-run", "--json")
+    assert run.returncode == 0
+    assert [o["output"] for o in json.loads(run.stdout)["orders"]] == ["vm1.iso", "vm2.iso"]
+    assert not made.out.exists()
+
+
+def test_the_document_and_the_plain_lines(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 10)
+    run = made.inject("--json")
+    document = json.loads(run.stdout)
+    assert document["schema"] == "ngtpatch.inject/1"
+    assert (document["total"], document["written"], document["failed"]) == (10, 10, 0)
+    assert document["base_sha256"] == file_digest(made.root / "base.iso")
+    assert run.stderr.splitlines()[:10] == [f"{n} of 10" for n in range(1, 11)]
+    assert "\x1b" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "what"),
+    [
+        (("--shard", "0/3"), 2, "--shard 0/3"),
+        (("--shard", "4/3"), 2, "--shard 4/3"),
+        (("--set", "port=ssh"), 6, "whole number"),
+        (("--set", "port"), 2, "KEY=VALUE"),
+        (("--output-dir", "/nonexistent/a/b"), 2, "does not exist"),
+        (("--inventory", "/nonexistent"), 3, "no such inventory"),
+        (("--certificates", "/nonexistent"), 3, "no such directory"),
+        (("--ca", "/nonexistent"), 3, "no such file"),
+        (("--jobs", "0"), 2, "jobs"),
+    ],
+)
+def test_bad_requests_are_one_message(
+    tmp_path: Path, more: tuple[str, ...], code: int, what: str
+) -> None:
+    run = park(tmp_path / "park", 1).inject(*more)
+    assert run.returncode == code
+    assert what in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    made.out.mkdir()
+    (made.out / "vm2.iso").write_bytes(b"precious")
+    run = made.inject()
+    assert run.returncode == 2
+    assert "--resume" in run.stderr
+    assert (made.out / "vm2.iso").read_bytes() == b"precious"
+    assert made.listing() == {"vm2.iso"}
+    assert made.inject("--force").returncode == 0
+    assert made.wrong() == []
