@@ -144,7 +144,9 @@ def _floor(path: str, line: int, minimum: str) -> Hazard:
         f"the installer demands release {minimum} or newer",
         stops=True,
         _concerns=lambda python, release: (
-            release is not None and release_key(release) < release_key(minimum)
+            # How Kylin's "V10" compares depends on what compares it: LooseVersion fails on it.
+            release is not None
+            and (not release[:1].isdigit() or release_key(release) < release_key(minimum))
         ),
     )
 
