@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "scripts/demo.py"
 
 
 def demo(directory: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPT, directory]
+    command = [sys.executable, str(SCRIPT), str(directory)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
