@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from ngtpatch.inspection import Inspection, inspect
     from ngtpatch.rebuilding import RebuildResult, rebuild
+    from ngtpatch.restoring import ResetResult, reset
     from ngtpatch.verification import Verification, verify
 
 _HOME = {
@@ -34,6 +35,7 @@ _HOME = {
     "RebuildResult": "rebuilding",
     "Refusal": "errors",
     "RemoteError": "errors",
+    "ResetResult": "restoring",
     "UsageError": "errors",
     "Verification": "verification",
     "VerificationError": "errors",
@@ -41,6 +43,7 @@ _HOME = {
     "diff": "differences",
     "inspect": "inspection",
     "rebuild": "rebuilding",
+    "reset": "restoring",
     "verify": "verification",
 }
 
@@ -53,6 +56,7 @@ __all__ = [
     "RebuildResult",
     "Refusal",
     "RemoteError",
+    "ResetResult",
     "UsageError",
     "Verification",
     "VerificationError",
@@ -60,6 +64,7 @@ __all__ = [
     "diff",
     "inspect",
     "rebuild",
+    "reset",
     "verify",
 ]
 

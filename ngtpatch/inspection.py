@@ -151,4 +151,13 @@ def _identity(source: Source) -> Identified:
 
 
 def _record(source: Source) -> tuple[dict[str, object] | None, str | None]:
-    return None, None
+    if source.volume is None or source.volume.record is None:
+        return None, None
+    from ngtpatch.iso.record import Record  # noqa: PLC0415
+
+    record = source.volume.record
+    if not isinstance(record, Record):
+        return None, record.reason
+    if not record.intact(source.volume.source):
+        return None, "the image was changed after it was written"
+    return record.as_json(), None

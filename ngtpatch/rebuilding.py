@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
+from ngtpatch._version import __version__
 from ngtpatch.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.errors import InputError, UsageError, VerificationError
 from ngtpatch.newfile import check_target
 from ngtpatch.source import Source, open_source
+from ngtpatch.verification import REPLACED
 
 if TYPE_CHECKING:
     from ngtpatch.iso.edit import Plan
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from ngtpatch.patching.apply import Already
 
 __all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "rebuild"]
-
-# What may differ about an entry whose content is replaced. Mode, owner and times stay.
-_REPLACED = frozenset({"content", "size"})
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class RebuildResult:
         already: the places that accepted a profile as they were.
         method: ``regions``: the source's bytes with some regions replaced.
         bytes_written: data handed to the file system, in bytes.
+        composed_with: profiles of the earlier rebuild that the source came from.
         carries_identity: whether the output belongs to one VM.
         notices: what a person should know.
     """
@@ -77,6 +77,7 @@ class RebuildResult:
     already: tuple[Already, ...]
     method: str
     bytes_written: int
+    composed_with: tuple[str, ...]
     carries_identity: bool
     notices: tuple[str, ...]
 
@@ -97,7 +98,9 @@ def rebuild(
     """Write an image like *source* whose installer accepts *distros*.
 
     The result is read back: in every tree, exactly the planned entries differ, in content
-    alone. Where nothing needs a change the output is the source, byte for byte.
+    alone. Where nothing needs a change the output is the source, byte for byte. A source
+    that was rebuilt before is composed with: its record, and the way back to the vendor's
+    bytes, cover both.
 
     Args:
         source: an ISO image or a block device. It is only read.
@@ -149,6 +152,7 @@ def rebuild(
             already=changes.already,
             method="regions",
             bytes_written=written,
+            composed_with=tuple(_earlier(volume).get("profiles", ())),
             carries_identity=changes.carries_identity,
             notices=changes.notices,
         )
@@ -166,9 +170,39 @@ def _require_image(source: Source) -> Volume:
 
 
 def _plan(volume: Volume, changes: Changes) -> Plan:
-    from ngtpatch.iso.edit import edit  # noqa: PLC0415
+    from ngtpatch.iso.edit import Note, edit  # noqa: PLC0415
 
-    return edit(volume, replace=changes.contents, scrub=changes.scrub)
+    return edit(
+        volume,
+        replace=changes.contents,
+        scrub=changes.scrub,
+        note=Note(_about(changes, _earlier(volume))),
+    )
+
+
+def _earlier(volume: Volume) -> Mapping[str, Any]:
+    """Return what an earlier rebuild noted: this one is composed with it."""
+    from ngtpatch.iso.record import Record  # noqa: PLC0415
+
+    return volume.record.about if isinstance(volume.record, Record) else {}
+
+
+def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record says: who did it, for whom, with which patches. No secrets."""
+    patches = {patch.id: _file_digest(patch.source) for patch in changes.patches}
+    before = {str(one["id"]): one["sha256"] for one in earlier.get("patches", ())}
+    profiles = (*earlier.get("profiles", ()), *(profile.id for profile in changes.profiles))
+    return {
+        "ngtpatch": __version__,
+        "profiles": list(dict.fromkeys(profiles)),
+        "patches": [
+            {"id": name, "sha256": digest} for name, digest in sorted({**before, **patches}.items())
+        ],
+    }
+
+
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _write(
@@ -216,7 +250,7 @@ def _read_back(
     from ngtpatch.iso.volume import Volume  # noqa: PLC0415
 
     within = [(region.offset, len(region.new)) for region in plan.regions]
-    expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, _REPLACED)
+    expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
     image = Volume(result, name, second_opinion=False)
     beyond = compare(volume, image, within=within).beyond(expected)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Deviation", "Problem", "Verification", "verify"]
 
+# What may differ about an entry whose content was replaced. Mode, owner and times stay.
+REPLACED = frozenset({"content", "size"})
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -94,6 +97,7 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
         deviations: tuple[Deviation, ...] = ()
         if base is not None:
             original = stack.enter_context(Volume.open(base))
+            problems += _foreign_base(volume, original)
             deviations = deviations_from(compare(original, volume), accounted)
         return Verification(
             image=str(image),
@@ -131,4 +135,32 @@ def deviations_from(
 
 
 def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
-    return "absent", {}
+    """Return how far the record can be trusted, and what it accounts for."""
+    from ngtpatch.iso.record import Record  # noqa: PLC0415
+
+    record = volume.record
+    if record is None:
+        return "absent", {}
+    if not isinstance(record, Record):
+        return f"damaged: {record.reason}", {}
+    if not record.intact(volume.source):
+        return "broken: the image was changed after it was written", {}
+    return "valid", {
+        change.path: REPLACED if change.sort == "changed" else frozenset({change.sort})
+        for change in record.changes
+    }
+
+
+def _foreign_base(volume: Volume, original: Volume) -> tuple[Problem, ...]:
+    """Return a problem where the record names another image than the given base."""
+    from ngtpatch.iso.record import Record  # noqa: PLC0415
+    from ngtpatch.iso.sinks import digest_of  # noqa: PLC0415
+
+    record = volume.record
+    if not isinstance(record, Record) or record.vendor_sha256 is None:
+        return ()
+    found = digest_of(original.source, original.size)
+    if found == record.vendor_sha256:
+        return ()
+    message = f"it was made from the image {record.vendor_sha256}, and the base is {found}"
+    return (Problem("other-base", None, message),)

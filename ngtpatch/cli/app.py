@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "profile": ("profile", "List, show, make and test profiles of distributions."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),
     "render": ("render", "Write a script or configuration for guests, images or the cluster."),
+    "reset": ("reset", "Write the vendor's ISO again, byte for byte."),
     "sample": ("sample", "Write a synthetic NGT ISO to try things on."),
     "schema": ("schema", "Print the JSON Schema of a document."),
     "status": ("status", "Say what state NGT is in, VM by VM, and what to do next."),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -68,7 +69,20 @@ def _identity(console: Console, identity: Identified) -> None:
 def _record(console: Console, found: Inspection) -> None:
     if found.record_problem:
         console.say(f"  not trusted: {printable(found.record_problem)}")
-    elif found.record is None:
-        console.say("  none: not made by ngtpatch")
-    else:
-        console.pairs([(key, printable(str(value))) for key, value in found.record.items()])
+    if found.record is None:
+        if not found.record_problem:
+            console.say("  none: as it came from the vendor, as far as ngtpatch can tell")
+        return
+    record: Any = found.record
+    patches = [f"{patch['id']} ({patch['sha256'][:12]})" for patch in record["patches"]]
+    console.pairs(
+        [
+            ("made by", f"ngtpatch {printable(str(record['ngtpatch']))}"),
+            ("accepts", printable(", ".join(map(str, record["profiles"])) or "as shipped")),
+            ("patches", printable(", ".join(patches) or "none")),
+            ("vendor", f"sha256 {record['vendor']['sha256'] or 'not computed'}"),
+            ("undo", "ngtpatch reset" if record["undoable"] else "ngtpatch reset --base ISO"),
+        ]
+    )
+    for change in record["changed"]:
+        console.say(f"  {printable(change['sort'])}  {printable(change['path'])}")

@@ -66,7 +66,8 @@ def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a command that also takes the global options."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(**attributes)(global_options(function))
+        made: click.Command = click.command(**attributes)(global_options(function))
+        return made
 
     return decorate
 

@@ -146,6 +146,8 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
             "nothing needed: every site accepts what was asked for; "
             "the output is the source, byte for byte"
         )
+    if result.composed_with:
+        console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
     for notice in result.notices:
         console.warn(printable(notice))
     if result.output is not None:

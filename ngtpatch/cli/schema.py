@@ -19,6 +19,7 @@ DOCUMENTS = {
     "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),
     "render": ("ngtpatch.cli.render", "Rendering"),
     "status": ("ngtpatch.status", "Status"),
+    "reset": ("ngtpatch.restoring", "ResetResult"),
     "verify": ("ngtpatch.verification", "Verification"),
 }
 

@@ -25,7 +25,7 @@ from ngtpatch.iso.regions import Overlay, Region, flatten
 from ngtpatch.iso.source import FileSource, Source
 from ngtpatch.newfile import check_target, new_file
 
-__all__ = ["Written", "stream", "write_file", "write_in_place"]
+__all__ = ["Written", "digest_of", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -142,7 +142,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
         raise UsageError("not-the-base", "is not the image that was planned from", path=str(path))
     with _explained(path):
         wanted = digest or overlay.seal is not None
-        base_sha256 = _digest_of(overlay.base, overlay.base.size) if wanted else None
+        base_sha256 = digest_of(overlay.base, overlay.base.size) if wanted else None
         sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
         flat = flatten(sealed)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -160,7 +160,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     sha256 = None
     if digest:
         with closing(FileSource(path)) as result:
-            sha256 = _digest_of(result, flat.size)
+            sha256 = digest_of(result, flat.size)
     return Written(flat.size, sha256, base_sha256 if digest else None, written, "in_place")
 
 
@@ -338,7 +338,8 @@ def _late(overlay: Overlay, base_sha256: str | None) -> list[Region]:
     return [overlay.seal(base_sha256)]
 
 
-def _digest_of(source: Source, size: int) -> str:
+def digest_of(source: Source, size: int) -> str:
+    """Return the SHA-256 (hexadecimal) of the first *size* bytes."""
     digest = hashlib.sha256()
     for offset, length in _blocks(0, size):
         digest.update(source.read_at(offset, length))

@@ -175,3 +175,35 @@ def test_verify_accepts_what_rebuild_wrote_and_nothing_else(
     assert ran.code == 5
     assert "setup.exe" in ran.out
     assert "NOT verified" in ran.out
+
+
+@pytest.mark.parametrize("era", [1, 2])
+def test_reset_gives_the_vendor_s_bytes(pairs: Pairs, era: int, tmp_path: Path) -> None:
+    pair = pairs(era)
+    ran = run("--json", "reset", pair.output, "-o", tmp_path / "again.iso")
+    assert ran.code == 0, ran.err
+    assert ran.document["verified"] is True
+    assert (tmp_path / "again.iso").read_bytes() == pair.base.read_bytes()
+
+
+def test_rebuilds_compose_and_undo_as_one(pairs: Pairs, tmp_path: Path) -> None:
+    pair, second, again = pairs(2), tmp_path / "second.iso", tmp_path / "again.iso"
+    result = ngtpatch.rebuild(pair.output, distros=["eurolinux"], output=second)
+    assert result.composed_with == DISTROS
+    record = ngtpatch.inspect(second).record
+    assert record is not None
+    assert record["profiles"] == [*DISTROS, "eurolinux"]
+    assert ngtpatch.verify(second, base=pair.base).ok
+    assert ngtpatch.reset(second, again).verified
+    assert again.read_bytes() == pair.base.read_bytes()
+
+
+def test_reset_refuses_what_it_cannot_undo(pairs: Pairs, tmp_path: Path) -> None:
+    pair, target = pairs(2), tmp_path / "again.iso"
+    assert run("reset", pair.base, "-o", target).code == 3
+    changed = bytearray(pair.output.read_bytes())
+    changed[changed.index(b'"rocky linux"') + 1] ^= 1
+    (tmp_path / "changed.iso").write_bytes(changed)
+    ran = run("--json", "reset", tmp_path / "changed.iso", "-o", target)
+    assert (ran.code, ran.document["error"]["code"]) == (5, "changed-since")
+    assert not target.exists()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch reset``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console
+from ngtpatch.restoring import reset
+
+
+@options.command()
+@options.iso_argument
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where to write the vendor's ISO.",
+)
+@click.option(
+    "--base",
+    metavar="ISO",
+    type=click.Path(path_type=Path),
+    help="The vendor's ISO, needed where identity was scrubbed.",
+)
+@options.force_option
+@click.pass_obj
+def command(console: Console, iso: Path, output: Path, base: Path | None, force: bool) -> None:
+    """Write the vendor's ISO again, byte for byte."""
+    result = reset(iso, output, base=base, force=force)
+    console.result(result)
+    console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
+    console.say(f"sha256   {result.sha256}")
+    if result.verified:
+        console.say("which is the vendor's, as recorded")
+    else:
+        console.say("each changed range was checked; the vendor's digest was not recorded")

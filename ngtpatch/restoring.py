@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor's image again, byte for byte."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ngtpatch.newfile import check_target
+
+__all__ = ["ResetResult", "reset"]
+
+
+@dataclass(frozen=True)
+class ResetResult:
+    """The document of ``ngtpatch reset``.
+
+    Attributes:
+        image: as it was named.
+        output: the file that was written.
+        sha256: of the output.
+        size: of the output, in bytes.
+        verified: whether the record knew the vendor's digest, which is the output's then.
+            Otherwise each changed range was checked, and the whole was not.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.reset/1"
+
+    image: str
+    output: str
+    sha256: str | None
+    size: int
+    verified: bool
+
+
+def reset(
+    image: str | Path, output: str | Path, *, base: str | Path | None = None, force: bool = False
+) -> ResetResult:
+    """Undo every change that *image*'s record tells of, into a new file.
+
+    Args:
+        image: what ngtpatch wrote.
+        output: the file to be made.
+        base: the vendor's image, needed where identity was scrubbed.
+        force: replace an existing file.
+
+    Raises:
+        InputError: there is no record, or it is damaged; *base* is another image.
+        Refusal: ``identity-scrubbed``: without *base* there is no way back.
+        VerificationError: the image was changed since, or what came out is not the
+            vendor's. Nothing was written.
+        UsageError: the output exists, is the image, or has no directory.
+    """
+    from ngtpatch.iso.undo import reset as undo  # noqa: PLC0415
+    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+
+    target = Path(output)
+    check_target(target, force=force, source=Path(image))
+    with ExitStack() as stack:
+        volume = stack.enter_context(Volume.open(image))
+        original = None if base is None else stack.enter_context(Volume.open(base))
+        done = undo(volume, target, base=original, force=force)
+    return ResetResult(
+        image=str(image),
+        output=str(target),
+        sha256=done.written.sha256,
+        size=done.written.size,
+        verified=done.verified,
+    )
