@@ -21,11 +21,14 @@ class Floor:
         line: where it stands.
         minimum: the oldest release that passes; None where an attribute says it.
         attribute: the name of that attribute (``self.MINIMUM``), or None.
+        loose: whether both are LooseVersions, which compare letters with numbers on
+            Python 2 only.
     """
 
     line: int
     minimum: str | None
-    attribute: str | None = None
+    attribute: str | None
+    loose: bool
 
 
 def floors(module: Module) -> Iterator[Floor]:
@@ -39,19 +42,24 @@ def floors(module: Module) -> Iterator[Floor]:
                 comparators=[right],
             ):
                 for version, minimum in ((left, right), (right, left)):
-                    yield from _floor(version, minimum, resolver)
+                    yield from _floor(version, minimum, module, resolver)
 
 
-def _floor(version: ast.expr, minimum: ast.expr, resolver: Resolver) -> Iterator[Floor]:
+def _floor(
+    version: ast.expr, minimum: ast.expr, module: Module, resolver: Resolver
+) -> Iterator[Floor]:
     subject = resolver.resolve(_unwrapped(version, resolver))
     if not isinstance(subject, Subject) or subject.field != "version":
         return
+    loose = isinstance(version, ast.Call) and (module.dotted(version.func) or "").endswith(
+        "LooseVersion"
+    )
     inner = _unwrapped(minimum, resolver)
     match resolver.resolve(inner), inner:
         case _, ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
-            yield Floor(version.lineno, None, name)
+            yield Floor(version.lineno, None, name, loose)
         case Constant(text), _:
-            yield Floor(version.lineno, text)
+            yield Floor(version.lineno, text, None, loose)
 
 
 def class_constants(module: Module) -> Iterator[tuple[str, str, int]]:

@@ -123,31 +123,35 @@ def _gate(path: str, gate: Gate) -> Hazard:
 
 
 def _floors(modules: Sequence[tuple[Source, Module]]) -> Iterator[Hazard]:
-    attributes: set[str] = set()
+    attributes: dict[str, bool] = {}
     for source, module in modules:
         for floor in floors(module):
             if floor.minimum is not None:
-                yield _floor(source.path, floor.line, floor.minimum)
+                yield _floor(source.path, floor.line, floor.minimum, loose=floor.loose)
             elif floor.attribute is not None:
-                attributes.add(floor.attribute)
+                attributes[floor.attribute] = floor.loose
     for source, module in modules:
         for name, text, line in class_constants(module):
             if name in attributes:
-                yield _floor(source.path, line, text)
+                yield _floor(source.path, line, text, loose=attributes[name])
 
 
-def _floor(path: str, line: int, minimum: str) -> Hazard:
+def _floor(path: str, line: int, minimum: str, *, loose: bool) -> Hazard:
+    def concerns(python: Python, release: str | None) -> bool:
+        if release is None:
+            return False
+        if loose and python >= (3, 0) and not release[:1].isdigit():
+            return True
+        return release_key(release) < release_key(minimum)
+
     return Hazard(
         "version-floor",
         path,
         line,
-        f"the installer demands release {minimum} or newer",
+        f"the installer demands release {minimum} or newer"
+        + (", and fails on one that does not start with a number" if loose else ""),
         stops=True,
-        _concerns=lambda python, release: (
-            # How Kylin's "V10" compares depends on what compares it: LooseVersion fails on it.
-            release is not None
-            and (not release[:1].isdigit() or release_key(release) < release_key(minimum))
-        ),
+        _concerns=concerns,
     )
 
 
