@@ -13,15 +13,17 @@ from typing import Any
 from ngtpatch.errors import Refusal
 from ngtpatch.iso.draft import Draft
 from ngtpatch.iso.ecma119 import SECTOR
+from ngtpatch.iso.entries import Entries
 from ngtpatch.iso.growth import append_anchor, record_end
 from ngtpatch.iso.history import History
+from ngtpatch.iso.new_entry import NewFile
 from ngtpatch.iso.placement import Placement
 from ngtpatch.iso.record import Change, Record, digest_ranges
 from ngtpatch.iso.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.targets import Target, find_target
 from ngtpatch.iso.volume import Volume
 
-__all__ = ["Change", "Note", "Plan", "edit"]
+__all__ = ["Change", "NewFile", "Note", "Plan", "edit"]
 
 
 @dataclass(frozen=True)
@@ -73,52 +75,66 @@ def edit(
     volume: Volume,
     *,
     replace: Mapping[str, bytes] | None = None,
+    add: Mapping[str, NewFile] | None = None,
+    remove: Collection[str] = frozenset(),
     scrub: Collection[str] = frozenset(),
     reserve: Mapping[str, int] | None = None,
     note: Note | None = None,
 ) -> Plan:
-    """Plan new contents for files, in all trees at once.
+    """Plan new contents for files, new files and removed ones, in all trees at once.
 
-    Modes, owners and times stay as the vendor recorded them; no date of the volume
-    changes, so the same edit always gives the same bytes. A volume that has a record
-    already gets a new one in its place, about everything that differs from the vendor's.
+    Modes, owners and times of what is there stay as the vendor recorded them; no date of
+    the volume changes, so the same edit always gives the same bytes. A volume that has a
+    record already gets a new one in its place, about everything that differs from the vendor's.
 
     Args:
         volume: the image.
         replace: new content by path in the most expressive tree.
-        scrub: paths of *replace* whose old content is overwritten wherever it stood.
+        add: files that are not there yet, in directories that are.
+        remove: paths of files.
+        scrub: paths of *replace* and *remove* whose old content is overwritten wherever
+            it stood.
         reserve: room in bytes that a path's extent shall have at least.
         note: what the record says; without one, only an image that has a record gets one.
 
     Raises:
         InputError: ``not-found``.
         Refusal: the image or an entry has a shape that is not edited; see
-            :func:`~ngtpatch.iso.targets.find_target` and :class:`Placement`.
+            :func:`~ngtpatch.iso.targets.find_target`, :class:`Placement` and :class:`Entries`.
     """
-    contents, reserve = dict(replace or {}), dict(reserve or {})
+    contents, added, reserve = dict(replace or {}), dict(add or {}), dict(reserve or {})
     _refuse_image(volume)
-    targets = {path: find_target(volume, path) for path in sorted({*contents, *reserve})}
-    for path in reserve:
-        contents.setdefault(path, _content(volume, targets[path]))
+    kept = sorted({*contents, *reserve} - added.keys())
+    targets = {path: find_target(volume, path) for path in kept}
+    removed = {path: find_target(volume, path) for path in sorted(remove)}
+    _refuse_contradictions({"replace": contents, "add": added, "remove": removed}, scrub)
     history = History.of(volume)
     draft = Draft(volume.source, history.end)
     start = draft.end
-    placement = Placement(
-        volume, draft, owners=_owners(targets.values()), rooms=dict(history.rooms)
-    )
+    owners = _owners([*targets.values(), *removed.values()])
+    placement = Placement(volume, draft, owners=owners, rooms=dict(history.rooms))
     for path in sorted(scrub):
-        placement.scrub(targets[path])
+        target = targets.get(path) or removed[path]
+        placement.scrub(target)
         for offset, length in history.earlier_extents(path):
-            placement.scrub_range(targets[path], offset, length)
+            placement.scrub_range(target, offset, length)
     changes = []
     for path, target in targets.items():
-        old, new = _content(volume, target), contents[path]
-        hidden = path in scrub
+        old = _content(volume, target)
+        new, hidden = contents.get(path, old), path in scrub
         if old != new or hidden or path in reserve:
             placement.put(target, new, reserve=reserve.get(path, 0))
         if old != new:
             before, after = (None, None) if hidden else (_sha256(old), _sha256(new))
             changes.append(Change(path, before, after, hidden))
+    for path, target in removed.items():
+        before = None if path in scrub else _sha256(_content(volume, target))
+        changes.append(Change(path, before, None, path in scrub, "removed"))
+    for path, file in sorted(added.items()):
+        changes.append(Change(path, None, _sha256(file.content), sort="added"))
+    if added or removed:
+        entries = Entries(volume, draft, placement)
+        entries.change(added, list(removed.values()), reserve=reserve)
     if not draft.written:
         note = None
     elif note is None and history.record is not None:
@@ -131,6 +147,19 @@ def edit(
         record_end(volume, draft)
         size = draft.end
     return Plan(volume, draft.regions(), size, tuple(changes))
+
+
+def _refuse_contradictions(parts: Mapping[str, Collection[str]], scrub: Collection[str]) -> None:
+    """Refuse a request that names a path twice: that is a mistake of the caller's."""
+    named: dict[str, str] = {}
+    for part, paths in parts.items():
+        for path in paths:
+            if path in named:
+                raise ValueError(f"{path} is to be both in {named[path]} and in {part}")
+            named[path] = part
+    for path in scrub:
+        if named.get(path) not in ("replace", "remove"):
+            raise ValueError(f"{path} is to be scrubbed, and neither replaced nor removed")
 
 
 def _recorded(

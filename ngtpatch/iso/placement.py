@@ -93,6 +93,15 @@ class Placement:
             for udf_node in udf_nodes:
                 set_file_entry(self._volume, self._draft, udf_node.file_entry, content, start)
 
+    def new(self, content: bytes, *, reserve: int = 0) -> int:
+        """Write the content of a new file, and return its offset.
+
+        Raises Refusal ``too-large``.
+        """
+        if max(len(content), reserve) > _LARGEST_CONTENT:
+            raise Refusal("too-large", "more than 1 GiB of content is to be added")
+        return self._append(content, reserve) if content or reserve else 0
+
     def scrub(self, target: Target) -> None:
         """Overwrite a file's content in all its places, slack included.
 
