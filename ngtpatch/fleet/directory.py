@@ -13,6 +13,7 @@ from pathlib import Path
 from ngtpatch.errors import UsageError
 from ngtpatch.fleet.order import Known
 from ngtpatch.iso.edit import Plan
+from ngtpatch.iso.regions import BLOCK
 from ngtpatch.iso.sinks import Written, write_file
 from ngtpatch.iso.source import FileSource
 
@@ -82,37 +83,56 @@ class OutputDirectory:
         return [name for name in outputs if name in present]
 
     def sweep(self, outputs: Collection[str]) -> int:
-        """Remove what a killed run left of *outputs*; return how many files that was."""
+        """Remove what a killed run left of *outputs*; return how many files that was.
+
+        Nothing else's: another shard may be at work here.
+        """
         prefixes = {name[:200] for name in outputs}
         removed = 0
         for name in os.listdir(self.path):  # noqa: PTH208
             match = _TEMPORARY.fullmatch(name)
-            if match and (match["name"] in prefixes or match["name"].startswith("ledger")):
+            if match and match["name"] in prefixes:
                 with suppress(FileNotFoundError):
                     (self.path / name).unlink()
                     removed += 1
         return removed
 
-    def holds(self, output: str, plan: Plan, known: Known) -> bool:
+    def holds(self, output: str, plan: Plan, known: Known | None) -> bool:
         """Say whether the file is the one that *plan* would write.
 
-        Its size and every region are read back; the rest was the base's when it was
-        written, and the ledger says over which base that was.
+        Of one that the ledger knows, size and regions are read back; the rest was the
+        base's when it was written. One that it does not know, because the run was killed
+        before its row, is read as a whole.
         """
         path = self.path / output
-        if known.regions_sha256 != plan.digest or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file():
+            return False
+        if path.stat().st_mode & 0o777 != 0o600:
+            return False
+        if known is not None and known.regions_sha256 != plan.digest:
             return False
         with closing(FileSource(path)) as file:
-            return file.size == plan.size == known.size and all(
+            if file.size != plan.size:
+                return False
+            if known is None:
+                overlay = plan.overlay()
+                blocks = range(0, plan.size, BLOCK)
+                return all(file.read_at(o, BLOCK) == overlay.read_at(o, BLOCK) for o in blocks)
+            return all(
                 file.read_at(region.offset, len(region.new)) == region.new
                 for region in plan.regions
             )
+
+    def is_base(self, output: str, plan: Plan) -> bool:
+        """Say whether the file is the very one that *plan* starts from."""
+        path = self.path / output
+        return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
 
     def write(self, output: str, plan: Plan, *, digest: bool, replace: bool) -> Written:
         """Write one image. Raises UsageError ``output-exists``, NgtpatchError ``disk-full``..."""
         target = self.path / output
         overlay = plan.overlay()
-        if replace and target.exists() and target.samefile(plan.volume.path):
+        if replace and self.is_base(output, plan):
             # Refreshed in place: the base stays open until its successor has its name.
             successor = target.with_name(f".{output[:200]}.{secrets.token_hex(6)}.tmp")
             try:

@@ -31,6 +31,7 @@ class Settings:
         ca: a PEM file that certificates must chain to.
         digest: also hash each whole output.
         replace: an existing output may be replaced.
+        resume: an existing output that is right is kept.
         remote: made on another machine, where the base must be proven to be the same.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     ca: str | None = None
     digest: bool = False
     replace: bool = False
+    resume: bool = False
     remote: bool = False
 
 

@@ -83,12 +83,13 @@ def run_fleet(
         stack.enter_context(destination.held(plan.shard, wait=wait_seconds))
         if not (resume or plan.settings.replace):
             _refuse_existing(destination, outputs)
-        destination.sweep(outputs)
-        ledger = stack.enter_context(Ledger(destination.path / _ledger_name(plan.shard)))
+        ledger_name = _ledger_name(plan.shard)
+        destination.sweep({*outputs, ledger_name})
+        ledger = stack.enter_context(Ledger(destination.path / ledger_name))
         if resume:
             plan = replace(
                 plan,
-                settings=replace(plan.settings, replace=True),
+                settings=replace(plan.settings, replace=True, resume=True),
                 orders=tuple(replace(o, known=ledger.known(o.row.name)) for o in plan.orders),
             )
         if executor is None:

@@ -23,6 +23,8 @@ from ngtpatch.identity.inject import injected
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
+    from ngtpatch.iso.edit import Plan
+
 __all__ = ["Workshop", "make"]
 
 
@@ -72,14 +74,8 @@ class Workshop:
         new = injected(base.tree, given, sets=sets, authorities=self.authorities, complete=True)
         plan = base.plan(new)
         warnings = tuple(finding.message for finding in new.warnings)
-        known = order.known
-        digest = known.sha256 if known is not None else None
-        if (
-            known is not None
-            and known.base_sha256 == base.sha256
-            and (digest is not None or not settings.digest)
-            and self.destination.holds(order.output, plan, known)
-        ):
+        if self._is_there(order, plan, base.sha256):
+            digest = order.known.sha256 if order.known is not None else None
             return Outcome(
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
                 warnings=warnings,
@@ -91,6 +87,17 @@ class Workshop:
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
             written.size, written.bytes_written, warnings=warnings,
         )  # fmt: skip
+
+    def _is_there(self, order: Order, plan: Plan, base_sha256: str | None) -> bool:
+        """Say whether the output needs nothing."""
+        if not plan.regions and self.destination.is_base(order.output, plan):
+            return True  # refreshed already
+        known = order.known
+        if not self.settings.resume or (known is not None and known.base_sha256 != base_sha256):
+            return False
+        if self.settings.digest and (known is None or known.sha256 is None):
+            return False
+        return self.destination.holds(order.output, plan, known)
 
 
 _lock = threading.Lock()

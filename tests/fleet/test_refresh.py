@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New certificates for images that have old ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
+from ngtpatch.iso.volume import Volume
+from tests.fleet.park import FRESH, Park, key_windows, park
+from tests.identity import material as m
+
+
+def renewed(made: Park, name: str, number: int, kind: str) -> bytes:
+    """Give a VM a new key and certificate for its old configuration; return the old key."""
+    old = made.material[name]
+    files = {**m.files(number, kind=kind, **FRESH), CONFIG: old[CONFIG]}
+    made.give(name, files)
+    return old[KEY]
+
+
+@pytest.mark.parametrize("kind", ["p256", "rsa4096"])
+@pytest.mark.parametrize("where", ["same", "other"])
+def test_a_directory_of_images_is_refreshed_image_by_image(
+    tmp_path: Path, kind: str, where: str
+) -> None:
+    made = park(tmp_path / "park", 3, kind="rsa2048")
+    assert made.inject().returncode == 0
+    old = {name: renewed(made, name, 100 + n, kind) for n, name in enumerate(made.material)}
+    if where == "other":
+        made.out.rename(made.root / "old")
+        (made.root / "base.iso").unlink()
+        (made.root / "old").rename(made.root / "base.iso")
+        run = made.inject()
+    else:
+        (made.root / "base.iso").unlink()
+        (made.root / "base.iso").symlink_to(made.out)
+        assert made.inject().returncode == 2
+        run = made.inject("--force")
+    assert run.returncode == 0, run.stderr
+    assert "3 written" in run.stdout
+    assert made.wrong() == []
+    assert made.listing() == made.expected_listing()
+    for name, key in old.items():
+        image = (made.out / f"{name}.iso").read_bytes()
+        assert not [w for w in key_windows(key) if w in image]
+    if where == "same":
+        assert "3 kept" in made.inject("--force").stdout
+
+
+def test_a_certificate_alone_keeps_key_and_configuration(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    assert made.inject().returncode == 0
+    (made.out / "vm1.iso").replace(made.root / "base.iso")
+    (made.out / "ledger.jsonl").unlink()
+    new = m.pem(m.certificate(m.private_key("p256", 1), name="renewed", **FRESH))
+    folder = made.root / "certificates/vm1"
+    (folder / "client-cert.pem").write_bytes(new)
+    (folder / "client-key.pem").unlink()
+    (folder / "ngt_config.json").unlink()
+    assert made.inject().returncode == 0
+    made.material["vm1"][CERTIFICATE] = new
+    assert made.wrong() == []
+
+
+def test_another_vms_material_does_not_refresh(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    assert made.inject().returncode == 0
+    (made.root / "base.iso").unlink()
+    (made.root / "base.iso").symlink_to(made.out)
+    before = (made.out / "vm1.iso").read_bytes()
+    other = m.private_key("p256", 77)
+    (made.root / "certificates/vm1/client-cert.pem").write_bytes(
+        m.pem(m.certificate(other, **FRESH))
+    )
+    run = made.inject("--force")
+    assert run.returncode == 6
+    assert made.rows()["vm1"]["code"] == "key-mismatch"
+    assert (made.out / "vm1.iso").read_bytes() == before
+
+
+def test_the_installers_version_survives_a_refresh(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    newer = json.loads(made.material["vm1"][CONFIG]) | {"ngt_version": "9.9", "later": [1.50]}
+    made.give("vm1", {**made.material["vm1"], CONFIG: json.dumps(newer).encode()})
+    run = made.inject()
+    assert "ngt_version stays 2.0.1; the given file says 9.9" in run.stderr
+    with Volume.open(made.out / "vm1.iso") as volume:
+        values = json.loads(volume.tree[CONFIG])
+    assert values == newer | {"ngt_version": "2.0.1"}
+    assert list(values) == list(newer)
+
+
+def test_check_finds_what_is_on_the_made_images(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    assert made.inject().returncode == 0
+    run = made.ngtpatch("--json", "identity", "check", made.out)
+    assert (run.returncode, json.loads(run.stdout)["findings"]) == (0, [])
+    (made.out / "vm2.iso").chmod(0o644)
+    (made.out / "clone.iso").write_bytes((made.out / "vm1.iso").read_bytes())
+    (made.out / "clone.iso").chmod(0o600)
+    (made.out / "broken.iso").write_bytes(b"no image")
+    run = made.ngtpatch("--json", "identity", "check", made.out)
+    assert run.returncode == 5
+    found = {(Path(f["source"]).name, f["code"]) for f in json.loads(run.stdout)["findings"]}
+    assert found == {
+        ("vm2.iso", "mode"), ("broken.iso", "not-iso"),
+        ("vm1.iso", "duplicate-uuid"), ("clone.iso", "duplicate-uuid"),
+        ("vm1.iso", "duplicate-certificate"), ("clone.iso", "duplicate-certificate"),
+    }  # fmt: skip
