@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor gets beside an ISO: checksums, an in-toto statement, a CycloneDX document.
+
+Needs ``ngtpatch[provenance]``. Offline throughout; with SOURCE_DATE_EPOCH the same ISO
+yields the same documents.
+"""
+
+from ngtpatch.provenance.checking import ProvenanceVerification, verify_provenance
+from ngtpatch.provenance.subject import Material, Subject, materials
+from ngtpatch.provenance.writing import Provenance, write_provenance
+
+__all__ = [
+    "Material",
+    "Provenance",
+    "ProvenanceVerification",
+    "Subject",
+    "materials",
+    "verify_provenance",
+    "write_provenance",
+]

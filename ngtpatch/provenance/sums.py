@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SHA256SUMS, as ``sha256sum -c`` reads it (GNU coreutils, "md5sum invocation")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ngtpatch.newfile import new_file
+
+__all__ = ["SUMS", "add_sums", "read_sums"]
+
+SUMS = "SHA256SUMS"
+_LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
+_MAX_BYTES = 64 << 20
+
+
+def add_sums(directory: Path, sums: Mapping[str, str]) -> Path:
+    """Put *sums* (name -> SHA-256) into the directory's SHA256SUMS, and keep the others.
+
+    Several builds may end in one directory at once: one after the other writes.
+    """
+    from filelock import FileLock  # noqa: PLC0415
+
+    path = directory / SUMS
+    with FileLock(directory / f".{SUMS}.lock"):
+        merged = {**read_sums(directory), **sums}
+        with new_file(path, force=True) as file:
+            for name in sorted(merged):
+                file.write(_line(name, merged[name]).encode())
+    return path
+
+
+def read_sums(directory: Path) -> dict[str, str]:
+    """Return name -> SHA-256 of the directory's SHA256SUMS; lines of another form are left out."""
+    path = directory / SUMS
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        text = file.read(_MAX_BYTES).decode("utf-8", "replace")
+    sums = {}
+    for line in text.split("\n"):
+        match = _LINE.fullmatch(line)
+        if match:
+            escaped, digest, name = match.groups()
+            sums[_unescape(name) if escaped else name] = digest
+    return sums
+
+
+def _line(name: str, digest: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    # A backslash in front says that the name is escaped.
+    mark = "\\" if escaped != name else ""
+    return f"{mark}{digest}  {escaped}\n"
+
+
+def _unescape(name: str) -> str:
+    return re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), name)

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor relies on: the documents fit the ISO, and tampering with any of them shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+# fmt: off
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
+from hypothesis import given
+from hypothesis import strategies as st
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2  # type: ignore[import-untyped]
+from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[import-untyped]
+
+# fmt: on
+from ngtpatch.errors import InputError, UsageError
+from ngtpatch.provenance import (
+    Subject,
+    materials,
+    verify_provenance,
+    write_provenance,
+)
+from ngtpatch.provenance.sums import add_sums, read_sums
+from ngtpatch.rebuilding import rebuild
+from ngtpatch.sample import write_sample
+from tests.requirements import tool
+
+
+def write_keys(
+    directory: Path,
+    name: str,
+    private: Any = None,
+    encryption: KeySerializationEncryption | None = None,
+) -> tuple[Path, Path]:
+    private = private or Ed25519PrivateKey.generate()
+    secret, public = directory / f"{name}.key", directory / f"{name}.pub"
+    secret.write_bytes(
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+    )
+    public.write_bytes(
+        private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    return secret, public
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    directory = tmp_path_factory.mktemp("built")
+    vendor = directory / "vendor.iso"
+    write_sample(vendor, era=2)
+    result = rebuild(vendor, distros=["rocky"], output=directory / "out.iso")
+    assert result.sha256 is not None
+    return Subject(
+        iso=directory / "out.iso",
+        sha256=result.sha256,
+        ngt_version="2.0.1",
+        distros=result.profiles,
+        carries_identity=result.carries_identity,
+        changed=result.changed,
+        materials=materials(vendor, ["rocky"]),
+    )
+
+
+@pytest.fixture
+def subject(built: Subject, tmp_path: Path) -> Subject:
+    """The ISO in a directory of its own."""
+    shutil.copy(built.iso, tmp_path / "out.iso")
+    shutil.copy(built.iso.with_name("vendor.iso"), tmp_path / "vendor.iso")
+    return replace(built, iso=tmp_path / "out.iso")
+
+
+def codes(iso: Path, **options: Any) -> list[str]:
+    result = verify_provenance(iso, **options)
+    assert result.ok == (not result.problems)
+    return [code for code, _ in result.problems]
+
+
+def test_sha256sum_accepts_what_was_written(subject: Subject) -> None:
+    write_provenance(subject)
+    run = subprocess.run(
+        [tool("sha256sum", "coreutils"), "-c", "SHA256SUMS"],
+        cwd=subject.iso.parent, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout.splitlines() == [
+        "out.iso: OK",
+        "out.iso.cdx.json: OK",
+        "out.iso.intoto.jsonl: OK",
+    ]
+
+
+def test_the_statement_is_slsa_provenance_by_in_toto_s_own_reading(subject: Subject) -> None:
+    written = write_provenance(subject)
+    document = json.loads(Path(written.statement).read_text())
+    read = statement.Statement.copy_from_pb(ParseDict(document, statement_pb2.Statement()))
+    read.validate()
+    ParseDict(
+        document["predicate"], provenance_pb2.Provenance()
+    )  # refuses fields that SLSA does not have
+    assert read.pb.subject[0].digest["sha256"] == subject.sha256
+    dependencies = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert [one["name"] for one in dependencies][:2] == ["vendor.iso", "rocky.toml"]
+    changed = document["predicate"]["runDetails"]["byproducts"]
+    assert {one["name"] for one in changed} == {entry.path for entry in subject.changed}
+
+
+def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Subject) -> None:
+    written = write_provenance(subject)
+    text = Path(written.sbom).read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    component = json.loads(text)["metadata"]["component"]
+    diffs = {
+        patch["diff"]["url"]: patch["diff"]["text"]["content"]
+        for patch in component["pedigree"]["patches"]
+    }
+    assert diffs == {entry.path: entry.diff for entry in subject.changed}
+    assert (
+        '+      "rocky linux" in distribution or'
+        in diffs["installer/linux/src/installer_factory.py"]
+    )
+    [ancestor] = component["pedigree"]["ancestors"]
+    assert ancestor["hashes"][0]["content"] == subject.vendor.sha256
+
+
+def test_no_key_material_is_in_any_document(subject: Subject) -> None:
+    """Also where an identity was replaced: then only the paths are told."""
+    from ngtpatch.rebuilding import ChangedEntry
+
+    identity = ChangedEntry("config/client-key.pem", None, None, 0, None)
+    written = write_provenance(replace(subject, changed=(*subject.changed, identity)))
+    iso = subject.iso.read_bytes()
+    start = iso.index(b"-----BEGIN PRIVATE KEY-----") if b"PRIVATE KEY" in iso else None
+    assert start is not None, "the sample carries a key"
+    lines = iso[start : start + 1600].split(b"\n")[1:20]
+    for path in (written.statement, written.sbom):
+        content = Path(path).read_bytes()
+        assert not any(line in content for line in lines if len(line) > 15)
+        assert b"config/client-key.pem" in content
+
+
+def test_two_runs_write_the_same_bytes(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    secret, _ = write_keys(tmp_path, "builder")
+    texts = []
+    for zone in ("UTC", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        written = write_provenance(subject, sign_key=secret)
+        texts.append(
+            [Path(p).read_bytes() for p in (written.statement, written.sbom, written.sums)]
+        )
+    assert texts[0] == texts[1]
+    assert b"2023-11-14T22:13:20" in texts[0][1]
+
+
+def test_a_bad_epoch_is_named(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(UsageError, match="'yesterday'"):
+        write_provenance(subject)
+
+
+def test_what_was_signed_verifies_with_the_public_key(subject: Subject, tmp_path: Path) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    assert write_provenance(subject, sign_key=secret).signed
+    result = verify_provenance(subject.iso, key=public, base=tmp_path / "vendor.iso")
+    assert result.ok
+    assert result.signed_by == str(public)
+    assert (result.source, result.source_sha256) == ("vendor.iso", subject.vendor.sha256)
+
+
+def test_openssl_agrees_with_the_signature(subject: Subject, tmp_path: Path) -> None:
+    # By another route: DSSE's pre-authentication encoding, signed with plain ed25519.
+    secret, public = write_keys(tmp_path, "builder")
+    envelope = json.loads(Path(write_provenance(subject, sign_key=secret).statement).read_text())
+    payload = base64.b64decode(envelope["payload"])
+    kind = envelope["payloadType"].encode()
+    signed = tmp_path / "signed"
+    signed.write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
+    signature = tmp_path / "signature"
+    signature.write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
+    subprocess.run(
+        [tool("openssl", "openssl"), "pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin",
+         "-in", signed, "-sigfile", signature],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def test_a_changed_iso_is_detected(subject: Subject, tmp_path: Path) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    write_provenance(subject, sign_key=secret)
+    with subject.iso.open("r+b") as file:
+        file.seek(40_000)
+        byte = file.read(1)
+        file.seek(40_000)
+        file.write(bytes([byte[0] ^ 1]))
+    assert codes(subject.iso, key=public) == ["iso", "sums"]
+
+
+def tampered(path: Path, **changes: object) -> None:
+    """Change fields of the statement, keeping the form that it is in."""
+    outer = json.loads(path.read_text())
+    inner = json.loads(base64.b64decode(outer["payload"])) if "payload" in outer else outer
+    inner.update(changes)
+    if "payload" in outer:
+        outer["payload"] = base64.b64encode(json.dumps(inner).encode()).decode()
+    path.write_text(json.dumps(outer))
+
+
+def test_a_changed_statement_is_detected(subject: Subject, tmp_path: Path) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    path = Path(write_provenance(subject, sign_key=secret).statement)
+    tampered(path, predicate={"buildDefinition": {"resolvedDependencies": []}})
+    assert codes(subject.iso, key=public) == ["signature", "sums"]
+
+
+def test_an_unsigned_statement_is_held_against_the_sums(subject: Subject) -> None:
+    path = Path(write_provenance(subject).statement)
+    assert codes(subject.iso) == []
+    tampered(path, predicate={"buildDefinition": {"resolvedDependencies": []}})
+    assert codes(subject.iso) == ["sums"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda envelope: envelope["signatures"][0].update(sig="AAAA" * 20), "signature"),
+        (lambda envelope: envelope["signatures"][0].update(sig="no base64!"), "signature"),
+        (lambda envelope: envelope.update(signatures=[]), "unsigned"),
+        (lambda envelope: envelope.update(signatures=None), "signature"),
+        (lambda envelope: envelope.update(payloadType="text/plain"), "signature"),
+        (lambda envelope: envelope.pop("payload"), "unsigned"),
+        (lambda envelope: envelope.clear(), "unsigned"),
+    ],
+)
+def test_a_spoilt_signature_is_detected(
+    subject: Subject, tmp_path: Path, spoil: Any, code: str
+) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    path = Path(write_provenance(subject, sign_key=secret).statement)
+    envelope = json.loads(path.read_text())
+    spoil(envelope)
+    path.write_text(json.dumps(envelope))
+    assert codes(subject.iso, key=public)[0] == code
+
+
+def test_another_key_s_signature_is_refused_even_under_the_right_key_s_name(
+    subject: Subject, tmp_path: Path
+) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    stranger, _ = write_keys(tmp_path, "stranger")
+    honest = json.loads(Path(write_provenance(subject, sign_key=secret).statement).read_text())
+    path = Path(write_provenance(subject, sign_key=stranger).statement)
+    assert codes(subject.iso, key=public) == ["other-key"]
+    forged = json.loads(path.read_text())
+    forged["signatures"][0]["keyid"] = honest["signatures"][0]["keyid"]
+    path.write_text(json.dumps(forged))
+    assert codes(subject.iso, key=public)[0] == "signature"
+
+
+def test_an_unsigned_statement_does_not_pass_for_a_signed_one(
+    subject: Subject, tmp_path: Path
+) -> None:
+    _, public = write_keys(tmp_path, "builder")
+    write_provenance(subject)
+    assert codes(subject.iso, key=public) == ["unsigned"]
+
+
+def test_another_iso_s_statement_is_detected(subject: Subject, tmp_path: Path) -> None:
+    other = tmp_path / "other.iso"
+    shutil.copy(tmp_path / "vendor.iso", other)
+    write_provenance(subject)
+    statement = subject.iso.with_name("out.iso.intoto.jsonl")
+    assert codes(other, statement=statement) == ["iso"]
+    renamed = tmp_path / "renamed.iso"
+    shutil.copy(subject.iso, renamed)
+    assert codes(renamed, statement=statement) == ["name"]
+
+
+def test_another_base_is_detected(subject: Subject, tmp_path: Path) -> None:
+    write_provenance(subject)
+    assert codes(subject.iso, base=subject.iso) == ["base"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}\n{}", b"\xff", b'{"payload": 7}', b'{"payload": "!"}']
+)
+def test_what_is_no_statement_is_said(subject: Subject, content: bytes) -> None:
+    Path(write_provenance(subject).statement).write_bytes(content)
+    assert codes(subject.iso)[0] == "statement"
+
+
+@pytest.mark.parametrize("private", ["rsa", "password", "public", "nonsense", "absent"])
+def test_a_key_that_cannot_sign_is_refused_without_showing_it(
+    subject: Subject, tmp_path: Path, private: str
+) -> None:
+    if private == "rsa":
+        key = write_keys(tmp_path, "k", generate_private_key(65537, 2048))[0]
+    elif private == "password":
+        key = write_keys(tmp_path, "k", encryption=BestAvailableEncryption(b"secret"))[0]
+    elif private == "public":
+        key = write_keys(tmp_path, "k")[1]
+    else:
+        key = tmp_path / "k.key"
+        if private == "nonsense":
+            key.write_text("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n")
+    with pytest.raises(InputError) as caught:
+        write_provenance(subject, sign_key=key)
+    assert caught.value.code == "sign-key"
+    assert "hunter2" not in str(caught.value)
+    assert not subject.iso.with_name("out.iso.intoto.jsonl").exists()
+
+
+def test_a_private_key_is_no_key_to_verify_with(subject: Subject, tmp_path: Path) -> None:
+    secret, _ = write_keys(tmp_path, "builder")
+    write_provenance(subject, sign_key=secret)
+    with pytest.raises(InputError, match="ed25519 public key"):
+        verify_provenance(subject.iso, key=secret)
+
+
+def test_a_statement_that_is_not_there_is_named(subject: Subject) -> None:
+    with pytest.raises(InputError) as caught:
+        verify_provenance(subject.iso)
+    assert caught.value.path == f"{subject.iso}.intoto.jsonl"
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=12)
+DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+@given(st.dictionaries(NAMES, DIGESTS, max_size=4), st.dictionaries(NAMES, DIGESTS, max_size=4))
+def test_sums_of_several_builds_live_together(
+    tmp_path_factory: pytest.TempPathFactory, first: dict[str, str], second: dict[str, str]
+) -> None:
+    directory = tmp_path_factory.mktemp("sums")
+    add_sums(directory, first)
+    add_sums(directory, second)
+    assert read_sums(directory) == {**first, **second}
+
+
+def test_sha256sum_reads_awkward_names(tmp_path: Path) -> None:
+    import hashlib
+
+    names = ["a b", "back\\slash", "line\nbreak", "é", "*star"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    add_sums(tmp_path, {n: hashlib.sha256(n.encode()).hexdigest() for n in names})
+    subprocess.run(
+        [tool("sha256sum", "coreutils"), "--strict", "-c", "SHA256SUMS"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
