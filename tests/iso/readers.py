@@ -24,7 +24,18 @@ from typing import BinaryIO
 from ngtpatch.iso.volume import Volume
 from tests.requirements import tool
 
-__all__ = ["Listing", "Reader", "Seen", "agree", "by_ngtpatch", "readers_of"]
+__all__ = [
+    "BsdTarStream",
+    "IsoInfo",
+    "IsoInfoCdio",
+    "Listing",
+    "Reader",
+    "Seen",
+    "SevenZip",
+    "agree",
+    "by_ngtpatch",
+    "readers_of",
+]
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ class Xorriso(Reader):
         program = tool("xorriso", "xorriso")
         with tempfile.TemporaryDirectory() as directory:
             out = Path(directory, "out")
-            quiet = ("-report_about", "WARNING", "-return_with", "WARNING", "32")
+            quiet = ("-report_about", "SORRY", "-return_with", "SORRY", "32")
             # -abort_on: a read error must not pass for a short file.
             _output(
                 *(program, *quiet, "-osirrox", "on:auto_chmod_off", "-indev", image),
@@ -230,12 +241,7 @@ class SevenZip(Reader):
             _output(program, "x", f"-t{self._form}", "-y", "-bd", f"-o{directory}", image)
             seen = _walk(Path(directory))
         # It also shows the boot image, in a folder of its own making.
-        seen = {path: entry for path, entry in seen.items() if path.split("/")[0] != "[BOOT]"}
-        # Symbolic links come out as empty files.
-        return {
-            path: Seen("file") if self.tree == "rock_ridge" and entry.size == 0 else entry
-            for path, entry in seen.items()
-        }
+        return {path: entry for path, entry in seen.items() if path.split("/")[0] != "[BOOT]"}
 
 
 class BsdTar(Reader):
@@ -332,10 +338,19 @@ def by_ngtpatch(volume: Volume, tree: str) -> Listing:
     return seen
 
 
+def _sizes(one: Listing, other: Listing, path: str) -> set[int | None]:
+    return {one[path].size, other[path].size}
+
+
 def agree(one: Listing, other: Listing) -> list[str]:
     """Return where two listings contradict each other, as far as both say something."""
     found = [f"{path} is in one listing alone" for path in sorted(one.keys() ^ other.keys())]
     for path in sorted(one.keys() & other.keys()):
+        kinds = {one[path].kind, other[path].kind}
+        # Where a relocated directory was stands what plain readers take for a file ("other"),
+        # and 7-Zip unpacks Rock Ridge's symbolic links as empty files.
+        if "other" in kinds or (kinds == {"symlink", "file"} and 0 in _sizes(one, other, path)):
+            continue
         for aspect in fields(Seen):
             was, now = getattr(one[path], aspect.name), getattr(other[path], aspect.name)
             if aspect.name == "mtime" and (isinstance(was, str) or isinstance(now, str)):
