@@ -21,6 +21,8 @@ from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import BatchError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from ngtpatch.fleet.order import Outcome
     from ngtpatch.fleet.plan import FleetPlan
     from ngtpatch.fleet.run import Summary
@@ -181,16 +183,33 @@ def command(
     if dry_run:
         _show_plan(console, plan)
         return
-    with _stopping(console) as stop, _progress(console) as report:
+    with (
+        _executor(scheduler) as (executor, there),
+        _stopping(console) as stop,
+        _progress(console) as report,
+    ):
         summary = run_fleet(
-            plan, jobs=jobs or min(16, 4 * (os.cpu_count() or 1)), resume=resume,
-            wait_seconds=wait, stop=stop, report=report,
+            plan, executor=executor, jobs=jobs or there, resume=resume, wait_seconds=wait,
+            stop=stop, report=report,
         )  # fmt: skip
     _show(console, plan, summary)
     if summary.interrupted:
         raise click.exceptions.Exit(INTERRUPTED)
     if summary.failed:
         raise click.exceptions.Exit(BatchError.exit_code)
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[tuple[Executor | None, int]]:
+    """Yield who does the work (None: threads of this process), and how much at once."""
+    if scheduler is None:
+        # Most of the time is spent waiting for fsync.
+        yield None, min(16, 4 * (os.cpu_count() or 1))
+        return
+    from ngtpatch.fleet.cluster import cluster  # noqa: PLC0415
+
+    with cluster(scheduler) as found:
+        yield found
 
 
 def _template(path: Path | None) -> tuple[str | None, str]:

@@ -69,6 +69,8 @@ def prepare(
         base=str(base), base_sha256=digest_of_base, destination=destination,
         recipe=recipe or Recipe(), config_only=config_only, each=each,
         ca=None if ca is None else str(ca), digest=digest, replace=force, remote=remote,
+        # A task that is run again finds what its first run left, and keeps it.
+        resume=remote,
     )  # fmt: skip
     return plan_fleet(settings, read, present=present, name_template=name_template, shard=shard)
 

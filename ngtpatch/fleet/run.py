@@ -100,6 +100,8 @@ def run_fleet(
                 tally.add(outcome)
         finally:
             workshop.close()
+            # Of workers that died: their VMs were made by others, or failed.
+            destination.sweep(outputs)
             ledger.settle(order.row.name for order in plan.orders)
         return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
 

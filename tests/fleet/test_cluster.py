@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Dask scheduler and two workers, each a process of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.park import ENVIRONMENT, Park, betrayed, park
+from tests.requirements import missing
+
+# What a curious administrator would see of the tasks, asked for while they are there.
+TASKS = """
+import pickle, sys, time
+from distributed import Client
+from distributed.protocol import dumps
+
+def specs(dask_scheduler):
+    return [(repr(t.key), pickle.dumps(t.run_spec)) for t in dask_scheduler.tasks.values()]
+
+with Client(sys.argv[1], set_as_default=False) as client:
+    seen = {}
+    while len(seen) < 3:
+        for key, spec in client.run_on_scheduler(specs):
+            seen[key] = spec
+    sys.stdout.buffer.write(b"".join(seen.values()))
+"""
+
+
+@dataclass
+class Dask:
+    address: str
+    workers: list["subprocess.Popen[bytes]"]
+    logs: list[Path]
+
+
+@contextmanager
+def started(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=file, stderr=file, env=ENVIRONMENT
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def dask(root: Path) -> Iterator[Dask]:
+    if find_spec("distributed") is None:
+        missing("Dask", "pip install 'ngtpatch[dask]'")
+    known = root / "scheduler.json"
+    logs = [root / f"{name}.log" for name in ("scheduler", "one", "two")]
+    scheduler = [
+        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+        "--scheduler-file", str(known),
+    ]  # fmt: skip
+    worker = [
+        "distributed.cli.dask_worker", "--scheduler-file", str(known), "--no-nanny",
+        "--no-dashboard", "--nthreads", "1", "--local-directory", str(root / "scratch"),
+    ]  # fmt: skip
+    with started(scheduler, logs[0]):
+        while not known.exists() or not known.read_text().endswith("}"):
+            time.sleep(0.05)
+        with started(worker, logs[1]) as one, started(worker, logs[2]) as two:
+            yield Dask(json.loads(known.read_text())["address"], [one, two], logs)
+
+
+def two_workers(made: Park, cluster: Dask) -> None:
+    """Wait until both workers have registered."""
+    script = (
+        "import sys; from distributed import Client; Client(sys.argv[1]).wait_for_workers(2, 60)"
+    )
+    subprocess.run([sys.executable, "-c", script, cluster.address], check=True, env=ENVIRONMENT)
+
+
+def test_a_cluster_makes_the_fleet_though_a_worker_is_killed(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 40, payload=1 << 20, kind="rsa2048")
+    with dask(tmp_path) as cluster:
+        two_workers(made, cluster)
+        run = subprocess.Popen(
+            made.arguments("--scheduler", cluster.address, "--jobs", 8, "-v"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        )  # fmt: skip
+        spy = subprocess.run(
+            [sys.executable, "-c", TASKS, cluster.address],
+            capture_output=True, check=False, timeout=60, env=ENVIRONMENT,
+        )  # fmt: skip
+        cluster.workers[0].send_signal(signal.SIGKILL)
+        out, err = run.communicate()
+        said = out + err
+        assert run.returncode == 0, said
+        graph = spy.stdout
+        logs = b"".join(log.read_bytes() for log in cluster.logs)
+    assert made.wrong() == []
+    assert made.listing() == made.expected_listing()
+    assert {row["state"] for row in made.rows().values()} == {"done"}
+    # The graph was seen: it names what is to be made.
+    assert b"vm1" in graph
+    for files in made.material.values():
+        key = files["config/client-key.pem"]
+        for text in (graph, logs, said.encode(), (made.out / "ledger.jsonl").read_bytes()):
+            assert not betrayed(key, text)
+    assert "40 kept" in made.inject("--resume").stdout
+
+
+def test_a_worker_with_another_base_refuses(tmp_path: Path) -> None:
+    """On each machine the path may lead to another file: the digest decides."""
+    from dataclasses import replace
+
+    from ngtpatch.fleet.inject import prepare
+    from ngtpatch.fleet.workshop import close, make
+
+    made = park(tmp_path / "park", 1)
+    plan = prepare(
+        made.root / "base.iso", made.root / "vms.csv", str(made.out),
+        certificates=made.root / "certificates", remote=True,
+    )  # fmt: skip
+    other = replace(plan.settings, base_sha256="0" * 64)
+    outcome = make(other, plan.orders[0])
+    close()
+    assert (outcome.state, outcome.code) == ("failed", "base-changed")
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
+def test_nobody_answers(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngtpatch.fleet.cluster._CONNECT_SECONDS", 1)
+    from ngtpatch.errors import RemoteError
+    from ngtpatch.fleet.cluster import cluster
+
+    if find_spec("distributed") is None:
+        missing("Dask", "pip install 'ngtpatch[dask]'")
+    with pytest.raises(RemoteError) as caught, cluster(address):
+        pass
+    assert caught.value.exit_code == 7
