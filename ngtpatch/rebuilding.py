@@ -175,6 +175,7 @@ def _plan(volume: Volume, changes: Changes) -> Plan:
     return edit(
         volume,
         replace=changes.contents,
+        remove=changes.removed,
         scrub=changes.scrub,
         note=Note(_about(changes, _earlier(volume))),
     )
