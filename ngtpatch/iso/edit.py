@@ -171,6 +171,8 @@ def _recorded(
     note: Note,
 ) -> Plan:
     """Append the record, and make the plan."""
+    # 7-Zip looks for an anchor right behind the last file; what follows it is free.
+    append_anchor(volume, draft)
     record_end(volume, draft)  # a first time, so that the record undoes these fields as well
     record = history.new_record(draft, note.about, changes, placement)
     if note.vendor_sha256 and history.record is None:

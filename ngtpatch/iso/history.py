@@ -50,7 +50,10 @@ class History:
     @property
     def end(self) -> int:
         """Where new sectors go: behind the image, or in the place of its record."""
-        return self.record.offset if self.record else self.volume.size
+        if not self.record:
+            return self.volume.size
+        anchor = SECTOR if self.volume.udf else 0  # the one before the record goes with it
+        return max(self.record.offset - anchor, self.record.vendor_size)
 
     @property
     def rooms(self) -> Ranges:
