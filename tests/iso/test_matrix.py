@@ -22,10 +22,13 @@ import pytest
 
 from ngtpatch.errors import NgtpatchError, Refusal
 from ngtpatch.iso.compare import Difference, compare
+from ngtpatch.iso.edit import Note, edit
+from ngtpatch.iso.new_entry import NewFile
 from ngtpatch.iso.regions import invert
 from ngtpatch.iso.replace import replace
 from ngtpatch.iso.sinks import stream, write_file
 from ngtpatch.iso.structure import check
+from ngtpatch.iso.undo import reset
 from ngtpatch.iso.volume import Volume
 from tests.iso.cases import CASES
 from tests.iso.images import IMAGES, Zoo
@@ -43,7 +46,6 @@ from tests.iso.readers import (
 )
 
 ROOM = -(-len(FACTORY) // 2048) * 2048
-
 EDITS = {
     "empties": b"",
     "shrinks": FACTORY[:10],
@@ -294,6 +296,54 @@ def test_one_of_two_links_is_edited_alone(zoo: Zoo) -> None:
                 assert check(overlay) == ()
             with pytest.raises(Refusal, match="in the same place"):
                 replace(volume, {path: b"new"}, scrub={path})
+
+
+@pytest.mark.parametrize("name", EDITABLE)
+def test_files_come_and_go_for_every_reader_and_reset_undoes_it(
+    zoo: Zoo, tmp_path: Path, name: str
+) -> None:
+    """One file is added, one removed, one replaced; nothing else moves, and all of it is undone."""
+    image, out, back = zoo[name], tmp_path / "out.iso", tmp_path / "back.iso"
+    added, replaced = noise("added", 3000), EDITS["a byte too many"]
+    with Volume.open(image) as volume:
+        factory = factory_in(volume)
+        folder, _, last = factory.rpartition("/")
+        # License.txt of the basic tree, file4.txt of the flat one: under any name.
+        gone = next(p for p in volume.tree if volume.tree.size(p) in (920, 2600))
+        size_of_gone = volume.tree.size(gone)
+        # In the image's own manner: ISO 9660 by itself has no lower case.
+        own = "ADDED.PY" if last.isupper() else "added.py"
+        new = f"{folder}/{own}".lstrip("/")
+        plan = edit(
+            volume,
+            replace={factory: replaced},
+            add={new: NewFile(added, mode=0o755)},
+            remove={gone},
+            note=Note({"test": name}),
+        )
+        written = write_file(plan.overlay(), out, durable=False)
+        with Volume.open(out) as result:
+            assert result.tree[new] == added
+            told = compare(volume, result)
+            assert (told.added, told.removed) == ((new,), (gone,))
+            assert [d.path for d in told.changed] == [factory]
+            known = {(one.code, one.message) for one in check(volume)}
+            assert [o for o in check(result) if (o.code, o.message) not in known] == []
+            reset(result, back)
+        assert sha256(back.read_bytes()) == sha256(image.read_bytes())
+        assert written.base_sha256 == sha256(image.read_bytes())
+        with Volume.open(out) as result:
+            for reader in readers(name):
+                before, after = listed(image, reader), reader.listing(out)
+                came, went = after.keys() - before.keys(), before.keys() - after.keys()
+                assert [after[p].sha256 for p in came] == [sha256(added)], reader.name
+                assert [before[p].size for p in went] == [size_of_gone], reader.name
+                same = before.keys() & after.keys()
+                assert len([p for p in same if before[p] != after[p]]) == 1, reader.name
+                if (name, reader.name) not in CONTRADICTS:
+                    assert agree(by_ngtpatch(result, reader.tree), after) == [], reader.name
+                CASES["image with added and removed x reader"] += 1
+    CASES["image reset"] += 1
 
 
 slow = pytest.mark.skipif(
