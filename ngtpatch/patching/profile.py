@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.patching.known_names import Family
 from ngtpatch.patching.needles import check_needles
+from ngtpatch.patching.toml_file import toml_files
 from ngtpatch.resources import data_dir
 
 if TYPE_CHECKING:
@@ -207,22 +208,9 @@ def load_profiles(directories: Iterable[Path | str] = ()) -> Profiles:
 
 
 def _read(directory: Path) -> list[Profile]:
-    return [load_profile(path) for path in _toml_files(directory)]
-
-
-def _toml_files(directory: Path) -> list[Path]:
     if directory.is_file() and directory.suffix == ".toml":
-        return [directory]
-    if not directory.exists():
-        raise InputError("not-found", "there is no such directory of profiles", path=str(directory))
-    if not directory.is_dir():
-        raise InputError(
-            "not-directory",
-            "this is not a directory of profiles",
-            path=str(directory),
-            hint="give the directory that holds the .toml file",
-        )
-    return sorted(directory.glob("*.toml"))
+        return [load_profile(directory)]
+    return [load_profile(path) for path in toml_files(directory, what="profile")]
 
 
 def _require_safe_needles(profile: Profile, *, others: Iterable[str] = ()) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,17 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ngtpatch.errors import InputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ngtpatch.patching.toml_file import read_toml
 
 __all__ = ["PROFILE_SCHEMA", "ProfileFile", "VersionTable", "check_profile", "read_profile_file"]
 
 PROFILE_SCHEMA: Literal["ngtpatch.profile/1"] = "ngtpatch.profile/1"
-
-_MAX_BYTES = 1 << 20
 
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # os-release(5), ID=
@@ -68,7 +61,7 @@ class ProfileFile(_Strict):
 
 def read_profile_file(path: Path) -> ProfileFile:
     """Read and validate *path*. Raises InputError, see ngtpatch.patching.profile.load_profile."""
-    file = check_profile(_read_toml(path), source=str(path))
+    file = check_profile(read_toml(path, what="profile"), source=str(path))
     if file.id != path.stem:
         raise InputError(
             "profile-id",
@@ -85,27 +78,6 @@ def check_profile(data: Mapping[str, Any], *, source: str) -> ProfileFile:
         return ProfileFile.model_validate(data)
     except ValidationError as error:
         raise _explain(source, data, error) from None
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such profile file", path=str(path)) from None
-    except OSError as error:
-        raise InputError(
-            "unreadable", f"the profile cannot be read: {error.strerror}", path=str(path)
-        ) from None
-    if len(raw) > _MAX_BYTES:
-        raise InputError("not-toml", "this is too large to be a profile", path=str(path))
-    try:
-        data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise InputError("not-text", "the profile is not UTF-8 text", path=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError("not-toml", f"the profile is not TOML: {error}", path=str(path)) from None
-    return data
 
 
 # The most telling first: what else is wrong often follows from it.
