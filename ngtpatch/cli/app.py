@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "Show what an ISO is: volume, NGT, sites, identity, build record."),
     "ls": ("ls", "List the entries of an ISO."),
     "patch": ("patch", "List, show and test patches."),
+    "packer": ("packer", "Prepare, make and verify the ISO of a Packer build."),
     "profile": ("profile", "List, show, make and test profiles of distributions."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),
     "render": ("render", "Write a script or configuration for guests, images or the cluster."),

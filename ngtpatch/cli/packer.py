@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ngtpatch packer prepare|hook|verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ngtpatch.cli import options
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import VerificationError
+from ngtpatch.packer import (
+    HookRequest,
+    PackerContext,
+    PrepareResult,
+    run_hook,
+    write_variables,
+)
+from ngtpatch.packer import prepare as prepare_iso
+from ngtpatch.packer import verify as verify_prepared
+from ngtpatch.packer.preparing import VARIABLES
+
+
+@click.group()
+def command() -> None:
+    """Prepare, make and verify the ISO of a Packer build."""
+
+
+@options.command()
+@click.argument("iso", type=click.Path(path_type=Path), envvar="NGTPATCH_ISO")
+@click.option(
+    "-d", "--distro", "distros", metavar="ID", multiple=True, envvar="NGTPATCH_DISTRO",
+    help="A distribution's profile; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+    envvar="NGTPATCH_OUTPUT", show_default="here",
+    help="Where to write the ISO, under a name that says what it is; a FILE.iso is taken as such.",
+)  # fmt: skip
+@click.option(
+    "--variables", metavar="FILE", type=click.Path(path_type=Path), default=Path(VARIABLES),
+    show_default=True, help="Where to write the variables that Packer loads by itself.",
+)  # fmt: skip
+@click.option(
+    "--vm-config", metavar="PATH", type=click.Path(path_type=Path), envvar="NGTPATCH_VM_CONFIG",
+    help="Make one VM's ISO: its ngt_config.json, or a directory with certificate and key.",
+)  # fmt: skip
+@click.option(
+    "--keep-identity", is_flag=True, help="Leave the identity that is on ISO; never share it."
+)
+@click.option(
+    "--cache-dir", metavar="DIR", type=click.Path(path_type=Path), envvar="NGTPATCH_CACHE_DIR",
+    help="Where other builds find the ISO again.",
+)  # fmt: skip
+@click.option(
+    "--provenance", is_flag=True, help="Write SHA256SUMS, an in-toto statement and an SBOM too."
+)
+@click.option(
+    "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
+    help="Sign the statement with this ed25519 key (PEM); implies --provenance.",
+)  # fmt: skip
+@options.profiles_option
+@options.patches_option
+@click.pass_obj
+def prepare(
+    console: Console, *, iso: Path, distros: tuple[str, ...], output: Path, variables: Path,
+    vm_config: Path | None, keep_identity: bool, cache_dir: Path | None, provenance: bool,
+    sign_key: Path | None, profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Write the ISO and the variables that a template attaches it by."""
+    # NGTPATCH_DISTRO holds them as the hook's does: separated by commas.
+    distros = tuple(filter(None, ",".join(distros).replace(" ", "").split(",")))
+    result = prepare_iso(
+        iso,
+        distros=distros,
+        output=output,
+        vm_config=vm_config,
+        keep_identity=keep_identity,
+        cache_dir=cache_dir,
+        profile_dirs=profile_dirs,
+        patch_dirs=patch_dirs,
+    )
+    if provenance or sign_key is not None:
+        from ngtpatch.provenance import write_provenance  # noqa: PLC0415
+
+        written = write_provenance(result.subject, sign_key=sign_key)
+        console.detail(f"provenance {written.statement}, {written.sbom}, {written.sums}")
+    write_variables(result, variables)
+    console.result(result)
+    _report(console, result, variables)
+
+
+@options.command()
+@click.pass_obj
+def hook(console: Console) -> None:
+    """Make the ISO that NGTPATCH_ISO, NGTPATCH_DISTRO and NGTPATCH_OUTPUT ask for.
+
+    Optional are NGTPATCH_RESULT (where to write the result as JSON), NGTPATCH_VM_CONFIG (one
+    VM's identity) and NGTPATCH_CACHE_DIR. The same as packer.hook() of the library.
+    """
+    result = run_hook(HookRequest.from_env(), PackerContext.from_env())
+    console.result(result)
+    _report(console, result.prepared)
+
+
+@options.command()
+@click.argument(
+    "variables", metavar="[VARIABLES]", type=click.Path(path_type=Path), default=Path(VARIABLES)
+)
+@click.option(
+    "--base", metavar="ISO", type=click.Path(path_type=Path),
+    help="The vendor's ISO, to compare with.",
+)  # fmt: skip
+@click.option("--allow-identity", is_flag=True, help="It may be one VM's ISO.")
+@click.pass_context
+def verify(
+    ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool
+) -> None:  # fmt: skip
+    """Check the ISO that the variables name: unchanged, accepted, and nobody's."""
+    console: Console = ctx.obj
+    result = verify_prepared(variables, base=base, allow_identity=allow_identity)
+    console.result(result)
+    console.pairs([("iso", printable(result.iso_path)), ("sha256", result.iso_sha256 or "-")])
+    for problem in result.problems:
+        console.say(f"wrong    {printable(problem)}")
+    if not result.ok:
+        ctx.exit(VerificationError.exit_code)
+    console.say("as it was prepared")
+
+
+def _report(console: Console, result: PrepareResult, variables: Path | None = None) -> None:
+    how = {"built": "built now", "cache": "from the cache", "output": "there already"}
+    console.pairs(
+        [
+            ("iso", f"{printable(result.iso_path)} ({how[result.origin]})"),
+            ("sha256", result.iso_sha256),
+            ("accepts", result.profile),
+            *([("variables", str(variables))] if variables else []),
+        ]
+    )
+    for notice in result.notices:
+        console.warn(printable(notice))
+
+
+command.add_command(prepare, "prepare")
+command.add_command(hook, "hook")
+command.add_command(verify, "verify")

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ISO that a build attaches: made once, named by its content, reused while it is sound."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from ngtpatch._version import __version__
+from ngtpatch.errors import InputError, UsageError
+from ngtpatch.newfile import new_file
+from ngtpatch.packer.store import Entry, Store
+from ngtpatch.provenance.subject import Material, Subject, materials, sha256_of
+from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
+
+__all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
+
+VARIABLES = "ngtpatch.auto.pkrvars.json"
+CACHE_AGE = timedelta(days=30)
+_NAMED_PROFILES = 3
+
+Origin = Literal["built", "cache", "output"]
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """The document of ``ngtpatch packer prepare``.
+
+    Attributes:
+        source: the vendor's ISO, as it was named.
+        materials: what decides about the result: that ISO, the profiles, the patches.
+        iso_path: the ISO to attach, absolute.
+        iso_name: its file name, under which the Nutanix plugin uploads it.
+        iso_sha256: its digest.
+        size: in bytes.
+        ngt_version: the NGT on it; None where it is not told.
+        profile: the profiles it accepts, joined by ``+``.
+        origin: ``built`` now, or found sound in the ``cache`` or at the ``output``.
+        as_shipped: it is the vendor's ISO, byte for byte: nothing was needed.
+        carries_identity: it belongs to one VM; never share it.
+        changed: what differs from the vendor's.
+        notices: what a person should know.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.packer-prepare/1"
+
+    source: str
+    materials: tuple[Material, ...]
+    iso_path: str
+    iso_name: str
+    iso_sha256: str
+    size: int
+    ngt_version: str | None
+    profile: str
+    origin: Origin
+    as_shipped: bool
+    carries_identity: bool
+    changed: tuple[ChangedEntry, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def subject(self) -> Subject:
+        """The ISO as what provenance is written about."""
+        return Subject(
+            iso=Path(self.iso_path),
+            sha256=self.iso_sha256,
+            ngt_version=self.ngt_version,
+            distros=tuple(self.profile.split("+")),
+            carries_identity=self.carries_identity,
+            changed=self.changed,
+            materials=self.materials,
+        )
+
+
+def prepare(
+    iso: str | Path,
+    *,
+    distros: Sequence[str],
+    output: str | Path = ".",
+    vm_config: str | Path | None = None,
+    keep_identity: bool = False,
+    cache_dir: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+) -> PrepareResult:
+    """Return the ISO for *distros*, made now or found as an earlier or parallel call made it.
+
+    An image that many VMs will come from must not be one VM's: it is stripped of
+    identity, unless *vm_config* or *keep_identity* asks otherwise. What carries identity
+    never enters the cache.
+
+    Args:
+        iso: the vendor's ISO.
+        distros: ids of profiles.
+        output: a directory, where it gets a name that says what it is; or a file, when it
+            ends in ``.iso``.
+        vm_config: one VM's ngt_config.json, or a directory with its certificate and key.
+        keep_identity: leave the vendor ISO's identity on it.
+        cache_dir: where other builds find it again.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+
+    Raises:
+        UsageError, InputError, Refusal, VerificationError: as :func:`ngtpatch.rebuild`.
+    """
+    if not distros:
+        raise UsageError(
+            "no-distro", "no distribution was named",
+            hint="name one with --distro ID; 'ngtpatch profile list' shows them",
+        )  # fmt: skip
+    if vm_config is not None and keep_identity:
+        raise UsageError("strip-and-inject", "an identity is either kept or injected, not both")
+    job = _Job(
+        Path(iso), tuple(distros), _identity(vm_config, keep=keep_identity),
+        tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)),
+    )  # fmt: skip
+    made_from = job.made_from()
+    key = job.key(made_from)
+    target = Path(output)
+    store = Store(target.parent if target.suffix == ".iso" else target)
+    name = target.name if target.suffix == ".iso" else None
+    cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
+    # Parallel sources meet here: the first one builds, the others find its work.
+    with store.lock(name or key[:32]):
+        entry, why = store.find(key, name)
+        if entry is None and name is not None:
+            store.require_own(name)
+        origin: Origin = "output"
+        if entry is None and cache is not None:
+            with cache.lock(key[:32]):
+                cached, why = cache.find(key)
+                origin = "cache"
+                if cached is None:
+                    cached, origin = _built(job, key, cache, None), "built"
+            entry = _copied(cached, cache, store, name)
+        elif entry is None:
+            entry, origin = _built(job, key, store, name), "built"
+    notices = entry.notices
+    if why is not None and origin == "built":
+        notices = (*notices, f"an earlier ISO was not reused: {why}")
+    return PrepareResult(
+        source=str(iso),
+        materials=made_from,
+        iso_path=str(store.path(entry).resolve()),
+        iso_name=entry.name,
+        iso_sha256=entry.sha256,
+        size=entry.size,
+        ngt_version=entry.ngt_version,
+        profile="+".join(job.distros),
+        origin=origin,
+        as_shipped=entry.as_shipped,
+        carries_identity=entry.carries_identity,
+        changed=entry.changed,
+        notices=notices,
+    )
+
+
+def write_variables(result: PrepareResult, path: Path) -> None:
+    """Write what a template needs to know; Packer loads ``*.auto.pkrvars.json`` by itself."""
+    variables = {
+        "ngt_iso_path": result.iso_path,
+        "ngt_iso_name": result.iso_name,
+        "ngt_iso_sha256": result.iso_sha256,
+        "ngt_profile": result.profile,
+    }
+    with new_file(path, force=True) as file:
+        file.write(json.dumps(variables, indent=2).encode() + b"\n")
+
+
+@dataclass(frozen=True)
+class _Job:
+    iso: Path
+    distros: tuple[str, ...]
+    identity: IdentityRequest
+    profile_dirs: tuple[Path, ...]
+    patch_dirs: tuple[Path, ...]
+
+    @property
+    def sharable(self) -> bool:
+        return self.identity.strip
+
+    def made_from(self) -> tuple[Material, ...]:
+        """Return the vendor's ISO, the profiles and the patches. Raises Refusal, InputError."""
+        return materials(
+            self.iso, self.distros, profile_dirs=self.profile_dirs, patch_dirs=self.patch_dirs
+        )
+
+    def key(self, made_from: Sequence[Material]) -> str:
+        """Return a digest of all that the result depends on."""
+        parts = (self.identity.config, self.identity.certificate, self.identity.key)
+        recipe = {
+            "ngtpatch": __version__,
+            "materials": [(one.kind, one.sha256) for one in made_from],
+            "strip": self.identity.strip,
+            "identity": [None if part is None else sha256_of(part) for part in parts],
+            "source_date_epoch": os.environ.get("SOURCE_DATE_EPOCH"),
+        }
+        return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+
+
+def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
+    if vm_config is None:
+        return IdentityRequest(strip=not keep)
+    path = Path(vm_config)
+    if path.is_file():
+        return IdentityRequest(config=path)
+    config, certificate, key = (
+        file if file.is_file() else None
+        for file in (path / "ngt_config.json", path / "client-cert.pem", path / "client-key.pem")
+    )
+    if config is None and certificate is None and key is None:
+        raise InputError(
+            "not-found", "is neither a VM's ngt_config.json nor a directory with one",
+            path=str(path), hint="a directory has ngt_config.json, client-cert.pem, client-key.pem",
+        )  # fmt: skip
+    return IdentityRequest(config=config, certificate=certificate, key=key)
+
+
+def _built(job: _Job, key: str, store: Store, name: str | None) -> Entry:
+    temporary = store.directory / f".ngtpatch-{secrets.token_hex(6)}.iso"
+    try:
+        result = rebuild(
+            job.iso,
+            distros=job.distros,
+            output=temporary,
+            profile_dirs=job.profile_dirs,
+            patch_dirs=job.patch_dirs,
+            identity=job.identity,
+        )
+        entry = _described(result, key, temporary, name)
+        temporary.replace(store.path(entry))
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    store.note(entry)
+    return entry
+
+
+def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> Entry:
+    from ngtpatch.inspection import inspect  # noqa: PLC0415
+
+    version = inspect(image).ngt.version
+    sha256 = result.sha256 or sha256_of(image)
+    notices = result.notices
+    patched = [entry for entry in result.changed if entry.edits]
+    if not patched:
+        done = (
+            "only the VM's identity was changed"
+            if result.changed
+            else "the vendor's ISO is passed on, byte for byte"
+        )
+        notices = (*notices, f"accepts {', '.join(result.profiles)} as shipped: {done}")
+    return Entry(
+        key=key,
+        name=name or _name(version, result, sha256),
+        sha256=sha256,
+        size=result.size,
+        ngt_version=version,
+        changed=result.changed,
+        as_shipped=not result.changed,
+        carries_identity=result.carries_identity,
+        notices=notices,
+    )
+
+
+def _name(version: str | None, result: RebuildResult, sha256: str) -> str:
+    """Return a name that says what it is, and that nothing else has."""
+    profiles = list(result.profiles)
+    if len(profiles) > _NAMED_PROFILES:
+        profiles = [profiles[0], "and", str(len(profiles) - 1), "more"]
+    parts = ["ngt", version or "unknown", *profiles, sha256[:12]]
+    return re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(parts)) + ".iso"
+
+
+def _copied(entry: Entry, origin: Store, store: Store, name: str | None) -> Entry:
+    """Copy an ISO from one store to another: shared extents where the file system has them."""
+    from ngtpatch.iso.regions import Overlay  # noqa: PLC0415
+    from ngtpatch.iso.sinks import write_file  # noqa: PLC0415
+    from ngtpatch.iso.source import FileSource  # noqa: PLC0415
+
+    copy = replace(entry, name=name or entry.name)
+    source = FileSource(origin.path(entry))
+    try:
+        write_file(Overlay(source, ()), store.path(copy), force=True, expect=entry.sha256)
+    finally:
+        source.close()
+    store.note(copy)
+    return copy

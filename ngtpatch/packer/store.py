@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A directory of built ISOs that many processes may use at once: outputs and cache alike.
+
+Beside each ISO stands a note, ``.ngtpatch-<key>.json``, that says what it was made from
+and what it must hash to. An ISO is reused only when its note is ours, its key is the one
+asked for, it is not too old, and its bytes still have that hash; otherwise it is made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import time
+
+from ngtpatch.document import document
+from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.newfile import new_file
+from ngtpatch.provenance.subject import sha256_of
+from ngtpatch.rebuilding import ChangedEntry
+
+__all__ = ["Entry", "Store"]
+
+FORMAT = "ngtpatch.packer-entry/1"
+MAX_NOTE = 16 << 20
+LOCK_TIMEOUT = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A built ISO.
+
+    Attributes:
+        key: what it was made from, as a digest.
+        name: its file name.
+        sha256: of its bytes.
+        size: in bytes.
+        ngt_version: the NGT on it; None where it is not told.
+        changed: what differs from the vendor's ISO.
+        as_shipped: it is the vendor's ISO, byte for byte.
+        carries_identity: it belongs to one VM.
+        notices: what a person should know.
+    """
+
+    key: str
+    name: str
+    sha256: str
+    size: int
+    ngt_version: str | None
+    changed: tuple[ChangedEntry, ...]
+    as_shipped: bool
+    carries_identity: bool
+    notices: tuple[str, ...]
+
+
+class Store:
+    """Built ISOs in one directory."""
+
+    def __init__(self, directory: Path, *, max_age: timedelta | None = None) -> None:
+        self.directory = directory
+        self._max_age = max_age
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(
+                "not-a-directory", "is not a directory", path=str(directory),
+                hint="name a directory, or a file that ends in .iso",
+            ) from None  # fmt: skip
+
+    def path(self, entry: Entry) -> Path:
+        """Return where *entry*'s ISO is."""
+        return self.directory / entry.name
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold *name* alone, among all processes, while the block runs.
+
+        Raises:
+            NgtpatchError: ``locked``: another process held it for an hour.
+        """
+        from filelock import FileLock, Timeout  # noqa: PLC0415
+
+        path = self.directory / f".ngtpatch-{name}.lock"
+        try:
+            with FileLock(path, timeout=LOCK_TIMEOUT.total_seconds()):
+                yield
+        except Timeout:
+            raise NgtpatchError(
+                "locked", "has been locked by another build for an hour", path=str(path),
+                hint="end that build, or remove the file when there is none",
+            ) from None  # fmt: skip
+
+    def find(self, key: str, name: str | None = None) -> tuple[Entry | None, str | None]:
+        """Return the sound entry for *key*, or why one that is there cannot be used.
+
+        Args:
+            key: what it was made from.
+            name: the file name that it must have, where that is not the store's to choose.
+        """
+        note = self._note(key)
+        try:
+            entry = _read(note)
+            if name is not None and entry.name != name:
+                return None, None
+            self._require_sound(entry, key, age=time() - note.stat().st_mtime)
+        except FileNotFoundError:
+            return None, None
+        except _UnusableError as reason:
+            return None, str(reason)
+        return entry, None
+
+    def _require_sound(self, entry: Entry, key: str, *, age: float) -> None:
+        if entry.key != key:
+            raise _UnusableError("its note is about something else")
+        if self._max_age is not None and age > self._max_age.total_seconds():
+            raise _UnusableError(f"it has expired, being {int(age // 86400)} days old")
+        image = self.path(entry)
+        if not image.is_file():
+            raise _UnusableError(f"{entry.name} is gone")
+        if image.stat().st_size != entry.size or sha256_of(image) != entry.sha256:
+            raise _UnusableError(f"{entry.name} is damaged")
+
+    def require_own(self, name: str) -> None:
+        """Refuse to write over a file that no note knows.
+
+        Raises:
+            UsageError: ``output-exists``.
+        """
+        if not (self.directory / name).exists():
+            return
+        for note in self.directory.glob(".ngtpatch-*.json"):
+            with suppress(FileNotFoundError, _UnusableError):
+                if _read(note).name == name:
+                    return
+        raise UsageError(
+            "output-exists", "exists already, and no build of ngtpatch's made it",
+            path=str(self.directory / name), hint="remove it, or name another output",
+        )  # fmt: skip
+
+    def note(self, entry: Entry) -> None:
+        """Write the note of an ISO that is in the directory."""
+        body = {"schema": FORMAT, **document(entry)}
+        with new_file(self._note(entry.key), force=True) as file:
+            file.write(json.dumps(body, indent=1).encode())
+
+    def _note(self, key: str) -> Path:
+        return self.directory / f".ngtpatch-{key[:32]}.json"
+
+
+class _UnusableError(Exception):
+    """Why an entry cannot be used, in words that follow its name."""
+
+
+def _read(note: Path) -> Entry:
+    try:
+        with note.open("rb") as file:
+            body = json.loads(file.read(MAX_NOTE))
+        if body.pop("schema") != FORMAT:
+            raise _UnusableError("its note is of another format")
+        body["changed"] = tuple(ChangedEntry(**changed) for changed in body["changed"])
+        entry = Entry(**{**body, "notices": tuple(body["notices"])})
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise _UnusableError("its note is damaged") from None
+    # A note is a file like any other: its name must not lead out of the directory.
+    if Path(entry.name).name != entry.name:
+        raise _UnusableError("its note is damaged")
+    return entry
