@@ -6,17 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal, VerificationError
-
-if TYPE_CHECKING:
-    from ngtpatch.patching.examples import ExampleResult
-    from ngtpatch.patching.patch import Patch
+from ngtpatch.patching.examples import ExampleResult, run_examples
+from ngtpatch.patching.patch import Patch, load_patch, load_patches
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,6 @@ def command() -> None:
 @click.pass_obj
 def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
     """List the patches, shipped and your own."""
-    from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
-
     patches = [_facts(patch) for patch in load_patches(patch_dirs)]
     console.result(PatchList(tuple(patches)))
     console.table(
@@ -130,8 +126,6 @@ def test(ctx: click.Context, patches: tuple[str, ...], patch_dirs: tuple[Path, .
 
     PATCH is an id or a .toml file; without one, all are run. Exits 5 where an example fails.
     """
-    from ngtpatch.patching.examples import run_examples  # noqa: PLC0415
-
     console = ctx.find_object(Console) or Console()
     tried = tuple(
         PatchTried(patch.id, patch.source, run_examples(patch))
@@ -152,8 +146,6 @@ def test(ctx: click.Context, patches: tuple[str, ...], patch_dirs: tuple[Path, .
 
 
 def _chosen(wanted: Sequence[str], directories: Sequence[Path]) -> tuple[Patch, ...]:
-    from ngtpatch.patching.patch import load_patch, load_patches  # noqa: PLC0415
-
     files = tuple(load_patch(one) for one in wanted if one.endswith(".toml"))
     if wanted and len(files) == len(wanted):
         return files

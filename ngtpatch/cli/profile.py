@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
-from ngtpatch.errors import Refusal
-
-if TYPE_CHECKING:
-    from ngtpatch.patching.profile import Profile
+from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.newfile import new_file
+from ngtpatch.patching.profile import Profile, load_profile, load_profiles
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,6 @@ def command() -> None:
 @click.pass_obj
 def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
     """List the profiles, shipped and your own."""
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
-
     profiles = tuple(load_profiles(profile_dirs).values())
     console.result(ProfileList(profiles))
     console.table(
@@ -95,8 +92,6 @@ def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
 @click.pass_obj
 def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
     """Show one profile."""
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
-
     profile = load_profiles(profile_dirs)[id]
     console.result(ProfileShown(profile))
     console.heading(printable(profile.name))
@@ -159,7 +154,6 @@ def new(
     """Write a profile for a distribution that was never seen, from its os-release."""
     from ngtpatch.patching.draft import covered, draft_profile  # noqa: PLC0415
     from ngtpatch.patching.osrelease import read_os_release, running_os_release  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
 
     profiles = load_profiles(profile_dirs)
     release = running_os_release() if os_release is None else read_os_release(os_release)
@@ -210,9 +204,6 @@ def _target(output: Path | None, id: str) -> Path | None:
 
 
 def _write(target: Path, text: str, *, force: bool) -> None:
-    from ngtpatch.errors import UsageError  # noqa: PLC0415
-    from ngtpatch.newfile import new_file  # noqa: PLC0415
-
     if target.suffix != ".toml":
         raise UsageError(
             "profile-suffix",
@@ -242,7 +233,6 @@ def test(
     PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
     """
     from ngtpatch.cli.support import matrix  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profile, load_profiles  # noqa: PLC0415
     from ngtpatch.support_matrix import try_profile  # noqa: PLC0415
 
     console = ctx.find_object(Console) or Console()
