@@ -7,14 +7,17 @@ import hashlib
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.identity.inject import Injected
 from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
+from ngtpatch.iso.ecma119 import SECTOR
 from ngtpatch.iso.edit import Plan
 from ngtpatch.iso.master import Directory, File, master
+from ngtpatch.iso.regions import merge_ranges
 from ngtpatch.iso.replace import replace
 from ngtpatch.iso.source import MemorySource
 from ngtpatch.iso.volume import Volume
@@ -38,16 +41,20 @@ class Base:
         tree: its identity files, in memory.
         sha256: of that image; None when it was not asked for.
         blank: the image holds room only, for all three files.
+        single: it is one VM's own, and nothing else is made from it.
     """
 
     volume: Volume
     tree: FileTree
     sha256: str | None
     blank: bool
+    single: bool
     _stack: ExitStack
 
     @classmethod
-    def open(cls, path: Path, *, config_only: bool, sha256: str | None, prove: bool) -> Base:
+    def open(
+        cls, path: Path, *, config_only: bool, sha256: str | None, prove: bool, single: bool = False
+    ) -> Base:
         """Open the image at *path*, or make a config-only one from it.
 
         Args:
@@ -55,6 +62,7 @@ class Base:
             config_only: lay regions over a small image that holds config/ alone.
             sha256: what the image's digest is known to be.
             prove: compute it, and compare.
+            single: it is one VM's own.
 
         Raises:
             InputError: it cannot be used.
@@ -67,7 +75,7 @@ class Base:
                 data = _config_only(source)
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = hashlib.sha256(data).hexdigest()
-                return cls(volume, tree, digest, True, stack.pop_all())
+                return cls(volume, tree, digest, True, single, stack.pop_all())
             if source.volume is None:
                 raise UsageError(
                     "is-directory", "is a directory, which has no image to make others from",
@@ -81,7 +89,7 @@ class Base:
                         path=str(path), hint="every worker needs the same base at this path",
                     )  # fmt: skip
                 sha256 = actual
-            return cls(source.volume, tree, sha256, False, stack.pop_all())
+            return cls(source.volume, tree, sha256, False, single, stack.pop_all())
 
     def plan(self, injected: Injected) -> Plan:
         """Return the regions that make the base one VM's.
@@ -98,6 +106,19 @@ class Base:
                 hint="make a base with room: ngtpatch rebuild ... --strip-identity --reserve 8K",
             )  # fmt: skip
         return replace(self.volume, files, scrub=frozenset(files))
+
+    @cached_property
+    def identity_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Where the image's own identity stands, as (offset, length)."""
+        found = [
+            # The slack of its last sector too, unless it is embedded in a UDF file entry.
+            (offset, length if offset % SECTOR else -(-length // SECTOR) * SECTOR)
+            for tree in self.volume.trees
+            for path, entry in self.volume.entries(tree).items()
+            if path in PATHS
+            for offset, length in entry.extents
+        ]
+        return tuple(merge_ranges(found))
 
     def close(self) -> None:
         """Close the image."""

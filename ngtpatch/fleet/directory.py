@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
+from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.iso.edit import Plan
 from ngtpatch.iso.regions import BLOCK
@@ -82,6 +83,14 @@ class OutputDirectory:
         present = set(os.listdir(self.path))  # noqa: PTH208 - 10,000 names, no Path for each
         return [name for name in outputs if name in present]
 
+    def ledger(self, shard: tuple[int, int]) -> Path:
+        """Return the ledger's file: one for a whole run, one per shard."""
+        part = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
+        return self.path / f"ledger{part}.jsonl"
+
+    def prepare(self, base: Base) -> None:
+        """Do nothing: a directory needs no copy of the base."""
+
     def sweep(self, outputs: Collection[str]) -> int:
         """Remove what a killed run left of *outputs*; return how many files that was.
 
@@ -97,7 +106,7 @@ class OutputDirectory:
                     removed += 1
         return removed
 
-    def holds(self, output: str, plan: Plan, known: Known | None) -> bool:
+    def holds(self, output: str, base: Base, plan: Plan, known: Known | None) -> bool:
         """Say whether the file is the one that *plan* would write.
 
         Of one that the ledger knows, size and regions are read back; the rest was the
@@ -128,7 +137,7 @@ class OutputDirectory:
         path = self.path / output
         return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
 
-    def write(self, output: str, plan: Plan, *, digest: bool, replace: bool) -> Written:
+    def write(self, output: str, base: Base, plan: Plan, *, digest: bool, replace: bool) -> Written:
         """Write one image. Raises UsageError ``output-exists``, NgtpatchError ``disk-full``..."""
         target = self.path / output
         overlay = plan.overlay()

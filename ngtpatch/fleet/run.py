@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.fleet import workshop
-from ngtpatch.fleet.directory import OutputDirectory
+from ngtpatch.fleet.destination import Destination, open_destination
 from ngtpatch.fleet.ledger import Ledger
 from ngtpatch.fleet.order import Order, Outcome
 from ngtpatch.fleet.plan import FleetPlan
@@ -77,15 +77,16 @@ def run_fleet(
         RemoteError: ``executor``: the executor broke. What was done is in the ledger.
     """
     stop = stop or threading.Event()
-    destination = OutputDirectory(Path(plan.settings.destination))
+    destination = open_destination(plan.settings.destination)
     outputs = {order.output for order in plan.orders}
     with ExitStack() as stack:
         stack.enter_context(destination.held(plan.shard, wait=wait_seconds))
         if not (resume or plan.settings.replace):
-            _refuse_existing(destination, outputs)
-        ledger_name = _ledger_name(plan.shard)
-        destination.sweep({*outputs, ledger_name})
-        ledger = stack.enter_context(Ledger(destination.path / ledger_name))
+            _refuse_existing(destination, plan.settings.destination, outputs)
+        ledger_path = destination.ledger(plan.shard)
+        destination.sweep({*outputs, ledger_path.name})
+        ledger = stack.enter_context(Ledger(ledger_path))
+        workshop.prepare(plan.settings)
         if resume:
             plan = replace(
                 plan,
@@ -106,19 +107,15 @@ def run_fleet(
         return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
 
 
-def _refuse_existing(destination: OutputDirectory, outputs: set[str]) -> None:
+def _refuse_existing(destination: Destination, place: str, outputs: set[str]) -> None:
     there = sorted(destination.existing(outputs))
     if there:
         raise UsageError(
             "output-exists",
             f"holds {len(there)} of the {len(outputs)} outputs already, such as {there[0]}",
-            path=str(destination.path),
+            path=place,
             hint="use --resume to keep what is right, or --force to replace them all",
         )
-
-
-def _ledger_name(shard: tuple[int, int]) -> str:
-    return "ledger.jsonl" if shard == (1, 1) else f"ledger-{shard[0]}-of-{shard[1]}.jsonl"
 
 
 def _outcomes(

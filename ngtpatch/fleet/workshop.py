@@ -8,12 +8,13 @@ and an order, both of paths, and returns an outcome. The base is opened once per
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngtpatch.errors import Refusal
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.directory import OutputDirectory
+from ngtpatch.fleet.destination import open_destination
 from ngtpatch.fleet.order import Order, Outcome, Settings
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.bundle import read_bounded
@@ -34,7 +35,7 @@ class Workshop:
     def __init__(self, settings: Settings) -> None:
         """Open the base. Raises InputError, Refusal."""
         self.settings = settings
-        self.destination = OutputDirectory(Path(settings.destination))
+        self.destination = open_destination(settings.destination)
         self.authorities: tuple[Authority, ...] = ()
         if settings.ca is not None:
             data, _ = read_bounded(Path(settings.ca))
@@ -64,7 +65,11 @@ class Workshop:
     def _open(self, path: Path, *, prove: bool) -> Base:
         settings = self.settings
         return Base.open(
-            path, config_only=settings.config_only, sha256=settings.base_sha256, prove=prove
+            path,
+            config_only=settings.config_only,
+            sha256=settings.base_sha256,
+            prove=prove,
+            single=settings.each,
         )
 
     def _make(self, order: Order, base: Base) -> Outcome:
@@ -74,30 +79,30 @@ class Workshop:
         new = injected(base.tree, given, sets=sets, authorities=self.authorities, complete=True)
         plan = base.plan(new)
         warnings = tuple(finding.message for finding in new.warnings)
-        if self._is_there(order, plan, base.sha256):
+        if self._is_there(order, base, plan):
             digest = order.known.sha256 if order.known is not None else None
             return Outcome(
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
                 warnings=warnings,
             )  # fmt: skip
         written = self.destination.write(
-            order.output, plan, digest=settings.digest, replace=settings.replace
+            order.output, base, plan, digest=settings.digest, replace=settings.replace
         )
         return Outcome(
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
             written.size, written.bytes_written, warnings=warnings,
         )  # fmt: skip
 
-    def _is_there(self, order: Order, plan: Plan, base_sha256: str | None) -> bool:
+    def _is_there(self, order: Order, base: Base, plan: Plan) -> bool:
         """Say whether the output needs nothing."""
         if not plan.regions and self.destination.is_base(order.output, plan):
             return True  # refreshed already
         known = order.known
-        if not self.settings.resume or (known is not None and known.base_sha256 != base_sha256):
+        if not self.settings.resume or (known is not None and known.base_sha256 != base.sha256):
             return False
         if self.settings.digest and (known is None or known.sha256 is None):
             return False
-        return self.destination.holds(order.output, plan, known)
+        return self.destination.holds(order.output, base, plan, known)
 
 
 _lock = threading.Lock()
@@ -124,6 +129,17 @@ def _workshop(settings: Settings) -> Workshop:
                 _open[1].close()
             _open = key, fresh
         return _open[1]
+
+
+def prepare(settings: Settings) -> None:
+    """Do what is done once for all outputs of a run, in the process that starts it.
+
+    Raises:
+        InputError, Refusal, RemoteError: the run cannot start.
+    """
+    workshop = _workshop(replace(settings, remote=False))
+    if workshop.base is not None:
+        workshop.destination.prepare(workshop.base)
 
 
 def close() -> None:

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A prefix of an S3 bucket as the place of outputs.
+
+The base is uploaded once, without whatever identity it carries. Each VM's image is then
+put together on the server: ranges of the base copied there, changed windows uploaded. An
+object appears when its upload is completed, never before, and its metadata names the
+digests that identify it: to resume, the store is asked, not the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ngtpatch.errors import RemoteError, UsageError
+from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.order import Known
+from ngtpatch.fleet.parts import MINIMUM, Part, parts
+from ngtpatch.iso.edit import Plan
+from ngtpatch.iso.regions import BLOCK, Overlay
+from ngtpatch.iso.sinks import Written
+from ngtpatch.iso.source import Source
+
+__all__ = ["Bucket"]
+
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+
+
+class Bucket:
+    """``s3://bucket/prefix``, by the credentials and the endpoint that boto3 finds."""
+
+    def __init__(self, url: str) -> None:
+        """Take the place. Raises UsageError ``s3-url``; nothing is asked of the network yet."""
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise UsageError("s3-url", "is no s3://bucket/prefix", path=url)
+        self.url = url
+        self.bucket = match["bucket"]
+        prefix = (match["prefix"] or "").strip("/")
+        self.prefix = f"{prefix}/" if prefix else ""
+
+    @cached_property
+    def _client(self) -> Any:
+        try:
+            boto3, config = import_module("boto3"), import_module("botocore.config")
+        except ImportError:
+            raise UsageError(
+                "extra", "s3:// needs boto3", path=self.url, hint="pip install 'ngtpatch[s3]'"
+            ) from None
+        # Path style and no checksum trailers: what S3-compatible stores understand.
+        settings = config.Config(
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"mode": "standard", "max_attempts": 5},
+            max_pool_connections=32,
+        )
+        with self._remote():
+            return boto3.client("s3", config=settings)
+
+    @contextmanager
+    def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
+        """Hold the ledger beside which a run works. Raises UsageError ``busy``.
+
+        A bucket has no locks. Runs on different machines do not harm each other: objects
+        appear whole, and two runs of the same inventory make the same ones.
+        """
+        from filelock import FileLock, Timeout  # noqa: PLC0415
+
+        lock = self.ledger(shard)
+        try:
+            with FileLock(lock.with_name(f".{lock.name}.lock"), timeout=wait or 0, mode=0o600):
+                yield
+        except Timeout:
+            raise UsageError(
+                "busy", "another run is writing to this prefix", path=self.url,
+                hint="wait for it (--wait SECONDS), or name another prefix",
+            ) from None  # fmt: skip
+
+    def ledger(self, shard: tuple[int, int]) -> Path:
+        """Return the ledger's file: in the current directory, named after bucket and prefix."""
+        place = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{self.bucket}/{self.prefix}").strip("-")
+        part = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
+        return Path(f"ledger-{place}{part}.jsonl")
+
+    def existing(self, outputs: Collection[str]) -> list[str]:
+        """Return those of *outputs* that are there. Raises RemoteError."""
+        with self._remote():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix
+            )
+            present = {
+                item["Key"].removeprefix(self.prefix)
+                for page in pages
+                for item in page.get("Contents", ())
+            }
+        return [name for name in outputs if name in present]
+
+    def sweep(self, outputs: Collection[str]) -> int:
+        """Abort the uploads that a killed run left open; return how many. Raises RemoteError."""
+        wanted = {self.prefix + name for name in outputs}
+        count = 0
+        with self._remote():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket, Prefix=self.prefix
+            )
+            for upload in (u for page in pages for u in page.get("Uploads", ())):
+                if upload["Key"] in wanted:
+                    self._client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    count += 1
+        return count
+
+    def prepare(self, base: Base) -> None:
+        """Upload the base, unless it is there. Raises RemoteError."""
+        if not _is_worth_copying(base):
+            return
+        key = self._base_key(base)
+        if self._head(key) is None:
+            clean = _without_identity(base)
+            with self._remote():
+                self._assemble(key, clean, parts(clean.size, 0, ()), None, {})
+
+    def holds(self, output: str, base: Base, plan: Plan, known: Known | None) -> bool:
+        """Say whether the object is the one that *plan* would make. Raises RemoteError."""
+        found = self._head(self.prefix + output)
+        if found is None or found["ContentLength"] != plan.size:
+            return False
+        wanted = _metadata(base, plan)
+        return {k: found["Metadata"].get(k) for k in wanted} == wanted
+
+    def is_base(self, output: str, plan: Plan) -> bool:
+        """Return False: a base is never an object."""
+        return False
+
+    def write(self, output: str, base: Base, plan: Plan, *, digest: bool, replace: bool) -> Written:
+        """Make one object. Raises RemoteError; then nothing is there that was not before."""
+        key, overlay = self.prefix + output, plan.overlay()
+        metadata = _metadata(base, plan)
+        with self._remote():
+            if overlay.size <= MINIMUM:
+                body = overlay.read_at(0, overlay.size)
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
+                uploaded = len(body)
+            else:
+                source = self._base_key(base) if _is_worth_copying(base) else None
+                planned = parts(
+                    overlay.size,
+                    base.volume.size if source else 0,
+                    [*((r.offset, len(r.new)) for r in plan.regions), *base.identity_ranges],
+                )
+                uploaded = self._assemble(key, overlay, planned, source, metadata)
+        sha256 = _sha256(overlay) if digest else None
+        return Written(overlay.size, sha256, None, uploaded, "stream")
+
+    def _assemble(
+        self,
+        key: str,
+        source: Source,
+        planned: Iterable[Part],
+        base_key: str | None,
+        metadata: dict[str, str],
+    ) -> int:
+        """Put an object together, and return how much was uploaded."""
+        client, place = self._client, {"Bucket": self.bucket, "Key": key}
+        upload = client.create_multipart_upload(**place, Metadata=metadata)["UploadId"]
+        done: list[dict[str, object]] = []
+        uploaded = 0
+        try:
+            for number, part in enumerate(planned, start=1):
+                here = {**place, "UploadId": upload, "PartNumber": number}
+                if part.copied:
+                    answer = client.upload_part_copy(
+                        **here,
+                        CopySource={"Bucket": self.bucket, "Key": base_key},
+                        CopySourceRange=f"bytes={part.offset}-{part.end - 1}",
+                    )["CopyPartResult"]
+                else:
+                    body = _read(source, part)
+                    answer = client.upload_part(**here, Body=body)
+                    uploaded += part.length
+                done.append({"PartNumber": number, "ETag": answer["ETag"]})
+            client.complete_multipart_upload(
+                **place, UploadId=upload, MultipartUpload={"Parts": done}
+            )
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to tell; sweep() is next
+                client.abort_multipart_upload(**place, UploadId=upload)
+            raise
+        return uploaded
+
+    def _head(self, key: str) -> Any:
+        """Return an object's head, or None when there is none."""
+        errors = import_module("botocore.exceptions")
+        with self._remote():
+            try:
+                return self._client.head_object(Bucket=self.bucket, Key=key)
+            except errors.ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return None
+                raise
+
+    def _base_key(self, base: Base) -> str:
+        return f"{self.prefix}.ngtpatch/base-{base.sha256}.iso"
+
+    @contextmanager
+    def _remote(self) -> Iterator[None]:
+        """Turn what boto3 raises into one of our errors, without its request's contents."""
+        errors = import_module("botocore.exceptions")
+        try:
+            yield
+        except errors.ClientError as error:
+            said = error.response.get("Error", {})
+            reason = f"{error.operation_name}: {said.get('Code', 'refused')}"
+            raise RemoteError("s3", reason, path=self.url) from None
+        except errors.BotoCoreError as error:
+            raise RemoteError(
+                "s3", f"the object store cannot be used: {type(error).__name__}", path=self.url,
+                hint="see AWS_ENDPOINT_URL, AWS_REGION and the credentials boto3 looks for",
+            ) from None  # fmt: skip
+
+
+def _is_worth_copying(base: Base) -> bool:
+    return base.sha256 is not None and not base.single and base.volume.size > MINIMUM
+
+
+def _metadata(base: Base, plan: Plan) -> dict[str, str]:
+    return {
+        "ngtpatch-base-sha256": str(base.sha256),
+        "ngtpatch-regions-sha256": plan.digest,
+    }
+
+
+def _without_identity(base: Base) -> Overlay:
+    """Return the base with zeros where its identity stood: no object needs those bytes."""
+    from ngtpatch.iso.regions import Region  # noqa: PLC0415
+
+    regions = [
+        Region(offset, base.volume.read_at(offset, length), bytes(length))
+        for offset, length in base.identity_ranges
+    ]
+    return Overlay(base.volume.source, regions)
+
+
+def _read(source: Source, part: Part) -> bytes:
+    pieces = [
+        source.read_at(offset, min(BLOCK, part.end - offset))
+        for offset in range(part.offset, part.end, BLOCK)
+    ]
+    return b"".join(pieces)
+
+
+def _sha256(overlay: Overlay) -> str:
+    digest = hashlib.sha256()
+    for block in overlay.chunks():
+        digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where outputs go, by the way it is written: a directory, or ``s3://bucket/prefix``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.directory import OutputDirectory
+from ngtpatch.fleet.order import Known
+from ngtpatch.iso.edit import Plan
+from ngtpatch.iso.sinks import Written
+
+__all__ = ["Destination", "open_destination"]
+
+
+class Destination(Protocol):
+    """A place for outputs. Whatever is written there is there in full or not at all."""
+
+    def held(self, shard: tuple[int, int], *, wait: float = 0) -> AbstractContextManager[None]:
+        """Hold it for one run. Raises UsageError ``busy``."""
+
+    def ledger(self, shard: tuple[int, int]) -> Path:
+        """Return where the run's ledger is."""
+
+    def existing(self, outputs: Collection[str]) -> list[str]:
+        """Return those of *outputs* that are there."""
+
+    def sweep(self, outputs: Collection[str]) -> int:
+        """Remove what killed runs left of *outputs*; return how many pieces that was."""
+
+    def prepare(self, base: Base) -> None:
+        """Do what is done once for all outputs."""
+
+    def holds(self, output: str, base: Base, plan: Plan, known: Known | None) -> bool:
+        """Say whether the output is the one that *plan* would make."""
+
+    def is_base(self, output: str, plan: Plan) -> bool:
+        """Say whether the output is the very file that *plan* starts from."""
+
+    def write(self, output: str, base: Base, plan: Plan, *, digest: bool, replace: bool) -> Written:
+        """Make one output."""
+
+
+def open_destination(place: str) -> Destination:
+    """Return the destination that *place* names. Raises UsageError ``s3-url``."""
+    if place.startswith("s3:"):
+        from ngtpatch.fleet.bucket import Bucket  # noqa: PLC0415
+
+        return Bucket(place)
+    return OutputDirectory(Path(place))
