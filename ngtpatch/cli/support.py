@@ -52,7 +52,7 @@ def command(
     console.result(found)
     console.heading(f"NGT {printable(found.ngt_version or 'of untold version')}, era {found.era}.x")
     matrix(console, found.distros)
-    _summary(console, found)
+    _summary(console, found, explicit=bool(distros or os_release))
     if not found.supported:
         ctx.exit(Refusal.exit_code)
 
@@ -109,7 +109,7 @@ def _described(hazard: HazardFound) -> str:
     return f"{hazard.code}  {_short(hazard.path)}:{hazard.line}  {printable(hazard.text)} [{end}]"
 
 
-def _summary(console: Console, found: Support) -> None:
+def _summary(console: Console, found: Support, *, explicit: bool) -> None:
     for row in found.distros:
         if row.refused is not None:
             where = f"{printable(row.refused.path)}: " if row.refused.path else ""
@@ -122,7 +122,23 @@ def _summary(console: Console, found: Support) -> None:
     for profile, opt_in in dict.fromkeys(
         (row.profile or row.name, row.opt_in) for row in found.distros if row.opt_in
     ):
-        console.detail(f"{printable(profile)} is opt-in: {printable(opt_in or '')}")
+        # In a table of everything the reasons of a dozen opt-in profiles would bury the rest.
+        tell = console.say if explicit else console.detail
+        tell(f"{printable(profile)} is opt-in: {printable(opt_in or '')}")
+    for row in found.distros:
+        if row.profile is None and row.verdict == "patchable":
+            console.say(
+                f"{printable(row.name)} has no profile yet: "
+                "'ngtpatch profile new --os-release' makes one"
+            )
+    puzzles = dict.fromkeys(
+        f"{_short(site.path)}:{site.line}"
+        for row in found.distros
+        for site in row.sites
+        if site.shipped == "unknown"
+    )
+    if puzzles:
+        console.say(f"not understood, and may decide too: {', '.join(puzzles)}")
     counts = {
         verdict: sum(row.verdict == verdict for row in found.distros)
         for verdict in ("recognised", "patchable", "refused")
