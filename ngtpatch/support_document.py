@@ -79,6 +79,8 @@ class DistroSupport:
         name: the distribution's title, or NAME of the os-release.
         version: the profile's version, or VERSION_ID of the os-release.
         python: the Python it brings; None where that is not known.
+        evidence: how the version is known: ``os-release``, ``release-file``, or ``name`` where
+            nothing but the distribution's name is.
         sites: each place that decides, by path and line.
         hazards: what else will stop it.
         verdict: about its name: ``recognised`` as shipped, ``patchable``, or ``refused``.
@@ -92,6 +94,7 @@ class DistroSupport:
     name: str
     version: str
     python: str | None
+    evidence: str
     sites: tuple[SiteSupport, ...]
     hazards: tuple[HazardFound, ...]
     verdict: Verdict

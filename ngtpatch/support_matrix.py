@@ -108,6 +108,7 @@ class _Guest:
     version: str
     releases: tuple[str, ...]
     python: str | None
+    evidence: str
     opt_in: str | None
 
     @property
@@ -163,6 +164,7 @@ class _Installer:
                 version=version.version,
                 releases=version.releases,
                 python=version.python,
+                evidence=version.evidence,
                 opt_in=profile.opt_in,
             )
             yield self._row(guest, effect)
@@ -191,6 +193,7 @@ class _Installer:
             version=release.version_id or "rolling",
             releases=(release.version_id,) if release.version_id else (),
             python=python,
+            evidence="os-release",
             opt_in=opt_in,
         )
         return self._row(guest, effect)
@@ -241,6 +244,7 @@ class _Installer:
             name=guest.title,
             version=guest.version,
             python=guest.python,
+            evidence=guest.evidence,
             sites=sites,
             hazards=hazards,
             verdict=verdict,

@@ -131,6 +131,11 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
                 f"{printable(row.name)} has no profile yet: "
                 "'ngtpatch profile new --os-release' makes one"
             )
+    named = dict.fromkeys(
+        printable(row.profile or row.name) for row in found.distros if row.evidence == "name"
+    )
+    if named:
+        console.say(f"known by name only, no release of it was read: {', '.join(named)}")
     puzzles = dict.fromkeys(
         f"{_short(site.path)}:{site.line}"
         for row in found.distros

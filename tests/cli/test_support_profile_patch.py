@@ -79,6 +79,11 @@ def test_support_of_everything_names_every_profile(images: dict[int, Path]) -> N
     assert {one["profile"] for one in found["distros"]} == set(load_profiles())
 
 
+def test_support_marks_what_is_known_by_name_only(images: dict[int, Path]) -> None:
+    plain = ngtpatch("support", images[2], "-d", "navy", "-d", "rocky").stdout
+    assert "known by name only, no release of it was read: navy\n" in plain
+
+
 def test_support_tells_a_gate_that_no_name_opens(images: dict[int, Path]) -> None:
     found = document("support", images[1], "-d", "rocky")
     for one in found["distros"]:
