@@ -25,7 +25,7 @@ from ngtpatch.iso.regions import Overlay, Region, flatten
 from ngtpatch.iso.source import FileSource, Source
 from ngtpatch.newfile import check_target, new_file
 
-__all__ = ["Written", "digest_of", "stream", "write_file", "write_in_place"]
+__all__ = ["Written", "digest_of", "explained", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -90,7 +90,7 @@ def write_file(
     file = _file_below(overlay)
     check_target(destination, force=force, source=file.path if file else None)
     with (
-        _explained(destination),
+        explained(destination),
         new_file(destination, force=force, mode=mode, durable=durable) as target,
     ):
         descriptor = target.fileno()
@@ -122,7 +122,7 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
         NgtpatchError: ``not-written`` or ``disk-full``. BrokenPipeError passes: it means
             that the reader has gone, which is for the caller to judge.
     """
-    with _explained(None):
+    with explained(None):
         return _pump(overlay, lambda _, data: _write_all(target, data), "stream", digest=digest)
 
 
@@ -140,7 +140,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     file = _file_below(overlay)
     if file is None or not path.exists() or not path.samefile(file.path):
         raise UsageError("not-the-base", "is not the image that was planned from", path=str(path))
-    with _explained(path):
+    with explained(path):
         wanted = digest or overlay.seal is not None
         base_sha256 = digest_of(overlay.base, overlay.base.size) if wanted else None
         sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
@@ -360,7 +360,7 @@ def _write_all(target: BinaryIO, data: bytes) -> None:
 
 
 @contextmanager
-def _explained(path: Path | None) -> Iterator[None]:
+def explained(path: Path | None) -> Iterator[None]:
     """Turn what the operating system says into one of our errors."""
     try:
         yield
