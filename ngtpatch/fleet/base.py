@@ -15,10 +15,10 @@ from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.identity.inject import Injected
 from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
 from ngtpatch.iso.ecma119 import SECTOR
-from ngtpatch.iso.edit import Plan
+from ngtpatch.iso.edit import Plan, edit
 from ngtpatch.iso.master import Directory, File, master
+from ngtpatch.iso.new_entry import NewFile
 from ngtpatch.iso.regions import merge_ranges
-from ngtpatch.iso.replace import replace
 from ngtpatch.iso.source import MemorySource
 from ngtpatch.iso.volume import Volume
 from ngtpatch.source import Source, open_source
@@ -94,18 +94,20 @@ class Base:
     def plan(self, injected: Injected) -> Plan:
         """Return the regions that make the base one VM's.
 
+        What it has is replaced and scrubbed; what a shared base was stripped of is added.
+
         Raises:
-            Refusal: ``no-entry``: the base has no place for a file.
+            Refusal: the image, or an entry, has a shape that is not edited.
         """
         files = injected.everything if self.blank else injected.files
         listing = self.volume.entries(self.volume.primary_tree)
-        lacking = sorted(path for path in files if path not in listing)
-        if lacking:
-            raise Refusal(
-                "no-entry", f"the base has no {', '.join(lacking)}", path=str(self.volume.path),
-                hint="make a base with room: ngtpatch rebuild ... --strip-identity --reserve 8K",
-            )  # fmt: skip
-        return replace(self.volume, files, scrub=frozenset(files))
+        there = {path: data for path, data in files.items() if path in listing}
+        added = {
+            path: NewFile(data, mode=0o600 if path == KEY else 0o644)
+            for path, data in files.items()
+            if path not in listing
+        }
+        return edit(self.volume, replace=there, add=added, scrub=frozenset(there))
 
     @cached_property
     def identity_ranges(self) -> tuple[tuple[int, int], ...]:

@@ -12,6 +12,7 @@ import pytest
 
 from ngtpatch.fleet.base import file_digest
 from ngtpatch.identity import CERTIFICATE, CONFIG, KEY, PATHS
+from ngtpatch.identity.inject import stripped
 from ngtpatch.iso.compare import compare
 from ngtpatch.iso.edit import Note, edit
 from ngtpatch.iso.regions import Region, regions_digest
@@ -315,6 +316,22 @@ def test_a_base_with_reserved_room_takes_any_identity_in_place(tmp_path: Path) -
     assert run.returncode == 0, run.stderr
     assert made.wrong() == []
     assert {(made.out / f"{n}.iso").stat().st_size for n in made.material} == {base}
+
+
+@pytest.mark.parametrize("udf", [False, True])
+def test_a_stripped_base_gets_its_files_back(tmp_path: Path, udf: bool) -> None:
+    made = park(tmp_path / "park", 2, kind="rsa2048", udf=udf)
+    with Volume.open(made.root / "base.iso") as volume:
+        bare = stripped(volume.tree)
+        plan = edit(volume, replace=bare.files, remove=bare.removed, scrub=PATHS, note=Note({}))
+        write_file(plan.overlay(), made.root / "shared.iso")
+    (made.root / "shared.iso").replace(made.root / "base.iso")
+    run = made.inject()
+    assert run.returncode == 0, run.stderr
+    assert made.wrong() == []
+    for program in ("xorriso", "7z", "isoinfo-joliet"):
+        for path, data in made.material["vm2"].items():
+            assert read_with(program, made.out / "vm2.iso", path, tmp_path / "scratch") == data
 
 
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:
