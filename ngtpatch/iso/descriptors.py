@@ -74,6 +74,8 @@ def read_descriptors(source: Source) -> DescriptorSet:
             "is not an ISO 9660 image: there is no primary volume descriptor",
             hint="name the NGT ISO as it came from the cluster",
         )
+    if in_set and (sector + 1) * SECTOR > source.size:
+        raise InputError("truncated", "is truncated: it ends among its volume descriptors")
     if in_set:
         raise InputError("hostile", "its volume descriptor set has no end")
     return DescriptorSet(
