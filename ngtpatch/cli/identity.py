@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 import click
 
@@ -216,5 +217,38 @@ def _plan(
     console.say(f"{len(result.renewals)} VMs need a new certificate: see {output}")
 
 
+@options.command()
+@options.iso_argument
+@options.output_option
+@options.force_option
+@options.dry_run_option
+@options.digest_option
+@click.pass_obj
+def strip(
+    console: Console, *, iso: Path, output: Path | None, force: bool, dry_run: bool, digest: bool
+) -> None:
+    """Write an ISO that may be shared: nothing of one VM's is left in it."""
+    from ngtpatch.changes import IdentityRequest  # noqa: PLC0415
+    from ngtpatch.cli.rebuild import report  # noqa: PLC0415
+    from ngtpatch.rebuilding import rebuild  # noqa: PLC0415
+
+    result = rebuild(
+        iso, distros=(), output=_stream_or_file(console, output), force=force, dry_run=dry_run,
+        digest=digest, identity=IdentityRequest(strip=True),
+    )  # fmt: skip
+    console.result(result)
+    report(console, result, dry_run=dry_run)
+
+
+def _stream_or_file(console: Console, output: Path | None) -> Path | BinaryIO | None:
+    if output is None or str(output) != "-":
+        return output
+    if sys.stdout.isatty():
+        raise UsageError("terminal", "an image is not written to a terminal", hint="use -o FILE")
+    console.stdout_is_taken = True
+    return sys.stdout.buffer
+
+
 command.add_command(show, "show")
 command.add_command(check, "check")
+command.add_command(strip, "strip")

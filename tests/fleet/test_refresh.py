@@ -109,3 +109,21 @@ def test_check_finds_what_is_on_the_made_images(tmp_path: Path) -> None:
         ("vm1.iso", "duplicate-uuid"), ("clone.iso", "duplicate-uuid"),
         ("vm1.iso", "duplicate-certificate"), ("clone.iso", "duplicate-certificate"),
     }  # fmt: skip
+
+
+def test_a_stripped_image_is_nobodys_and_makes_anybodys(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    assert made.inject().returncode == 0
+    key = made.material["vm1"][KEY]
+    shared = made.root / "shared.iso"
+    run = made.ngtpatch("identity", "strip", made.out / "vm1.iso", "-o", shared)
+    assert run.returncode == 0, run.stderr
+    with Volume.open(shared) as volume:
+        assert json.loads(volume.tree[CONFIG]) == {"ngt_version": "2.0.1"}
+        assert not {CERTIFICATE, KEY} & set(volume.tree)
+    image = shared.read_bytes()
+    assert not [w for w in key_windows(key) if w in image]
+    assert json.loads(made.material["vm1"][CONFIG])["ngt_uuid"].encode() not in image
+    shared.replace(made.root / "base.iso")
+    assert made.inject("--force").returncode == 0
+    assert made.wrong() == []
