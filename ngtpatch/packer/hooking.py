@@ -93,5 +93,6 @@ def _described(error: NgtpatchError) -> dict[str, str | None]:
 def _write(path: Path | None, body: Any) -> None:
     if path is None:
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path, force=True) as file:
         file.write(json.dumps(body, indent=2).encode() + b"\n")
