@@ -30,6 +30,8 @@ class IdentityRequest:
         key: file with its client key, PEM.
         sets: values by key of ngt_config.json.
         strip: remove what belongs to one VM alone.
+        reserve: room in bytes that each of the three files shall have, so that any VM's
+            fits in place later. Stripped files then stay, empty, with that room.
     """
 
     config: Path | None = None
@@ -37,6 +39,7 @@ class IdentityRequest:
     key: Path | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     strip: bool = False
+    reserve: int = 0
 
     @property
     def injects(self) -> bool:
@@ -50,8 +53,11 @@ class Changes:
 
     Attributes:
         contents: path -> new bytes.
+        added: those of *contents* that the source does not have.
         removed: paths that go.
-        scrub: paths whose old bytes must not remain anywhere in the image.
+        secret: those of *contents* and *removed* that hold or held identity: their old
+            bytes must not remain anywhere in the image, and their digests are not told.
+        reserve: path -> room in bytes.
         changed: what the patches did.
         already: the places that accept a profile as shipped.
         profiles: that were asked for.
@@ -61,8 +67,10 @@ class Changes:
     """
 
     contents: Mapping[str, bytes] = field(repr=False)
+    added: frozenset[str]
     removed: tuple[str, ...]
-    scrub: frozenset[str]
+    secret: frozenset[str]
+    reserve: Mapping[str, int]
     changed: tuple[ChangedFile, ...]
     already: tuple[Already, ...]
     profiles: tuple[Profile, ...]
@@ -87,7 +95,7 @@ def plan_changes(
         InputError: *source* or another file cannot be used.
         Refusal: a profile is unknown, a patch does not fit, an identity fails its check.
     """
-    if not distros and not identity.injects and not identity.strip:
+    if not (distros or identity.injects or identity.strip or identity.reserve):
         raise UsageError(
             "no-distro",
             "no distribution was named",
@@ -99,6 +107,14 @@ def plan_changes(
         source, distros, os_release, profile_dirs, patch_dirs
     )
     contents, removed, warnings = _identified(source, identity)
+    reserve: dict[str, int] = {}
+    if identity.reserve:
+        from ngtpatch.identity.paths import PATHS  # noqa: PLC0415
+
+        reserve = dict.fromkeys(sorted(PATHS), identity.reserve)
+        empty = [path for path in PATHS if path in removed or path not in source.tree]
+        contents = {**dict.fromkeys(sorted(empty), b""), **contents}
+        removed = tuple(path for path in removed if path not in PATHS)
     carries = _carries_identity(source, contents, removed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += warnings
@@ -108,8 +124,10 @@ def plan_changes(
         )
     return Changes(
         contents={**{file.path: file.after for file in changed}, **contents},
+        added=frozenset(path for path in contents if path not in source.tree),
         removed=removed,
-        scrub=frozenset({*contents, *removed}),
+        secret=frozenset({*contents, *removed}),
+        reserve=reserve,
         changed=changed,
         already=already,
         profiles=profiles,

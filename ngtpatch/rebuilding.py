@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from ngtpatch.iso.edit import Plan
     from ngtpatch.iso.source import Source as Bytes
     from ngtpatch.iso.volume import Volume
-    from ngtpatch.patching.apply import Already
+    from ngtpatch.patching.apply import Already, ChangedFile
+
+# Of identity that the vendor's disc has no entry for: its owner's alone.
+_ADDED_MODE = 0o600
 
 __all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "rebuild"]
 
 
 @dataclass(frozen=True)
 class ChangedEntry:
-    """A file whose content the rebuild changes.
+    """A file that the rebuild changes.
 
     Attributes:
         path: in the image.
+        done: ``patched``; for identity ``replaced``, ``added`` or ``removed``.
         sha256_before: of the vendor's content; None where it held identity.
         sha256_after: of the new content; None where it holds identity, or is gone.
         edits: how many operands or statements the patches added; 0 for identity.
@@ -39,6 +43,7 @@ class ChangedEntry:
     """
 
     path: str
+    done: str
     sha256_before: str | None
     sha256_after: str | None
     edits: int
@@ -171,12 +176,16 @@ def _require_image(source: Source) -> Volume:
 
 def _plan(volume: Volume, changes: Changes) -> Plan:
     from ngtpatch.iso.edit import Note, edit  # noqa: PLC0415
+    from ngtpatch.iso.new_entry import NewFile  # noqa: PLC0415
 
+    contents, added = changes.contents, changes.added
     return edit(
         volume,
-        replace=changes.contents,
+        replace={path: data for path, data in contents.items() if path not in added},
+        add={path: NewFile(contents[path], mode=_ADDED_MODE, secret=True) for path in added},
         remove=changes.removed,
-        scrub=changes.scrub,
+        scrub=changes.secret - added,
+        reserve=changes.reserve,
         note=Note(_about(changes, _earlier(volume))),
     )
 
@@ -252,6 +261,7 @@ def _read_back(
 
     within = [(region.offset, len(region.new)) for region in plan.regions]
     expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
+    expected.update(dict.fromkeys(changes.added, frozenset({"added"})))
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
     image = Volume(result, name, second_opinion=False)
     beyond = compare(volume, image, within=within).beyond(expected)
@@ -273,22 +283,30 @@ def _read_back(
 
 def _entries(changes: Changes) -> tuple[ChangedEntry, ...]:
     patched = {file.path: file for file in changes.changed}
-    entries = []
-    for path in sorted({*changes.contents, *changes.removed}):
-        if path in patched:
-            file = patched[path]
-            entries.append(
-                ChangedEntry(
-                    path=path,
-                    sha256_before=hashlib.sha256(file.before).hexdigest(),
-                    sha256_after=hashlib.sha256(file.after).hexdigest(),
-                    edits=file.edits,
-                    diff=_diff(file.before, file.after, path),
-                )
-            )
-        else:
-            entries.append(ChangedEntry(path, None, None, 0, None))
-    return tuple(entries)
+    return tuple(
+        _patched(patched[path]) if path in patched else _identity(path, changes)
+        for path in sorted({*changes.contents, *changes.removed})
+    )
+
+
+def _patched(file: ChangedFile) -> ChangedEntry:
+    return ChangedEntry(
+        path=file.path,
+        done="patched",
+        sha256_before=hashlib.sha256(file.before).hexdigest(),
+        sha256_after=hashlib.sha256(file.after).hexdigest(),
+        edits=file.edits,
+        diff=_diff(file.before, file.after, file.path),
+    )
+
+
+def _identity(path: str, changes: Changes) -> ChangedEntry:
+    done = "replaced"
+    if path in changes.removed:
+        done = "removed"
+    elif path in changes.added:
+        done = "added"
+    return ChangedEntry(path, done, sha256_before=None, sha256_after=None, edits=0, diff=None)
 
 
 def _diff(before: bytes, after: bytes, path: str) -> str | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ngtpatch.cli.output import Console
+from ngtpatch.errors import UsageError
 
 __all__ = [
     "command",
@@ -24,9 +26,24 @@ __all__ = [
     "output_option",
     "patches_option",
     "profiles_option",
+    "size",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def size(value: str | int) -> int:
+    """Return the bytes that a number such as 600M means. Raises UsageError ``bad-size``."""
+    if isinstance(value, int):
+        return value
+    found = re.fullmatch(r"(\d{1,15})([KMG]?)(?:i?B)?", value.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise UsageError(
+            "bad-size",
+            f"{value!r} is not a size",
+            hint="give bytes, or a number with K, M or G (of 1024), such as 600M",
+        )
+    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2].upper()]
 
 
 def _sets(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:

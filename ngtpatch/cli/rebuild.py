@@ -15,7 +15,7 @@ from ngtpatch.changes import choose
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import UsageError
-from ngtpatch.rebuilding import IdentityRequest, RebuildResult, rebuild
+from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ class RebuiltEach:
 @click.option("--each", is_flag=True, help="One ISO per distribution, in --output-dir.")
 @options.identity_options
 @click.option("--strip-identity", is_flag=True, help="Remove what belongs to one VM alone.")
+@click.option(
+    "--reserve",
+    metavar="SIZE",
+    type=options.size,
+    default=0,
+    help="Room for each identity file, such as 8K: any VM's then fits in place.",
+)
 @options.profiles_option
 @options.patches_option
 @options.force_option
@@ -60,6 +67,7 @@ def command(
     certificate: Path | None,
     key: Path | None,
     assignments: tuple[str, ...],
+    reserve: int,
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
     force: bool,
@@ -75,6 +83,7 @@ def command(
         key=key,
         sets=parse_sets(assignments),
         strip=strip_identity,
+        reserve=reserve,
     )
 
     target = _target(console, output)
@@ -134,9 +143,9 @@ def _target(console: Console, output: Path | None) -> Path | BinaryIO | None:
 
 def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     """Print what was done, for people."""
+    would = "would be " if dry_run else ""
     for entry in result.changed:
-        what = f"{entry.edits} edits" if entry.edits else "identity"
-        console.say(f"{'would patch' if dry_run else 'patched'}  {printable(entry.path)}  ({what})")
+        console.say(f"{would}{entry.done:<8} {printable(entry.path)}{_edits(entry)}")
         if entry.diff and (dry_run or console.verbosity > 0):
             console.say(printable(entry.diff.rstrip("\n")))
     for place in result.already:
@@ -154,3 +163,9 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
         console.say(f"sha256   {result.sha256}")
+
+
+def _edits(entry: ChangedEntry) -> str:
+    if not entry.edits:
+        return "  (identity)"
+    return f"  ({entry.edits} edit{'s' if entry.edits > 1 else ''})"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -11,8 +10,6 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import UsageError
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @options.command()
@@ -27,7 +24,8 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 @click.option(
     "--payload",
     metavar="SIZE",
-    default="0",
+    type=options.size,
+    default=0,
     help="Add a file of noise, such as 600M, as the Windows half would be.",
 )
 @click.option("--udf", is_flag=True, help="Write a UDF tree as well.")
@@ -42,7 +40,7 @@ def command(
     console: Console,
     output: Path | None,
     era: str,
-    payload: str,
+    payload: int,
     udf: bool,
     seed: str | None,
     force: bool,
@@ -62,22 +60,9 @@ def command(
         )
     from ngtpatch.sample import write_sample  # noqa: PLC0415 - pycdlib, cryptography
 
-    sample = write_sample(
-        output, era=int(era), payload=_bytes(payload), udf=udf, force=force, seed=seed
-    )
+    sample = write_sample(output, era=int(era), payload=payload, udf=udf, force=force, seed=seed)
     console.result(sample)
     console.say(
         f"{sample.output}: a sample of NGT {sample.ngt_version} (era {sample.era}), "
         f"{sample.size:,} bytes"
     )
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,15})([KMG]?)(?:i?B)?", text.strip(), re.ASCII | re.IGNORECASE)
-    if found is None:
-        raise UsageError(
-            "bad-size",
-            f"{text!r} is not a size",
-            hint="give bytes, or a number with K, M or G (of 1024), such as 600M",
-        )
-    return int(found[1]) * _UNITS[found[2].upper()]

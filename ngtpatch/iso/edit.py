@@ -131,7 +131,8 @@ def edit(
         before = None if path in scrub else _sha256(_content(volume, target))
         changes.append(Change(path, before, None, path in scrub, "removed"))
     for path, file in sorted(added.items()):
-        changes.append(Change(path, None, _sha256(file.content), sort="added"))
+        after = None if file.secret else _sha256(file.content)
+        changes.append(Change(path, None, after, sort="added"))
     if added or removed:
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)

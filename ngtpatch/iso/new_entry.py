@@ -38,10 +38,12 @@ class NewFile:
     Attributes:
         content: all of it.
         mode: permission bits, where the tree records any.
+        secret: its digest is not recorded.
     """
 
     content: bytes
     mode: int = 0o644
+    secret: bool = False
 
 
 def new_record(
@@ -131,8 +133,17 @@ def _exact_identifier(tree: RecordTree, path: str, name: str, siblings: Sequence
     )
 
 
+def _exceeds_level_1(tree: RecordTree) -> bool:
+    """Tell whether a file of the tree has a longer name than eight and three characters."""
+    identifiers = (node.records[0].identifier for node in _files(tree))
+    return any(len(identifier.partition(b";")[0]) > 12 for identifier in identifiers)
+
+
 def _short_identifier(tree: RecordTree, name: str, siblings: Sequence[bytes]) -> bytes:
-    """Return a name of eight and three characters that no sibling has."""
+    """Return a name that no sibling has, of the interchange level that the tree keeps to.
+
+    ECMA-119 10.1 and 10.2: eight and three characters, or thirty in all.
+    """
 
     def plain(text: str) -> str:
         return "".join(char if char in _PLAIN else "_" for char in text.upper())
@@ -141,9 +152,13 @@ def _short_identifier(tree: RecordTree, name: str, siblings: Sequence[bytes]) ->
     if not dot:
         stem, extension = extension, ""
     version = ";1" if _versions(tree, joliet=False) else ""
-    ending = (f".{plain(extension)[:3]}" if extension else ".") + version
+    room, suffix = 8, plain(extension)[:3]
+    if _exceeds_level_1(tree):
+        suffix = plain(extension)[:15]
+        room = 30 - len(suffix)
+    ending = (f".{suffix}" if suffix else ".") + version
     taken = {sibling.upper() for sibling in siblings}
-    candidates = [plain(stem)[:8]] + [f"{plain(stem)[:5]}{n:03}" for n in range(1000)]
+    candidates = [plain(stem)[:room]] + [f"{plain(stem)[: room - 3]}{n:03}" for n in range(1000)]
     for candidate in candidates:
         identifier = (candidate + ending).encode()
         if candidate and identifier not in taken:

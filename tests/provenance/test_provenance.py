@@ -145,7 +145,7 @@ def test_no_key_material_is_in_any_document(subject: Subject) -> None:
     """Also where an identity was replaced: then only the paths are told."""
     from ngtpatch.rebuilding import ChangedEntry
 
-    identity = ChangedEntry("config/client-key.pem", None, None, 0, None)
+    identity = ChangedEntry("config/client-key.pem", "replaced", None, None, 0, None)
     written = write_provenance(replace(subject, changed=(*subject.changed, identity)))
     iso = subject.iso.read_bytes()
     start = iso.index(b"-----BEGIN PRIVATE KEY-----") if b"PRIVATE KEY" in iso else None
