@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ngtpatch.installer.scopes import Module, leaves
+from ngtpatch.installer.scopes import Module, gives_up
 
 __all__ = ["Gate", "gates"]
 
@@ -58,9 +58,9 @@ def gates(module: Module) -> Iterator[Gate]:
     """Yield the gates of one file, in the order of its tree."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.If) and _asks_for_python(node.test, module):
-            if leaves(node.body, failing=True):
+            if gives_up(node.body):
                 yield Gate(node.lineno, node.test, opens=False)
-            elif leaves(node.orelse, failing=True):
+            elif gives_up(node.orelse):
                 yield Gate(node.lineno, node.test, opens=True)
         elif isinstance(node, ast.Assert) and _asks_for_python(node.test, module):
             yield Gate(node.lineno, node.test, opens=True)

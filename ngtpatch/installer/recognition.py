@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import Predicate, matches, model
-from ngtpatch.installer.scopes import Module, leaves
+from ngtpatch.installer.scopes import Module, gives_up, leaves, only_logs
 from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
@@ -81,6 +81,7 @@ class Branch:
             without a test.
         digest: equal for two branches of one site whose bodies are the same code.
         leaves: whether it ends by leaving its block, so that what follows is not reached.
+        idle: whether it has no effect but on a log.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Branch:
     header: tuple[int, int] | None
     digest: str = field(repr=False)
     leaves: bool
+    idle: bool
 
 
 @dataclass(frozen=True)
@@ -278,6 +280,7 @@ class _Finder:
             header=None,
             digest=_digest(rest),
             leaves=leaves(rest),
+            idle=only_logs(rest),
         )
 
     def _branch(self, statement: ast.If) -> Branch:
@@ -296,10 +299,13 @@ class _Finder:
             ),
             digest=_digest(statement.body),
             leaves=leaves(statement.body),
+            idle=only_logs(statement.body),
         )
 
     def _name(self, body: Sequence[ast.stmt]) -> str:
         """Name a branch after the installer that its code leads to; nothing if to none."""
+        if gives_up(body):
+            return ""
         names = {
             family
             for statement in body

@@ -9,13 +9,15 @@ has no value here).
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Assignment", "Function", "Module", "leaves"]
+__all__ = ["Assignment", "Function", "Module", "gives_up", "leaves", "only_logs"]
 
 _LEAVING_CALLS = frozenset({"exit", "sys.exit", "quit", "os._exit"})
+_LOGGING = re.compile(r"(?:^|[._])(?:print|log|debug|info|warn|warning|error)$", re.I)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Scope = ast.Module | Function | ast.Lambda
@@ -45,9 +47,10 @@ class Module:
         self.calls: list[ast.Call] = []
         self._parents: dict[ast.AST, ast.AST] = {}
         self._blocks: dict[ast.AST, _Block] = {}
-        self._imports: dict[str, str] = {}
+        self._imports: dict[str, set[str]] = defaultdict(set)
         self._functions: dict[str, list[Function]] = defaultdict(list)
         self._assignments: dict[tuple[ast.AST, str], list[Assignment]] = defaultdict(list)
+        self._rebound: set[str] = {"self", "cls"}
         self._globals: set[tuple[ast.AST, str]] = set()
         self._index()
 
@@ -64,19 +67,22 @@ class Module:
                         if isinstance(child, ast.stmt):
                             self._blocks[child] = (id(node), field)
                         nodes.append(child)
-            if isinstance(node, ast.Global):
+            if isinstance(node, ast.Global | ast.Nonlocal):
                 self._globals.update((self.scope(node), name) for name in node.names)
         for node in nodes:
             self._note(node)
 
-    def _note(self, node: ast.AST) -> None:
+    def _note(self, node: ast.AST) -> None:  # noqa: PLR0912 - one a kind of binding
         match node:
             case ast.Call():
                 self.calls.append(node)
             case ast.Import() | ast.ImportFrom():
                 self._note_import(node)
+            case ast.ClassDef():
+                self._hide(node.name, node)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._functions[node.name].append(node)
+                self._hide(node.name, node)
             case ast.Assign():
                 for target in node.targets:
                     self._bind(target, node, node.value)
@@ -90,6 +96,10 @@ class Module:
                 self._bind(node.target, self.statement(node), None)
             case ast.withitem(optional_vars=ast.expr() as target):
                 self._bind(target, self.statement(node), None)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                self._hide(name, node)
+            case ast.arg():
+                self._rebound.add(node.arg)
 
     def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
         prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
@@ -97,9 +107,14 @@ class Module:
             bound = alias.asname or alias.name
             if not prefix and not alias.asname:
                 bound = alias.name.partition(".")[0]
-                self._imports.setdefault(bound, bound)
+                self._imports[bound].add(bound)
             else:
-                self._imports.setdefault(bound, prefix + alias.name)
+                self._imports[bound].add(prefix + alias.name)
+
+    def _hide(self, name: str, node: ast.AST) -> None:
+        """Note that *node* binds *name* to something that has no value here."""
+        self._rebound.add(name)
+        self._assignments[self.scope(node), name].append(Assignment(self.statement(node), None))
 
     def _bind(self, target: ast.expr, statement: ast.stmt, value: ast.expr | None) -> None:
         if isinstance(target, ast.Tuple | ast.List):
@@ -119,6 +134,9 @@ class Module:
         name = _dotted(target)
         if name is None:
             return
+        if not (isinstance(assignment.value, ast.Constant) and assignment.value.value is None):
+            # "except ImportError: distro = None" leaves the module what it is where it is there.
+            self._rebound.add(name)
         scope = self.scope(target)
         if "." in name or (scope, name) in self._globals:
             scope = self.tree  # an attribute is shared by the methods that set and read it
@@ -154,7 +172,14 @@ class Module:
         if name is None:
             return None
         first, dot, rest = name.partition(".")
-        return self._imports.get(first, first) + dot + rest
+        imported = self._imports.get(first, {first})
+        # One name for several things ("as LinuxInstaller" in each branch) stays what it is.
+        return (next(iter(imported)) if len(imported) == 1 else first) + dot + rest
+
+    def is_imported(self, node: ast.expr) -> bool:
+        """Tell whether the first name of *node* can only be a module's or what it holds."""
+        name = (_dotted(node) or "").partition(".")[0]
+        return bool(name) and name not in self._rebound
 
     def function(self, node: ast.expr) -> Function | None:
         """Return the function of this file that the callee *node* means, if it is the only one."""
@@ -189,21 +214,35 @@ class Module:
             passed += named or call.args[position : position + 1]
         return passed
 
-    def assignments(self, use: ast.Name | ast.Attribute) -> list[Assignment]:
-        """Return the bindings that *use* may see: the last that is certain, and later ones."""
+    def assignments(self, use: ast.Name | ast.Attribute) -> tuple[list[Assignment], bool]:
+        """Return the bindings that *use* may see: the last that is certain, and later ones.
+
+        Also whether one of them is certain; if not, a parameter's value may be seen.
+        """
         name = _dotted(use)
         if name is None:
-            return []
+            return [], False
         scope: _Scope = self.scope(use)
         while name not in self._parameters(scope):
             here = self.tree if "." in name else scope
             known = self._assignments.get((here, name), [])
             if known:
-                return self._visible(known, use) if here is self.scope(use) else known
+                if here is self.scope(use):
+                    return self._visible(known, use)
+                return self._final(known, here), True
             if isinstance(scope, ast.Module):
-                return []
+                return [], False
             scope = self.scope(scope)
         return self._visible(self._assignments.get((scope, name), []), use)
+
+    def _final(self, known: Sequence[Assignment], scope: _Scope) -> list[Assignment]:
+        """Return the bindings that are left when *scope* has run, for a function inside it."""
+        final: list[Assignment] = []
+        for assignment in reversed(known):
+            final.append(assignment)
+            if self._blocks[assignment.statement] == (id(scope), "body"):
+                break
+        return final
 
     def _parameters(self, scope: _Scope) -> set[str]:
         if isinstance(scope, ast.Module):
@@ -214,7 +253,7 @@ class Module:
             for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
 
-    def _visible(self, known: Sequence[Assignment], use: ast.expr) -> list[Assignment]:
+    def _visible(self, known: Sequence[Assignment], use: ast.expr) -> tuple[list[Assignment], bool]:
         around = {self._blocks[self.statement(use)]}
         loops: list[ast.AST] = []
         for node in self.enclosing(self.statement(use)):
@@ -231,7 +270,7 @@ class Module:
                 certain = self._blocks[assignment.statement] in around
             elif not before and any(loop in self.enclosing(assignment.statement) for loop in loops):
                 visible.append(assignment)  # the loop's next round sees it
-        return visible
+        return visible, certain
 
     def is_subscripted(self, node: ast.expr, index: int) -> bool:
         """Tell whether *node* is only asked for its item *index*."""
@@ -262,8 +301,11 @@ class Module:
 
     def guarding_key(self, node: ast.AST) -> str | None:
         """Return KEY of the nearest ``if line.startswith("KEY=")`` or ``if key == "KEY"``."""
+        inner = node
         for outer in self.enclosing(node):
             if isinstance(outer, ast.If):
+                if inner not in outer.body:
+                    return None
                 match outer.test:
                     case ast.Call(
                         func=ast.Attribute(attr="startswith"), args=[ast.Constant(value=str(text))]
@@ -272,6 +314,7 @@ class Module:
                     case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
                         return text
                 return None
+            inner = outer
         return None
 
     def is_text_of_line(self, node: ast.expr) -> bool:
@@ -286,13 +329,41 @@ class Module:
                     return False
 
 
-def leaves(body: Sequence[ast.stmt], *, failing: bool = False) -> bool:
-    """Tell whether *body* ends by leaving its block; with *failing*, by ending the program."""
+def leaves(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether *body* ends by leaving its block."""
+    last = body[-1] if body else None
+    return isinstance(last, ast.Return | ast.Continue | ast.Break | ast.Raise) or _exits(last)
+
+
+def gives_up(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether *body* ends by ending the program, and not with success."""
     match body[-1] if body else None:
         case ast.Raise():
             return True
-        case ast.Return() | ast.Continue() | ast.Break():
-            return not failing
+        case ast.Expr(value=ast.Call(args=[ast.Constant(value=0 | None)])):
+            return False
+        case ast.stmt() as last:
+            return _exits(last)
+    return False
+
+
+def only_logs(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether *body* has no effect but on a log or a terminal."""
+    for statement in body:
+        match statement:
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                pass
+            case ast.Expr(value=ast.Call(func=function)) if _LOGGING.search(
+                _dotted(function) or ""
+            ):
+                pass
+            case _:
+                return False
+    return True
+
+
+def _exits(statement: ast.stmt | None) -> bool:
+    match statement:
         case ast.Expr(value=ast.Call(func=function)):
             return _dotted(function) in _LEAVING_CALLS
     return False

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import ast
 import codecs
-import io
 import re
-import tokenize
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +25,9 @@ MAX_SOURCE_SIZE = 4 << 20
 
 # str.splitlines() would also split at form feeds and U+2028, which Python does not count.
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+_COOKIE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.A)
+_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\f]*(?:#.*)?$")
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,14 @@ def _tree(text: str) -> ast.Module:
 
 def _decode(path: str, data: bytes) -> tuple[bytes, str, str]:
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    encoding = _cookie(data) or "utf-8"
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
         text = data[len(bom) :].decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        raise Refusal(
-            "unparsable",
-            f"the text cannot be decoded: {error}",
-            path=path,
-            hint="a Python 2 file without a coding cookie cannot be patched safely",
-        ) from None
+        contradicts = bool(bom) and codecs.lookup(encoding).name != "utf-8"
+    except (UnicodeDecodeError, LookupError) as error:
+        raise _undecodable(path, str(error)) from None
+    if contradicts:
+        raise _undecodable(path, f"a UTF-8 byte order mark, and a cookie that says {encoding}")
     if bom + text.encode(encoding) != data:
         raise Refusal(
             "lossy",
@@ -149,6 +147,30 @@ def _decode(path: str, data: bytes) -> tuple[bytes, str, str]:
             hint="the file would change outside the patch; it cannot be patched safely",
         )
     return bom, encoding, text
+
+
+def _undecodable(path: str, why: str) -> Refusal:
+    return Refusal(
+        "unparsable",
+        f"the text cannot be decoded: {why}",
+        path=path,
+        hint="a Python 2 file without a coding cookie cannot be patched safely",
+    )
+
+
+def _cookie(data: bytes) -> str | None:
+    """Return the encoding that one of the first two lines names (PEP 263).
+
+    Unlike :func:`tokenize.detect_encoding` this takes a first line that is not UTF-8
+    itself, as the interpreter does.
+    """
+    for line in data.splitlines()[:2]:
+        found = _COOKIE.match(line)
+        if found:
+            return found.group(1).decode()
+        if not _BLANK.match(line):
+            return None
+    return None
 
 
 def _unparsable(path: str, text: str, error: SyntaxError) -> Refusal:

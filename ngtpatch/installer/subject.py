@@ -10,6 +10,7 @@ it cannot follow has no subject, and nothing is patched on it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,8 +25,8 @@ Case = Literal["kept", "lower", "upper"]
 _NORMALIZED_IDS = {"ol": "oracle", "opensuse-leap": "opensuse"}
 
 _CASES: dict[str, Case] = {"lower": "lower", "casefold": "lower", "upper": "upper"}
-# str methods that leave a NAME or an ID as it is, apart from quotes and blanks around it.
-_NEUTRAL = frozenset({"strip", "lstrip", "rstrip", "decode", "encode"})
+# str methods that leave a NAME or an ID as it is, if they take no letters away.
+_NEUTRAL = frozenset({"strip", "lstrip", "rstrip"})
 _CONVERSIONS = frozenset({"str", "unicode", "text_type"})
 _MAX_DEPTH = 24
 
@@ -98,6 +99,9 @@ class _OsRelease:
 
 _Value = Subject | Constant | _Fields | _OsRelease
 
+# What installers start from or fall back to; no chain accepts it.
+_NOT_FOUND = (Constant(""), Constant("unknown"))
+
 
 class Resolver:
     """Finds what expressions of one module hold."""
@@ -165,7 +169,7 @@ class Resolver:
 
     def _known_call(self, node: ast.Call) -> _Value | None:
         dotted = self._module.dotted(node.func)
-        if dotted is None:
+        if dotted is None or not self._module.is_imported(node.func):
             return None
         owner, _, name = dotted.rpartition(".")
         package = owner.rpartition(".")[2]
@@ -180,9 +184,10 @@ class Resolver:
     # Variables -----------------------------------------------------------------------------
 
     def _variable(self, node: ast.Name | ast.Attribute, depth: int) -> _Value | None:
-        found = [self._assigned(assignment, depth) for assignment in self._module.assignments(node)]
-        if isinstance(node, ast.Name) and not found:
-            return self._agreed(self._module.arguments(node), depth)
+        assignments, certain = self._module.assignments(node)
+        found = [self._assigned(assignment, depth) for assignment in assignments]
+        if isinstance(node, ast.Name) and not certain:
+            found += [self._value(passed, depth) for passed in self._module.arguments(node)]
         return _agree(found)
 
     def _assigned(self, assignment: Assignment, depth: int) -> _Value | None:
@@ -199,14 +204,13 @@ class Resolver:
 
 
 def _agree(values: Iterable[_Value | None]) -> _Value | None:
-    """Return the value that all alternatives are, apart from constants that stand for unknown."""
+    """Return the value that all alternatives are, apart from words for "not found"."""
     alternatives = list(values)
-    facts = [value for value in alternatives if not isinstance(value, Constant)]
+    facts = [value for value in alternatives if value not in _NOT_FOUND]
     if not facts:
-        constants = set(alternatives)
-        return constants.pop() if len(constants) == 1 else None
+        return alternatives[0] if alternatives else None
     first = facts[0]
-    if first is None or any(_meaning(value) != _meaning(first) for value in facts[1:]):
+    if any(_meaning(value) != _meaning(first) for value in facts[1:]):
         return None
     return first
 
@@ -233,11 +237,17 @@ def _method(value: _Value | None, name: str, arguments: list[ast.expr]) -> _Valu
     match value:
         case Subject() if name in _CASES:
             return replace(value, case=_CASES[name])
-        case Subject() if name in _NEUTRAL or (name == "replace" and _drops_quotes(arguments)):
+        case Subject() if name in _NEUTRAL and all(map(_has_no_letters, arguments)):
+            return value
+        case Subject() if name == "replace" and _drops_quotes(arguments):
             return value
         case _OsRelease() if name == "get" and arguments:
             return _item(value, arguments[0])
     return None
+
+
+def _has_no_letters(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not re.search(r"\w", str(node.value or ""))
 
 
 def _drops_quotes(arguments: list[ast.expr]) -> bool:

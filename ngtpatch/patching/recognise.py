@@ -16,7 +16,6 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import AnyOf, Match
 from ngtpatch.installer.recognition import (
     ASKED,
-    CONTINUES,
     UNKNOWN,
     UNSUPPORTED,
     Branch,
@@ -350,18 +349,17 @@ def _prove_unhindered(
         if anchors and all(site.decide(facts).branch == patch.branch for site in anchors)
     ]
     for check in sites:
-        if check.picks_installer or not any(branch.leaves for branch in check.branches):
+        if check.picks_installer or all(branch.idle for branch in check.branches):
             continue
         treatments = {check.treatment(facts) for facts in accepted}
         for facts in wanted:
-            if check.treatment(facts) in treatments or check.decide(facts).branch == CONTINUES:
-                continue
-            raise _shape(
-                source,
-                check.line,
-                check.last_line,
-                f"a check outside the chain may stop {facts.name!r}",
-            )
+            if check.treatment(facts) not in treatments:
+                raise _shape(
+                    source,
+                    check.line,
+                    check.last_line,
+                    f"a check outside the chain treats {facts.name!r} like nothing it accepts",
+                )
 
 
 @functools.cache
