@@ -101,8 +101,8 @@ def compare_peers(asked: Options, name: str, source: Path, place: Path) -> Itera
     yield "| | seconds | ratio | written | peak memory |"
     yield "|---|---:|---:|---:|---:|"
     for peer, found in series.items():
-        alone = peer == IMAGE_WORK
-        seconds = found.printed / 1000 if alone else found.seconds
+        inside = peer == IMAGE_WORK
+        seconds = found.printed / 1000 if inside else found.seconds
         yield (
             f"| {peer} | {seconds:.3f} | {seconds / base:.3f} "
             f"| {size_of(found.written)} | {size_of(found.rss)} |"
