@@ -232,7 +232,7 @@ def test(
 
     PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
     """
-    from ngtpatch.cli.support import matrix  # noqa: PLC0415
+    from ngtpatch.cli.support import matrix, refusals  # noqa: PLC0415
     from ngtpatch.support_matrix import try_profile  # noqa: PLC0415
 
     console = ctx.find_object(Console) or Console()
@@ -244,9 +244,7 @@ def test(
     trial = try_profile(chosen, iso, patch_dirs=patch_dirs)
     console.result(trial)
     matrix(console, trial.distros)
-    for row in trial.distros:
-        if row.refused is not None:
-            console.say(f"{row.version}: refused [{row.refused.code}] {row.refused.message}")
+    refusals(console, trial.distros)
     if trial.names_changed:
         console.say(f"would also change: {', '.join(map(printable, trial.names_changed))}")
     else:

@@ -12,7 +12,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal
-from ngtpatch.support_document import DistroSupport, HazardFound, Support
+from ngtpatch.support_document import DistroSupport, HazardFound, Refused, Support
 from ngtpatch.support_matrix import support
 
 
@@ -67,9 +67,24 @@ def matrix(console: Console, rows: Sequence[DistroSupport]) -> None:
         [_cells(list(group), paths, notes) for _, group in groupby(rows, key=_fate)],
     )
     if hazards:
-        console.heading("Hazards, although the name is accepted")
+        console.heading("Hazards, whatever is decided by name")
     for hazard in hazards:
         console.say(f"  {notes[hazard]:>2}  {_described(hazard)}")
+
+
+def refusals(console: Console, rows: Iterable[DistroSupport]) -> None:
+    """Print each reason once, with all that it concerns."""
+    refused: dict[Refused, dict[str, list[str]]] = {}
+    for row in rows:
+        if row.refused is not None:
+            versions = refused.setdefault(row.refused, {}).setdefault(row.profile or row.name, [])
+            versions.append(row.version)
+    for reason, whom in refused.items():
+        named = "; ".join(f"{who} {', '.join(versions)}" for who, versions in whom.items())
+        where = f"{reason.path}: " if reason.path else ""
+        console.say(printable(f"refused: {named}\n[{reason.code}] {where}{reason.message}"))
+        if reason.hint:
+            console.say(f"  {printable(reason.hint)}")
 
 
 def _fate(row: DistroSupport) -> tuple[object, ...]:
@@ -110,15 +125,7 @@ def _described(hazard: HazardFound) -> str:
 
 
 def _summary(console: Console, found: Support, *, explicit: bool) -> None:
-    for row in found.distros:
-        if row.refused is not None:
-            where = f"{printable(row.refused.path)}: " if row.refused.path else ""
-            console.say(
-                f"{printable(row.profile or row.name)} {printable(row.version)} is refused "
-                f"[{row.refused.code}]: {where}{printable(row.refused.message)}"
-            )
-            if row.refused.hint:
-                console.say(f"  {printable(row.refused.hint)}")
+    refusals(console, found.distros)
     for profile, opt_in in dict.fromkeys(
         (row.profile or row.name, row.opt_in) for row in found.distros if row.opt_in
     ):

@@ -79,6 +79,27 @@ def test_support_of_everything_names_every_profile(images: dict[int, Path]) -> N
     assert {one["profile"] for one in found["distros"]} == set(load_profiles())
 
 
+def test_support_says_a_refusal_once_with_all_whom_it_concerns(tmp_path: Path) -> None:
+    src = tmp_path / "installer/linux/src"
+    src.mkdir(parents=True)
+    (src.parent / "install_ngt.py").write_text("pass\n")
+    (src / "installer_factory.py").write_text(
+        "import distro\n"
+        "name = distro.linux_distribution()[0].lower()\n"
+        'if name == "centos linux" and True:\n'
+        "    from redhat_installer import RedhatInstaller as LinuxInstaller\n"
+        "else:\n"
+        "    raise SystemExit(1)\n"
+    )
+    result = ngtpatch("support", tmp_path, "-d", "rocky", "-d", "navy")
+    assert result.exit_code == 4
+    assert result.stdout.count("refused: ") == 1
+    assert "refused: rocky 8, 9, 10; navy 8\n[" in result.stdout
+    refused = document("support", tmp_path, "-d", "rocky")["distros"][0]["refused"]
+    assert refused["code"]
+    assert refused["path"] == "installer/linux/src/installer_factory.py"
+
+
 def test_support_marks_what_is_known_by_name_only(images: dict[int, Path]) -> None:
     plain = ngtpatch("support", images[2], "-d", "navy", "-d", "rocky").stdout
     assert "known by name only, no release of it was read: navy\n" in plain
