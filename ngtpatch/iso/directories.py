@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ngtpatch.errors import InputError
@@ -101,10 +102,6 @@ def read_record_tree(source: Source, descriptor: VolumeDescriptor, budget: Budge
         taken: set[str] = set()
         for item in directory.items:
             name = check_name(name_of(item.records[0].identifier))
-            if name in taken:
-                # FILE.TXT;1 and FILE.TXT;2: only the version tells them apart.
-                raw = item.records[0].identifier
-                name = check_name(raw.decode("latin-1" if name_of is file_name else "utf-16-be"))
             below = _join(path, name, taken)
             budget.entry(below)
             tree.nodes[below] = Node(_plain_entry(below, item, source), item.records)
@@ -156,7 +153,7 @@ class _Reader:
         if offset + length > self._source.size or length % SECTOR:
             raise InputError("hostile", f"the directory {path!r} lies outside the image")
         self._budget.directory(length)
-        records = tuple(parse_directory(self._source.read_at(offset, length), offset))
+        records = tuple(self._records(offset, length))
         items: list[Item] = []
         parts: list[DirectoryRecord] = []
         for record in records:
@@ -174,10 +171,15 @@ class _Reader:
             raise InputError("hostile", f"a file of {path!r} lacks its last extent")
         return Directory(extent, length, records, tuple(items))
 
+    def _records(self, offset: int, length: int) -> Iterator[DirectoryRecord]:
+        for record in parse_directory(self._source.read_at(offset, length), offset):
+            self._budget.record()
+            yield record
+
     def _rock_ridge(self, record: DirectoryRecord) -> RockRidge | None:
         if self._skip is None:
             return None
-        return read_rock_ridge(read_system_use(self._source, record, self._skip))
+        return read_rock_ridge(read_system_use(self._source, record, self._skip, self._budget))
 
 
 def _first_record(source: Source, root: DirectoryRecord) -> DirectoryRecord:

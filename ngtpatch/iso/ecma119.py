@@ -37,6 +37,9 @@ ASSOCIATED_FLAG = 0x04
 MULTI_EXTENT_FLAG = 0x80
 """File Flags bit 7: this is not the last record for the file."""
 
+_LARGEST_PATH_TABLE = 16 << 20
+"""65,535 directories, which is all that it can number, with the longest names."""
+
 _JOLIET_ESCAPES = (b"%/@", b"%/C", b"%/E")
 
 
@@ -177,6 +180,9 @@ def parse_descriptor(data: bytes, offset: int) -> VolumeDescriptor:
     block = struct.unpack_from("<H", data, 128)[0]
     if block != SECTOR:
         raise InputError("unsupported", f"its logical blocks have {block} bytes, not {SECTOR}")
+    path_table_size = struct.unpack_from("<I", data, 132)[0]
+    if path_table_size > _LARGEST_PATH_TABLE:
+        raise InputError("hostile", f"its path table would have {path_table_size:,} bytes")
     kind: Literal["primary", "joliet", "enhanced", "other"] = "primary"
     encoding = "latin-1"
     if data[0] == 2:
@@ -194,7 +200,7 @@ def parse_descriptor(data: bytes, offset: int) -> VolumeDescriptor:
             *struct.unpack_from("<II", data, 140),
             *struct.unpack_from(">II", data, 148),
         ),
-        path_table_size=struct.unpack_from("<I", data, 132)[0],
+        path_table_size=path_table_size,
         root=parse_record(data, 156, offset + 156),
     )
 

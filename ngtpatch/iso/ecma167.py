@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -231,10 +231,9 @@ class FileIdentifier:
         return bool(self.characteristics & 4)
 
 
-def parse_identifiers(data: bytes, path: str) -> list[FileIdentifier]:
-    """Read a directory's file identifier descriptors, in order."""
+def parse_identifiers(data: bytes, path: str) -> Iterator[FileIdentifier]:
+    """Yield a directory's file identifier descriptors, in order."""
     where = f"the directory {path!r}"
-    found = []
     at = 0
     while at + 38 <= len(data):
         name_length, implementation = data[at + 19], struct.unpack_from("<H", data, at + 36)[0]
@@ -248,9 +247,8 @@ def parse_identifiers(data: bytes, path: str) -> list[FileIdentifier]:
             raise InputError("unsupported", "its UDF volume has more than one partition")
         start = 38 + implementation
         name = _decode_identifier(raw[start : start + name_length])
-        found.append(FileIdentifier(raw, raw[18], name, block))
+        yield FileIdentifier(raw, raw[18], name, block)
         at += length
-    return found
 
 
 def _decode_identifier(data: bytes) -> str:

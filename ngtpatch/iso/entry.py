@@ -17,10 +17,15 @@ Kind = Literal["file", "directory", "symlink", "other"]
 Extents = tuple[tuple[int, int], ...]
 """(offset, length) of each piece, in bytes from the image's start."""
 
-MOST_ENTRIES = 100_000
-"""Entries over all trees of an image. NGT has some hundreds."""
-MOST_DIRECTORY_BYTES = 64 << 20
+# What a reader puts up with, over all trees of an image. NGT has some hundreds of entries; these
+# bounds keep the worst image under 200 MB of memory and ten seconds, pycdlib's share included.
+MOST_ENTRIES = 70_000
+MOST_RECORDS = 150_000
+MOST_DIRECTORY_BYTES = 32 << 20
+MOST_CONTINUATION_BYTES = 8 << 20
+MOST_PATH_CHARACTERS = 16 << 20
 LONGEST_PATH = 4096
+DEEPEST_PATH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +72,44 @@ def coalesce(extents: Extents) -> Extents:
 
 
 class Budget:
-    """Counts what an image makes a reader do, over all its trees, and stops it in time."""
+    """Counts what an image makes a reader do, over all its trees, and stops it in time.
+
+    Every method raises InputError ``hostile`` when it is too much.
+    """
 
     def __init__(self) -> None:
-        self._entries = 0
-        self._bytes = 0
+        self._entries = self._records = self._characters = 0
+        self._directories = self._continuations = 0
 
     def entry(self, path: str) -> None:
-        """Count one entry. Raises InputError ``hostile``."""
-        self._entries += 1
-        if self._entries > MOST_ENTRIES:
-            raise InputError("hostile", f"holds more than {MOST_ENTRIES:,} entries")
-        if len(path) > LONGEST_PATH:
-            raise InputError("hostile", f"a path in it has more than {LONGEST_PATH} characters")
+        """Count one entry."""
+        if len(path) > LONGEST_PATH or path.count("/") > DEEPEST_PATH:
+            raise InputError("hostile", "holds a path that is absurdly long")
+        self._entries = self._count(self._entries + 1, MOST_ENTRIES, "entries")
+        total = self._characters + len(path)
+        self._characters = self._count(total, MOST_PATH_CHARACTERS, "characters of names")
+
+    def record(self) -> None:
+        """Count a record of a directory, whether it gives an entry or not."""
+        self._records = self._count(self._records + 1, MOST_RECORDS, "directory records")
 
     def directory(self, length: int) -> None:
-        """Count a directory's bytes before they are read. Raises InputError ``hostile``."""
-        self._bytes += length
-        if self._bytes > MOST_DIRECTORY_BYTES:
-            raise InputError(
-                "hostile", f"its directories have more than {MOST_DIRECTORY_BYTES >> 20} MiB"
-            )
+        """Count a directory's bytes, before they are read."""
+        total = self._directories + length
+        self._directories = self._count(total, MOST_DIRECTORY_BYTES, "bytes of directories")
+
+    def continuation(self, length: int) -> None:
+        """Count the bytes of a system use continuation area, before they are read."""
+        total = self._continuations + length
+        self._continuations = self._count(
+            total, MOST_CONTINUATION_BYTES, "bytes of continuation areas"
+        )
+
+    @staticmethod
+    def _count(now: int, most: int, of: str) -> int:
+        if now > most:
+            raise InputError("hostile", f"holds more than {most:,} {of}")
+        return now
 
 
 def check_name(name: str) -> str:
@@ -98,8 +120,11 @@ def check_name(name: str) -> str:
             NUL or another control character. Such a name leads out of a directory, or
             plays tricks on the terminal that shows it.
     """
-    if name in ("", ".", "..") or any(
+    if name.isascii() and name.isprintable() and not {"/", "\\"} & set(name):
+        if name not in ("", ".", ".."):
+            return name
+    elif name and not any(
         char in "/\\" or unicodedata.category(char) in ("Cc", "Cs") for char in name
     ):
-        raise InputError("hostile-name", f"holds an entry named {name!a}, which is no file name")
-    return name
+        return name
+    raise InputError("hostile-name", f"holds an entry named {name!a}, which is no file name")

@@ -141,13 +141,17 @@ def _without(
     ranges: Iterable[tuple[int, int]], gone: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """Yield what is left of *ranges* outside of *gone*; both in order."""
+    first = 0
     for offset, length in ranges:
         start, end = offset, offset + length
-        for at, size in gone:
-            if at + size <= start or at >= end:
-                continue
+        while first < len(gone) and sum(gone[first]) <= start:
+            first += 1
+        index = first
+        while index < len(gone) and gone[index][0] < end:
+            at, size = gone[index]
             if at > start:
                 yield start, at - start
             start = max(start, at + size)
+            index += 1
         if start < end:
             yield start, end - start

@@ -51,6 +51,7 @@ _UNKNOWN = bytes(32)
 
 _LONGEST_TEXT = 4 << 20
 _LARGEST_UNDO = 64 << 20
+_MOST_ROWS = 50_000
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -285,6 +286,8 @@ def _parse(source: Source, trailer: bytes, end: int) -> Record:
 
 
 def _ranges(rows: Any, end: int) -> Ranges:
+    if len(rows) > _MOST_ROWS:
+        raise ValueError("it lists absurdly many ranges")
     ranges = tuple((offset, length) for offset, length in rows)
     for offset, length in ranges:
         if type(offset) is not int or type(length) is not int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ngtpatch.errors import InputError
 from ngtpatch.iso.ecma119 import SECTOR, DirectoryRecord, recorded_time
+from ngtpatch.iso.entry import Budget
 from ngtpatch.iso.source import Source
 
 __all__ = [
@@ -94,9 +95,19 @@ def has_rock_ridge(entries: Sequence[SystemUseEntry]) -> bool:
 
 
 def read_system_use(
-    source: Source, record: DirectoryRecord, skip: int
+    source: Source, record: DirectoryRecord, skip: int, budget: Budget | None = None
 ) -> tuple[SystemUseEntry, ...]:
-    """Return a record's system use entries, those of continuation areas (CE) included."""
+    """Return a record's system use entries, those of continuation areas (CE) included.
+
+    Args:
+        source: the image.
+        record: the directory record.
+        skip: bytes to skip in its system use field (SUSP 5.3).
+        budget: counts the continuation areas, while an image is not trusted yet.
+
+    Raises:
+        InputError: ``hostile``: the areas lead nowhere, or in circles.
+    """
     start = record.name_end + skip
     found: list[SystemUseEntry] = []
     area, offset = record.raw[start:], record.offset + start
@@ -108,6 +119,8 @@ def read_system_use(
         offset = block * SECTOR + within
         if length > _LARGEST_AREA or offset + length > source.size:
             break
+        if budget is not None:
+            budget.continuation(length)
         area = source.read_at(offset, length)
     raise InputError(
         "hostile", f"the continuation areas of the record at {record.offset} lead nowhere"

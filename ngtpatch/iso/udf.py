@@ -179,7 +179,10 @@ class _Reader:
                 raise InputError("hostile", f"the UDF directory {path!r} is not all there")
             self._budget.directory(file_entry.size)
             content = self._content(file_entry, path)
-            found = ecma167.parse_identifiers(content, path)
+            found = []
+            for identifier in ecma167.parse_identifiers(content, path):
+                self._budget.record()
+                found.append(identifier)
             tree.directories[path] = UdfDirectory(file_entry, block, tuple(found))
             taken: set[str] = set()
             for identifier in found:

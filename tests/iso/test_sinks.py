@@ -6,14 +6,16 @@ import hashlib
 import io
 import itertools
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.iso.regions import Overlay, Region
 from ngtpatch.iso.sinks import stream, write_file, write_in_place
 from ngtpatch.iso.source import FileSource
@@ -211,6 +213,77 @@ def test_nothing_is_left_when_the_nth_write_fails(
     assert calls == nth
     assert left_behind(tmp_path) == ["there.img"]
     assert (tmp_path / "there.img").read_bytes() == b"kept"
+
+
+def test_a_result_that_fails_its_check_gets_no_name(base: Path, tmp_path: Path) -> None:
+    overlay, expected = edited(base)
+    checked: list[bytes] = []
+
+    def fails(temporary: Path) -> None:
+        checked.append(temporary.read_bytes())
+        raise InputError("broken", "is not what it should be")
+
+    with pytest.raises(InputError):
+        write_file(overlay, tmp_path / "out.img", check=fails)
+    assert checked == [expected]
+    with pytest.raises(VerificationError) as wrong:
+        write_file(overlay, tmp_path / "out.img", expect="0" * 64)
+    assert wrong.value.code == "wrong-digest"
+    assert left_behind(tmp_path) == []
+    write_file(overlay, tmp_path / "out.img", expect=sha256(expected))
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_kill_before_the_rename_leaves_the_target_as_it_was(
+    base: Path, tmp_path: Path, force: bool
+) -> None:
+    target = tmp_path / "out.img"
+    if force:
+        target.write_bytes(b"kept")
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from ngtpatch.iso.regions import Overlay\n"
+        "from ngtpatch.iso.sinks import write_file\n"
+        "from ngtpatch.iso.source import FileSource\n"
+        "die = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "base, target, force = sys.argv[1:]\n"
+        "write_file(Overlay(FileSource(base)), Path(target), force=force == 'True', check=die)\n"
+    )
+    command = [sys.executable, "-c", script, str(base), str(target), str(force)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert target.exists() == force
+    if force:
+        assert target.read_bytes() == b"kept"
+
+
+@pytest.fixture
+def device(base: Path) -> Iterator[Path]:
+    """A block device with the base on it."""
+    if os.geteuid() != 0:
+        missing("root", "run the tests as root to set up a loop device")
+    base.write_bytes(base.read_bytes()[: 3 * _MIB])
+    losetup = tool("losetup", "mount")
+    run = subprocess.run(
+        [losetup, "-f", "--show", str(base)], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        missing("a loop device", "this environment does not allow one")
+    yield Path(run.stdout.strip())
+    subprocess.run([losetup, "-d", run.stdout.strip()], check=True)
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_block_device_is_copied_like_a_file(
+    base: Path, device: Path, tmp_path: Path, digest: bool
+) -> None:
+    source = FileSource(device)
+    assert source.is_device
+    assert source.size == 3 * _MIB
+    overlay = Overlay(source, [Region(5, base.read_bytes()[5:8], b"new")])
+    write_file(overlay, tmp_path / "out.img", digest=digest)
+    data = base.read_bytes()
+    assert (tmp_path / "out.img").read_bytes() == data[:5] + b"new" + data[8:]
 
 
 @pytest.fixture
