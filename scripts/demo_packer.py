@@ -31,12 +31,13 @@ NEEDED = {
     "bsdtar": "libarchive-tools",
     "dmidecode": "dmidecode",
 }
+AS_ROOT = "unshare --map-root-user env PATH=/usr/sbin:/sbin:/usr/bin:/bin"
 ENVIRONMENT = {
     **os.environ,
     "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin",
     # Packer asks for newer versions of itself otherwise.
     "CHECKPOINT_DISABLE": "1",
-    "PYTHONPATH": str(ROOT),
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
 }
 
 
@@ -68,7 +69,7 @@ def main() -> None:
         "guest_identity": "../identity",
         "ngtpatch": NGTPATCH,
         # NGT is installed by root; without being it, a user namespace has one of its own.
-        "as_root": "" if os.geteuid() == 0 else "unshare --map-root-user",
+        "as_root": "" if os.geteuid() == 0 else AS_ROOT,
     }
     options = shlex.join(f"-var={name}={value}" for name, value in variables.items())
     shell(whole, f"python3 guest.py packer build -color=false {options} .")
