@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -19,23 +18,6 @@ if TYPE_CHECKING:
 
     from ngtpatch.fleet.audit import Audit
     from ngtpatch.identity.describe import Description
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One identity, redacted."""
-
-    source: str
-    identity: Description
-
-
-@dataclass(frozen=True)
-class ShownAll:
-    """The document of ``ngtpatch identity show``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.identity-show/1"
-
-    identities: tuple[Shown, ...]
 
 
 @click.group()
@@ -59,7 +41,7 @@ _certificates = click.option(
 def show(console: Console, targets: tuple[Path, ...], certificates: Path | None) -> None:
     """Show what ISOs, directories or inventories hold; the key's bytes never."""
     from ngtpatch.fleet.targets import targets as found  # noqa: PLC0415
-    from ngtpatch.identity.describe import describe  # noqa: PLC0415
+    from ngtpatch.identity.describe import Shown, ShownAll, describe  # noqa: PLC0415
 
     shown: list[Shown] = []
     for target in found(targets, certificates=certificates):

@@ -14,6 +14,10 @@ from ngtpatch.document import json_schema
 # Document -> the module and the result type that it is made from.
 DOCUMENTS = {
     "diff": ("ngtpatch.differences", "Differences"),
+    "identity-check": ("ngtpatch.fleet.audit", "Audit"),
+    "identity-show": ("ngtpatch.identity.describe", "ShownAll"),
+    "inject": ("ngtpatch.cli.inject", "Injected"),
+    "inject-plan": ("ngtpatch.cli.inject", "Plan"),
     "inspect": ("ngtpatch.inspection", "Inspection"),
     "ls": ("ngtpatch.cli.ls", "Listing"),
     "packer-hook": ("ngtpatch.packer", "HookResult"),
@@ -33,7 +37,7 @@ DOCUMENTS = {
     "status": ("ngtpatch.status", "Status"),
     "reset": ("ngtpatch.restoring", "ResetResult"),
     "support": ("ngtpatch.support_document", "Support"),
-    "verify": ("ngtpatch.verification", "Verification"),
+    "verify": ("ngtpatch.cli.verify", "Verified"),
 }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, looks_like_key
 
-__all__ = ["CertificateFacts", "Description", "KeyFacts", "describe"]
+__all__ = ["CertificateFacts", "Description", "KeyFacts", "Shown", "ShownAll", "describe"]
 
 T = TypeVar("T")
 
@@ -58,6 +58,23 @@ class Description:
     certificate: CertificateFacts | None
     key: KeyFacts | None
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One redacted identity, and where it was found."""
+
+    source: str
+    identity: Description
+
+
+@dataclass(frozen=True)
+class ShownAll:
+    """The document of ``ngtpatch identity show``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.identity-show/1"
+
+    identities: tuple[Shown, ...]
 
 
 def describe(identity: Identity) -> Description:

@@ -158,3 +158,12 @@ def test_bad_input_is_one_message(tmp_path: Path) -> None:
         assert (run.returncode, run.stdout) == (code, "")
         assert what in run.stderr
         assert "Traceback" not in run.stderr
+
+
+def test_the_documents_fit_their_schemas(tmp_path: Path) -> None:
+    target = folder(tmp_path, 2, **AGED)
+    for name in ("show", "check"):
+        document = json.loads(ngtpatch("--json", "identity", name, target).stdout)
+        schema = json.loads(ngtpatch("schema", f"identity-{name}").stdout)
+        assert document["schema"] == schema["properties"]["schema"]["const"]
+        assert set(document) == set(schema["properties"])
