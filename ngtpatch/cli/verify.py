@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import click
@@ -10,7 +11,19 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import VerificationError
+from ngtpatch.provenance import ProvenanceVerification, verify_provenance
 from ngtpatch.verification import Verification, verify
+
+
+@dataclass(frozen=True)
+class Verified(Verification):
+    """The document of ``ngtpatch verify``.
+
+    Attributes:
+        provenance: what the documents beside the image are worth; None when not asked for.
+    """
+
+    provenance: ProvenanceVerification | None = None
 
 
 @options.command()
@@ -21,18 +34,35 @@ from ngtpatch.verification import Verification, verify
     type=click.Path(path_type=Path),
     help="The ISO it was made from: exactly the recorded entries may differ.",
 )
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="Hold it against the statement and the SHA256SUMS beside it, too.",
+)
+@click.option(
+    "--key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The ed25519 public key (PEM) that must have signed the statement; implies --provenance.",
+)
 @click.pass_context
-def command(ctx: click.Context, iso: Path, base: Path | None) -> None:
+def command(
+    ctx: click.Context, iso: Path, base: Path | None, provenance: bool, key: Path | None
+) -> None:
     """Check an ISO, and that it differs from its base only as recorded."""
     console = ctx.ensure_object(Console)
-    result = verify(iso, base=base)
+    image = verify(iso, base=base)
+    result = Verified(**{field.name: getattr(image, field.name) for field in fields(image)})
+    if provenance or key is not None:
+        stated = verify_provenance(iso, key=key, base=base)
+        result = replace(result, provenance=stated, ok=result.ok and stated.ok)
     console.result(result)
     report(console, result)
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
 
 
-def report(console: Console, result: Verification) -> None:
+def report(console: Console, result: Verified) -> None:
     """Print what was found, for people."""
     trees = ", ".join(result.trees)
     console.say(f"structure   {len(result.problems) or 'no'} faults; trees: {trees}")
@@ -55,7 +85,18 @@ def report(console: Console, result: Verification) -> None:
                 f"{mark} {deviation.tree:<10} {printable(deviation.path)}: "
                 f"{', '.join(deviation.what)}"
             )
+    if result.provenance is not None:
+        _provenance(console, result.provenance)
     console.heading("verified" if result.ok else "NOT verified")
+
+
+def _provenance(console: Console, stated: ProvenanceVerification) -> None:
+    if stated.source is not None:
+        console.say(f"made from   {printable(stated.source)}, sha256 {stated.source_sha256}")
+    signed = f"by {stated.signed_by}" if stated.signed_by else "not checked: no --key, or not valid"
+    console.say(f"signature   {printable(signed)}")
+    for code, problem in stated.problems:
+        console.say(f"  {code}: {printable(problem)}")
 
 
 def _first(result: Verification) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.rebuilding import ChangedEntry
+from ngtpatch.rebuilding import ChangedEntry, RebuildResult
 
 __all__ = ["Material", "Subject", "materials", "moment", "sha256_of"]
 
@@ -52,6 +52,42 @@ class Subject:
     carries_identity: bool
     changed: tuple[ChangedEntry, ...]
     materials: tuple[Material, ...]
+
+    @classmethod
+    def of_rebuild(
+        cls,
+        result: RebuildResult,
+        *,
+        profile_dirs: Sequence[str | Path] = (),
+        patch_dirs: Sequence[str | Path] = (),
+    ) -> Subject:
+        """Return what a rebuild made. The directories are those that it was given.
+
+        Raises:
+            UsageError: ``no-output``: it wrote no file (a dry run, a stream).
+        """
+        from ngtpatch.inspection import inspect  # noqa: PLC0415
+
+        if result.output is None:
+            raise UsageError(
+                "no-output", "provenance is about a file, and none was written",
+                hint="name one with -o FILE",
+            )  # fmt: skip
+        iso = Path(result.output)
+        return cls(
+            iso=iso,
+            sha256=result.sha256 or sha256_of(iso),
+            ngt_version=inspect(iso).ngt.version,
+            distros=result.profiles,
+            carries_identity=result.carries_identity,
+            changed=result.changed,
+            materials=materials(
+                Path(result.source),
+                result.profiles,
+                profile_dirs=profile_dirs,
+                patch_dirs=patch_dirs,
+            ),
+        )
 
     @property
     def vendor(self) -> Material:

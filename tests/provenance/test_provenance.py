@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import (
@@ -33,10 +34,10 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2  # type:
 from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[import-untyped]
 
 # fmt: on
+from ngtpatch.cli.app import app
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.provenance import (
     Subject,
-    materials,
     verify_provenance,
     write_provenance,
 )
@@ -68,17 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     directory = tmp_path_factory.mktemp("built")
     vendor = directory / "vendor.iso"
     write_sample(vendor, era=2)
-    result = rebuild(vendor, distros=["rocky"], output=directory / "out.iso")
-    assert result.sha256 is not None
-    return Subject(
-        iso=directory / "out.iso",
-        sha256=result.sha256,
-        ngt_version="2.0.1",
-        distros=result.profiles,
-        carries_identity=result.carries_identity,
-        changed=result.changed,
-        materials=materials(vendor, ["rocky"]),
-    )
+    return Subject.of_rebuild(rebuild(vendor, distros=["rocky"], output=directory / "out.iso"))
 
 
 @pytest.fixture
@@ -368,3 +359,32 @@ def test_sha256sum_reads_awkward_names(tmp_path: Path) -> None:
         [tool("sha256sum", "coreutils"), "--strict", "-c", "SHA256SUMS"],
         cwd=tmp_path, check=True, capture_output=True,
     )  # fmt: skip
+
+
+def test_there_is_no_provenance_of_what_was_not_written(built: Subject) -> None:
+    result = rebuild(built.iso.with_name("vendor.iso"), distros=["rocky"], dry_run=True)
+    with pytest.raises(UsageError) as caught:
+        Subject.of_rebuild(result)
+    assert caught.value.code == "no-output"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["verify", *map(str, arguments)])
+
+
+def test_ngtpatch_verify_holds_the_iso_against_its_documents(
+    subject: Subject, tmp_path: Path
+) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    _, other = write_keys(tmp_path, "other")
+    write_provenance(subject, sign_key=secret)
+    good = run(subject.iso, "--provenance", "--key", public, "--base", tmp_path / "vendor.iso")
+    assert good.exit_code == 0, good.stdout
+    assert f"signature   by {public}" in good.stdout
+    bad = run(subject.iso, "--key", other, "--json")
+    assert bad.exit_code == 5
+    document = json.loads(bad.stdout)
+    assert document["ok"] is False
+    assert document["provenance"]["problems"][0][0] == "other-key"
+    assert run(subject.iso, "--key", tmp_path / "nowhere").exit_code == 3
+    assert json.loads(run(subject.iso, "--json").stdout)["provenance"] is None
