@@ -17,8 +17,8 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.floors import class_constants, floors
 from ngtpatch.installer.gates import Gate, gates
 from ngtpatch.installer.layout import ROOT
+from ngtpatch.installer.payloads import head_of, size_of
 from ngtpatch.installer.removals import Removal, removals
-from ngtpatch.installer.scopes import Module
 from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 
 __all__ = ["Hazard", "find_hazards", "release_key"]
@@ -68,25 +68,23 @@ class Hazard:
 def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
     """Return every hazard in the installer's files, sorted by path and line."""
     found: list[Hazard] = []
-    modules: list[tuple[Source, Module]] = []
+    sources: list[Source] = []
     for path in sorted(tree):
         if not path.startswith(ROOT) or any(name in path for name in _OTHER_FAMILIES):
             continue
         if path.endswith((".py", ".sh")) or "." not in path.rpartition("/")[2]:
-            found += _shebang(path, tree[path])
-        if path.endswith(".py") and len(tree[path]) <= MAX_SOURCE_SIZE:
+            found += _shebang(path, head_of(tree, path, 128))
+        if path.endswith(".py") and size_of(tree, path) <= MAX_SOURCE_SIZE:
             try:
-                source = parse(path, tree[path])
+                sources.append(parse(path, tree[path]))
             except Refusal as refusal:
                 found.append(_unreadable(path, refusal))
-            else:
-                modules.append((source, Module(source.tree)))
     spared = ", unless setup_python.sh starts it with its own" if _brings_python(tree) else ""
-    for source, module in modules:
-        found += _removals(source, module, spared)
-        found += _gates(source, module)
-        found += _assumptions(source, module)
-    found += _floors(modules)
+    for source in sources:
+        found += _removals(source, spared)
+        found += _gates(source)
+        found += _assumptions(source)
+    found += _floors(sources)
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.code)))
 
 
@@ -106,8 +104,8 @@ def _unreadable(path: str, refusal: Refusal) -> Hazard:
     )
 
 
-def _gates(source: Source, module: Module) -> Iterator[Hazard]:
-    for gate in gates(module):
+def _gates(source: Source) -> Iterator[Hazard]:
+    for gate in gates(source.module):
         yield _gate(source.path, gate)
 
 
@@ -122,16 +120,16 @@ def _gate(path: str, gate: Gate) -> Hazard:
     )
 
 
-def _floors(modules: Sequence[tuple[Source, Module]]) -> Iterator[Hazard]:
+def _floors(sources: Sequence[Source]) -> Iterator[Hazard]:
     attributes: dict[str, bool] = {}
-    for source, module in modules:
-        for floor in floors(module):
+    for source in sources:
+        for floor in floors(source.module):
             if floor.minimum is not None:
                 yield _floor(source.path, floor.line, floor.minimum, loose=floor.loose)
             elif floor.attribute is not None:
                 attributes[floor.attribute] = floor.loose
-    for source, module in modules:
-        for name, text, line in class_constants(module):
+    for source in sources:
+        for name, text, line in class_constants(source.module):
             if name in attributes:
                 yield _floor(source.path, line, text, loose=attributes[name])
 
@@ -160,8 +158,8 @@ def release_key(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release))
 
 
-def _removals(source: Source, module: Module, spared: str) -> Iterator[Hazard]:
-    for removal in removals(source, module):
+def _removals(source: Source, spared: str) -> Iterator[Hazard]:
+    for removal in removals(source):
         if removal.code == "distutils":
             text = (
                 "distutils is gone from Python 3.12 on: the installer fails here, unless the guest"
@@ -225,12 +223,12 @@ _ASSUMPTIONS = {
 }
 
 
-def _assumptions(source: Source, module: Module) -> Iterator[Hazard]:
+def _assumptions(source: Source) -> Iterator[Hazard]:
     seen: set[str] = set()
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
-        if module.is_docstring(node):
+        if source.module.is_docstring(node):
             continue
         for code, (pattern, text) in _ASSUMPTIONS.items():
             if code not in seen and pattern.search(node.value):

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.payloads import SearchEnded, is_archive, scripts, size_of
 from ngtpatch.installer.predicate import Predicate, matches, model
-from ngtpatch.installer.scopes import Module, gives_up, leaves, only_logs
+from ngtpatch.installer.scopes import gives_up, leaves, only_logs
 from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
@@ -139,22 +140,37 @@ class Site:
         return tuple(branch.test.holds(facts) for branch in self.branches if branch.test)
 
 
-def find_sites(tree: Mapping[str, bytes]) -> tuple[Site, ...]:
+def find_sites(tree: Mapping[str, bytes], *, payloads: bool = False) -> tuple[Site, ...]:
     """Return every place in *tree* that decides by distribution, sorted by path and line.
 
     A file that cannot be parsed but has the known tokens, and a shell script
     that has them, is returned as a site with a :attr:`Site.problem`.
+
+    Args:
+        tree: the files.
+        payloads: look into archives, too. That unpacks them, as a stream: seconds for a
+            large agent.
     """
     found: list[Site] = []
     for path in sorted(tree):
-        if path.endswith((".py", ".sh")):
+        if path.endswith((".py", ".sh")) and size_of(tree, path) <= MAX_SOURCE_SIZE:
             found += _sites_of_file(path, tree[path])
+        elif payloads and is_archive(path):
+            found += _sites_of_archive(tree, path)
     return tuple(found)
+
+
+def _sites_of_archive(tree: Mapping[str, bytes], path: str) -> Iterator[Site]:
+    try:
+        for script in scripts(tree, path, largest=MAX_SOURCE_SIZE):
+            yield from _sites_of_file(script.path, script.data)
+    except SearchEnded as end:
+        yield _puzzle(path, 1, str(end))
 
 
 def _sites_of_file(path: str, data: bytes) -> Sequence[Site]:
     first = _first_token(data)
-    if first is None or len(data) > MAX_SOURCE_SIZE:
+    if first is None:
         return ()
     if path.endswith(".sh"):
         return (_puzzle(path, first, "a shell script that names distributions is not modelled"),)
@@ -188,7 +204,7 @@ class _Finder:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._module = Module(source.tree)
+        self._module = source.module
         self._resolver = Resolver(self._module)
         self._seen: set[ast.If] = set()
 

@@ -35,10 +35,10 @@ class Removal:
     imports: tuple[ast.Import | ast.ImportFrom, ...]
 
 
-def removals(source: Source, module: Module) -> Iterator[Removal]:
+def removals(source: Source) -> Iterator[Removal]:
     """Yield what *source* uses without having a replacement of its own."""
-    yield from _linux_distribution(source, module)
-    yield from _distutils(source, module)
+    yield from _linux_distribution(source, source.module)
+    yield from _distutils(source, source.module)
 
 
 def _linux_distribution(source: Source, module: Module) -> Iterator[Removal]:

@@ -45,6 +45,7 @@ class Module:
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.calls: list[ast.Call] = []
+        self._calls: dict[str, list[ast.Call]] = defaultdict(list)
         self._parents: dict[ast.AST, ast.AST] = {}
         self._blocks: dict[ast.AST, _Block] = {}
         self._imports: dict[str, set[str]] = defaultdict(set)
@@ -76,6 +77,7 @@ class Module:
         match node:
             case ast.Call():
                 self.calls.append(node)
+                self._calls[(_dotted(node.func) or "").rpartition(".")[2]].append(node)
             case ast.Import() | ast.ImportFrom():
                 self._note_import(node)
             case ast.ClassDef():
@@ -207,7 +209,7 @@ class Module:
         position = parameters.index(name.id)
         position -= parameters[0] in ("self", "cls")
         passed = []
-        for call in self.calls:
+        for call in self._calls.get(scope.name, ()):
             if self.function(call.func) is not scope:
                 continue
             named = [keyword.value for keyword in call.keywords if keyword.arg == name.id]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.scopes import Module
 
 __all__ = ["MAX_SOURCE_SIZE", "Source", "parse"]
 
@@ -47,6 +48,11 @@ class Source:
     encoding: str
     text: str
     tree: ast.Module
+
+    @cached_property
+    def module(self) -> Module:
+        """The names of :attr:`tree`, indexed once for all who ask."""
+        return Module(self.tree)
 
     @cached_property
     def starts(self) -> tuple[int, ...]:

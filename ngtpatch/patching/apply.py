@@ -6,12 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.layout import Layout, survey
-from ngtpatch.installer.source import parse
+from ngtpatch.installer.source import Source, parse
 from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.edit import insert
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already
@@ -90,15 +87,16 @@ def _change(
     edits = 0
     used: list[str] = []
     already: list[Already] = []
+    source: Source | None = None
     for patch in patches:
         codemod = KINDS[patch.kind]
         # A help for newer Pythons, or a search for places that nobody knows of: a file that
         # cannot be read is neither's business. 'support' reports it.
-        optional = codemod.only_with is not None or patch.count is None
-        if codemod.only_with is not None and codemod.only_with not in after:
+        optional = bool(codemod.only_with) or patch.count is None
+        if not all(text in after for text in codemod.only_with):
             continue
         try:
-            source = parse(path, after)
+            source = source or parse(path, after)
         except Refusal:
             if optional:
                 continue
@@ -106,7 +104,7 @@ def _change(
         outcome = codemod.plan(source, patch, profiles)
         already += outcome.already
         if outcome.insertions:
-            after = insert(source, outcome.insertions)
+            after, source = insert(source, outcome.insertions), None
             edits += outcome.edits
             used.append(patch.id)
     if after == before:
@@ -121,6 +119,10 @@ def _fits(patch: Patch, layout: Layout) -> bool:
 def _version_fits(versions: str, version: str | None) -> bool:
     if not versions:
         return True
+    # Deferred: costs a tenth of a second, and few patches ask.
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
     try:
         return version is not None and Version(version) in SpecifierSet(versions, prereleases=True)
     except InvalidVersion:

@@ -25,16 +25,16 @@ class Codemod:
 
     Attributes:
         plan: plans the change to one parsed file, or raises Refusal; it writes nothing.
-        only_with: bytes without which a file needs no such change; None for a kind that
+        only_with: texts without which a file needs no such change; none for a kind that
             must find its place.
     """
 
     plan: Callable[[Source, Patch, Sequence[Profile]], Outcome]
-    only_with: bytes | None = None
+    only_with: tuple[bytes, ...] = ()
 
 
 KINDS: Mapping[Kind, Codemod] = {
-    "linux-distribution": Codemod(provide_linux_distribution, only_with=b"linux_distribution"),
-    "loose-version": Codemod(provide_loose_version, only_with=b"distutils"),
+    "linux-distribution": Codemod(provide_linux_distribution, (b"platform", b"linux_distribution")),
+    "loose-version": Codemod(provide_loose_version, (b"distutils",)),
     "recognise": Codemod(recognise),
 }

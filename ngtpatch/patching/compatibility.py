@@ -15,7 +15,6 @@ from textwrap import indent
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.removals import Removal, removals
-from ngtpatch.installer.scopes import Module
 from ngtpatch.installer.source import Source, parse
 from ngtpatch.patching.edit import Insertion, insert
 from ngtpatch.patching.fallbacks import LINUX_DISTRIBUTION, LOOSE_VERSION
@@ -70,7 +69,7 @@ def _numbers(python: str) -> tuple[int, ...]:
 
 
 def _found(source: Source, code: str) -> list[Removal]:
-    return [found for found in removals(source, Module(source.tree)) if found.code == code]
+    return [found for found in removals(source) if found.code == code]
 
 
 def _result(source: Source, insertions: Sequence[Insertion]) -> Source:

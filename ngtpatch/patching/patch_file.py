@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -53,6 +52,11 @@ class WhereTable(_Strict):
     @field_validator("ngt_versions")
     @classmethod
     def _is_specifier(cls, value: str) -> str:
+        if not value:
+            return value
+        # Deferred: costs a tenth of a second, and few patches ask.
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415
+
         try:
             SpecifierSet(value)
         except InvalidSpecifier:
