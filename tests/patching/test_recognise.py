@@ -19,7 +19,7 @@ FACTORY = next(patch for patch in load_patches() if patch.id == "factory")
 ROCKY = load_profiles()["rocky"]
 ALMA = load_profiles()["almalinux"]
 
-HEAD = "import distro\ndistribution = distro.linux_distribution()[0].lower()\n"
+HEAD = "import distro\nnamed = distro.linux_distribution()[0].lower()\n"
 BODY = "    from redhat_installer import RedhatInstaller as LinuxInstaller\n"
 
 
