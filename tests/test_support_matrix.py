@@ -45,7 +45,6 @@ def versions() -> Iterator[tuple[Profile, ProfileVersion]]:
 # Where what a guest reports depends on who asks, the table has the worse of both.
 WORSE = {
     ("asianux", 1): "its release is 7 to Python's platform, and 1 to the distro package",
-    ("kylin", 3): "V10 is a number to this era's comparison, and an error to LooseVersion",
 }
 
 
