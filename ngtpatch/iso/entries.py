@@ -9,7 +9,7 @@ from ngtpatch.errors import InputError, Refusal
 from ngtpatch.iso.draft import Draft
 from ngtpatch.iso.entry import TreeName, check_name
 from ngtpatch.iso.folders import FolderEditor
-from ngtpatch.iso.new_entry import NewFile, new_record
+from ngtpatch.iso.new_entry import NewFile, NewRecords
 from ngtpatch.iso.placement import Placement
 from ngtpatch.iso.targets import Target, directory_in, edited_trees
 from ngtpatch.iso.udf_folders import UdfFolderEditor
@@ -86,21 +86,13 @@ class Entries:
     ) -> None:
         records = self._volume.records[tree]
         named = tree == self._volume.primary_tree
+        maker = NewRecords(self._draft, records, named=named)
         new: dict[str, list[bytes]] = {}
         old: dict[str, set[int]] = {}
         for path, file in sorted(add.items()):
             folder = self._folder_in(path, tree)
             there = f"{folder}/{path.rpartition('/')[2]}".lstrip("/")
-            record = new_record(
-                self._draft,
-                records,
-                there,
-                file,
-                starts[path],
-                named=named,
-                taken=[one[33 : 33 + one[32]] for one in new.get(folder, ())],
-            )
-            new.setdefault(folder, []).append(record)
+            new.setdefault(folder, []).append(maker.make(there, file, starts[path]))
         for target in remove:
             node = target.records.get(tree)
             if node is not None:

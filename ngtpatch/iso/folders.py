@@ -54,8 +54,14 @@ class FolderEditor:
         raw = [record.raw for record in records]
         if [record.identifier for record in records[:2]] != [b"\0", b"\1"]:
             raise Refusal("damaged-directory", "does not begin with itself", path=path)
+        joliet = self._tree.descriptor.kind == "joliet"
+        keys = [sort_key(record.identifier, joliet=joliet) for record in records]
         for new in add:
-            raw.insert(self._position(raw, new), new)
+            # Before the first greater identifier: an order that is not sorted is kept.
+            key = sort_key(_identifier(new), joliet=joliet)
+            at = next((at for at in range(2, len(keys)) if keys[at] > key), len(keys))
+            raw.insert(at, new)
+            keys.insert(at, key)
         packed = _pack(raw)
         if len(packed) <= length:
             self._draft.write(old * SECTOR, packed + bytes(length - len(packed)))
@@ -65,15 +71,6 @@ class FolderEditor:
     def _records(self, extent: int, length: int) -> list[DirectoryRecord]:
         data = self._draft.read_at(extent * SECTOR, length)
         return list(parse_directory(data, extent * SECTOR))
-
-    def _position(self, raw: list[bytes], new: bytes) -> int:
-        """Return the place before the first greater identifier: an unsorted order is kept."""
-        joliet = self._tree.descriptor.kind == "joliet"
-        key = sort_key(_identifier(new), joliet=joliet)
-        for at, record in enumerate(raw[2:], start=2):
-            if sort_key(_identifier(record), joliet=joliet) > key:
-                return at
-        return len(raw)
 
     def _move(self, extent: int, packed: bytes) -> None:
         old, _ = self._places[extent]

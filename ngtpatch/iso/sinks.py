@@ -196,7 +196,7 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
     written = sum(len(region.new) for region in plain.regions)
     if not digest:
         return Written(overlay.size, None, None, written, "reflink")
-    result = _pump(overlay, lambda *_: None, "reflink", digest=True)
+    result = _pump(overlay, lambda *_: 0, "reflink", digest=True)
     for region in _late(overlay, result.base_sha256):
         _pwrite(descriptor, region.new, region.offset)
     return Written(overlay.size, result.sha256, result.base_sha256, written, "reflink")
@@ -205,10 +205,11 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
 def _copy(overlay: Overlay, descriptor: int, *, digest: bool) -> Written:
     """Copy through memory, since the bytes are needed for their digest anyway."""
 
-    def write(offset: int, data: bytes) -> None:
+    def write(offset: int, data: bytes) -> int:
         # A block of zeros is left out: it reads the same as a hole, and stays one.
-        if data != _ZEROS[: len(data)]:
-            _pwrite(descriptor, data, offset)
+        if data == _ZEROS[: len(data)]:
+            return 0
+        return _pwrite(descriptor, data, offset)
 
     return _pump(overlay, write, "copy", digest=digest)
 
@@ -266,7 +267,7 @@ def _data_ranges(file: FileSource, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _pump(
-    overlay: Overlay, write: Callable[[int, bytes], None], method: Method, *, digest: bool
+    overlay: Overlay, write: Callable[[int, bytes], int], method: Method, *, digest: bool
 ) -> Written:
     """Send the result to *write*, block by block, hashing base and result on the way."""
     base, size = overlay.base, overlay.size
@@ -279,15 +280,13 @@ def _pump(
             before.update(below)
             data = overlay.lay_over(offset, below) if offset < size else b""
             after.update(data)
-            write(offset, data)
-            written += len(data)
+            written += write(offset, data)
         base_sha256 = before.result()
         late = overlay.sealed(base_sha256) if base_sha256 else overlay
         for offset, length in _blocks(base.size, size):
             data = late.read_at(offset, length)
             after.update(data)
-            write(offset, data)
-            written += len(data)
+            written += write(offset, data)
         return Written(size, after.result(), base_sha256 if digest else None, written, method)
 
 
@@ -346,17 +345,19 @@ def digest_of(source: Source, size: int) -> str:
     return digest.hexdigest()
 
 
-def _pwrite(descriptor: int, data: bytes, offset: int) -> None:
+def _pwrite(descriptor: int, data: bytes, offset: int) -> int:
     view = memoryview(data)
     while view:
         count = os.pwrite(descriptor, view, offset)
         view, offset = view[count:], offset + count
+    return len(data)
 
 
-def _write_all(target: BinaryIO, data: bytes) -> None:
+def _write_all(target: BinaryIO, data: bytes) -> int:
     view = memoryview(data)
     while view:
         view = view[target.write(view) :]
+    return len(data)
 
 
 @contextmanager
