@@ -9,6 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import VerificationError
 from ngtpatch.packer import (
     HookRequest,
@@ -53,13 +54,7 @@ def command() -> None:
     "--cache-dir", metavar="DIR", type=click.Path(path_type=Path), envvar="NGTPATCH_CACHE_DIR",
     help="Where other builds find the ISO again.",
 )  # fmt: skip
-@click.option(
-    "--provenance", is_flag=True, help="Write SHA256SUMS, an in-toto statement and an SBOM too."
-)
-@click.option(
-    "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
-    help="Sign the statement with this ed25519 key (PEM); implies --provenance.",
-)  # fmt: skip
+@provenance_options
 @options.profiles_option
 @options.patches_option
 @click.pass_obj
@@ -71,6 +66,7 @@ def prepare(
     """Write the ISO and the variables that a template attaches it by."""
     # NGTPATCH_DISTRO holds them as the hook's does: separated by commas.
     distros = tuple(filter(None, ",".join(distros).replace(" ", "").split(",")))
+    documented = wanted(provenance=provenance, sign_key=sign_key)
     result = prepare_iso(
         iso,
         distros=distros,
@@ -81,14 +77,11 @@ def prepare(
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
     )
-    if provenance or sign_key is not None:
-        from ngtpatch.provenance import write_provenance  # noqa: PLC0415
-
-        written = write_provenance(result.subject, sign_key=sign_key)
-        console.detail(f"provenance {written.statement}, {written.sbom}, {written.sums}")
     write_variables(result, variables)
     console.result(result)
     _report(console, result, variables)
+    if documented:
+        write(console, result.subject, sign_key=sign_key)
 
 
 @options.command()

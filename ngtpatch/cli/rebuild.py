@@ -14,7 +14,9 @@ import click
 from ngtpatch.changes import choose
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
+from ngtpatch.provenance import Subject
 from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 
 
@@ -53,6 +55,7 @@ class RebuiltEach:
 @options.force_option
 @options.dry_run_option
 @options.digest_option
+@provenance_options
 @click.pass_obj
 def command(
     console: Console,
@@ -73,6 +76,8 @@ def command(
     force: bool,
     dry_run: bool,
     digest: bool,
+    provenance: bool,
+    sign_key: Path | None,
 ) -> None:
     """Write an ISO whose installer accepts the named distributions."""
     from ngtpatch.identity.config import parse_sets  # noqa: PLC0415
@@ -86,7 +91,10 @@ def command(
         reserve=reserve,
     )
 
+    documented = wanted(provenance=provenance, sign_key=sign_key)
     target = _target(console, output)
+    if documented and target is not None and not isinstance(target, Path):
+        raise UsageError("stream", "a stream has no place for documents beside it")
     if each or output_dir is not None:
         chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
         jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
@@ -110,6 +118,9 @@ def command(
     console.result(RebuiltEach(tuple(results)) if each else results[0])
     for result in results:
         report(console, result, dry_run=dry_run)
+        if documented and not dry_run:
+            dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
+            write(console, Subject.of_rebuild(result, **dirs), sign_key=sign_key)
 
 
 def _each(

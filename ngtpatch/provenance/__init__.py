@@ -7,7 +7,7 @@ yields the same documents.
 
 from ngtpatch.provenance.checking import ProvenanceVerification, verify_provenance
 from ngtpatch.provenance.subject import Material, Subject, materials
-from ngtpatch.provenance.writing import Provenance, write_provenance
+from ngtpatch.provenance.writing import Provenance, require_provenance, write_provenance
 
 __all__ = [
     "Material",
@@ -15,6 +15,7 @@ __all__ = [
     "ProvenanceVerification",
     "Subject",
     "materials",
+    "require_provenance",
     "verify_provenance",
     "write_provenance",
 ]

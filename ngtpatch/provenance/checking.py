@@ -13,7 +13,7 @@ from ngtpatch.provenance.envelope import open_envelope
 from ngtpatch.provenance.statement import parse
 from ngtpatch.provenance.subject import sha256_of
 from ngtpatch.provenance.sums import read_sums
-from ngtpatch.provenance.writing import STATEMENT_SUFFIX, require_libraries
+from ngtpatch.provenance.writing import STATEMENT_SUFFIX, require_provenance
 
 __all__ = ["ProvenanceVerification", "verify_provenance"]
 
@@ -71,7 +71,7 @@ def verify_provenance(
     iso = Path(iso)
     path = Path(statement) if statement else iso.with_name(iso.name + STATEMENT_SUFFIX)
     if key is not None:
-        require_libraries()
+        require_provenance()
     digests = {iso.name: sha256_of(iso), path.name: sha256_of(path)}
     problems: list[tuple[str, str]] = []
     document: dict[str, Any] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         Ed25519PublicKey,
     )
 
-__all__ = ["PAYLOAD_TYPE", "open_envelope", "seal"]
+__all__ = ["PAYLOAD_TYPE", "open_envelope", "seal", "signer"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY = 1 << 16
@@ -32,7 +32,7 @@ def seal(payload: bytes, key: Path) -> dict[str, Any]:
     from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
 
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(CryptoSigner(_private_key(key)))
+    envelope.sign(CryptoSigner(signer(key)))
     return dict(envelope.to_dict())
 
 
@@ -77,7 +77,8 @@ def open_envelope(document: dict[str, Any], key: Path, *, path: str) -> bytes:
     return bytes(envelope.payload)
 
 
-def _private_key(path: Path) -> Ed25519PrivateKey:
+def signer(path: Path) -> Ed25519PrivateKey:
+    """Return the private key to sign with. Raises InputError ``sign-key``."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 

@@ -11,13 +11,19 @@ from typing import ClassVar
 
 from ngtpatch.errors import UsageError
 from ngtpatch.newfile import new_file
-from ngtpatch.provenance.envelope import seal
+from ngtpatch.provenance.envelope import seal, signer
 from ngtpatch.provenance.sbom import sbom
 from ngtpatch.provenance.statement import encode, statement
 from ngtpatch.provenance.subject import Subject, moment
 from ngtpatch.provenance.sums import add_sums
 
-__all__ = ["SBOM_SUFFIX", "STATEMENT_SUFFIX", "Provenance", "require_libraries", "write_provenance"]
+__all__ = [
+    "SBOM_SUFFIX",
+    "STATEMENT_SUFFIX",
+    "Provenance",
+    "require_provenance",
+    "write_provenance",
+]
 
 STATEMENT_SUFFIX = ".intoto.jsonl"
 SBOM_SUFFIX = ".cdx.json"
@@ -43,11 +49,12 @@ class Provenance:
     signed: bool
 
 
-def require_libraries() -> None:
-    """Refuse before any work where the extra is not installed.
+def require_provenance(sign_key: Path | None = None) -> None:
+    """Refuse before any work what would fail after it: a missing extra, a key that cannot sign.
 
     Raises:
         UsageError: ``extra-missing``.
+        InputError: ``sign-key``.
     """
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
@@ -55,6 +62,8 @@ def require_libraries() -> None:
             "extra-missing", f"provenance needs {', '.join(missing)}",
             hint="pip install 'ngtpatch[provenance]'",
         )  # fmt: skip
+    if sign_key is not None:
+        signer(sign_key)
 
 
 def write_provenance(subject: Subject, *, sign_key: Path | None = None) -> Provenance:
@@ -68,7 +77,7 @@ def write_provenance(subject: Subject, *, sign_key: Path | None = None) -> Prove
         UsageError: ``extra-missing``, ``bad-source-date-epoch``.
         InputError: ``sign-key``.
     """
-    require_libraries()
+    require_provenance(sign_key)
     when = moment()
     line = statement(subject, when)
     if sign_key is not None:

@@ -388,3 +388,24 @@ def test_ngtpatch_verify_holds_the_iso_against_its_documents(
     assert document["provenance"]["problems"][0][0] == "other-key"
     assert run(subject.iso, "--key", tmp_path / "nowhere").exit_code == 3
     assert json.loads(run(subject.iso, "--json").stdout)["provenance"] is None
+
+
+def test_rebuild_writes_the_documents_and_asks_for_the_key_first(tmp_path: Path) -> None:
+    secret, public = write_keys(tmp_path, "builder")
+    vendor, output = tmp_path / "vendor.iso", tmp_path / "out.iso"
+    write_sample(vendor, era=2)
+
+    def rebuilt(key: Path, *options: str) -> Result:
+        arguments = [vendor, "--distro", "rocky", "-o", output, "--sign-key", key, *options]
+        return CliRunner().invoke(app, ["rebuild", *map(str, arguments)])
+
+    refused = rebuilt(public)
+    assert refused.exit_code == 3
+    assert str(public) in refused.stderr
+    assert not output.exists()
+    assert rebuilt(secret, "--dry-run").exit_code == 0
+    assert not output.exists()
+    done = rebuilt(secret)
+    assert done.exit_code == 0, done.stderr
+    assert "out.iso.intoto.jsonl" in done.stdout
+    assert run(output, "--key", public, "--base", vendor).exit_code == 0

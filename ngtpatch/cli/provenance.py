@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--provenance`` and ``--sign-key``, for every command that writes an ISO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ngtpatch.cli.output import Console
+
+__all__ = ["provenance_options", "wanted", "write"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def provenance_options(function: F) -> F:
+    """Add the options, which arrive as ``provenance`` and ``sign_key``."""
+    for option in (
+        click.option(
+            "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
+            help="Sign the statement with this ed25519 key (PEM); implies --provenance.",
+        ),
+        click.option(
+            "--provenance", is_flag=True,
+            help="Write SHA256SUMS, an in-toto statement and a CycloneDX document beside it.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
+    """Return whether provenance was asked for; refuse now what would fail later."""
+    if not provenance and sign_key is None:
+        return False
+    from ngtpatch.provenance import require_provenance  # noqa: PLC0415
+
+    require_provenance(sign_key)
+    return True
+
+
+def write(console: Console, subject: Any, *, sign_key: Path | None) -> None:
+    """Write the documents and name them."""
+    from ngtpatch.provenance import write_provenance  # noqa: PLC0415
+
+    written = write_provenance(subject, sign_key=sign_key)
+    for path in (written.statement, written.sbom, written.sums):
+        console.say(f"wrote    {path}")
