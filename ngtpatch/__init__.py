@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ngtpatch.inspection import Inspection, inspect
     from ngtpatch.rebuilding import RebuildResult, rebuild
     from ngtpatch.restoring import ResetResult, reset
+    from ngtpatch.support_document import Support
+    from ngtpatch.support_matrix import support
     from ngtpatch.verification import Verification, verify
 
 _HOME = {
@@ -36,6 +38,7 @@ _HOME = {
     "Refusal": "errors",
     "RemoteError": "errors",
     "ResetResult": "restoring",
+    "Support": "support_document",
     "UsageError": "errors",
     "Verification": "verification",
     "VerificationError": "errors",
@@ -44,6 +47,7 @@ _HOME = {
     "inspect": "inspection",
     "rebuild": "rebuilding",
     "reset": "restoring",
+    "support": "support_matrix",
     "verify": "verification",
 }
 
@@ -57,6 +61,7 @@ __all__ = [
     "Refusal",
     "RemoteError",
     "ResetResult",
+    "Support",
     "UsageError",
     "Verification",
     "VerificationError",
@@ -65,6 +70,7 @@ __all__ = [
     "inspect",
     "rebuild",
     "reset",
+    "support",
     "verify",
 ]
 
