@@ -258,7 +258,10 @@ def _show(console: Console, plan: FleetPlan, summary: Summary) -> None:
         )
         if count or word == "written"
     ]  # fmt: skip
-    console.say(f"{summary.total} VMs: {', '.join(parts)}; {summary.bytes_written:,} bytes written")
+    vms = "VM" if summary.total == 1 else "VMs"
+    console.say(
+        f"{summary.total} {vms}: {', '.join(parts)}; {summary.bytes_written:,} bytes written"
+    )
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")

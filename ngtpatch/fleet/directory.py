@@ -145,10 +145,28 @@ class OutputDirectory:
             # Refreshed in place: the base stays open until its successor has its name.
             successor = target.with_name(f".{output[:200]}.{secrets.token_hex(6)}.tmp")
             try:
-                written = write_file(overlay, successor, digest=digest, mode=0o600)
+                written = write_file(
+                    overlay, successor, digest=digest, durable=False, mode=0o600, check=_sync
+                )
                 successor.replace(target)
             finally:
                 with suppress(FileNotFoundError):
                     successor.unlink()
             return written
-        return write_file(overlay, target, force=replace, digest=digest, mode=0o600)
+        return write_file(
+            overlay, target, force=replace, digest=digest, durable=False, mode=0o600, check=_sync
+        )
+
+
+def _sync(temporary: Path) -> None:
+    """Make a file's content durable before it takes its name.
+
+    The name itself is made so once, with the ledger at the end of the run: per file that
+    would cost as much again. A name that a power cut takes away is missing when the run is
+    resumed, and the file is made again.
+    """
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

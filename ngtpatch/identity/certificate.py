@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.paths import CERTIFICATE, KEY
@@ -74,6 +74,16 @@ class Certificate:
         from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
 
         return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def subject(self) -> str:
+        """The subject's name as in RFC 4514."""
+        return name_of(self.leaf, "subject")
+
+    @property
+    def issuer(self) -> str:
+        """The issuer's name as in RFC 4514."""
+        return name_of(self.leaf, "issuer")
 
     @property
     def key_kind(self) -> tuple[str, int]:
@@ -164,11 +174,20 @@ def chain_problem(certificate: Certificate, authorities: Iterable[x509.Certifica
             return None
         issuer = next((c for c in pool if c != current and _issued(c, current)), None)
         if issuer is None:
-            return f"no certificate of the CA file issued {current.subject.rfc4514_string()!r}"
+            return f"no certificate of the CA file issued {name_of(current, 'subject')!r}"
         if not _is_authority(issuer):
-            return f"its issuer {issuer.subject.rfc4514_string()!r} is no certificate authority"
+            return f"its issuer {name_of(issuer, 'subject')!r} is no certificate authority"
         current = issuer
     return f"the chain is longer than {_MAX_CHAIN}"
+
+
+def name_of(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> str:
+    """Return a name of *certificate* as in RFC 4514; what cannot be decoded, as ``?``."""
+    try:
+        name: x509.Name = getattr(certificate, which)
+        return name.rfc4514_string()
+    except ValueError:
+        return "?"
 
 
 def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
@@ -199,8 +218,8 @@ def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
         found = tuple(x509.load_pem_x509_certificates(pem[:MAX_BYTES]))
         for certificate in found:
             # Lazily decoded by cryptography: asked for here, so that it cannot fail later.
-            _ = certificate.not_valid_after_utc, certificate.subject, certificate.issuer
-            certificate.public_key()
+            # (Names are left: they cost as much as the rest, and few callers look at them.)
+            _ = certificate.not_valid_after_utc, certificate.public_key()
     except Exception:
         # Everything: a bad DER structure surfaces as many classes of exception.
         raise InputError(

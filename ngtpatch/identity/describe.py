@@ -120,8 +120,8 @@ def _certificate_facts(certificate: Certificate) -> CertificateFacts:
     leaf = certificate.leaf
     kind, bits = certificate.key_kind
     return CertificateFacts(
-        subject=leaf.subject.rfc4514_string(),
-        issuer=leaf.issuer.rfc4514_string(),
+        subject=certificate.subject,
+        issuer=certificate.issuer,
         serial=f"{leaf.serial_number:x}",
         not_before=f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",
         not_after=f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
