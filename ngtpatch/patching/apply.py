@@ -63,7 +63,10 @@ def apply(
             ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
     """
     layout = survey(tree)
-    fitting = [patch for patch in patches if _fits(patch, layout)]
+    # A patch that names its place comes before one that looks for places nobody named.
+    fitting = sorted(
+        (patch for patch in patches if _fits(patch, layout)), key=lambda one: one.count is None
+    )
     changed: list[ChangedFile] = []
     already: list[Already] = []
     for patch in fitting:
@@ -102,7 +105,8 @@ def _change(
                 continue
             raise
         outcome = codemod.plan(source, patch, profiles)
-        already += outcome.already
+        if not any(KINDS[patch.kind] is codemod for patch in patches if patch.id in used):
+            already += outcome.already  # as shipped, not as an earlier patch of the kind left it
         if outcome.insertions:
             after, source = insert(source, outcome.insertions), None
             edits += outcome.edits
