@@ -266,11 +266,14 @@ class Module:
         visible: list[Assignment] = []
         certain = False
         for assignment in reversed(known):
-            before = _end(assignment.statement) <= _start(use)
+            statement = assignment.statement
+            # What "with ... as" or "for ... in" binds is seen inside, what "=" binds only after.
+            inside = hasattr(statement, "body") and statement in self.enclosing(use)
+            before = inside or _end(statement) <= _start(use)
             if before and not certain:
                 visible.append(assignment)
-                certain = self._blocks[assignment.statement] in around
-            elif not before and any(loop in self.enclosing(assignment.statement) for loop in loops):
+                certain = self._blocks[statement] in around
+            elif not before and any(loop in self.enclosing(statement) for loop in loops):
                 visible.append(assignment)  # the loop's next round sees it
         return visible, certain
 
