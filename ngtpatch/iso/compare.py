@@ -8,15 +8,13 @@ block by block, so that memory does not grow with the image.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-from pathlib import Path
 from typing import Literal
 
 from ngtpatch.iso.directory import Directory
 from ngtpatch.iso.entry import Entry
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.sides import Contents, Counterparts, Side, open_side
 
 __all__ = ["ASPECTS", "TREES", "Comparison", "Difference", "Side", "compare", "open_side"]
 
@@ -26,9 +24,6 @@ TREES = ("rock_ridge", "joliet", "udf", "iso9660")
 ASPECTS = ("content", "size", "mode", "owner", "mtime", "kind", "target")
 """What can differ about an entry that both sides have."""
 
-Side = Volume | Directory
-
-_BLOCK = 1 << 20
 _EXECUTABLE = 0o111
 
 
@@ -120,14 +115,6 @@ class Comparison:
         return tuple(d.path for d in self.in_tree(self.primary) if d.sort == sort)
 
 
-def open_side(path: str | Path) -> Side:
-    """Open an image, a block device or a directory for comparing.
-
-    Raises InputError as Volume.open and Directory do.
-    """
-    return Directory(path) if Path(path).is_dir() else Volume.open(path)
-
-
 def compare(
     before: Side, after: Side, *, within: Sequence[tuple[int, int]] | None = None
 ) -> Comparison:
@@ -148,10 +135,11 @@ def compare(
     Raises:
         InputError: a side turns out to be unreadable on the way.
     """
-    contents = _Contents(before, after, within)
+    contents = Contents(before, after, within)
     pairs = _pair_up(before, after)
-    primary = pairs[0][0] if pairs else ""
-    names = _Names(before, after, pairs[0]) if pairs else None
+    names = tuple(
+        Counterparts(side, tree) for side, tree in zip((before, after), pairs[0], strict=True)
+    )
     differences: list[Difference] = []
     for one, other in pairs:
         tree = other if one == "directory" else one
@@ -167,12 +155,17 @@ def compare(
                 sort = "changed"
             else:
                 sort = "added" if was is None else "removed"
-            known_as = names.find(was, now) if names else None
+            found = (
+                side.find(tree, entry)
+                for side, entry in zip(names, (was, now), strict=True)
+                if entry is not None
+            )
+            known_as = next((name for name in found if name is not None), None)
             differences.append(Difference(tree, path, sort, what, was, now, known_as))
     compared = tuple(other if one == "directory" else one for one, other in pairs)
     with_directory = isinstance(before, Directory) or isinstance(after, Directory)
     return Comparison(
-        primary=compared[0] if compared else primary,
+        primary=compared[0],
         trees=compared,
         trees_added=() if with_directory else _only(after.trees, before.trees),
         trees_removed=() if with_directory else _only(before.trees, after.trees),
@@ -202,7 +195,7 @@ def _volume_ids(before: Side, after: Side) -> tuple[str, str] | None:
     return before.volume_id, after.volume_id
 
 
-def _aspects(was: Entry, now: Entry, contents: _Contents) -> tuple[str, ...]:
+def _aspects(was: Entry, now: Entry, contents: Contents) -> tuple[str, ...]:
     found = set()
     if was.kind != now.kind:
         found.add("kind")
@@ -230,90 +223,3 @@ def _executable(entry: Entry) -> bool:
 
 def _differ(was: object, now: object) -> bool:
     return was is not None and now is not None and was != now
-
-
-class _Names:
-    """Finds what an entry of any tree is called in the primary tree."""
-
-    def __init__(self, before: Side, after: Side, primary: tuple[str, str]) -> None:
-        self._sides = tuple(
-            self._index(side.entries(tree))
-            for side, tree in zip((before, after), primary, strict=True)
-        )
-
-    @staticmethod
-    def _index(
-        entries: Mapping[str, Entry],
-    ) -> tuple[Mapping[str, Entry], dict[tuple[tuple[int, int], ...], list[str]]]:
-        by_extents: dict[tuple[tuple[int, int], ...], list[str]] = {}
-        for path, entry in entries.items():
-            if entry.kind == "file" and entry.size:
-                by_extents.setdefault(entry.extents, []).append(path)
-        return entries, by_extents
-
-    def find(self, was: Entry | None, now: Entry | None) -> str | None:
-        for entry, (entries, by_extents) in zip((was, now), self._sides, strict=True):
-            if entry is None:
-                continue
-            if entry.path in entries:
-                return entry.path
-            # Hard links share their extents: any of their names is right.
-            same = by_extents.get(entry.extents, ()) if entry.size else ()
-            if same:
-                return min(same, key=lambda path: (path.casefold() != entry.path.casefold(), path))
-        return None
-
-
-class _Contents:
-    """Compares file contents, each pair of extent lists once for all trees."""
-
-    def __init__(self, before: Side, after: Side, within: Sequence[tuple[int, int]] | None) -> None:
-        self._before, self._after = before, after
-        self._within = None if within is None else sorted(within)
-        self._seen: dict[tuple[object, object], bool] = {}
-        self.alike = type(before) is type(after)
-
-    def differ(self, was: Entry, now: Entry) -> bool:
-        key = (was.extents or was.path, now.extents or now.path)
-        if key not in self._seen:
-            self._seen[key] = self._differ(was, now)
-        return self._seen[key]
-
-    def _differ(self, was: Entry, now: Entry) -> bool:
-        if not was.size:
-            return False
-        if self._within is not None and was.extents and was.extents == now.extents:
-            untouched = not any(
-                offset < start + length and start < offset + size
-                for offset, size in was.extents
-                for start, length in self._within
-            )
-            if untouched:
-                return False
-        ours, theirs = _blocks(self._before, was), _blocks(self._after, now)
-        return any(one != other for one, other in zip_longest(ours, theirs))
-
-
-def _blocks(side: Side, entry: Entry) -> Iterator[bytes]:
-    """Yield a file's content in blocks of one size, however its extents are cut."""
-    if isinstance(side, Directory):
-        with side.open(entry.path) as stream:
-            while block := stream.read(_BLOCK):
-                yield block
-        return
-    held = bytearray()
-    left = entry.size
-    for start, extent_length in entry.extents:
-        offset, length = start, min(extent_length, left)
-        left -= length
-        while length:
-            part = side.read_at(offset, min(length, _BLOCK - len(held)))
-            if not part:
-                return  # shorter than recorded: zip_longest sees it
-            held += part
-            offset, length = offset + len(part), length - len(part)
-            if len(held) == _BLOCK:
-                yield bytes(held)
-                held.clear()
-    if held:
-        yield bytes(held)

@@ -14,6 +14,8 @@ import pytest
 from ngtpatch.errors import InputError
 from ngtpatch.iso.compare import Comparison, compare, open_side
 from ngtpatch.iso.directory import Directory
+from ngtpatch.iso.edit import edit
+from ngtpatch.iso.new_entry import NewFile
 from ngtpatch.iso.regions import Overlay, Region
 from ngtpatch.iso.source import FileSource
 from ngtpatch.iso.textdiff import TEXT_LIMIT, text_diff, unified
@@ -269,3 +271,15 @@ def test_what_is_no_text_or_a_key_is_not_shown(unfit: bytes) -> None:
     assert unified(unfit, b"plain\n", "f") is None
     assert unified(b"plain\n", unfit, "f") is None
     assert unified(b"plain\n", b"other\n", "f") is not None
+
+
+@pytest.mark.parametrize("name", ["genisoimage", "udf-bridge", "deep", "pycdlib"])
+def test_an_entry_without_content_is_known_by_its_record(zoo: Zoo, name: str) -> None:
+    """An added or removed empty file has no extents to be followed by."""
+    new, gone = "config/nothing.txt", "installer/linux/src/marker"
+    with Volume.open(zoo[name]) as volume:
+        overlay = edit(volume, add={new: NewFile(b"")}, remove={gone}).overlay()
+        result = compare(volume, Volume(overlay, zoo[name]))
+    assert result.beyond({new: {"added"}, gone: {"removed"}}) == ()
+    assert {d.tree for d in result.differences} == set(volume.trees)
+    assert len(result.differences) == 2 * len(volume.trees)
