@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ngtpatch._version import __version__
 from ngtpatch.changes import Changes, IdentityRequest, plan_changes
-from ngtpatch.errors import InputError, UsageError, VerificationError
+from ngtpatch.errors import UsageError, VerificationError
+from ngtpatch.imaging import as_image
 from ngtpatch.newfile import check_target
-from ngtpatch.source import Source, open_source
+from ngtpatch.source import open_source
 from ngtpatch.verification import REPLACED
 
 if TYPE_CHECKING:
@@ -56,14 +57,15 @@ class RebuildResult:
 
     Attributes:
         source: as it was named.
-        output: the file that was written; None for a dry run or a stream.
+        output: the file or directory that was written; None for a dry run or a stream.
         sha256: of the whole output; None with ``digest=False`` and for a dry run.
-        size: of the output, in bytes.
+        size: of the output, in bytes; of a directory, that of its files.
         volume_id: its volume identifier, which is the source's.
         profiles: ids of the profiles it accepts now.
         changed: the files that differ from the source's.
         already: the places that accepted a profile as they were.
-        method: ``regions``: the source's bytes with some regions replaced.
+        method: ``regions``: the source's bytes with some regions replaced; ``master``: of a
+            directory a new image was made first.
         bytes_written: data handed to the file system, in bytes.
         composed_with: profiles of the earlier rebuild that the source came from.
         carries_identity: whether the output belongs to one VM.
@@ -92,6 +94,7 @@ def rebuild(
     *,
     distros: Sequence[str] = (),
     output: str | Path | BinaryIO | None = None,
+    output_tree: str | Path | None = None,
     force: bool = False,
     dry_run: bool = False,
     digest: bool = True,
@@ -108,10 +111,13 @@ def rebuild(
     bytes, cover both.
 
     Args:
-        source: an ISO image or a block device. It is only read.
+        source: an ISO image, a block device, or a directory with the same tree, of which an
+            image is made. It is only read.
         distros: ids of profiles; ``auto`` stands for the one of *os_release*, ``all`` for
             every one that is proven.
         output: a file to be made, or a stream to write to.
+        output_tree: a directory to be made instead, with the files, to install from without
+            an image; identity in it is readable by its owner alone.
         force: replace an existing file.
         dry_run: plan only; *output* may be left out.
         digest: compute the SHA-256 of the output.
@@ -127,13 +133,11 @@ def rebuild(
         VerificationError: the written image is not what was planned; it was removed.
         NgtpatchError: the disk is full or failed; nothing was left behind.
     """
-    target = Path(output) if isinstance(output, str | Path) else output
-    if target is None and not dry_run:
-        raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
-    if isinstance(target, Path):
+    target = _target(output, output_tree, dry_run=dry_run)
+    if isinstance(target, Path) and output_tree is None:
         check_target(target, force=force, source=Path(source))
+    scratch = target.parent if isinstance(target, Path) else None
     with open_source(source) as opened:
-        volume = _require_image(opened)
         changes = plan_changes(
             opened,
             distros=distros,
@@ -142,36 +146,39 @@ def rebuild(
             patch_dirs=patch_dirs,
             identity=identity or IdentityRequest(),
         )
-        plan = _plan(volume, changes)
-        sha256, written = None, 0
-        if not dry_run:
-            sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
-        return RebuildResult(
-            source=str(source),
-            output=str(target) if isinstance(target, Path) and not dry_run else None,
-            sha256=sha256,
-            size=plan.size,
-            volume_id=volume.volume_id,
-            profiles=tuple(profile.id for profile in changes.profiles),
-            changed=_entries(changes),
-            already=changes.already,
-            method="regions",
-            bytes_written=written,
-            composed_with=tuple(_earlier(volume).get("profiles", ())),
-            carries_identity=changes.carries_identity,
-            notices=changes.notices,
-        )
+        with as_image(opened, scratch) as volume:
+            plan = _plan(volume, changes)
+            sha256, written = None, 0
+            if not dry_run and output_tree is not None:
+                written = _unpack(volume, plan, changes, Path(output_tree), force=force)
+            elif not dry_run:
+                sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
+            return RebuildResult(
+                source=str(source),
+                output=str(target) if isinstance(target, Path) and not dry_run else None,
+                sha256=sha256,
+                size=plan.size if output_tree is None else written,
+                volume_id=volume.volume_id,
+                profiles=tuple(profile.id for profile in changes.profiles),
+                changed=_entries(changes),
+                already=changes.already,
+                method="master" if opened.volume is None else "regions",
+                bytes_written=written,
+                composed_with=tuple(_earlier(volume).get("profiles", ())),
+                carries_identity=changes.carries_identity,
+                notices=changes.notices,
+            )
 
 
-def _require_image(source: Source) -> Volume:
-    if source.volume is None:
-        raise InputError(
-            "is-directory",
-            "is a directory, and an image is rebuilt from an image",
-            path=str(source.path),
-            hint="name the ISO, or the device that it is in",
-        )
-    return source.volume
+def _target(
+    output: str | Path | BinaryIO | None, output_tree: str | Path | None, *, dry_run: bool
+) -> Path | BinaryIO | None:
+    if output is not None and output_tree is not None:
+        raise UsageError("two-outputs", "an image and a directory are two outputs", hint="name one")
+    chosen = output if output_tree is None else output_tree
+    if chosen is None and not dry_run:
+        raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
+    return Path(chosen) if isinstance(chosen, str | Path) else chosen
 
 
 def _plan(volume: Volume, changes: Changes) -> Plan:
@@ -245,6 +252,18 @@ def _write(
     mode = 0o600 if changes.carries_identity else 0o666
     written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
     return written.sha256, written.bytes_written
+
+
+def _unpack(volume: Volume, plan: Plan, changes: Changes, target: Path, *, force: bool) -> int:
+    """Write the planned image's files as a directory, and return their bytes."""
+    from ngtpatch.identity.paths import PATHS  # noqa: PLC0415
+    from ngtpatch.iso.unpack import write_tree  # noqa: PLC0415
+    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+
+    overlay = plan.overlay()
+    _read_back(volume, overlay, plan, changes, name=volume.path)
+    image = Volume(overlay, volume.path, second_opinion=False)
+    return write_tree(image, target, private=PATHS, force=force).size
 
 
 def _read_back(

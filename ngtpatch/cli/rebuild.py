@@ -35,6 +35,12 @@ class RebuiltEach:
 @options.os_release_option
 @options.output_option
 @click.option(
+    "--output-tree",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the files as a directory instead, to install from without an ISO.",
+)
+@click.option(
     "--output-dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
@@ -63,6 +69,7 @@ def command(
     distros: tuple[str, ...],
     os_release: Path | None,
     output: Path | None,
+    output_tree: Path | None,
     output_dir: Path | None,
     each: bool,
     strip_identity: bool,
@@ -93,8 +100,8 @@ def command(
 
     documented = wanted(provenance=provenance, sign_key=sign_key)
     target = _target(console, output)
-    if documented and target is not None and not isinstance(target, Path):
-        raise UsageError("stream", "a stream has no place for documents beside it")
+    if documented and (output_tree or (target is not None and not isinstance(target, Path))):
+        raise UsageError("no-image-file", "only an image in a file has documents beside it")
     if each or output_dir is not None:
         chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
         jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
@@ -105,6 +112,7 @@ def command(
             iso,
             distros=named,
             output=into,
+            output_tree=output_tree,
             force=force,
             dry_run=dry_run,
             digest=digest,
@@ -162,10 +170,8 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     for place in result.already:
         console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
     if not result.changed:
-        console.say(
-            "nothing needed: every site accepts what was asked for; "
-            "the output is the source, byte for byte"
-        )
+        same = "" if result.method == "master" else "; the output is the source, byte for byte"
+        console.say(f"nothing needed: every site accepts what was asked for{same}")
     if result.composed_with:
         console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
     for notice in result.notices:

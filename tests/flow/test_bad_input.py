@@ -88,7 +88,7 @@ def test_not_an_iso(tmp_path: Path, output: Path) -> None:
         (tmp_path / name).write_bytes(data)
         refused(rebuild(tmp_path / name, output), 3, "not-iso", tmp_path / name)
     refused(rebuild(tmp_path / "absent.iso", output), 3, "not-found", tmp_path / "absent.iso")
-    refused(rebuild(tmp_path, output), 3, "is-directory", tmp_path)
+    refused(rebuild(tmp_path, output), 3, "no-installer", tmp_path)
 
 
 def test_truncated(base: Path, tmp_path: Path, output: Path) -> None:
@@ -131,6 +131,17 @@ def test_an_output_that_cannot_be(base: Path, tmp_path: Path) -> None:
     refused(rebuild(base, base, "--force"), 2, "same-file", base)
     assert base.read_bytes() == before
     assert rebuild(base, existing, "--force").code == 0
+
+
+def test_a_tree_that_is_there_already_is_kept(base: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "mine").touch()
+    ran = run("--json", "rebuild", base, "-d", "rocky", "--output-tree", tree)
+    assert (ran.code, ran.document["error"]["code"]) == (2, "output-exists")
+    assert [path.name for path in tree.iterdir()] == ["mine"]
+    ran = run("--json", "rebuild", base, "-d", "rocky", "--output-tree", tree, "-o", tree / "o")
+    assert (ran.code, ran.document["error"]["code"]) == (2, "two-outputs")
 
 
 def test_no_distribution_and_no_output(base: Path, output: Path) -> None:

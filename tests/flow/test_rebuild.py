@@ -142,6 +142,32 @@ def test_a_stream_has_the_bytes_of_the_file(pairs: Pairs, tmp_path: Path) -> Non
     assert target.read_bytes() == pairs(2).output.read_bytes()
 
 
+def test_a_tree_to_install_from_without_an_image(pairs: Pairs, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    ran = run("--json", "rebuild", pairs(2).base, "-d", "rocky", "--output-tree", tree)
+    assert ran.code == 0, ran.err
+    assert ran.document["output"] == str(tree)
+    assert install(tree, "rocky-9", tmp_path / "guest").code == 0
+    assert (tree / "installer/linux/install_ngt.py").stat().st_mode & 0o777 == 0o755
+    assert (tree / "config/client-key.pem").stat().st_mode & 0o777 == 0o600
+    assert ngtpatch.diff(pairs(2).base, tree).changed != ()
+
+
+def test_a_directory_becomes_an_image(
+    pairs: Pairs, discs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.iso"
+    ran = run("--json", "rebuild", discs[0], "-d", "rocky", "-d", "almalinux", "-o", output)
+    assert ran.code == 0, ran.err
+    assert ran.document["method"] == "master"
+    assert ran.document["volume_id"] == "NUTANIX_TOOLS"
+    assert ngtpatch.verify(output).ok
+    assert install(unpack(output, tmp_path / "disc"), "almalinux-9", tmp_path / "guest").code == 0
+    # Nothing else differs from the image that was unpacked, whatever way it came.
+    assert ngtpatch.diff(discs[1], output).same
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_the_output_keeps_what_identity_there_is_to_its_owner(pairs: Pairs) -> None:
     pair = pairs(2)
     assert pair.result.carries_identity
