@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.iso.source import FileSource, MemorySource
-from ngtpatch.iso.structure import Finding, check
+from ngtpatch.iso.structure import Finding, check, introduced
 from ngtpatch.iso.volume import Volume
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY_PATH
@@ -477,3 +477,13 @@ def test_noise_ends_with_findings_and_no_exception() -> None:
         found = check(MemorySource(image))
         assert found
         assert all(isinstance(one, Finding) for one in found)
+
+
+def test_a_vendor_s_own_faults_are_told_from_new_ones(zoo: Zoo) -> None:
+    image = Faulty(zoo["genisoimage"])
+    bad_date(image)
+    before = check(MemorySource(bytes(image.data)))
+    file_longer_in_one_tree(image)
+    after = check(MemorySource(bytes(image.data)))
+    assert {one.code for one in after} == {"date", "trees-disagree"}
+    assert [one.code for one in introduced(after, before)] == ["trees-disagree"]

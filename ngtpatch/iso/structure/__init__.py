@@ -10,6 +10,7 @@ inside the volume; no overlap but shared files; trees agreeing on contents.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from ngtpatch.iso.source import Source
@@ -19,7 +20,7 @@ from ngtpatch.iso.structure.records import RecordTree, check_records
 from ngtpatch.iso.structure.report import SECTOR, Finding, Image, Range, Report, TooMuch
 from ngtpatch.iso.structure.udf import check_udf, has_udf
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "check", "introduced"]
 
 
 def check(source: Source) -> tuple[Finding, ...]:
@@ -38,6 +39,16 @@ def check(source: Source) -> tuple[Finding, ...]:
     with suppress(TooMuch):
         _check(Image(source, report), report)
     return tuple(report.findings)
+
+
+def introduced(after: Iterable[Finding], before: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what an edited image has to answer for: findings that its base did not have.
+
+    A vendor's image may have faults of its own, which an edit keeps. They are told
+    apart by code and message; where they stand may have changed.
+    """
+    known = {(one.code, one.message) for one in before}
+    return tuple(one for one in after if (one.code, one.message) not in known)
 
 
 def _check(image: Image, report: Report) -> None:
