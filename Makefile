@@ -4,10 +4,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PYTEST_ARGS ?=
+# Two workers or more; a fixture that many tests share is made once by each.
+PYTEST_ARGS ?= -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs fuzz clean
+.PHONY: help demo demo-packer test test-min test-kernel fuzz mutation lint bench docs zipapp clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +16,20 @@ help: ## List the targets
 demo: $(VENV)/installed ## From a refused distribution to an accepted one, on a sample ISO
 	@$(BIN)/python scripts/demo.py
 
+demo-packer: $(VENV)/installed ## NGT in two Packer builds that run here
+	@if ! command -v packer >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    packer openssh-server openssh-client libarchive-tools dmidecode >/dev/null; fi
+	@$(BIN)/python scripts/demo_packer.py
+
 test: $(VENV)/installed ## Run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
+	@$(VENV)-min/bin/python -m pytest $(PYTEST_ARGS)
+
+test-kernel: $(VENV)/installed ## Mount edited images by a real Linux (needs user-mode-linux)
+	@NGTPATCH_TEST_KERNEL=1 $(BIN)/python -m pytest -q tests/kernel
 
 lint: $(VENV)/installed ## Check style and types
 	@$(BIN)/ruff check .
@@ -25,6 +38,7 @@ lint: $(VENV)/installed ## Check style and types
 
 bench: $(VENV)/installed ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.images
+	@$(BIN)/python -m bench.fleet
 
 fuzz: $(VENV)/installed ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
@@ -34,14 +48,25 @@ docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+zipapp: $(VENV)/installed ## Build dist/ngtpatch, one file that runs with any Python 3.10+
+	@mkdir -p dist
+	@$(BIN)/shiv -q -c ngtpatch -p "/usr/bin/env python3" --reproducible -o dist/ngtpatch .
+	@ls -l dist/ngtpatch
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .demo build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps: pip runs again only when the dependencies change.
 $(VENV)/installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (once) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
+	@test -x $(VENV)-min/bin/python || $(PYTHON) -m venv $(VENV)-min
+	@$(VENV)-min/bin/python -m pip install -qq --disable-pip-version-check \
+	  -c tests/constraints-min.txt -e '.[test,build]'
 	@touch $@
 
 $(VENV)/docs: $(VENV)/installed
