@@ -485,5 +485,6 @@ def test_a_vendor_s_own_faults_are_told_from_new_ones(zoo: Zoo) -> None:
     before = check(MemorySource(bytes(image.data)))
     file_longer_in_one_tree(image)
     after = check(MemorySource(bytes(image.data)))
-    assert {one.code for one in after} == {"date", "trees-disagree"}
-    assert [one.code for one in introduced(after, before)] == ["trees-disagree"]
+    assert [one.code for one in before] == ["date"]
+    assert {one.code for one in after} == {"date", "overlap", "trees-disagree"}
+    assert {one.code for one in introduced(after, before)} == {"overlap", "trees-disagree"}
