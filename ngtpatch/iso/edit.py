@@ -26,6 +26,9 @@ from ngtpatch.iso.volume import Volume
 __all__ = ["Change", "NewFile", "Note", "Plan", "edit"]
 
 
+_BLOCK = 1 << 20
+
+
 @dataclass(frozen=True)
 class Note:
     """What the record shall say beside what the edit itself knows.
@@ -120,28 +123,28 @@ def edit(
             placement.scrub_range(target, offset, length)
     changes = []
     for path, target in targets.items():
-        old = _content(volume, target)
-        new, hidden = contents.get(path, old), path in scrub
-        if old != new or hidden or path in reserve:
+        new = contents[path] if path in contents else volume.tree[path]
+        change = Change(path, _digest(volume, target), _sha256(new), path in scrub)
+        differs = change.sha256_before != change.sha256_after
+        if differs or path in scrub or path in reserve:
             placement.put(target, new, reserve=reserve.get(path, 0))
-        if old != new:
-            before, after = (None, None) if hidden else (_sha256(old), _sha256(new))
-            changes.append(Change(path, before, after, hidden))
+        if differs:
+            changes.append(change)
     for path, target in removed.items():
-        before = None if path in scrub else _sha256(_content(volume, target))
-        changes.append(Change(path, before, None, path in scrub, "removed"))
+        changes.append(Change(path, _digest(volume, target), None, path in scrub, "removed"))
     for path, file in sorted(added.items()):
-        after = None if file.secret else _sha256(file.content)
-        changes.append(Change(path, None, after, sort="added"))
+        changes.append(Change(path, None, _sha256(file.content), sort="added"))
     if added or removed:
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)
-    if not draft.written:
-        note = None
-    elif note is None and history.record is not None:
-        note = Note(history.record.about)
-    if note is not None:
+    changes = [change.without_secrets() for change in changes]
+    if draft.written and (note is not None or history.record is not None):
         return _recorded(volume, draft, history, placement, changes, note)
+    return _unrecorded(volume, draft, start, changes)
+
+
+def _unrecorded(volume: Volume, draft: Draft, start: int, changes: Sequence[Change]) -> Plan:
+    """Make the plan of an image that says nothing about itself."""
     size = volume.size
     if draft.end != start:
         append_anchor(volume, draft)
@@ -169,9 +172,11 @@ def _recorded(
     history: History,
     placement: Placement,
     changes: Sequence[Change],
-    note: Note,
+    note: Note | None,
 ) -> Plan:
     """Append the record, and make the plan."""
+    if note is None:
+        note = Note(history.record.about if history.record else {})
     # 7-Zip looks for an anchor right behind the last file; what follows it is free.
     append_anchor(volume, draft)
     record_end(volume, draft)  # a first time, so that the record undoes these fields as well
@@ -216,8 +221,12 @@ def _owners(targets: Collection[Target]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _content(volume: Volume, target: Target) -> bytes:
-    return b"".join(volume.read_at(offset, length) for offset, length in target.entry.extents)
+def _digest(volume: Volume, target: Target) -> str:
+    digest = hashlib.sha256()
+    for offset, length in target.entry.extents:
+        for at in range(offset, offset + length, _BLOCK):
+            digest.update(volume.read_at(at, min(_BLOCK, offset + length - at)))
+    return digest.hexdigest()
 
 
 def _sha256(data: bytes) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ngtpatch.errors import Refusal
 from ngtpatch.iso.draft import Draft
 from ngtpatch.iso.ecma119 import SECTOR, sectors
 from ngtpatch.iso.placement import Placement
-from ngtpatch.iso.record import Change, Ranges, Record, compress
+from ngtpatch.iso.record import LARGEST_UNDO, Change, Ranges, Record, compress
 from ngtpatch.iso.regions import merge_ranges
 from ngtpatch.iso.source import Source
 from ngtpatch.iso.volume import Volume
@@ -87,6 +88,8 @@ class History:
         )
         touched = merge_ranges([*known, *_within(draft.written, size)])
         ranges = tuple(_without(touched, gone))
+        if sum(length for _, length in ranges) > LARGEST_UNDO:
+            raise Refusal("too-large", "overwrites more than a record can hold")
         rooms = {**dict(self.rooms), **placement.reserved}
         record = Record(
             offset=draft.end,

@@ -25,6 +25,8 @@ __all__ = ["Placement", "set_file_entry", "set_record"]
 
 _LARGEST_CONTENT = (1 << 30) - 1
 """One allocation descriptor's worth (ECMA-167 4/14.14.1.1); held in memory besides."""
+_LARGEST_IN_PLACE = 16 << 20
+"""What is larger moves, so that the way back is in the image and not in its record."""
 
 
 class Placement:
@@ -129,7 +131,12 @@ class Placement:
         if not extents:
             return None
         room = self.room(extents)
-        if len(extents) > 1 or extents[0][0] % SECTOR or max(len(content), reserve) > room:
+        if (
+            len(content) > _LARGEST_IN_PLACE
+            or len(extents) > 1
+            or extents[0][0] % SECTOR
+            or max(len(content), reserve) > room
+        ):
             return None
         start = extents[0][0]
         taken = any(start < end and other < start + room for other, end in self._claimed)

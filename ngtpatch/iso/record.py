@@ -42,7 +42,15 @@ from ngtpatch.iso.ecma119 import SECTOR, sectors
 from ngtpatch.iso.regions import Overlay, Region
 from ngtpatch.iso.source import Source
 
-__all__ = ["Change", "DamagedRecord", "Record", "compress", "digest_ranges", "read_record"]
+__all__ = [
+    "LARGEST_UNDO",
+    "Change",
+    "DamagedRecord",
+    "Record",
+    "compress",
+    "digest_ranges",
+    "read_record",
+]
 
 FORMAT = 1
 _MAGIC = b"NGTPATCH RECORD\0"
@@ -50,7 +58,7 @@ _HEAD = struct.Struct("<16sII Q II 32s 32s Q 32s")
 _UNKNOWN = bytes(32)
 
 _LONGEST_TEXT = 4 << 20
-_LARGEST_UNDO = 64 << 20
+LARGEST_UNDO = 64 << 20
 _MOST_ROWS = 50_000
 
 Ranges = tuple[tuple[int, int], ...]
@@ -73,6 +81,12 @@ class Change:
     sha256_after: str | None
     scrubbed: bool = False
     sort: str = "changed"
+
+    def without_secrets(self) -> Change:
+        """Return it without digests where it is about identity: a short secret could be guessed."""
+        if not self.scrubbed:
+            return self
+        return replace(self, sha256_before=None, sha256_after=None)
 
 
 @dataclass(frozen=True)
@@ -252,7 +266,7 @@ def _parse(source: Source, trailer: bytes, end: int) -> Record:
         raise ValueError(f"it has format version {version}, and this is version {FORMAT}")
     if hashlib.sha256(trailer[: _HEAD.size]).digest() != trailer[_HEAD.size : _HEAD.size + 32]:
         raise ValueError("its trailer does not have the digest it claims")
-    if text_length > _LONGEST_TEXT or undo_length > _LARGEST_UNDO:
+    if text_length > _LONGEST_TEXT or undo_length > LARGEST_UNDO:
         raise ValueError("it is absurdly long")
     length = text_length + undo_length
     if offset % SECTOR or offset + sectors(length) * SECTOR != end - SECTOR:
@@ -266,7 +280,7 @@ def _parse(source: Source, trailer: bytes, end: int) -> Record:
     if not isinstance(document, dict) or not isinstance(document["about"], dict):
         raise TypeError("its text is not a record")
     ranges = _ranges(document["ranges"], vendor_size)
-    if sum(size for _, size in ranges) > _LARGEST_UNDO:
+    if sum(size for _, size in ranges) > LARGEST_UNDO:
         raise ValueError("its originals are absurdly long")
     record = Record(
         offset=offset,

@@ -101,8 +101,7 @@ def write_file(
             result = _copy(overlay, descriptor, digest=digest)
         else:
             result = _copy_in_kernel(file, plain, descriptor)
-        if file and not file.is_device and os.fstat(file.fileno()).st_size < file.size:
-            raise NgtpatchError("source-changed", "became shorter while it was copied")
+        _check_unchanged(file)
         os.ftruncate(descriptor, overlay.size)
         if expect is not None and result.sha256 != expect:
             raise VerificationError(
@@ -123,6 +122,7 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
             that the reader has gone, which is for the caller to judge.
     """
     with explained(None):
+        _check_unchanged(_file_below(overlay))
         return _pump(overlay, lambda _, data: _write_all(target, data), "stream", digest=digest)
 
 
@@ -141,8 +141,8 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     if file is None or not path.exists() or not path.samefile(file.path):
         raise UsageError("not-the-base", "is not the image that was planned from", path=str(path))
     with explained(path):
-        wanted = digest or overlay.seal is not None
-        base_sha256 = digest_of(overlay.base, overlay.base.size) if wanted else None
+        _check_unchanged(file)
+        base_sha256 = digest_of(overlay.base, overlay.base.size) if digest else None
         sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
         flat = flatten(sealed)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -161,7 +161,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     if digest:
         with closing(FileSource(path)) as result:
             sha256 = digest_of(result, flat.size)
-    return Written(flat.size, sha256, base_sha256 if digest else None, written, "in_place")
+    return Written(flat.size, sha256, base_sha256, written, "in_place")
 
 
 def _file_below(overlay: Overlay) -> FileSource | None:
@@ -173,6 +173,17 @@ def _file_below(overlay: Overlay) -> FileSource | None:
             return None
         source = base
     return source
+
+
+def _check_unchanged(file: FileSource | None) -> None:
+    """Refuse to go on with a base that is not the one that was planned from."""
+    if file is not None and not file.unchanged:
+        raise NgtpatchError(
+            "source-changed",
+            "was changed while ngtpatch was at work",
+            path=str(file.path),
+            hint="copy it first, if it is still being written, and try again",
+        )
 
 
 def _without_seal(overlay: Overlay) -> Overlay:
@@ -272,11 +283,12 @@ def _pump(
     """Send the result to *write*, block by block, hashing base and result on the way."""
     base, size = overlay.base, overlay.size
     written = 0
-    with _Hasher(digest or overlay.seal is not None) as before, _Hasher(digest) as after:
+    with _Hasher(digest) as before, _Hasher(digest) as after:
         for offset, length in _blocks(0, base.size):
             below = base.read_at(offset, length)
             if len(below) < length:
-                raise NgtpatchError("source-changed", "became shorter while it was read")
+                _check_unchanged(_file_below(overlay))
+                raise NgtpatchError("source-changed", "ended early while it was read")
             before.update(below)
             data = overlay.lay_over(offset, below) if offset < size else b""
             after.update(data)
@@ -287,7 +299,7 @@ def _pump(
             data = late.read_at(offset, length)
             after.update(data)
             written += write(offset, data)
-        return Written(size, after.result(), base_sha256 if digest else None, written, method)
+        return Written(size, after.result(), base_sha256, written, method)
 
 
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:

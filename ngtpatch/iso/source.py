@@ -69,6 +69,7 @@ class FileSource:
             raise InputError(code, what, path=str(path)) from error
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is no name a file can have", path=repr(path)) from error
+        self._modified = status.st_mtime_ns
         if stat.S_ISDIR(status.st_mode):
             self.close()
             raise InputError(
@@ -89,6 +90,15 @@ class FileSource:
     def fileno(self) -> int:
         """Return the open descriptor."""
         return self._fd
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nobody has written to the file since it was opened; a device cannot tell."""
+        status = os.fstat(self._fd)
+        return self.is_device or (status.st_size, status.st_mtime_ns) == (
+            self._size,
+            self._modified,
+        )
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to *length* bytes from *offset*. Raises InputError ``unreadable``."""

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -310,16 +310,33 @@ def test_a_full_file_system_is_one_clear_error(base: Path, small: Path, digest: 
     assert list(small.iterdir()) == []
 
 
-def test_a_base_that_became_shorter_is_noticed(base: Path, tmp_path: Path) -> None:
-    for digest in (True, False):
-        overlay, _ = edited(base)
-        with base.open("r+b") as file:
+@pytest.mark.parametrize("digest", [True, False])
+@pytest.mark.parametrize("harm", ["truncate", "write", "grow"])
+def test_a_base_that_changed_since_the_plan_is_noticed(
+    base: Path, tmp_path: Path, harm: str, digest: bool
+) -> None:
+    overlay, _ = edited(base)
+    with base.open("r+b") as file:
+        if harm == "truncate":
             file.truncate(_MIB)
+        elif harm == "grow":
+            file.seek(0, os.SEEK_END)
+            file.write(b"more")
+        else:
+            file.seek(_MIB)
+            file.write(b"other")
+    os.utime(base, ns=(1, 1))
+    sinks: list[Callable[[], object]] = [
+        lambda: write_file(overlay, tmp_path / "out.img", digest=digest),
+        lambda: stream(overlay, io.BytesIO(), digest=digest),
+        lambda: write_in_place(overlay, base, digest=digest),
+    ]
+    for sink in sinks:
         with pytest.raises(NgtpatchError) as failed:
-            write_file(overlay, tmp_path / "out.img", digest=digest)
+            sink()
         assert failed.value.code == "source-changed"
-        assert left_behind(tmp_path) == []
-        base.write_bytes(noise("base", 3 * _MIB + 777))
+        assert str(base) in str(failed.value)
+    assert left_behind(tmp_path) == []
 
 
 def test_a_reader_that_goes_away_is_the_callers_business(base: Path) -> None:
