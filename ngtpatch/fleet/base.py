@@ -28,7 +28,7 @@ __all__ = ["Base", "file_digest"]
 
 LABEL = "NUTANIX_TOOLS"
 # Room for each file of a config-only image: an RSA 4096 key takes 3.3 KB.
-_ROOM = 8192
+_ROOM = 4096
 _TREES = ("iso9660", "rock_ridge", "joliet")
 
 

@@ -48,7 +48,7 @@ class Settings:
     remote: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """What an earlier run left behind for a VM, by its ledger."""
 
@@ -58,7 +58,7 @@ class Known:
     sha256: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """One VM's image to be made.
 
@@ -75,7 +75,7 @@ class Order:
     refusal: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one VM.
 

@@ -135,7 +135,11 @@ def _image(path: Path) -> Target:
 
 
 def _row(row: Row) -> Target:
-    named = {"config": row.config, "certificate": row.certificate, "key": row.key}
+    named = {
+        "config": row.path("config"),
+        "certificate": row.path("certificate"),
+        "key": row.path("key"),
+    }
     there = {part: file for part, file in named.items() if file is not None and file.is_file()}
     try:
         identity = Identity.from_files(source=row.name, **there)

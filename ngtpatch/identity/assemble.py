@@ -44,7 +44,10 @@ def identity_of(row: Row, recipe: Recipe) -> Identity:
         InputError: a file that cannot be read, a template that does not fit the row.
     """
     identity = Identity.from_files(
-        source=row.name, config=row.config, certificate=row.certificate, key=row.key
+        source=row.name,
+        config=row.path("config"),
+        certificate=row.path("certificate"),
+        key=row.path("key"),
     )
     if identity.config is not None or recipe.config_template is None:
         return identity

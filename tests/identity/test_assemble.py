@@ -23,8 +23,8 @@ def row(tmp_path: Path, **values: object) -> Row:
     return Row(
         2,
         'a "quoted" vm',
-        certificate=tmp_path / "client-cert.pem",
-        key=tmp_path / "client-key.pem",
+        certificate=str(tmp_path / "client-cert.pem"),
+        key=str(tmp_path / "client-key.pem"),
         values={"name": 'a "quoted" vm', **values},
     )
 
@@ -47,7 +47,7 @@ def test_what_a_template_makes_is_checked(tmp_path: Path) -> None:
 
 def test_a_file_comes_before_the_template(tmp_path: Path) -> None:
     given = row(tmp_path)
-    given = Row(2, "vm", config=tmp_path / "ngt_config.json", values=given.values)
+    given = Row(2, "vm", config=str(tmp_path / "ngt_config.json"), values=given.values)
     assert identity_of(given, Recipe({}, TEMPLATE)).config == m.config(1)
 
 

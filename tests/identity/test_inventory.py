@@ -72,8 +72,8 @@ def test_csv_with_paths_relative_to_itself(tmp_path: Path) -> None:
     )
     (row,) = load(write(tmp_path / "vms.csv", text)).require().rows
     assert (row.number, row.name, row.values["site"]) == (4, "vm1", "a, b")
-    assert row.certificate == tmp_path / "ids/vm1/client-cert.pem"
-    assert row.certificate.read_bytes()
+    assert row.path("certificate") == tmp_path / "ids/vm1/client-cert.pem"
+    assert row.path("key") == tmp_path / "ids/vm1/client-key.pem"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -98,7 +98,7 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     inventory = load(tmp_path).require()
     assert [row.name for row in inventory.rows] == ["vm1", "vm2"]
-    assert inventory.rows[0].key == tmp_path / "vm1/client-key.pem"
+    assert inventory.rows[0].path("key") == tmp_path / "vm1/client-key.pem"
 
 
 def test_ncli_joined_with_certificates(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_ncli_joined_with_certificates(tmp_path: Path) -> None:
     text = NCLI.format(a=UUID.format(1), b=UUID.format(2))
     web, db = load(write(tmp_path / "list.txt", text), certificates=certificates).require().rows
     assert (web.name, web.vm_uuid) == ("web : 01", UUID.format(1))
-    assert web.key == certificates / UUID.format(1) / "client-key.pem"
+    assert web.path("key") == certificates / UUID.format(1) / "client-key.pem"
     assert (db.config, db.certificate, db.key) == tuple(
-        certificates / name for name in ("db-01.json", "db-01-cert.pem", "db-01-key.pem")
+        str(certificates / name) for name in ("db-01.json", "db-01-cert.pem", "db-01-key.pem")
     )
     assert web.values["communication_link_active"] == "true"
 

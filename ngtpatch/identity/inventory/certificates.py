@@ -11,12 +11,13 @@ VM's name or UUID::
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from ngtpatch.identity.inventory.row import Problem, Record, Row
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
+from ngtpatch.identity.paths import CERTIFICATE, CONFIG, DIRECTORY, KEY
 
 __all__ = ["folder_records", "join"]
 
@@ -44,7 +45,7 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[P
     joined: list[Row] = []
     problems: list[Problem] = []
     for row in rows:
-        found: dict[str, Path] = {}
+        found: dict[str, str] = {}
         keys = dict.fromkeys(k for k in (row.name, row.vm_uuid, row.sets.get("ngt_uuid")) if k)
         for part, patterns in _NAMES.items():
             if getattr(row, part) is not None:
@@ -54,7 +55,7 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[P
                 message = f"{hits[0]} and {hits[1]} in {directory} both fit"
                 problems.append(Problem(row.number, _COLUMNS[part], message))
             elif hits:
-                found[part] = directory / hits[0]
+                found[part] = str(directory / hits[0])
         joined.append(replace(row, **found))  # type: ignore[arg-type]
     return tuple(joined), tuple(problems)
 
@@ -74,12 +75,14 @@ def folder_records(directory: Path) -> Iterator[Record]:
 
 def _listing(directory: Path) -> frozenset[str]:
     """List once what would otherwise be asked for 17 times per VM."""
-    found: set[str] = set()
-    for path in directory.iterdir():
-        found.add(path.name)
-        if path.is_dir():
-            for inner in path.iterdir():
-                found.add(f"{path.name}/{inner.name}")
-                if inner.name == "config" and inner.is_dir():
-                    found.update(f"{path.name}/config/{file.name}" for file in inner.iterdir())
-    return frozenset(found)
+    return frozenset(_below(directory, "", depth=2))
+
+
+def _below(directory: Path | str, prefix: str, *, depth: int) -> Iterator[str]:
+    with os.scandir(directory) as found:
+        for item in found:
+            yield prefix + item.name
+            # VMs' folders, and config/ in them.
+            deeper = depth == 2 or (depth == 1 and item.name == DIRECTORY)
+            if deeper and item.is_dir():
+                yield from _below(item.path, f"{prefix}{item.name}/", depth=depth - 1)

@@ -62,7 +62,7 @@ class Inventory:
                 ("cert", row.certificate),
                 ("key", row.key),
             )
-            if path is not None and not path.is_file()
+            if path is not None and not Path(path).is_file()
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ngtpatch.errors import InputError, UsageError
 
@@ -87,7 +87,7 @@ def _rebuild(
     return InventoryError(code, message, path=path, hint=hint, problems=problems)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One VM.
 
@@ -95,9 +95,10 @@ class Row:
         number: where it stands in the inventory, for messages.
         name: the VM's name; unique in its inventory.
         vm_uuid: the VM's own UUID, where the inventory knows it.
-        config: the VM's ngt_config.json, where it has one.
-        certificate: its client-cert.pem.
-        key: its client-key.pem.
+        config: the VM's ngt_config.json, where it has one; a path, as text, since there are
+            ten thousand of these.
+        certificate: its client-cert.pem, likewise.
+        key: its client-key.pem, likewise.
         sets: values for ngt_config.json that the row states (ngt_uuid, cluster_ip, port).
         values: every column by its name, for templates.
     """
@@ -105,14 +106,19 @@ class Row:
     number: int
     name: str
     vm_uuid: str | None = None
-    config: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    config: str | None = None
+    certificate: str | None = None
+    key: str | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    def path(self, part: Literal["config", "certificate", "key"]) -> Path | None:
+        """Return where a part of its material is."""
+        file: str | None = getattr(self, part)
+        return None if file is None else Path(file)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A row as it was read: columns to cells, not yet believed."""
 
@@ -176,8 +182,8 @@ def _words(error: Any) -> str:
 
 
 def _row(number: int, checked: Any, cells: Mapping[str, Any], directory: Path) -> Row:
-    def path(value: str | None) -> Path | None:
-        return None if value is None else directory / Path(value).expanduser()
+    def path(value: str | None) -> str | None:
+        return None if value is None else str(directory / Path(value).expanduser())
 
     sets = {key: str(cells[key]) for key in ("ngt_uuid", "cluster_ip", "port") if key in cells}
     return Row(
