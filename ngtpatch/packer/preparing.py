@@ -124,29 +124,12 @@ def prepare(
         tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)),
     )  # fmt: skip
     made_from = job.made_from()
-    key = job.key(made_from)
     target = Path(output)
-    store = Store(target.parent if target.suffix == ".iso" else target)
-    name = target.name if target.suffix == ".iso" else None
+    named = target.suffix == ".iso"
+    store = Store(target.parent if named else target)
     cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
-    # Parallel sources meet here: the first one builds, the others find its work.
-    with store.lock(name or key[:32]):
-        entry, why = store.find(key, name)
-        if entry is None and name is not None:
-            store.require_own(name)
-        origin: Origin = "output"
-        if entry is None and cache is not None:
-            with cache.lock(key[:32]):
-                cached, why = cache.find(key)
-                origin = "cache"
-                if cached is None:
-                    cached, origin = _built(job, key, cache, None), "built"
-            entry = _copied(cached, cache, store, name)
-        elif entry is None:
-            entry, origin = _built(job, key, store, name), "built"
-    notices = entry.notices
-    if why is not None and origin == "built":
-        notices = (*notices, f"an earlier ISO was not reused: {why}")
+    name = target.name if named else None
+    entry, origin = _found_or_built(job, job.key(made_from), store, name, cache)
     return PrepareResult(
         source=str(iso),
         materials=made_from,
@@ -155,12 +138,12 @@ def prepare(
         iso_sha256=entry.sha256,
         size=entry.size,
         ngt_version=entry.ngt_version,
-        profile="+".join(job.distros),
+        profile="+".join(entry.profiles),
         origin=origin,
         as_shipped=entry.as_shipped,
         carries_identity=entry.carries_identity,
         changed=entry.changed,
-        notices=notices,
+        notices=entry.notices,
     )
 
 
@@ -225,6 +208,33 @@ def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
     return IdentityRequest(config=config, certificate=certificate, key=key)
 
 
+def _found_or_built(
+    job: _Job, key: str, store: Store, name: str | None, cache: Store | None
+) -> tuple[Entry, Origin]:
+    """Return the ISO at the output. Parallel sources meet here: the first one builds it."""
+    with store.lock(name or key[:32]):
+        entry, why = store.find(key, name)
+        if entry is not None:
+            return entry, "output"
+        if name is not None:
+            store.require_own(name)
+        if cache is None:
+            return _said(_built(job, key, store, name), why), "built"
+        with cache.lock(key[:32]):
+            entry, why = cache.find(key)
+            if entry is not None:
+                return _copied(entry, cache, store, name), "cache"
+            built = _built(job, key, cache, None)
+        return _said(_copied(built, cache, store, name), why), "built"
+
+
+def _said(entry: Entry, why: str | None) -> Entry:
+    """Return the entry with a notice of why an earlier ISO was not reused."""
+    if why is None:
+        return entry
+    return replace(entry, notices=(*entry.notices, f"an earlier ISO was not reused: {why}"))
+
+
 def _built(job: _Job, key: str, store: Store, name: str | None) -> Entry:
     temporary = store.directory / f".ngtpatch-{secrets.token_hex(6)}.iso"
     try:
@@ -265,6 +275,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         sha256=sha256,
         size=result.size,
         ngt_version=version,
+        profiles=result.profiles,
         changed=result.changed,
         as_shipped=not result.changed,
         carries_identity=result.carries_identity,

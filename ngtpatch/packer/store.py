@@ -39,6 +39,7 @@ class Entry:
         sha256: of its bytes.
         size: in bytes.
         ngt_version: the NGT on it; None where it is not told.
+        profiles: what it accepts, of what was asked for.
         changed: what differs from the vendor's ISO.
         as_shipped: it is the vendor's ISO, byte for byte.
         carries_identity: it belongs to one VM.
@@ -50,6 +51,7 @@ class Entry:
     sha256: str
     size: int
     ngt_version: str | None
+    profiles: tuple[str, ...]
     changed: tuple[ChangedEntry, ...]
     as_shipped: bool
     carries_identity: bool
@@ -161,7 +163,9 @@ def _read(note: Path) -> Entry:
         if body.pop("schema") != FORMAT:
             raise _UnusableError("its note is of another format")
         body["changed"] = tuple(ChangedEntry(**changed) for changed in body["changed"])
-        entry = Entry(**{**body, "notices": tuple(body["notices"])})
+        for key in ("notices", "profiles"):
+            body[key] = tuple(body[key])
+        entry = Entry(**body)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

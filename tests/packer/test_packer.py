@@ -71,6 +71,10 @@ def test_many_profiles_make_no_endless_name(vendor: Path, tmp_path: Path) -> Non
     result = prepare(vendor, distros=["all"], output=tmp_path)
     assert len(result.iso_name) < 60
     assert "-more-" in result.iso_name
+    variables = tmp_path / "variables.json"
+    write_variables(result, variables)
+    assert "rocky" in result.profile.split("+")
+    assert verify(variables).ok
 
 
 def key_lines(iso: Path) -> list[bytes]:

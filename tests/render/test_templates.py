@@ -124,6 +124,25 @@ def test_packer_accepts_the_template(tmp_path: Path) -> None:
         assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_all_but_the_plugin_s_own_block_is_validated_by_packer(tmp_path: Path) -> None:
+    # With a source that this Packer has, it checks the rest for real: variables, provisioners,
+    # post-processors, and that the scripts are there.
+    template = rendered("packer.pkr.hcl", tmp_path)
+    text = template.read_text().replace('"source.nutanix.golden"', '"source.null.golden"')
+    null = 'source "null" "golden" {\n  communicator = "none"\n}\n\n'
+    template.write_text(
+        text[: text.index('source "nutanix"')] + null + text[text.index("build {") :]
+    )
+    variables = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    (tmp_path / "all.auto.pkrvars.json").write_text(json.dumps(dict.fromkeys(variables, "x")))
+    for script in ("guest-install.sh", "guest-generalize.sh"):
+        rendered(script, tmp_path)
+    run = packer("validate", ".", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (tmp_path / "guest-install.sh").unlink()
+    assert packer("validate", ".", cwd=tmp_path).returncode == 1
+
+
 def test_the_packer_template_uses_only_what_the_plugin_documents(tmp_path: Path) -> None:
     # From the plugin's reference, 1.3.0 (docs/builders/nutanix.mdx).
     documented = {
