@@ -102,8 +102,10 @@ class Base:
         files = injected.everything if self.blank else injected.files
         listing = self.volume.entries(self.volume.primary_tree)
         there = {path: data for path, data in files.items() if path in listing}
+        # The vendor's three files are made in one go: what one may, all may. But for the key.
+        like = listing[CONFIG].mode if CONFIG in listing else None
         added = {
-            path: NewFile(data, mode=0o600 if path == KEY else 0o644)
+            path: NewFile(data, mode=0o600 if path == KEY or like is None else like)
             for path, data in files.items()
             if path not in listing
         }

@@ -303,19 +303,29 @@ def test_a_bases_configuration_is_no_template_for_other_vms(tmp_path: Path) -> N
 
 
 def test_a_base_with_reserved_room_takes_any_identity_in_place(tmp_path: Path) -> None:
-    made = park(tmp_path / "park", 2, kind="rsa4096")
-    with Volume.open(made.root / "base.iso") as volume:
-        blank = {CONFIG: b'{"ngt_version": "2.0.1"}', CERTIFICATE: b"\n", KEY: b"\n"}
-        plan = edit(
-            volume, replace=blank, scrub=PATHS, reserve=dict.fromkeys(PATHS, 8192), note=Note({})
-        )
-        write_file(plan.overlay(), made.root / "shared.iso")
-    (made.root / "shared.iso").replace(made.root / "base.iso")
+    made = park(tmp_path / "park", 3, kind="rsa4096")
+    vendor, shared = made.root / "base.iso", made.root / "shared.iso"
+    run = made.ngtpatch(
+        "rebuild", vendor, "-d", "rocky", "--strip-identity", "--reserve", "8K", "-o", shared
+    )
+    assert run.returncode == 0, run.stderr
+    vendor.rename(made.root / "vendor.iso")
+    shared.rename(made.root / "base.iso")
     base = (made.root / "base.iso").stat().st_size
     run = made.inject()
     assert run.returncode == 0, run.stderr
     assert made.wrong() == []
     assert {(made.out / f"{n}.iso").stat().st_size for n in made.material} == {base}
+    for name, files in made.material.items():
+        output = made.out / f"{name}.iso"
+        # The record says what differs from the vendor's image, and it is true.
+        assert made.ngtpatch("verify", output, "--base", made.root / "vendor.iso").returncode == 0
+        image = bytearray(output.read_bytes())
+        with Volume.open(output) as volume:
+            for offset, length in volume.entries("rock_ridge")[KEY].extents:
+                image[offset : offset + length] = bytes(length)
+        # Where the key's file is, and nowhere else: not in the record either.
+        assert not [window for window in key_windows(files[KEY]) if window in image]
 
 
 @pytest.mark.parametrize("udf", [False, True])
