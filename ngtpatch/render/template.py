@@ -157,7 +157,12 @@ class Template:
         }
         for name, value in given.items():
             if name in self.parameters:
-                values[name] = self.parameters[name].accept(value)
+                parameter = self.parameters[name]
+                values[name] = parameter.accept(value)
+                if values[name] in ("", []) and parameter.default is None:
+                    raise UsageError(
+                        "parameter-type", f"{name} must not be empty", hint=parameter.help
+                    )
             elif not self.declared:
                 values[name] = value
             else:

@@ -142,6 +142,7 @@ def test_it_installs_from_the_disc_with_the_label(centos: Guest) -> None:
     assert "Using Linux Installer for centos linux linux distribution." in result.stdout
     assert "ngt_guest_agent.service is active" in result.stdout
     assert "ngt_self_service_restore.service is active" in result.stdout
+    assert result.stdout.endswith("ngt-install: done: installed as for centos linux\n")
     assert (centos.ngt / "ngt/config/ngt_config.json").is_file()
 
 
@@ -287,6 +288,12 @@ def test_without_systemd_nothing_is_waited_for(centos: Guest) -> None:
     result = centos.install()
     assert result.returncode == 0
     assert "start with the next boot" in result.stdout
+
+
+def test_no_services_means_no_waiting(centos: Guest) -> None:
+    (centos.home / "active").write_text("")
+    centos.parameters = {"services": []}
+    assert centos.install().returncode == 0
 
 
 @pytest.mark.parametrize("argument", ["--nonsense", "--source"])

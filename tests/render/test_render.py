@@ -67,6 +67,12 @@ def test_a_value_of_another_type_is_refused_with_the_parameter_s_help(
     assert caught.value.hint == find_template(own).parameters[name].help
 
 
+@pytest.mark.parametrize("value", ["", []])
+def test_what_must_be_given_must_not_be_empty(value: object) -> None:
+    with pytest.raises(UsageError, match="vms must not be empty"):
+        render("cluster-runbook.sh", {"vms": value})
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest(own: Path) -> None:
     with pytest.raises(UsageError) as caught:
         render(own, {"word": "w", "tims": 1})

@@ -74,6 +74,7 @@ PYTHON={{ python | sh }}
 SOURCE=
 CHECK_ONLY=
 FORCE=
+TAKEN_FOR=
 WORK=$(mktemp -d)
 COMMAND=()
 
@@ -199,10 +200,12 @@ run_installer() {
   say "running ${COMMAND[*]}"
   "${COMMAND[@]}" </dev/null 2>&1 | tee "$WORK/output" || status=$?
   explain "$WORK/output" "$status"
+  TAKEN_FOR=$(sed -n 's/^.*Using Linux Installer for \(.*\) linux distribution\..*$/\1/p' "$WORK/output")
 }
 
 wait_for_services() {
   local unit deadline=$((SECONDS + SERVICE_TIMEOUT))
+  [[ -n ${SERVICES[*]-} ]] || return 0
   case $(systemctl is-system-running 2>/dev/null) in
     '' | offline)
       say "systemd does not run here: the services start with the next boot"
@@ -252,4 +255,4 @@ if [[ -n $CHECK_ONLY ]]; then
 fi
 run_installer
 wait_for_services
-say "done"
+say "done${TAKEN_FOR:+: installed as for $TAKEN_FOR}"
