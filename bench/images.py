@@ -68,7 +68,7 @@ def report(asked: Options) -> Iterator[str]:
     """Measure everything; yield Markdown."""
     yield f"## Images: {asked.size >> 20} MB, median of {asked.runs}"
     yield ""
-    yield f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, "
+    yield f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]},"
     yield f"Python {platform.python_version()}; warm cache. Ratio: to `{BASELINE}` in the same run."
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         work = Path(directory)
