@@ -195,7 +195,7 @@ def _config_only(
     many = _inject(ground, root, inventories[vms], "many", "--config-only")
     _row("ngtpatch inject --config-only, 10 VMs", few, 10)
     _row(f"ngtpatch inject --config-only, {vms} VMs", many, vms)
-    peers *= 20
+    peers = min(peers * 20, vms)
     for title, cost in (
         ("loop: genisoimage -R -J", _genisoimage(ground, root, peers)),
         ("loop: xorriso -as mkisofs -R -J", _genisoimage(ground, root, peers, "xorriso")),
