@@ -92,7 +92,7 @@ def read_record_tree(source: Source, descriptor: VolumeDescriptor, budget: Budge
     if shared and not has_rock_ridge(read_system_use(source, first, shared[0])):
         shared = None
     tree = RecordTree(descriptor, skip=shared[1] if shared else None)
-    reader = _Reader(source, budget, tree.skip, root.extent)
+    reader = _Reader(source, budget, tree.skip)
     pending = [("", root.extent, root.length)]
     while pending:
         path, extent, length = pending.pop()
@@ -141,8 +141,8 @@ def read_rock_ridge_tree(source: Source, plain: RecordTree, budget: Budget) -> R
 class _Reader:
     """Reads directories, each extent once: a second visit is a loop."""
 
-    def __init__(self, source: Source, budget: Budget, skip: int | None, root: int) -> None:
-        self._source, self._budget, self._skip, self._root = source, budget, skip, root
+    def __init__(self, source: Source, budget: Budget, skip: int | None) -> None:
+        self._source, self._budget, self._skip = source, budget, skip
         self._seen: set[int] = set()
 
     def read(self, extent: int, length: int, path: str) -> Directory:

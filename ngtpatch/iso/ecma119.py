@@ -16,7 +16,6 @@ from ngtpatch.errors import InputError
 __all__ = [
     "SECTOR",
     "DirectoryRecord",
-    "PathTableRecord",
     "VolumeDescriptor",
     "both16",
     "both32",
@@ -24,7 +23,6 @@ __all__ = [
     "joliet_name",
     "parse_descriptor",
     "parse_directory",
-    "parse_path_table",
     "recorded_time",
     "sectors",
 ]
@@ -124,23 +122,6 @@ class DirectoryRecord:
         return bool(self.raw[26] or self.raw[27])
 
 
-@dataclass(frozen=True, slots=True)
-class PathTableRecord:
-    """A path table record (9.4): a directory, where it is, and its parent's number."""
-
-    identifier: bytes
-    extent: int
-    parent: int
-    xattr_length: int = 0
-
-    def encode(self, order: Literal["<", ">"]) -> bytes:
-        """Return it as recorded in an L (``<``) or M (``>``) path table."""
-        head = struct.pack(
-            order + "BBIH", len(self.identifier), self.xattr_length, self.extent, self.parent
-        )
-        return head + self.identifier + b"\0" * (len(self.identifier) % 2)
-
-
 def parse_record(data: bytes, at: int, offset: int) -> DirectoryRecord:
     """Read the directory record at *at* of *data*; *offset* is that place in the image."""
     length = data[at]
@@ -203,18 +184,6 @@ def parse_descriptor(data: bytes, offset: int) -> VolumeDescriptor:
         path_table_size=path_table_size,
         root=parse_record(data, 156, offset + 156),
     )
-
-
-def parse_path_table(data: bytes, order: Literal["<", ">"]) -> Iterator[PathTableRecord]:
-    """Yield the records of an L (``<``) or M (``>``) path table (9.4)."""
-    at = 0
-    while at + 8 <= len(data) and data[at]:
-        length, xattr_length, extent, parent = struct.unpack_from(order + "BBIH", data, at)
-        identifier = data[at + 8 : at + 8 + length]
-        if len(identifier) < length:
-            raise InputError("hostile", "a path table is cut off")
-        yield PathTableRecord(identifier, extent, parent, xattr_length)
-        at += 8 + length + length % 2
 
 
 def file_name(identifier: bytes) -> str:

@@ -133,7 +133,8 @@ def edit(
     for path, target in removed.items():
         changes.append(Change(path, _digest(volume, target), None, path in scrub, "removed"))
     for path, file in sorted(added.items()):
-        changes.append(Change(path, None, _sha256(file.content), sort="added"))
+        after = None if file.secret else _sha256(file.content)
+        changes.append(Change(path, None, after, sort="added"))
     if added or removed:
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)

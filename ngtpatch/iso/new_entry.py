@@ -65,6 +65,9 @@ class NewRecords:
         # Without any file, there should be one (ECMA-119 7.5.1).
         versions = not files or any(n.records[0].identifier.endswith(ending) for n in files)
         self._version = ending if versions else b""
+        # Eight, a dot and three: interchange level 1 (10.1).
+        names = (node.records[0].identifier.partition(b";")[0] for node in files)
+        self._long_names = any(len(name) > 12 for name in names)
         self._neighbour: tuple[SystemUseEntry, ...] = ()
         self._serial = 0
         if tree.skip is not None:
@@ -130,7 +133,10 @@ class NewRecords:
         return (name + ("." if dotless else "")).encode("latin-1") + self._version
 
     def _short_identifier(self, path: str, name: str, taken: set[bytes]) -> bytes:
-        """Return a name of eight and three characters that no sibling has."""
+        """Return a name that no sibling has, of the interchange level that the tree keeps to.
+
+        ECMA-119 10.1 and 10.2: eight and three characters, or thirty in all.
+        """
 
         def plain(text: str) -> str:
             return "".join(char if char in _PLAIN else "_" for char in text.upper())
@@ -138,8 +144,13 @@ class NewRecords:
         stem, dot, extension = name.rpartition(".")
         if not dot:
             stem, extension = extension, ""
-        ending = f".{plain(extension)[:3]}".encode() + self._version
-        candidates = [plain(stem)[:8], *(f"{plain(stem)[:5]}{n:03}" for n in range(1000))]
+        room, suffix = 8, plain(extension)[:3]
+        if self._long_names:
+            suffix = plain(extension)[:15]
+            room = 30 - len(suffix)
+        ending = f".{suffix}".encode() + self._version
+        candidates = [plain(stem)[:room]]
+        candidates += [f"{plain(stem)[: room - 3]}{n:03}" for n in range(1000)]
         for candidate in candidates:
             identifier = candidate.encode() + ending
             if candidate and identifier not in taken:

@@ -223,3 +223,35 @@ def test_a_path_named_twice_is_the_callers_mistake(zoo: Zoo) -> None:
             edit(volume, replace={path: b""}, remove={path})
         with pytest.raises(ValueError, match="neither replaced nor removed"):
             edit(volume, scrub={path})
+
+
+@pytest.mark.parametrize("name", ["genisoimage", "xorriso", "udf-bridge", "normalised", "level4"])
+def test_what_is_removed_and_added_again_bears_its_old_names(
+    zoo: Zoo, tmp_path: Path, name: str
+) -> None:
+    with Volume.open(zoo[name]) as volume:
+        path = holding(volume, FACTORY)
+        write_file(edit(volume, remove={path}).overlay(), tmp_path / "without.iso")
+        with Volume.open(tmp_path / "without.iso") as without:
+            after = reopened(edit(without, add={path: NewFile(FACTORY)}))
+            for tree in volume.trees:
+                assert after.entries(tree).keys() == volume.entries(tree).keys()
+
+
+def test_a_secret_leaves_no_digest_in_the_record(zoo: Zoo) -> None:
+    with Volume.open(zoo["genisoimage"]) as volume:
+        new = {"config/key.pem": NewFile(b"key", 0o600, secret=True)}
+        plan = edit(volume, add=new, note=NOTE)
+        assert [change.sha256_after for change in plan.changes] == [None]
+        digest = hashlib.sha256(b"key").hexdigest()
+        assert digest.encode() not in plan.overlay().read_at(volume.size, plan.size)
+
+
+@pytest.mark.parametrize("name", ["xorriso", "pycdlib-rrip112", "hard-links-xorriso"])
+def test_new_files_are_no_hard_links_of_each_other(zoo: Zoo, name: str) -> None:
+    with Volume.open(zoo[name]) as volume:
+        new = {f"config/n{at}": NewFile(b"x") for at in range(3)}
+        nodes = reopened(edit(volume, add=new)).records["rock_ridge"].nodes
+        serials = [nodes[path].rock_ridge.serial for path in new]  # type: ignore[union-attr]
+        others = [n.rock_ridge.serial for p, n in nodes.items() if p not in new and n.rock_ridge]
+        assert None in serials or (len(set(serials)) == 3 and not set(serials) & set(others))
