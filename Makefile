@@ -16,31 +16,31 @@ help: ## List the targets
 demo: $(VENV)/installed ## From a refused distribution to an accepted one, on a sample ISO
 	@$(BIN)/python scripts/demo.py
 
-demo-packer: $(VENV)/installed ## NGT in two Packer builds that run here
+demo-packer: $(VENV)/dev ## NGT in two Packer builds that run here
 	@if ! command -v packer >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	    packer openssh-server openssh-client libarchive-tools dmidecode >/dev/null; fi
 	@$(BIN)/python scripts/demo_packer.py
 
-test: $(VENV)/installed ## Run the tests
+test: $(VENV)/dev ## Run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
 	@$(VENV)-min/bin/python -m pytest $(PYTEST_ARGS)
 
-test-kernel: $(VENV)/installed ## Mount edited images by a real Linux (needs user-mode-linux)
+test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode-linux)
 	@NGTPATCH_TEST_KERNEL=1 $(BIN)/python -m pytest -q tests/kernel
 
-lint: $(VENV)/installed ## Check style and types
+lint: $(VENV)/dev ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/installed ## Measure against cp, pycdlib and xorriso in the same run
+bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.images
 	@$(BIN)/python -m bench.fleet
 
-fuzz: $(VENV)/installed ## Thousands of generated installers and damaged images
+fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
 	@$(BIN)/python -m tests.fuzz.fuzz_images --count 20000
 
@@ -48,7 +48,7 @@ docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-zipapp: $(VENV)/installed ## Build dist/ngtpatch, one file that runs with any Python 3.10+
+zipapp: $(VENV)/dev ## Build dist/ngtpatch, one file that runs with any Python 3.10+
 	@mkdir -p dist
 	@$(BIN)/shiv -q -c ngtpatch -p "/usr/bin/env python3" --reproducible -o dist/ngtpatch .
 	@ls -l dist/ngtpatch
@@ -60,6 +60,11 @@ clean: ## Remove what the other targets made
 $(VENV)/installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/installed
+	@echo "Adding what tests and checks need (once) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
@@ -69,6 +74,6 @@ $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
 	  -c tests/constraints-min.txt -e '.[test,build]'
 	@touch $@
 
-$(VENV)/docs: $(VENV)/installed
+$(VENV)/docs: $(VENV)/dev
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[docs]'
 	@touch $@
