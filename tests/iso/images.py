@@ -19,6 +19,7 @@ import pycdlib
 from tests.iso.layouts import (
     append_trailing,
     deep_tree,
+    dig_holes,
     hard_links,
     long_links,
     long_names,
@@ -232,7 +233,9 @@ IMAGES: Mapping[str, Image] = {
     "sessions": Image(_BOTH, _two_sessions),
     "checksummed": Image(_BOTH, _xorriso_native("-md5", "on")),
     "zisofs": Image(_BOTH, _zisofs, shape="zisofs"),
-    "multi-extent": Image(_BOTH, xorriso("-iso-level", "3", "-R", "-J"), oversized, slow=True),
+    "multi-extent": Image(
+        _BOTH, then(xorriso("-iso-level", "3", "-R", "-J"), dig_holes), oversized, slow=True
+    ),
     "flat": Image(_BOTH, genisoimage("-R", "-J"), plain_file_tree),
 }
 

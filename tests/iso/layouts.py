@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.requirements import tool
 
 __all__ = [
     "FACTORY",
     "FACTORY_PATH",
     "append_trailing",
     "deep_tree",
+    "dig_holes",
     "hard_links",
     "long_links",
     "long_names",
@@ -163,6 +167,11 @@ def oversized(root: Path) -> None:
         stream.seek(-4, os.SEEK_END)
         stream.write(b"last")
     _settle(root)
+
+
+def dig_holes(image: Path) -> None:
+    """Give the disk back what an image holds in zeros."""
+    subprocess.run([tool("fallocate", "util-linux"), "--dig-holes", image], check=True)
 
 
 def append_trailing(image: Path) -> None:

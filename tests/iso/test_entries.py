@@ -225,7 +225,9 @@ def test_a_path_named_twice_is_the_callers_mistake(zoo: Zoo) -> None:
             edit(volume, scrub={path})
 
 
-@pytest.mark.parametrize("name", ["genisoimage", "xorriso", "udf-bridge", "normalised", "level4"])
+@pytest.mark.parametrize(
+    "name", ["genisoimage", "xorriso", "udf-bridge", "normalised", "level4", "relaxed-names"]
+)
 def test_what_is_removed_and_added_again_bears_its_old_names(
     zoo: Zoo, tmp_path: Path, name: str
 ) -> None:
