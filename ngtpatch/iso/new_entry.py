@@ -65,8 +65,10 @@ class NewRecords:
         # Without any file, there should be one (ECMA-119 7.5.1).
         versions = not files or any(n.records[0].identifier.endswith(ending) for n in files)
         self._version = ending if versions else b""
+        names = [node.records[0].identifier.partition(b";")[0] for node in files]
+        # ISO 9660:1999, or a writer that was told to bend the rules.
+        self._lower_case = any(name != name.upper() for name in names)
         # Eight, a dot and three: interchange level 1 (10.1).
-        names = (node.records[0].identifier.partition(b";")[0] for node in files)
         self._long_names = any(len(name) > 12 for name in names)
         self._neighbour: tuple[SystemUseEntry, ...] = ()
         self._serial = 0
@@ -141,6 +143,9 @@ class NewRecords:
         def plain(text: str) -> str:
             return "".join(char if char in _PLAIN else "_" for char in text.upper())
 
+        exact = name.encode("latin-1", "replace") + self._version
+        if self._lower_case and name.isascii() and exact.upper() not in taken:
+            return exact
         stem, dot, extension = name.rpartition(".")
         if not dot:
             stem, extension = extension, ""
