@@ -28,7 +28,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 # fmt: off
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2  # type: ignore[import-untyped]
 from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[import-untyped]
@@ -338,6 +338,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(NAMES, DIGESTS, max_size=4), st.dictionaries(NAMES, DIGESTS, max_size=4))
 def test_sums_of_several_builds_live_together(
     tmp_path_factory: pytest.TempPathFactory, first: dict[str, str], second: dict[str, str]
