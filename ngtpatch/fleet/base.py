@@ -18,13 +18,14 @@ from ngtpatch.iso.ecma119 import SECTOR
 from ngtpatch.iso.edit import Plan, edit
 from ngtpatch.iso.master import Directory, File, master
 from ngtpatch.iso.new_entry import NewFile
-from ngtpatch.iso.regions import merge_ranges
+from ngtpatch.iso.regions import BLOCK, merge_ranges
 from ngtpatch.iso.source import MemorySource
+from ngtpatch.iso.source import Source as Bytes
 from ngtpatch.iso.volume import Volume
 from ngtpatch.source import Source, open_source
 from ngtpatch.tree import FileTree, MemoryTree
 
-__all__ = ["Base", "file_digest"]
+__all__ = ["Base"]
 
 LABEL = "NUTANIX_TOOLS"
 # Room for each file of a config-only image: an RSA 4096 key takes 3.3 KB.
@@ -60,8 +61,8 @@ class Base:
         Args:
             path: an image; for config-only images also a directory with the tree.
             config_only: lay regions over a small image that holds config/ alone.
-            sha256: what the image's digest is known to be.
-            prove: compute it, and compare.
+            sha256: what the digest of the image was when the run was planned.
+            prove: compute it, and compare; a config-only image is always compared.
             single: it is one VM's own.
 
         Raises:
@@ -75,6 +76,7 @@ class Base:
                 data = _config_only(source)
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = hashlib.sha256(data).hexdigest()
+                _refuse_another(path, digest, sha256)
                 return cls(volume, tree, digest, True, single, stack.pop_all())
             if source.volume is None:
                 raise UsageError(
@@ -82,12 +84,8 @@ class Base:
                     path=str(path), hint="name the ISO, or use --config-only",
                 )  # fmt: skip
             if prove:
-                actual = file_digest(path)
-                if sha256 is not None and actual != sha256:
-                    raise Refusal(
-                        "base-changed", "is not the base that this run was planned with",
-                        path=str(path), hint="every worker needs the same base at this path",
-                    )  # fmt: skip
+                actual = _digest(source.volume.source)
+                _refuse_another(path, actual, sha256)
                 sha256 = actual
             return cls(source.volume, tree, sha256, False, single, stack.pop_all())
 
@@ -140,12 +138,19 @@ class Base:
         self.close()
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
+def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
+    if planned is not None and actual != planned:
+        raise Refusal(
+            "base-changed", "is not the base that this run was planned with", path=str(path),
+            hint="every worker needs the same base at this path",
+        )  # fmt: skip
+
+
+def _digest(source: Bytes) -> str:
+    """Return the SHA-256 of an image; of a block device, of the volume on it."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for offset in range(0, source.size, BLOCK):
+        digest.update(source.read_at(offset, BLOCK))
     return digest.hexdigest()
 
 

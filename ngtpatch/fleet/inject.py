@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ngtpatch.errors import InputError
-from ngtpatch.fleet.base import Base, file_digest
+from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Settings
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
 from ngtpatch.identity.assemble import Recipe
@@ -61,10 +61,8 @@ def prepare(
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None
     if not each:
-        with Base.open(base, config_only=config_only, sha256=None, prove=False) as opened:
-            present = opened.tree
-        if not config_only:
-            digest_of_base = file_digest(base)
+        with Base.open(base, config_only=config_only, sha256=None, prove=True) as opened:
+            present, digest_of_base = opened.tree, opened.sha256
     settings = Settings(
         base=str(base), base_sha256=digest_of_base, destination=destination,
         recipe=recipe or Recipe(), config_only=config_only, each=each,
