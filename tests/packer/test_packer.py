@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from ngtpatch.cli.app import app
 from ngtpatch.errors import InputError, Refusal, UsageError
 from ngtpatch.inspection import inspect
 from ngtpatch.packer import (
@@ -33,6 +31,7 @@ from ngtpatch.packer.preparing import CACHE_AGE
 from ngtpatch.rebuilding import rebuild
 from ngtpatch.sample import write_sample
 from ngtpatch.source import open_source
+from tests.render.tools import Ran, ngtpatch
 
 
 @pytest.fixture(scope="module")
@@ -457,9 +456,8 @@ def test_variables_that_are_none_are_refused(tmp_path: Path, content: str | None
     assert caught.value.path == str(path)
 
 
-def cli(*arguments: object, **environment: str) -> Any:
-    clean = dict.fromkeys(("NGTPATCH_ISO", "NGTPATCH_DISTRO", "NGTPATCH_OUTPUT"))
-    return CliRunner().invoke(app, ["packer", *map(str, arguments)], env={**clean, **environment})
+def cli(*arguments: object, **environment: str) -> Ran:
+    return ngtpatch("packer", *arguments, **environment)
 
 
 def test_the_commands_do_the_same(vendor: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import (
@@ -34,7 +33,6 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2  # type:
 from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[import-untyped]
 
 # fmt: on
-from ngtpatch.cli.app import app
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.provenance import (
     Subject,
@@ -44,6 +42,7 @@ from ngtpatch.provenance import (
 from ngtpatch.provenance.sums import add_sums, read_sums
 from ngtpatch.rebuilding import rebuild
 from ngtpatch.sample import write_sample
+from tests.render.tools import Ran, ngtpatch
 from tests.requirements import tool
 
 
@@ -369,8 +368,8 @@ def test_there_is_no_provenance_of_what_was_not_written(built: Subject) -> None:
     assert caught.value.code == "no-output"
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["verify", *map(str, arguments)])
+def run(*arguments: object) -> Ran:
+    return ngtpatch("verify", *arguments)
 
 
 def test_ngtpatch_verify_holds_the_iso_against_its_documents(
@@ -396,9 +395,9 @@ def test_rebuild_writes_the_documents_and_asks_for_the_key_first(tmp_path: Path)
     vendor, output = tmp_path / "vendor.iso", tmp_path / "out.iso"
     write_sample(vendor, era=2)
 
-    def rebuilt(key: Path, *options: str) -> Result:
-        arguments = [vendor, "--distro", "rocky", "-o", output, "--sign-key", key, *options]
-        return CliRunner().invoke(app, ["rebuild", *map(str, arguments)])
+    def rebuilt(key: Path, *options: str) -> Ran:
+        asked = ("--distro", "rocky", "-o", output, "--sign-key", key)
+        return ngtpatch("rebuild", vendor, *asked, *options)
 
     refused = rebuilt(public)
     assert refused.exit_code == 3

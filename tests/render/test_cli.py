@@ -8,14 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from ngtpatch.cli.app import app
 from ngtpatch.render import render
+from tests.render.tools import Ran, ngtpatch
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["render", *arguments])
+def run(*arguments: str) -> Ran:
+    return ngtpatch("render", *arguments)
 
 
 def test_the_text_goes_to_stdout_and_nothing_else() -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.requirements import missing, tool
@@ -55,3 +56,26 @@ def accepted(*command: str, input: str | None = None, env: Mapping[str, str] | N
     )
     assert run.returncode == 0, run.stdout
     return run.stdout
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def ngtpatch(*arguments: object, **environment: str) -> Ran:
+    """Run the command line as a process of its own, without variables of ours but *environment*."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NGTPATCH_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "ngtpatch", *map(str, arguments)],
+        env={**inherited, "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr, run.stderr
+    return Ran(run.returncode, run.stdout, run.stderr)

@@ -6,14 +6,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from click.testing import CliRunner, Result
-
-from ngtpatch.cli.app import app
+from tests.render.tools import Ran, ngtpatch
 from tests.status.test_status import DB, WEB, record, report
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["status", *map(str, arguments)])
+def run(*arguments: object) -> Ran:
+    return ngtpatch("status", *arguments)
 
 
 def test_all_well_is_exit_0(tmp_path: Path) -> None:
