@@ -38,7 +38,7 @@ class Ledger:
         self.path = path
         self._rows: dict[str, str] = {}
         self._late: list[str] = []
-        self._torn = False
+        self._sound = 0
         self._descriptor = -1
         if path.exists():
             self._read()
@@ -46,8 +46,8 @@ class Ledger:
     def __enter__(self) -> Ledger:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self.path, flags, 0o600)
-        if self._torn:
-            os.write(self._descriptor, b"\n")
+        # A torn last line goes, so that what is appended stands on a line of its own.
+        os.ftruncate(self._descriptor, self._sound)
         return self
 
     def __exit__(
@@ -74,10 +74,11 @@ class Ledger:
         try:
             while self._late:
                 data = (self._late[0] + "\n").encode("utf-8")
-                if os.write(self._descriptor, data) != len(data):
-                    os.write(self._descriptor, b"\n")  # a torn line of our own; say it again
-                    continue
-                self._late.pop(0)
+                if os.write(self._descriptor, data) == len(data):
+                    self._sound += len(data)
+                    self._late.pop(0)
+                else:  # the disk is full in the middle of a row: the next write says so
+                    os.ftruncate(self._descriptor, self._sound)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -102,24 +103,18 @@ class Ledger:
 
     def _read(self) -> None:
         data = self.path.read_bytes()
-        self._torn = bool(data) and not data.endswith(b"\n")
-        lines = data.split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
+        self._sound = data.rfind(b"\n") + 1
+        for number, line in enumerate(data[: self._sound].splitlines(), start=1):
             try:
-                row = json.loads(line)
-                checked = _checked(row)
+                name = _checked(json.loads(line))
             except (ValueError, KeyError, TypeError):
-                if number >= len(lines) - 1:
-                    continue  # torn by a kill: that VM is simply done again
-                checked = None
-            if checked is None:
+                name = None
+            if name is None:
                 raise InputError(
                     "ledger", f"line {number} is no row of {SCHEMA}", path=str(self.path),
                     hint="name another directory, or move this file away",
                 )  # fmt: skip
-            self._rows[checked] = line.decode("utf-8")
+            self._rows[name] = line.decode("utf-8")
 
 
 def _checked(row: Any) -> str | None:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ngtpatch.errors import InputError
+from ngtpatch.fleet.ledger import SCHEMA, Ledger
+from ngtpatch.fleet.order import Outcome
+
+
+def done(name: str, digest: str = "a" * 64) -> Outcome:
+    return Outcome(name, f"{name}.iso", "written", "b" * 64, digest, None, 4096, 2048)
+
+
+def failed(name: str) -> Outcome:
+    return Outcome(name, f"{name}.iso", "failed", code="expired", error="it expired")
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_one_row_per_vm_in_the_inventorys_order(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        for outcome in (failed("b"), done("a"), done("b"), done("ü\n")):
+            ledger.add(outcome)
+        assert ledger.settle(["a", "b", "ü\n", "never"])
+    assert [(row["name"], row["state"]) for row in rows(path)] == [
+        ("a", "done"), ("b", "done"), ("ü\n", "done"),
+    ]  # fmt: skip
+    assert path.stat().st_mode & 0o777 == 0o600
+    with Ledger(path) as again:
+        again.add(failed("a"))
+        again.settle(["a"])
+    assert [row["name"] for row in rows(path)] == ["b", "ü\n", "a"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(0, 1200))
+def test_cut_anywhere_it_loses_no_whole_row(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "ledger.jsonl"
+    names = [f"vm{n}" for n in range(4)]
+    with Ledger(path) as ledger:
+        for name in names:
+            ledger.add(done(name))
+    data = path.read_bytes()[:cut]
+    path.write_bytes(data)
+    whole = data.count(b"\n")
+    with Ledger(path) as again:
+        assert [name for name in names if again.known(name)] == names[:whole]
+        again.add(done("vm9"))
+    # What is appended next stands on a line of its own.
+    with Ledger(path) as last:
+        assert last.known("vm9")
+        last.settle(["vm9"])
+    assert [row["name"] for row in rows(path)] == [*names[:whole], "vm9"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hello",
+        "[]",
+        '{"schema": "ngtpatch.ledger/2", "name": "a", "state": "failed"}',
+        f'{{"schema": "{SCHEMA}", "name": "a", "state": "done"}}',
+        f'{{"schema": "{SCHEMA}", "name": 1, "state": "failed"}}',
+    ],
+)
+def test_a_foreign_file_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "ledger.jsonl"
+    good = f'{{"schema": "{SCHEMA}", "name": "z", "state": "failed"}}\n'
+    path.write_text(f"{line}\n{good}{good}")
+    with pytest.raises(InputError, match="line 1") as caught:
+        Ledger(path)
+    assert caught.value.code == "ledger"
+
+
+def test_a_full_disk_keeps_rows_back_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    real = os.write
+    full = True
+
+    def write(descriptor: int, data: bytes) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr("ngtpatch.fleet.ledger.os.write", write)
+    with Ledger(path) as ledger:
+        ledger.add(done("a"))
+        ledger.add(done("b"))
+        assert path.read_bytes() == b""
+        full = False
+        ledger.add(failed("c"))
+    assert [row["name"] for row in rows(path)] == ["a", "b", "c"]
