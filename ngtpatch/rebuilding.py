@@ -234,15 +234,15 @@ def _write(
     from ngtpatch.iso.sinks import stream, write_file  # noqa: PLC0415
 
     overlay = plan.overlay()
-    # The plan is read as the image it makes before a byte of it is written ...
-    _read_back(volume, overlay, plan, changes, name=volume.path)
     if not isinstance(target, Path):
         assert target is not None  # noqa: S101 - rebuild() asked for it
+        # What has left as a stream cannot be read back: the plan is, before a byte leaves.
+        _read_back(volume, overlay, plan, changes, name=volume.path)
         streamed = stream(overlay, target, digest=digest)
         return streamed.sha256, streamed.bytes_written
 
     def check(temporary: Path) -> None:
-        # ... and what reached the disk once more, before it takes its name.
+        # What reached the disk is read back before it takes its name.
         from ngtpatch.iso.source import FileSource  # noqa: PLC0415
 
         with closing(FileSource(temporary)) as written:
