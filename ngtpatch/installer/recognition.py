@@ -82,6 +82,7 @@ class Branch:
             without a test.
         digest: equal for two branches of one site whose bodies are the same code.
         leaves: whether it ends by leaving its block, so that what follows is not reached.
+        gives_up: whether it ends by ending the program, and not with success.
         idle: whether it has no effect but on a log.
     """
 
@@ -91,6 +92,7 @@ class Branch:
     header: tuple[int, int] | None
     digest: str = field(repr=False)
     leaves: bool
+    gives_up: bool
     idle: bool
 
 
@@ -122,18 +124,23 @@ class Site:
     def decide(self, distribution: str | DistroFacts) -> Decision:
         """Return what happens on *distribution*, a NAME in its own case or all its facts."""
         facts = DistroFacts(distribution) if isinstance(distribution, str) else distribution
+        branch = self.taken(facts)
+        if branch is None:
+            return Decision(UNKNOWN, None, self.line)
+        why = branch.test.why(facts) if branch.test else None
+        if why is None:
+            return Decision(branch.name, None, branch.line)
+        return Decision(branch.name, why.needle, why.line)
+
+    def taken(self, facts: DistroFacts) -> Branch | None:
+        """Return the branch that is taken, or None where that cannot be told."""
         for branch in self.branches:
-            if branch.test is None:
-                return Decision(branch.name, None, branch.line)
-            holds = branch.test.holds(facts)
+            holds = branch.test is None or branch.test.holds(facts)
             if holds is None:
-                return Decision(UNKNOWN, None, branch.line)
+                return None
             if holds:
-                why = branch.test.why(facts)
-                if why is None:
-                    return Decision(branch.name, None, branch.line)
-                return Decision(branch.name, why.needle, why.line)
-        return Decision(UNKNOWN, None, self.line)
+                return branch
+        return None
 
     def treatment(self, facts: DistroFacts) -> tuple[bool | None, ...]:
         """Return what each test gives; two distributions with the same are treated alike."""
@@ -296,6 +303,7 @@ class _Finder:
             header=None,
             digest=_digest(rest),
             leaves=leaves(rest),
+            gives_up=gives_up(rest),
             idle=only_logs(rest),
         )
 
@@ -315,6 +323,7 @@ class _Finder:
             ),
             digest=_digest(statement.body),
             leaves=leaves(statement.body),
+            gives_up=gives_up(statement.body),
             idle=only_logs(statement.body),
         )
 

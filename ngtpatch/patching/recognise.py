@@ -353,12 +353,14 @@ def _prove_unhindered(
             continue
         treatments = {check.treatment(facts) for facts in accepted}
         for facts in wanted:
-            if check.treatment(facts) not in treatments:
+            taken = check.taken(facts)
+            if check.treatment(facts) not in treatments or (taken and taken.gives_up):
                 raise _shape(
                     source,
                     check.line,
                     check.last_line,
-                    f"a check outside the chain treats {facts.name!r} like nothing it accepts",
+                    f"a check outside the chain stops {facts.name!r}, or treats it like none"
+                    " that is accepted",
                 )
 
 

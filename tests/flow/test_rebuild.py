@@ -142,6 +142,17 @@ def test_a_stream_has_the_bytes_of_the_file(pairs: Pairs, tmp_path: Path) -> Non
     assert target.read_bytes() == pairs(2).output.read_bytes()
 
 
+def test_in_place_gives_the_same_bytes_and_can_be_undone(pairs: Pairs, tmp_path: Path) -> None:
+    pair, image = pairs(2), tmp_path / "image.iso"
+    image.write_bytes(pair.base.read_bytes())
+    ran = run("--json", "rebuild", image, "-d", "rocky", "-d", "almalinux", "--in-place")
+    assert ran.code == 0, ran.err
+    assert ran.document["output"] == str(image)
+    assert ran.document["sha256"] == pair.result.sha256
+    assert image.read_bytes() == pair.output.read_bytes()
+    assert ngtpatch.reset(image, tmp_path / "again.iso").verified
+
+
 def test_a_tree_to_install_from_without_an_image(pairs: Pairs, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     ran = run("--json", "rebuild", pairs(2).base, "-d", "rocky", "--output-tree", tree)

@@ -30,6 +30,8 @@ def test_a_chain_inside_an_archive_is_found_when_asked_for() -> None:
     for tree in ({AGENT: data}, MemoryTree({AGENT: data})):
         assert find_sites(tree) == ()
         (site,) = find_sites(tree, payloads=True)
+        both = find_sites({**tree, "a.py": FACTORY.encode()}, payloads=True)
+        assert [one.path for one in both] == ["a.py", site.path]
         assert site.path == f"{AGENT}!agent/pick.py"
         assert site.decide("CentOS Linux").branch == "redhat"
 

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from ngtpatch.installer.recognition import DistroFacts, Site, find_sites
+from ngtpatch.installer.recognition import ASKED, DistroFacts, Site, find_sites
 from tests.installer.texts import FACTORY, ROOT, UNINSTALLER, tree
 
 
@@ -57,6 +57,20 @@ def test_every_place_in_a_tree_is_found_in_order() -> None:
     ]
     assert [bool(site.problem) for site in sites] == [True, False, True, False]
     assert sites[0].decide("Rocky Linux").branch == "unknown"
+    assert "shell script" in (sites[0].problem or "")
+    assert "unparsable" in (sites[2].problem or "")
+
+
+def test_a_file_that_only_asks_is_found_too() -> None:
+    site = only("import platform\nprint(platform.linux_distribution())\n")
+    assert (site.line, site.problem) == (2, ASKED)
+    assert find_sites({"a.py": b"import platform\nx = platform.linux_distribution()[1]\n"}) == ()
+
+
+def test_a_name_outside_a_chain_is_found_as_not_understood() -> None:
+    site = only("x = 1\nINSTALLERS = {'centos': 1, 'ubuntu': 2}\n")
+    assert site.line == 2
+    assert "not in a chain" in (site.problem or "")
 
 
 def test_an_id_needs_more_than_a_name() -> None:

@@ -114,6 +114,64 @@ def test_an_operand_is_added_in_the_chains_own_formatting(test: str, after: str)
     assert header(test) == after
 
 
+def test_an_operand_is_written_like_its_nearest_neighbour() -> None:
+    test = """'centos' in named or "oracle" in named or 'fedora' == named or "red hat" in named"""
+    assert """'fedora' == named or "rocky linux" in named or "red hat" in named""" in header(test)
+    test = """("centos" in named or 'oracle' in named or\n  named == 'x' or named == 'y')"""
+    assert "'oracle' in named or\n  'rocky linux' in named or\n  named == 'x'" in header(test)
+
+
+def test_a_name_is_compared_rather_than_an_id() -> None:
+    test = "'rhel' in distro.id() or 'centos' in named or 'oracle' in distro.id()"
+    assert "'centos' in named or 'rocky linux' in named or 'oracle'" in header(test)
+
+
+def test_every_chain_is_extended_where_any_number_is_expected() -> None:
+    anywhere = replace(FACTORY, count=None)
+    text = f"{HEAD}if 'centos' in named:\n{BODY}if 'oracle' in named:\n{BODY}"
+    source = parse("a.py", text.encode())
+    outcome = recognise(source, anywhere, [ROCKY, ALMA])
+    assert (outcome.edits, len(outcome.insertions), outcome.already) == (4, 2, ())
+    after = parse("a.py", insert(source, outcome.insertions))
+    assert after.text.count("or 'almalinux' in named or 'rocky linux' in named:") == 2
+    again = recognise(after, anywhere, [ROCKY, ALMA])
+    assert again.insertions == ()
+    assert [one.profile for one in again.already] == ["almalinux", "rocky"] * 2
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "if 'fedora' in named:\n    exit(1)\n",
+        "if 'centos' in named:\n    prefix = 1\n",
+        "if 'rocky' in named:\n    print('Rocky')\n",
+        "if 'rocky' in named or 'centos' in named:\n    prefix = 1\n",
+    ],
+)
+def test_a_check_that_treats_it_like_one_it_accepts_is_no_obstacle(check: str) -> None:
+    wrapped = f"def choose():\n    if 'centos' in named or 'red hat' in named:\n    {BODY}"
+    assert b"'rocky linux' in named" in patched(f"{HEAD}{check}{wrapped}".encode())
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "if 'rocky' in named:\n    prefix = 1\n",
+        "if 'centos' in named or 'red hat' in named or 'oracle' in named or 'xen' in named"
+        " or 'kvm' in named:\n    prefix = 1\n",
+        # The first only logs; the second does not.
+        "if 'rocky' in named:\n    print(1)\nif 'linux' not in named or 'rocky' in named:\n"
+        "    exit()\n",
+    ],
+)
+def test_a_check_that_treats_it_like_none_is_an_obstacle(check: str) -> None:
+    wrapped = f"def choose():\n    if 'centos' in named or 'red hat' in named:\n    {BODY}"
+    with pytest.raises(Refusal) as caught:
+        patched(f"{HEAD}{check}{wrapped}".encode())
+    assert caught.value.code == "shape"
+    assert "stops 'Rocky Linux'" in caught.value.message
+
+
 def test_several_profiles_are_added_in_the_order_of_their_ids() -> None:
     test = '("centos" in named or  # why\n  "oracle" in named)'
     expected = (
@@ -216,7 +274,7 @@ def test_an_id_is_compared_with_the_profiles_ids() -> None:
             f"{HEAD}if 'rocky' in named:\n    exit(1)\ndef choose():\n    if 'centos' in"
             f" named:\n    {BODY}",
             "shape",
-            "treats 'Rocky Linux'",
+            "stops 'Rocky Linux'",
         ),
     ],
 )
