@@ -15,7 +15,7 @@ from ngtpatch.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.errors import UsageError, VerificationError
 from ngtpatch.imaging import as_image
 from ngtpatch.newfile import check_target
-from ngtpatch.source import open_source
+from ngtpatch.source import Source, open_source
 from ngtpatch.verification import REPLACED
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def rebuild(
     distros: Sequence[str] = (),
     output: str | Path | BinaryIO | None = None,
     output_tree: str | Path | None = None,
+    in_place: bool = False,
     force: bool = False,
     dry_run: bool = False,
     digest: bool = True,
@@ -118,6 +119,8 @@ def rebuild(
         output: a file to be made, or a stream to write to.
         output_tree: a directory to be made instead, with the files, to install from without
             an image; identity in it is readable by its owner alone.
+        in_place: change *source* itself instead. A crash in the middle leaves it neither old
+            nor new; there is no other way back than its record.
         force: replace an existing file.
         dry_run: plan only; *output* may be left out.
         digest: compute the SHA-256 of the output.
@@ -133,8 +136,8 @@ def rebuild(
         VerificationError: the written image is not what was planned; it was removed.
         NgtpatchError: the disk is full or failed; nothing was left behind.
     """
-    target = _target(output, output_tree, dry_run=dry_run)
-    if isinstance(target, Path) and output_tree is None:
+    target = _target(output, output_tree, source if in_place else None, dry_run=dry_run)
+    if isinstance(target, Path) and output is not None:
         check_target(target, force=force, source=Path(source))
     scratch = target.parent if isinstance(target, Path) else None
     with open_source(source) as opened:
@@ -151,6 +154,8 @@ def rebuild(
             sha256, written = None, 0
             if not dry_run and output_tree is not None:
                 written = _unpack(volume, plan, changes, Path(output_tree), force=force)
+            elif not dry_run and in_place:
+                sha256, written = _overwrite(opened, plan, changes, digest=digest)
             elif not dry_run:
                 sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
             return RebuildResult(
@@ -170,15 +175,18 @@ def rebuild(
             )
 
 
-def _target(
-    output: str | Path | BinaryIO | None, output_tree: str | Path | None, *, dry_run: bool
-) -> Path | BinaryIO | None:
-    if output is not None and output_tree is not None:
-        raise UsageError("two-outputs", "an image and a directory are two outputs", hint="name one")
-    chosen = output if output_tree is None else output_tree
-    if chosen is None and not dry_run:
+def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | BinaryIO | None:
+    """Return the one output that was named; None only for a dry run."""
+    named = [
+        Path(output) if isinstance(output, str) else output
+        for output in outputs
+        if output is not None
+    ]
+    if len(named) > 1:
+        raise UsageError("two-outputs", "more than one output was named", hint="name one")
+    if not named and not dry_run:
         raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
-    return Path(chosen) if isinstance(chosen, str | Path) else chosen
+    return named[0] if named else None
 
 
 def _plan(volume: Volume, changes: Changes) -> Plan:
@@ -251,6 +259,25 @@ def _write(
     # What carries a key is nobody else's to read.
     mode = 0o600 if changes.carries_identity else 0o666
     written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
+    return written.sha256, written.bytes_written
+
+
+def _overwrite(
+    source: Source, plan: Plan, changes: Changes, *, digest: bool
+) -> tuple[str | None, int]:
+    """Write the regions over the source itself."""
+    from ngtpatch.iso.sinks import write_in_place  # noqa: PLC0415
+
+    if source.volume is None:
+        raise UsageError(
+            "is-directory",
+            "is a directory, and only an image is changed in place",
+            path=str(source.path),
+            hint="name an output with -o FILE, or --output-tree DIR",
+        )
+    overlay = plan.overlay()
+    _read_back(source.volume, overlay, plan, changes, name=source.path)
+    written = write_in_place(overlay, source.path, digest=digest)
     return written.sha256, written.bytes_written
 
 

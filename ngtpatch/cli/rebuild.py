@@ -40,6 +40,7 @@ class RebuiltEach:
     type=click.Path(path_type=Path),
     help="Write the files as a directory instead, to install from without an ISO.",
 )
+@click.option("--in-place", is_flag=True, help="Change ISO itself instead of writing another.")
 @click.option(
     "--output-dir",
     metavar="DIR",
@@ -70,6 +71,7 @@ def command(
     os_release: Path | None,
     output: Path | None,
     output_tree: Path | None,
+    in_place: bool,
     output_dir: Path | None,
     each: bool,
     strip_identity: bool,
@@ -113,6 +115,7 @@ def command(
             distros=named,
             output=into,
             output_tree=output_tree,
+            in_place=in_place,
             force=force,
             dry_run=dry_run,
             digest=digest,
