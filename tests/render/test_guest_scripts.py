@@ -47,6 +47,7 @@ FAKES = {
     "mount": '[ "$1 $2" = "-o ro" ] && bsdtar -xf "$3" -C "$4" && echo "$4" >"$GUEST/mounted"',
     "umount": '[ "$1" = "$(cat "$GUEST/mounted")" ] && find "$1" -mindepth 1 -delete && '
     'rm "$GUEST/mounted"',
+    "mountpoint": '[ "$1" = -q ] && [ "$2" = "$(cat "$GUEST/mounted" 2>/dev/null)" ]',
     "udevadm": "exit 0",
     "systemctl": """
 echo "$*" >>"$GUEST/systemctl.log"
@@ -169,6 +170,18 @@ def test_an_unsupported_distribution_is_exit_13_with_the_next_step(centos: Guest
     assert result.returncode == 13
     assert "does not know this distribution: rocky linux" in result.stderr
     assert "ngtpatch rebuild" in result.stderr
+
+
+def test_a_disc_that_cannot_be_mounted_or_unmounted_keeps_the_exit_code(centos: Guest) -> None:
+    centos.program("mount", "exit 32")
+    result = centos.install()
+    assert result.returncode == 10
+    assert "cannot be mounted" in result.stderr
+    centos.program("mount", FAKES["mount"])
+    centos.program("umount", "echo target is busy >&2; exit 32")
+    result = centos.run("guest-install.sh")
+    assert result.returncode == 0
+    assert "target is busy" in result.stderr
 
 
 def test_no_disc_is_exit_10(centos: Guest) -> None:

@@ -87,13 +87,14 @@ fail() {
   exit "$code"
 }
 
+# Whatever fails here must not hide the exit code that the script ends with.
 clean_up() {
   if [[ -d $WORK/disc ]]; then
-    umount "$WORK/disc" 2>/dev/null || true
-    rmdir "$WORK/disc"
+    if mountpoint -q "$WORK/disc"; then umount "$WORK/disc" || true; fi
+    rmdir "$WORK/disc" || true
   fi
   rm -f "$WORK/output"
-  rmdir "$WORK"
+  rmdir "$WORK" || true
 }
 trap clean_up EXIT
 
