@@ -10,3 +10,5 @@ extensions = ["myst_parser", "sphinx_click"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+# Packer's own "# ... as before ..." is no HCL to the highlighter.
+suppress_warnings = ["misc.highlighting_failure"]
