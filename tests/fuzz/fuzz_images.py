@@ -187,8 +187,8 @@ def main() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     for outcome, count in became.most_common():
         print(f"{count:7} {outcome}")  # noqa: T201
-    print(f"{arguments.count} images, {failures} failures; slowest {longest:.1f} s of CPU;", end=" ")  # noqa: T201
-    print(f"peak memory {peak >> 20} MB")  # noqa: T201
+    print(f"{arguments.count} images, {failures} failures")  # noqa: T201
+    print(f"slowest: {longest:.1f} s of CPU; peak memory: {peak >> 20} MB")  # noqa: T201
     return 1 if failures or peak > LARGEST else 0
 
 
