@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -257,7 +258,7 @@ class _Finder:
     def _last_line(self, branch: Branch) -> int:
         if branch.header is None:
             return 0
-        return self._source.text.count("\n", 0, branch.header[1]) + 1
+        return bisect_right(self._source.starts, branch.header[1])
 
     def _subject(self, statement: ast.If) -> Subject | None:
         """Return the first fact that the tests of *statement*, with its elifs, compare."""
