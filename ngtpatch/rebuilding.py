@@ -310,7 +310,15 @@ def _read_back(
     expected.update(dict.fromkeys(changes.added, frozenset({"added"})))
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
     image = Volume(result, name, second_opinion=False)
-    beyond = compare(volume, image, within=within).beyond(expected)
+    found = compare(volume, image, within=within)
+    if found.trees_added or found.trees_removed or found.volume_ids:
+        raise VerificationError(
+            "read-back",
+            "came out with other trees or another label than planned",
+            path=str(name),
+            hint="nothing was kept; this is a defect of ngtpatch or of the disk",
+        )
+    beyond = found.beyond(expected)
     if beyond:
         worst = beyond[0]
         raise VerificationError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from ngtpatch.iso.compare import Comparison
+    from ngtpatch.iso.source import Source as Bytes
     from ngtpatch.iso.volume import Volume
 
 __all__ = ["Deviation", "Problem", "Verification", "verify"]
@@ -27,11 +28,14 @@ class Problem:
         code: stable word.
         offset: where in the image, in bytes; None where it has no place.
         message: what was found.
+        counts: whether it makes the image unsound. A quirk that readers put up with does
+            not, nor does a fault that the vendor's image has as well.
     """
 
     code: str
     offset: int | None
     message: str
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,15 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
         InputError: one of them cannot be read at all.
     """
     from ngtpatch.iso.compare import compare  # noqa: PLC0415
-    from ngtpatch.iso.structure import check  # noqa: PLC0415
     from ngtpatch.iso.volume import Volume  # noqa: PLC0415
 
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
-        problems = tuple(Problem(f.code, f.offset, f.message) for f in check(volume))
+        original = None if base is None else stack.enter_context(Volume.open(base))
+        problems = _problems(volume, original)
         record, accounted = _record(volume)
         deviations: tuple[Deviation, ...] = ()
-        if base is not None:
-            original = stack.enter_context(Volume.open(base))
+        if original is not None:
             problems += _foreign_base(volume, original)
             deviations = deviations_from(compare(original, volume), accounted)
         return Verification(
@@ -107,10 +110,26 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
             problems=problems,
             deviations=deviations,
             record=record,
-            ok=not problems
+            ok=not any(problem.counts for problem in problems)
             and record in ("valid", "absent")
             and all(deviation.expected for deviation in deviations),
         )
+
+
+def _problems(volume: Volume, original: Volume | None) -> tuple[Problem, ...]:
+    """Return the faults of structure, with whether the vendor's image has them, too."""
+    from ngtpatch.iso.record import Record  # noqa: PLC0415
+    from ngtpatch.iso.structure import check, introduced  # noqa: PLC0415
+
+    findings = check(volume)
+    vendor: Bytes | None = original
+    if vendor is None and isinstance(volume.record, Record):
+        vendor = volume.record.vendor(volume)
+    new = findings if vendor is None else introduced(findings, check(vendor))
+    return tuple(
+        Problem(f.code, f.offset, f.message, counts=f.severity != "warning" and f in new)
+        for f in findings
+    )
 
 
 def deviations_from(

@@ -65,10 +65,12 @@ def command(
 def report(console: Console, result: Verified) -> None:
     """Print what was found, for people."""
     trees = ", ".join(result.trees)
-    console.say(f"structure   {len(result.problems) or 'no'} faults; trees: {trees}")
+    faults = sum(problem.counts for problem in result.problems)
+    console.say(f"structure   {faults or 'no'} faults; trees: {trees}")
     for problem in result.problems:
         place = "" if problem.offset is None else f" at byte {problem.offset}"
-        console.say(f"  {problem.code}{place}: {printable(problem.message)}")
+        mild = "" if problem.counts else "  [a quirk, or the vendor's own]"
+        console.say(f"  {problem.code}{place}: {printable(problem.message)}{mild}")
     console.say(f"record      {printable(result.record)}")
     if result.base is not None:
         beyond = [d for d in result.deviations if not d.expected]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ngtpatch.errors import Refusal
+from ngtpatch.errors import InputError, Refusal
 from ngtpatch.iso.draft import Draft
 from ngtpatch.iso.ecma119 import SECTOR
 from ngtpatch.iso.entries import Entries
@@ -101,7 +101,7 @@ def edit(
         note: what the record says; without one, only an image that has a record gets one.
 
     Raises:
-        InputError: ``not-found``.
+        InputError: ``not-found``, or ``hostile``: another file lies over what is edited.
         Refusal: the image or an entry has a shape that is not edited; see
             :func:`~ngtpatch.iso.targets.find_target`, :class:`Placement` and :class:`Entries`.
     """
@@ -139,9 +139,23 @@ def edit(
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)
     changes = [change.without_secrets() for change in changes]
+    _refuse_overlaps(volume, draft, owners)
     if draft.written and (note is not None or history.record is not None):
         return _recorded(volume, draft, history, placement, changes, note)
     return _unrecorded(volume, draft, start, changes)
+
+
+def _refuse_overlaps(volume: Volume, draft: Draft, owners: Collection[int]) -> None:
+    """Refuse an image in which what is edited is a part of another file's content as well."""
+    for offset, length in draft.written:
+        for use in volume.usage.of(offset, length):
+            if use.content and use.owner not in owners:
+                raise InputError(
+                    "hostile",
+                    f"{use.what} lies over what would be edited at byte {offset:,}",
+                    path=str(volume.path),
+                    hint="'ngtpatch verify' shows what else is wrong with it",
+                )
 
 
 def _unrecorded(volume: Volume, draft: Draft, start: int, changes: Sequence[Change]) -> Plan:

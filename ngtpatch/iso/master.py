@@ -105,6 +105,7 @@ def master(
             for node in plan.values()
         }
         stamp(iso, stamps, names.path_of(), default=Stamp(created, 0o755))
+        _name_udf_parents(iso)
         iso.write_fp(file, blocksize=1 << 20)
     except PyCdlibException as error:
         raise InputError("unwritable", f"cannot be written as an image: {error}") from error
@@ -112,6 +113,28 @@ def master(
         if iso._initialized:
             iso.close()
     stamp_descriptors(file, created)
+
+
+def _name_udf_parents(iso: PyCdlib) -> None:
+    """Let each directory's parent entry name its parent (ECMA-167 4/14.4.3).
+
+    pycdlib 1.22 gives all of them the root: a reader that climbs by them would get lost.
+    """
+    if iso.udf_root is None:
+        return
+    iso.force_consistency()  # extents are assigned here, and stay
+    partition = iso.udf_main_descs.partitions[0].part_start_location
+    pending = [iso.udf_root]
+    while pending:
+        directory = pending.pop()
+        start = directory.extent_location()
+        for identifier in directory.fi_descs.values():
+            below = identifier.file_entry
+            if identifier.is_parent() or not identifier.is_dir() or below is None:
+                continue
+            pending.append(below)
+            first = next(iter(below.fi_descs.values()))
+            first.set_icb(start, start - partition)
 
 
 def _complete(nodes: Iterable[Node]) -> dict[str, Node]:

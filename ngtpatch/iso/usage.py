@@ -26,12 +26,14 @@ class Use:
         owner: offset of the directory record or file entry that leads to it; -1 for the
             volume's own structures.
         what: for messages.
+        content: whether a file's bytes stand there, and no structure.
     """
 
     offset: int
     end: int
     owner: int
     what: str
+    content: bool = False
 
 
 class Usage:
@@ -86,4 +88,14 @@ def _use(offset: int, length: int, owner: int, what: str) -> Use:
 
 
 def _content(extents: Extents, owner: int, what: str) -> list[Use]:
-    return [_use(offset, length, owner, what) for offset, length in extents]
+    # What does not start on a sector is embedded in a UDF file entry, and has no slack.
+    return [
+        Use(
+            offset,
+            offset + (length if offset % SECTOR else sectors(length) * SECTOR),
+            owner,
+            what,
+            content=owner != -1,
+        )
+        for offset, length in extents
+    ]

@@ -233,3 +233,41 @@ def test_broken_settings_are_refused_before_anything_is_read(base: Path, tmp_pat
     )
     assert ran.code == 3
     assert "rocky.toml" in json.dumps(ran.document["error"])
+
+
+def test_an_image_whose_files_overlap_is_not_edited(
+    base: Path, tmp_path: Path, output: Path
+) -> None:
+    """A file that reaches over directories, which an edit would rewrite under it."""
+    data = bytearray(base.read_bytes())
+    with Volume.open(base) as volume:
+        node = volume.records["iso9660"].nodes["SETUP.EXE"]
+        record = node.records[0].offset
+        root = volume.descriptors.primary.root.extent
+    # ECMA-119 9.1.3, 9.1.4: extent and data length, in both byte orders.
+    for at, value in ((2, root), (10, 2048 * 30)):
+        data[record + at : record + at + 8] = value.to_bytes(4, "little") + value.to_bytes(4, "big")
+    odd = tmp_path / "overlap.iso"
+    odd.write_bytes(data)
+    refused(rebuild(odd, output), 3, "hostile", odd)
+
+
+def test_the_vendor_s_own_faults_are_told_from_new_ones(base: Path, tmp_path: Path) -> None:
+    odd, rebuilt = tmp_path / "odd.iso", tmp_path / "rebuilt.iso"
+    data = bytearray(base.read_bytes())
+    with Volume.open(base) as volume:
+        tables = volume.descriptors.primary.path_tables
+    # The third row's parent (ECMA-119 9.4.4), in the tables of both byte orders alike: its place
+    # follows the root's row of ten bytes, and one whose identifier's length comes first.
+    for start, low in ((tables[0] * 2048, 6), (tables[2] * 2048, 7)):
+        second = start + 10
+        length = data[second]
+        data[second + 8 + length + length % 2 + low] ^= 3
+    odd.write_bytes(data)
+    assert run("verify", odd).code == 5
+    assert rebuild(odd, rebuilt).code == 0
+    for arguments in ((rebuilt,), (rebuilt, "--base", odd)):
+        ran = run("--json", "verify", *arguments)
+        assert ran.code == 0, ran.out
+        assert ran.document["problems"]
+        assert not any(problem["counts"] for problem in ran.document["problems"])
