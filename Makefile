@@ -48,10 +48,11 @@ docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-zipapp: $(VENV)/dev ## Build dist/ngtpatch, one file that runs with any Python 3.10+
+zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file that runs with any Python 3.10+
 	@mkdir -p dist
-	@$(BIN)/shiv -q -c ngtpatch -p "/usr/bin/env python3" --reproducible -o dist/ngtpatch .
-	@ls -l dist/ngtpatch
+	@$(BIN)/shiv -q -c ngtpatch -p "/usr/bin/env python3" --reproducible -o dist/ngtpatch.pyz \
+	  '.[provenance]'
+	@ls -l dist/ngtpatch.pyz
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
