@@ -59,8 +59,6 @@ class Match:
 class Opaque:
     """A test that is not modelled."""
 
-    line: int
-
     def holds(self, facts: DistroFacts) -> bool | None:
         """Return None: not known."""
         return None
@@ -150,7 +148,7 @@ def model(test: ast.expr, resolver: Resolver) -> Predicate:  # noqa: PLR0911 - o
             return _affix(test, name, resolver)
         case ast.Call(func=ast.Name(id="any"), args=[ast.GeneratorExp() | ast.ListComp() as each]):
             return _any(each, resolver)
-    return Opaque(test.lineno)
+    return Opaque()
 
 
 def _compare(left: ast.expr, operator: ast.cmpop, right: ast.expr, resolver: Resolver) -> Predicate:
@@ -163,7 +161,7 @@ def _compare(left: ast.expr, operator: ast.cmpop, right: ast.expr, resolver: Res
             if isinstance(found, Opaque):
                 found = _match("==", right, left, resolver)
         case _:
-            return Opaque(left.lineno)
+            return Opaque()
     if isinstance(operator, ast.NotIn | ast.NotEq) and not isinstance(found, Opaque):
         return Negation(found)
     return found
@@ -181,14 +179,14 @@ def _match(
     text, subject = resolver.resolve(needle), resolver.resolve(value)
     if isinstance(text, Constant) and isinstance(subject, Subject):
         return Match(relation, text.text, subject, needle.lineno)
-    return Opaque(needle.lineno)
+    return Opaque()
 
 
 def _affix(
     test: ast.Call, name: Literal["startswith", "endswith"], resolver: Resolver
 ) -> Predicate:
     if not isinstance(test.func, ast.Attribute):
-        return Opaque(test.lineno)
+        return Opaque()
     needles: Sequence[ast.expr] = test.args
     if isinstance(needles[0], ast.Tuple):
         needles = needles[0].elts
@@ -204,7 +202,7 @@ def _any(each: ast.GeneratorExp | ast.ListComp, resolver: Resolver) -> Predicate
         ):
             pass
         case _:
-            return Opaque(each.lineno)
+            return Opaque()
     match element, loop:
         case (
             ast.Compare(left=ast.Name(id=used), ops=[ast.In()], comparators=[value]),
@@ -215,4 +213,4 @@ def _any(each: ast.GeneratorExp | ast.ListComp, resolver: Resolver) -> Predicate
             ),
         ) if used == bound:
             return AnyOf(tuple(_match("in", token, value, resolver) for token in tokens))
-    return Opaque(each.lineno)
+    return Opaque()

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from ngtpatch.installer.recognition import Site, find_sites
+from ngtpatch.installer.subject import Subject
 
 HEAD = "import distro\nn = distro.name().lower()\n"
 
@@ -74,6 +75,17 @@ def test_a_chain_goes_on_behind_an_else() -> None:
     )
     assert names(site) == ["ubuntu", "redhat", "unsupported"]
     assert site.decide("CentOS").branch == "redhat"
+
+
+def test_a_test_that_is_not_modelled_keeps_its_place_in_the_chain() -> None:
+    (site,) = sites(
+        "if 'centos' in n:\n    redhat()\nelif ready():\n    ubuntu()\nelse:\n    exit(1)\n"
+    )
+    assert names(site) == ["redhat", "ubuntu", "unsupported"]
+    assert [site.decide(name).branch for name in ("CentOS", "Rocky")] == ["redhat", "unknown"]
+    (site,) = sites("if ready():\n    ubuntu()\nelif 'centos' in n:\n    redhat()\n")
+    assert site.decide("CentOS").branch == "unknown"
+    assert site.subject == Subject("distro.name", "name", "lower")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,10 @@ def test_every_place_in_a_tree_is_found_in_order() -> None:
 def test_a_file_that_only_asks_is_found_too() -> None:
     site = only("import platform\nprint(platform.linux_distribution())\n")
     assert (site.line, site.problem) == (2, ASKED)
-    assert find_sites({"a.py": b"import platform\nx = platform.linux_distribution()[1]\n"}) == ()
+    version = "import platform\nx = platform.linux_distribution()[1]\n"
+    assert find_sites({"a.py": version.encode()}) == ()
+    both = only(version + "print(platform.linux_distribution())\n")
+    assert (both.line, both.last_line) == (3, 3)
 
 
 def test_a_name_outside_a_chain_is_found_as_not_understood() -> None:
