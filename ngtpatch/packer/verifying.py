@@ -11,10 +11,12 @@ from typing import ClassVar
 from ngtpatch.errors import InputError
 from ngtpatch.packer.preparing import VARIABLES
 from ngtpatch.provenance.subject import sha256_of
+from ngtpatch.reading import read_small
 
 __all__ = ["PackerVerification", "verify"]
 
 _NAMES = ("ngt_iso_path", "ngt_iso_name", "ngt_iso_sha256", "ngt_profile")
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ def _content(
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        values = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            "not-found", "there is no such file", path=str(path),
-            hint="ngtpatch packer prepare writes it",
-        ) from None  # fmt: skip
+        values = json.loads(
+            read_small(
+                path, limit=_MAX_BYTES, what="file of variables",
+                hint="ngtpatch packer prepare writes it",
+            )
+        )  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise InputError("variables", f"is not JSON: {error}", path=str(path)) from None
     missing = [

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.errors import InputError
+from ngtpatch.reading import read_small
 
 __all__ = ["OsRelease", "read_os_release", "running_os_release"]
 
+_HOW = "copy /etc/os-release from the guest; see os-release(5)"
 _MAX_BYTES = 64 << 10  # real ones have less than 2 KiB
 
 
@@ -91,17 +93,7 @@ def running_os_release() -> OsRelease:
 
 
 def _require_text(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such os-release file", path=str(path)) from None
-    except OSError as error:
-        raise InputError(
-            "unreadable", f"the os-release file cannot be read: {error.strerror}", path=str(path)
-        ) from None
-    if len(raw) > _MAX_BYTES:
-        raise _unusable(path, f"is no os-release file: it is larger than {_MAX_BYTES >> 10} KiB")
+    raw = read_small(path, limit=_MAX_BYTES, what="os-release file", hint=_HOW)
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -116,11 +108,11 @@ def _from(values: dict[str, str], source: str) -> OsRelease:
                 "not-os-release",
                 f"{key.upper()} has control characters: {values[key]!r}",
                 path=source,
-                hint="see os-release(5)",
+                hint=_HOW,
             )
     name, id_, id_like, version_id, platform_id = (values.get(key, "").strip() for key in keys)
     return OsRelease(name, id_, tuple(id_like.split()), version_id, platform_id, source)
 
 
 def _unusable(path: Path, message: str) -> InputError:
-    return InputError("not-os-release", message, path=str(path), hint="see os-release(5)")
+    return InputError("not-os-release", message, path=str(path), hint=_HOW)

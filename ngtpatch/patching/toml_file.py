@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError
+from ngtpatch.reading import read_small
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,24 +24,14 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
     """Return the data in *path*, which should hold a *what* ("patch").
 
     Raises:
-        InputError: ``not-found``, ``unreadable``, ``not-text``, ``not-toml``.
+        InputError: ``not-text``, ``not-toml``, or as :func:`~ngtpatch.reading.read_small`.
     """
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError("not-found", f"there is no such {what} file", path=str(path)) from None
-    except OSError as error:
-        raise InputError(
-            "unreadable", f"the {what} cannot be read: {error.strerror}", path=str(path)
-        ) from None
-    if len(raw) > _MAX_BYTES:
-        raise InputError("not-toml", f"this is too large to be a {what}", path=str(path))
+    raw = read_small(path, limit=_MAX_BYTES, what=f"{what} file")
     try:
         data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise InputError("not-text", f"the {what} is not UTF-8 text", path=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError("not-toml", f"the {what} is not TOML: {error}", path=str(path)) from None
     return data
 
@@ -49,7 +40,7 @@ def toml_files(directory: Path, *, what: str) -> list[Path]:
     """Return the TOML files in *directory*, sorted by name.
 
     Raises:
-        InputError: ``not-found``, ``not-directory``.
+        InputError: ``not-found``, ``not-directory``, ``unreadable``.
     """
     if not directory.exists():
         raise InputError(
@@ -62,4 +53,10 @@ def toml_files(directory: Path, *, what: str) -> list[Path]:
             path=str(directory),
             hint="give the directory that holds the .toml file",
         )
-    return sorted(directory.glob("*.toml"))
+    try:
+        # Not glob(), which finds nothing where it may not look.
+        return sorted(path for path in directory.iterdir() if path.suffix == ".toml")
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be listed: {error.strerror}", path=str(directory)
+        ) from None

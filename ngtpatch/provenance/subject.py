@@ -129,7 +129,7 @@ def sha256_of(path: Path) -> str:
     """Return a file's SHA-256, in hexadecimal.
 
     Raises:
-        InputError: ``not-found``, ``is-directory``.
+        InputError: ``not-found``, ``is-directory``, ``unreadable``.
     """
     digest = hashlib.sha256()
     try:
@@ -140,6 +140,10 @@ def sha256_of(path: Path) -> str:
         raise InputError("not-found", "there is no such file", path=str(path)) from None
     except IsADirectoryError:
         raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+        ) from None
     return digest.hexdigest()
 
 

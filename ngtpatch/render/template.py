@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.reading import read_small
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -205,19 +206,15 @@ def find_template(name: str | Path) -> Template:
 
 def _load(name: str, path: Path) -> Template:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8")
+        text = read_small(path, limit=MAX_BYTES, what="template").decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("template-file", f"is not UTF-8: byte {error.start}", path=name) from None
-    if len(data) > MAX_BYTES:
-        raise InputError("template-file", "is larger than 1 MiB", path=name)
     found = _HEADER.match(text)
     if found is None:
         return Template(name, path, text, "", {}, declared=False)
     try:
         header = tomllib.loads(found.group(1))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError("template-header", f"its header is not TOML: {error}", path=name) from None
     parameters = {
         key: _parameter(name, key, table) for key, table in header.get("parameters", {}).items()

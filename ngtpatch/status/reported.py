@@ -13,6 +13,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.inventory.ncli import parse
+from ngtpatch.reading import read_small
 
 __all__ = ["Reported", "read_report"]
 
@@ -66,15 +67,7 @@ def read_report(path: Path) -> tuple[Reported, ...]:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
-    except IsADirectoryError:
-        raise InputError("is-directory", "is a directory, not a report", path=str(path)) from None
-    if len(data) > MAX_BYTES:
-        raise InputError("too-large", f"is larger than {MAX_BYTES >> 20} MiB", path=str(path))
+    data = read_small(path, limit=MAX_BYTES, what="report", hint=_HOW)
     # PowerShell writes UTF-16 with a byte order mark when a session is redirected to a file.
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     return _COLOURS.sub("", data.decode(encoding, "replace"))

@@ -43,7 +43,7 @@ def test_keys_that_are_missing_are_empty(tmp_path: Path) -> None:
         ("PATH=/bin\nHOME=/root\n", "not-os-release"),
         (b"\x7fELF\x00\xff", "not-os-release"),
         (b"NAME=R\xf6cky\n", "not-os-release"),
-        ("NAME=a\n" + "X=" + "y" * 70_000, "not-os-release"),
+        ("NAME=a\n" + "X=" + "y" * 70_000, "too-large"),
         ('NAME="Ro\x07cky"\n', "not-os-release"),
         ('ID=eurolinux\nVERSION_ID="7.9"\n', "os-release-name"),
         ('NAME=""\nID=acme\n', "os-release-name"),
@@ -68,7 +68,7 @@ def test_the_content_of_a_wrong_file_is_not_repeated(tmp_path: Path) -> None:
 
 
 def test_absent_and_unreadable(tmp_path: Path) -> None:
-    for path, code in ((tmp_path / "none", "not-found"), (tmp_path, "unreadable")):
+    for path, code in ((tmp_path / "none", "not-found"), (tmp_path, "is-directory")):
         with pytest.raises(InputError) as caught:
             read_os_release(path)
         assert (caught.value.code, caught.value.path) == (code, str(path))

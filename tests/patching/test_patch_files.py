@@ -141,9 +141,9 @@ def test_the_minimal_patch_is_valid(tmp_path: Path) -> None:
     ("make", "code"),
     [
         (lambda path: None, "not-found"),
-        (lambda path: path.mkdir(), "unreadable"),
+        (lambda path: path.mkdir(), "is-directory"),
         (lambda path: path.write_bytes(b"\xff"), "not-text"),
-        (lambda path: path.write_bytes(b"#" * (1 << 21)), "not-toml"),
+        (lambda path: path.write_bytes(b"#" * (1 << 21)), "too-large"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_to_be_one(tmp_path: Path, make, code: str) -> None:  # type: ignore[no-untyped-def]

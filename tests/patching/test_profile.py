@@ -134,7 +134,7 @@ def test_a_file_that_is_no_text_or_absent(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.toml").code == "not-found"
     directory = tmp_path / "dir.toml"
     directory.mkdir()
-    assert refused(directory).code == "unreadable"
+    assert refused(directory).code == "is-directory"
 
 
 @pytest.mark.parametrize(

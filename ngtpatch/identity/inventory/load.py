@@ -22,6 +22,7 @@ from ngtpatch.identity.inventory.row import (
     column_name,
     validate,
 )
+from ngtpatch.reading import read_small
 
 __all__ = ["Inventory", "load"]
 
@@ -104,13 +105,7 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
 
 
 def _read_file(path: Path) -> _Read:
-    try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_BYTES else b""
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such inventory", path=str(path)) from None
-    if size > MAX_BYTES:
-        raise InputError("too-large", f"is {size} bytes long", path=str(path))
+    data = read_small(path, limit=MAX_BYTES, what="inventory")
     try:
         # Spreadsheets put a byte order mark before CSV.
         text = data.decode("utf-8-sig")
