@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+# Not for type checkers alone: the document's schema is read from the annotations.
+from ngtpatch.identity.describe import CertificateFacts, KeyFacts
 from ngtpatch.source import Source, open_source
 
 if TYPE_CHECKING:
-    from ngtpatch.identity.describe import CertificateFacts, KeyFacts
     from ngtpatch.installer.recognition import Site
 
 __all__ = ["Identified", "Inspection", "Ngt", "SiteFound", "VolumeFacts", "inspect"]

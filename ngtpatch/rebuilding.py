@@ -15,6 +15,9 @@ from ngtpatch.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.errors import UsageError, VerificationError
 from ngtpatch.imaging import as_image
 from ngtpatch.newfile import check_target
+
+# Not for type checkers alone: the document's schema is read from the annotations.
+from ngtpatch.patching.outcome import Already
 from ngtpatch.source import Source, open_source
 from ngtpatch.verification import REPLACED
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from ngtpatch.iso.edit import Plan
     from ngtpatch.iso.source import Source as Bytes
     from ngtpatch.iso.volume import Volume
-    from ngtpatch.patching.apply import Already, ChangedFile
+    from ngtpatch.patching.apply import ChangedFile
 
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600
