@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from ngtpatch.newfile import check_target
 
@@ -19,7 +19,7 @@ class ResetResult:
 
     Attributes:
         image: as it was named.
-        output: the file that was written.
+        output: the file that was written; None for a stream.
         sha256: of the output.
         size: of the output, in bytes.
         verified: whether the record knew the vendor's digest, which is the output's then.
@@ -29,20 +29,25 @@ class ResetResult:
     SCHEMA: ClassVar[str] = "ngtpatch.reset/1"
 
     image: str
-    output: str
+    output: str | None
     sha256: str | None
     size: int
     verified: bool
 
 
 def reset(
-    image: str | Path, output: str | Path, *, base: str | Path | None = None, force: bool = False
+    image: str | Path,
+    output: str | Path | BinaryIO,
+    *,
+    base: str | Path | None = None,
+    force: bool = False,
 ) -> ResetResult:
     """Undo every change that *image*'s record tells of, into a new file.
 
     Args:
         image: what ngtpatch wrote.
-        output: the file to be made.
+        output: the file to be made, its owner's alone where the vendor's image carries a
+            VM's identity; or a binary stream.
         base: the vendor's image, needed where identity was scrubbed.
         force: replace an existing file.
 
@@ -53,18 +58,23 @@ def reset(
             vendor's. Nothing was written.
         UsageError: the output exists, is the image, or has no directory.
     """
+    from ngtpatch.identity.inject import carriers  # noqa: PLC0415
     from ngtpatch.iso.undo import reset as undo  # noqa: PLC0415
+    from ngtpatch.iso.undo import vendor_overlay  # noqa: PLC0415
     from ngtpatch.iso.volume import Volume  # noqa: PLC0415
 
-    target = Path(output)
-    check_target(target, force=force, source=Path(image))
+    target = Path(output) if isinstance(output, str | Path) else output
+    if isinstance(target, Path):
+        check_target(target, force=force, source=Path(image))
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(Volume.open(base))
-        done = undo(volume, target, base=original, force=force)
+        vendor = Volume(vendor_overlay(volume, original), volume.path, second_opinion=False)
+        mode = 0o600 if carriers(vendor.tree) else 0o666
+        done = undo(volume, target, base=original, force=force, mode=mode)
     return ResetResult(
         image=str(image),
-        output=str(target),
+        output=str(target) if isinstance(target, Path) else None,
         sha256=done.written.sha256,
         size=done.written.size,
         verified=done.verified,

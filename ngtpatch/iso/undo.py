@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ngtpatch.errors import InputError, Refusal, VerificationError
 from ngtpatch.iso.record import DamagedRecord, Record
 from ngtpatch.iso.regions import Overlay, difference
-from ngtpatch.iso.sinks import Written, write_file
+from ngtpatch.iso.sinks import Written, digest_of, stream, write_file
 from ngtpatch.iso.volume import Volume
 
 __all__ = ["Reset", "original_volume", "reset", "sound_record", "vendor_overlay"]
@@ -108,9 +109,21 @@ def original_volume(volume: Volume) -> Volume:
 
 
 def reset(
-    volume: Volume, destination: Path, *, base: Volume | None = None, force: bool = False
+    volume: Volume,
+    destination: Path | BinaryIO,
+    *,
+    base: Volume | None = None,
+    force: bool = False,
+    mode: int = 0o666,
 ) -> Reset:
     """Write the vendor's image again, and check its digest before it gets its name.
+
+    Args:
+        volume: the rebuilt image.
+        destination: a file, or a stream: then the digest is checked before the first byte.
+        base: the vendor's image, for the ranges that were scrubbed.
+        force: replace an existing file.
+        mode: permission bits of the new file; the umask applies.
 
     Raises:
         InputError, Refusal: as :func:`vendor_overlay`.
@@ -120,5 +133,15 @@ def reset(
     """
     record = sound_record(volume)
     overlay = vendor_overlay(volume, base)
-    written = write_file(overlay, destination, force=force, expect=record.vendor_sha256)
-    return Reset(written, record, verified=record.vendor_sha256 is not None)
+    expected = record.vendor_sha256
+    if isinstance(destination, Path):
+        written = write_file(overlay, destination, force=force, expect=expected, mode=mode)
+    else:
+        if expected is not None and (found := digest_of(overlay, overlay.size)) != expected:
+            raise VerificationError(
+                "wrong-digest",
+                f"would come out with SHA-256 {found}, and {expected} was expected",
+                path=str(volume.path),
+            )
+        written = stream(overlay, destination)
+    return Reset(written, record, verified=expected is not None)
