@@ -24,8 +24,9 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
     """Refuse a target that cannot or must not be written, before any work is done.
 
     Raises:
-        UsageError: code ``no-such-directory``, ``not-a-file``, ``same-file`` (it is *source*,
-            even with *force*) or ``output-exists``.
+        UsageError: code ``no-such-directory``, ``not-writable`` (the directory),
+            ``not-a-file``, ``same-file`` (it is *source*, even with *force*) or
+            ``output-exists``.
     """
     if not target.parent.is_dir():
         raise UsageError(
@@ -33,6 +34,13 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
             f"the directory {target.parent} does not exist",
             path=str(target),
             hint="create it, or name another output",
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UsageError(
+            "not-writable",
+            f"the directory {target.parent} may not be written to",
+            path=str(target),
+            hint="name another output, or run this as who may write there",
         )
     if not target.exists() and not target.is_symlink():
         return
