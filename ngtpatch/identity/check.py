@@ -179,7 +179,8 @@ def _validity(
         return [
             _error(identity, "not-yet-valid", f"the certificate begins on {begin}", CERTIFICATE)
         ]
-    if end - now <= timedelta(days=warn_days):
+    # Divided, since timedelta(days=warn_days) overflows where somebody asks for "all of them".
+    if (end - now) / timedelta(days=1) <= warn_days:
         days = (end - now).days
         return [
             _warning(
