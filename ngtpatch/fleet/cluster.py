@@ -7,6 +7,7 @@ from the shared file system itself, so that neither scheduler nor network sees o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         address: of a running scheduler, such as ``tcp://host:8786``.
 
     Raises:
-        UsageError: ``extra``: Dask is not installed here.
+        UsageError: ``extra``: Dask is not installed here; ``scheduler``: that is no address.
         RemoteError: ``scheduler``: nobody answers there, or it has no workers.
     """
     try:
@@ -39,6 +40,11 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         raise UsageError(
             "extra", "--scheduler needs Dask", hint="pip install 'ngtpatch[dask]'"
         ) from None
+    if not re.fullmatch(r"(\w+://)?[^/\s]+:[0-9]{1,5}", address, re.ASCII):
+        raise UsageError(
+            "scheduler", f"--scheduler {address}: expected an address with its port",
+            hint="give the one that `dask scheduler` prints, such as tcp://host:8786",
+        )  # fmt: skip
     try:
         client = client_type(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
