@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ngtpatch.errors import InputError, VerificationError
-from ngtpatch.provenance.envelope import open_envelope
+from ngtpatch.provenance.envelope import open_envelope, verifier
 from ngtpatch.provenance.statement import parse
 from ngtpatch.provenance.subject import sha256_of
 from ngtpatch.provenance.sums import read_sums
@@ -72,6 +72,7 @@ def verify_provenance(
     path = Path(statement) if statement else iso.with_name(iso.name + STATEMENT_SUFFIX)
     if key is not None:
         require_provenance()
+        verifier(Path(key))  # whatever the statement is, a wrong key is said
     digests = {iso.name: sha256_of(iso), path.name: sha256_of(path)}
     problems: list[tuple[str, str]] = []
     document: dict[str, Any] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         Ed25519PublicKey,
     )
 
-__all__ = ["PAYLOAD_TYPE", "open_envelope", "seal", "signer"]
+__all__ = ["PAYLOAD_TYPE", "open_envelope", "seal", "signer", "verifier"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY = 1 << 16
@@ -48,7 +48,7 @@ def open_envelope(document: dict[str, Any], key: Path, *, path: str) -> bytes:
     from securesystemslib.exceptions import VerificationError as Invalid  # noqa: PLC0415
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415
 
-    public = SSlibKey.from_crypto(_public_key(key))
+    public = SSlibKey.from_crypto(verifier(key))
     try:
         # A copy: the library decodes in place what it is given.
         envelope = Envelope.from_dict(json.loads(json.dumps(document)))
@@ -95,7 +95,8 @@ def signer(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _public_key(path: Path) -> Ed25519PublicKey:
+def verifier(path: Path) -> Ed25519PublicKey:
+    """Return the public key to verify with. Raises InputError ``verify-key``."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
 
