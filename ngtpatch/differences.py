@@ -77,10 +77,7 @@ def diff(a: str | Path, b: str | Path, *, text: bool = True) -> Differences:
     from ngtpatch.iso.compare import compare, open_side  # noqa: PLC0415
 
     with ExitStack() as stack:
-        before, after = open_side(a), open_side(b)
-        for side in (before, after):
-            if hasattr(side, "close"):
-                stack.callback(side.close)
+        before, after = stack.enter_context(open_side(a)), stack.enter_context(open_side(b))
         found = compare(before, after)
         return Differences(
             a=str(a),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
@@ -20,12 +21,17 @@ _BLOCK = 1 << 20
 _Extents = tuple[tuple[int, int], ...]
 
 
-def open_side(path: str | Path) -> Side:
-    """Open an image, a block device or a directory for comparing.
+@contextmanager
+def open_side(path: str | Path) -> Iterator[Side]:
+    """Open an image, a block device or a directory, to be listed or compared.
 
     Raises InputError as Volume.open and Directory do.
     """
-    return Directory(path) if Path(path).is_dir() else Volume.open(path)
+    if Path(path).is_dir():
+        yield Directory(path)
+        return
+    with Volume.open(path) as volume:
+        yield volume
 
 
 class Counterparts:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError
-from ngtpatch.iso.compare import Comparison, compare, open_side
+from ngtpatch.iso.compare import Comparison, compare
 from ngtpatch.iso.directory import Directory
 from ngtpatch.iso.edit import edit
 from ngtpatch.iso.new_entry import NewFile
@@ -219,7 +219,7 @@ def test_two_directories(tmp_path: Path) -> None:
     (tmp_path / "b/only").symlink_to("/etc/passwd")
     with pytest.raises(InputError, match="no directory"):
         Directory(tmp_path / "a/file")
-    one, other = (open_side(tmp_path / name) for name in ("a", "b"))
+    one, other = (Directory(tmp_path / name) for name in ("a", "b"))
     result = compare(one, other)
     assert [(d.path, d.sort, d.what) for d in result.differences] == [
         ("file", "changed", ("content",)),
