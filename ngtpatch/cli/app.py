@@ -19,7 +19,7 @@ import click
 from ngtpatch._version import __version__
 from ngtpatch.cli.options import global_options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import NgtpatchError, UsageError
 
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
@@ -67,9 +67,31 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the words before the command; what is wrong with them is a document, too."""
+        console = Console(as_json="--json" in args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            console.error_document(_from_usage(error), command=None)
+            raise
+        except OSError as error:  # --help and --version print here
+            if error.errno == errno.EPIPE:
+                raise
+            console.error(_from_os_error(error), command=None)
+            raise click.exceptions.Exit(NgtpatchError.exit_code) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever fails becomes one message and one exit code."""
         console = ctx.ensure_object(Console)
+        # Behind the command's name it is not read yet when another word there is wrong.
+        json_behind = "--json" in ctx.args
         signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
@@ -86,6 +108,11 @@ class LazyGroup(click.Group):
         except OSError as error:
             console.error(_from_os_error(error), command=ctx.invoked_subcommand)
             ctx.exit(NgtpatchError.exit_code)
+        except click.UsageError as error:
+            # Its message is click's own, with the line of usage.
+            console.as_json |= json_behind
+            console.error_document(_from_usage(error), command=ctx.invoked_subcommand)
+            raise
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -107,7 +134,16 @@ def _from_os_error(error: OSError) -> NgtpatchError:
         return NgtpatchError(
             "disk-full", reason, path=path, hint="free some space and run the command again"
         )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = "name another place, or run the command as who has the permission"
+        return NgtpatchError("not-permitted", reason, path=path, hint=hint)
     return NgtpatchError("os-error", reason, path=path)
+
+
+def _from_usage(error: click.UsageError) -> UsageError:
+    hint = f"{error.ctx.command_path} --help" if error.ctx is not None else None
+    # Where a group was named alone, the message is all of its help.
+    return UsageError("usage", error.format_message().partition("\n")[0], hint=hint)
 
 
 def _unexpected(error: Exception) -> NgtpatchError:

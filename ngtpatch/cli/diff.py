@@ -13,8 +13,8 @@ from ngtpatch.differences import diff
 
 
 @options.command()
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=options.PATH)
+@click.argument("b", type=options.PATH)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when they differ, as diff(1) does.")
 @click.option("--text/--no-text", default=True, help="Show the unified diff of changed text.")
 @click.pass_context

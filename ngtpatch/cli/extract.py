@@ -5,15 +5,36 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console
-from ngtpatch.errors import InputError, Refusal
+from ngtpatch.cli.output import Console, printable
+from ngtpatch.errors import InputError, Refusal, UsageError
 from ngtpatch.newfile import new_file
 from ngtpatch.source import open_source
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """The document of ``ngtpatch extract``.
+
+    Attributes:
+        source: as it was named.
+        path: of the file, in the image.
+        size: in bytes.
+        output: the file that was written; None for stdout, where the document gives way.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.extract/1"
+
+    source: str
+    path: str
+    size: int
+    output: str | None
 
 
 @options.command()
@@ -47,8 +68,16 @@ def command(console: Console, iso: Path, path: str, output: Path | None, force: 
                         path=str(iso),
                         hint="write it to a file of mode 0600 with -o FILE",
                     )
+                if sys.stdout is None:
+                    raise UsageError("no-stdout", "stdout is closed", hint="use -o FILE")
+                console.stdout_is_taken = True
                 shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
-                return
-            with new_file(output, force=force, mode=0o600 if path == KEY else 0o644) as file:
-                shutil.copyfileobj(stream, file, 1 << 20)
-    console.note(f"{path} -> {output}")
+                sys.stdout.buffer.flush()
+                output = None
+            else:
+                with new_file(output, force=force, mode=0o600 if path == KEY else 0o644) as file:
+                    shutil.copyfileobj(stream, file, 1 << 20)
+        size = source.tree.size(path)
+    console.result(Extracted(str(iso), path, size, None if output is None else str(output)))
+    if output is not None:
+        console.note(printable(f"{path} -> {output}"))

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,15 +20,16 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@options.global_options
 def command() -> None:
     """Show, check and strip what makes an ISO one VM's."""
 
 
 _targets = click.argument(
-    "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "targets", metavar="TARGET...", nargs=-1, required=True, type=options.PATH
 )
 _certificates = click.option(
-    "--certificates", metavar="DIR", type=click.Path(path_type=Path),
+    "--certificates", metavar="DIR", type=options.PATH,
     help="Certificates that belong to the VMs of an inventory, by name or UUID.",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ def _description(console: Console, facts: Description) -> None:
 @click.option(
     "--ca",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="PEM certificates that the client certificates must chain to.",
 )
 @click.option(
@@ -111,7 +111,7 @@ def _description(console: Console, facts: Description) -> None:
 @click.option(
     "--template",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="A jinja2 template for the runbook, over `vms` and `method`.",
 )
 @options.output_option
@@ -215,20 +215,11 @@ def strip(
     from ngtpatch.rebuilding import rebuild  # noqa: PLC0415
 
     result = rebuild(
-        iso, distros=(), output=_stream_or_file(console, output), force=force, dry_run=dry_run,
+        iso, distros=(), output=console.target(output), force=force, dry_run=dry_run,
         digest=digest, identity=IdentityRequest(strip=True),
     )  # fmt: skip
     console.result(result)
     report(console, result, dry_run=dry_run)
-
-
-def _stream_or_file(console: Console, output: Path | None) -> Path | BinaryIO | None:
-    if output is None or str(output) != "-":
-        return output
-    if sys.stdout.isatty():
-        raise UsageError("terminal", "an image is not written to a terminal", hint="use -o FILE")
-    console.stdout_is_taken = True
-    return sys.stdout.buffer
 
 
 command.add_command(show, "show")

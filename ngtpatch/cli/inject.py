@@ -81,18 +81,18 @@ class Plan:
 
 
 @options.command()
-@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("base", type=options.PATH)
 @click.option(
     "--inventory",
     metavar="FILE",
     required=True,
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The VMs: CSV, JSON, JSON Lines, `ncli ngt list`, a Prism list, or folders.",
 )
 @click.option(
     "--certificates",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Configurations, certificates and keys by the VMs' names or UUIDs.",
 )
 @click.option(
@@ -124,13 +124,13 @@ class Plan:
 @click.option(
     "--config-template",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="A jinja2 template of ngt_config.json for VMs without a file of their own.",
 )
 @click.option(
     "--ca",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="PEM certificates that the client certificates must chain to.",
 )
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once.")

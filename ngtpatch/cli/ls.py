@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ngtpatch.iso.volume import Entry
 
 _TYPE_BITS = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK, "other": 0}
+_TREES = ("rock_ridge", "joliet", "udf", "iso9660")
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,24 @@ class Listing:
 @options.iso_argument
 @click.option(
     "--tree",
-    type=click.Choice(["rock_ridge", "joliet", "udf", "iso9660"]),
+    type=click.Choice(_TREES),
     help="The tree to list; by default the most expressive one that the image has.",
 )
 @click.pass_obj
 def command(console: Console, iso: Path, tree: str | None) -> None:
     """List the entries of an ISO."""
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415 - pycdlib
+    from ngtpatch.iso.sides import open_side  # noqa: PLC0415 - pycdlib
 
-    with Volume.open(iso) as volume:
-        chosen = tree or preferred(volume.trees)
-        if chosen not in volume.trees:
+    with open_side(iso) as side:
+        chosen = tree or preferred(side.trees)
+        if chosen not in side.trees:
             raise UsageError(
                 "no-such-tree",
                 f"has no {chosen} tree",
                 path=str(iso),
-                hint=f"it has: {', '.join(volume.trees)}",
+                hint=f"it has: {', '.join(side.trees)}",
             )
-        entries = [_listed(entry) for _, entry in sorted(volume.entries(chosen).items())]
+        entries = [_listed(entry) for _, entry in sorted(side.entries(chosen).items())]
     console.result(Listing(tree=chosen, entries=tuple(entries)))
     width = max((len(str(entry.size)) for entry in entries), default=0)
     for entry in entries:
@@ -78,7 +79,7 @@ def command(console: Console, iso: Path, tree: str | None) -> None:
 
 def preferred(trees: tuple[str, ...]) -> str:
     """Return the tree that says most about its entries."""
-    return next(t for t in ("rock_ridge", "joliet", "udf", "iso9660") if t in trees)
+    return next(t for t in (*_TREES, *trees) if t in trees)
 
 
 def _listed(entry: Entry) -> Listed:

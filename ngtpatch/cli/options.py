@@ -14,6 +14,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.errors import UsageError
 
 __all__ = [
+    "PATH",
     "command",
     "digest_option",
     "distro_option",
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Whether it exists, can be read and is of the right kind is checked by the library: an input that
+# cannot be used is not a wrong use of the command line.
+PATH = click.Path(path_type=Path, readable=False)
 
 
 def size(value: str | int) -> int:
@@ -89,11 +94,10 @@ def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
     return decorate
 
 
-# Existence and kind are checked by the library, whose errors name the next step.
-iso_argument = click.argument("iso", type=click.Path(path_type=Path))
+iso_argument = click.argument("iso", type=PATH)
 
 output_option = click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
+    "-o", "--output", metavar="FILE", type=PATH,
     help="Where to write; - streams to stdout.",
 )  # fmt: skip
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
@@ -109,29 +113,28 @@ distro_option = click.option(
     help="A distribution's profile; may be repeated.",
 )  # fmt: skip
 profiles_option = click.option(
-    "--profiles", "profile_dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+    "--profiles", "profile_dirs", metavar="DIR", multiple=True, type=PATH,
     envvar="NGTPATCH_PROFILES", help="Profiles in addition to the shipped ones; may be repeated.",
 )  # fmt: skip
 patches_option = click.option(
-    "--patches", "patch_dirs", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
+    "--patches", "patch_dirs", metavar="DIR", multiple=True, type=PATH,
     envvar="NGTPATCH_PATCHES", help="Patches in addition to the shipped ones; may be repeated.",
 )  # fmt: skip
 os_release_option = click.option(
-    "--os-release", metavar="FILE", type=click.Path(path_type=Path),
+    "--os-release", metavar="FILE", type=PATH,
     help="The guest's /etc/os-release, for --distro auto.",
 )  # fmt: skip
 
 
 def identity_options(function: F) -> F:
     """Add what names one VM's identity. Paths only: a key is never an argument."""
-    file = click.Path(path_type=Path)
     for option in (
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
                      help="Set a value of ngt_config.json; may be repeated."),
-        click.option("--key", metavar="FILE", type=file, help="The VM's client-key.pem."),
-        click.option("--cert", "certificate", metavar="FILE", type=file,
+        click.option("--key", metavar="FILE", type=PATH, help="The VM's client-key.pem."),
+        click.option("--cert", "certificate", metavar="FILE", type=PATH,
                      help="The VM's client-cert.pem."),
-        click.option("--config", metavar="FILE", type=file, help="The VM's ngt_config.json."),
+        click.option("--config", metavar="FILE", type=PATH, help="The VM's ngt_config.json."),
     ):  # fmt: skip
         function = option(function)
     return function

@@ -11,13 +11,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 
 from ngtpatch.document import document
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import NgtpatchError, UsageError
 
 __all__ = ["Console"]
 
@@ -66,6 +68,8 @@ class Console:
             # Text, not markup: names come from images and may hold brackets.
             table.add_row(*(Text(cell, overflow="fold") for cell in row))
         stream = sys.stderr if self.stdout_is_taken else sys.stdout
+        if stream is None:  # closed by the caller
+            return
         width = None if stream.isatty() else 200
         console = RichConsole(
             file=stream, no_color=not self._colored(), width=width, soft_wrap=False
@@ -93,14 +97,41 @@ class Console:
         )
         if error.hint:
             click.echo(f"  {printable(error.hint)}", err=True)
-        if self.as_json and not self.stdout_is_taken:
-            body = {
-                "code": error.code,
-                "path": error.path,
-                "message": error.message,
-                "hint": error.hint,
-            }
-            self._out(json.dumps({"schema": f"ngtpatch.{command}/1", "error": body}, indent=2))
+        self.error_document(error, command=command)
+
+    def error_document(self, error: NgtpatchError, *, command: str | None) -> None:
+        """Print a failure as a document, when JSON was asked for."""
+        if not self.as_json or self.stdout_is_taken:
+            return
+        body = {
+            "code": error.code,
+            "path": error.path,
+            "message": error.message,
+            "hint": error.hint,
+        }
+        schema = f"ngtpatch.{command}/1" if command else "ngtpatch/1"
+        # What cannot be written there (a full disk, a reader gone) is why we are here, perhaps.
+        with suppress(OSError):
+            self._out(json.dumps({"schema": schema, "error": body}, indent=2))
+
+    def target(self, output: Path | None) -> Path | BinaryIO | None:
+        """Return where an image goes: a file, or for ``-`` stdout, which is taken then.
+
+        Raises:
+            UsageError: ``terminal``: it would go to a terminal; ``no-stdout``: it is closed.
+        """
+        if output is None or str(output) != "-":
+            return output
+        if sys.stdout is None:
+            raise UsageError("no-stdout", "stdout is closed", hint="redirect it, or use -o FILE")
+        if sys.stdout.isatty():
+            raise UsageError(
+                "terminal",
+                "an image is not written to a terminal",
+                hint="redirect it, or use -o FILE",
+            )
+        self.stdout_is_taken = True
+        return sys.stdout.buffer
 
     def _out(self, text: str) -> None:
         click.echo(text, err=self.stdout_is_taken, color=self._colored() or None)
@@ -112,7 +143,7 @@ class Console:
         if self.color != "auto":
             return self.color == "always"
         # click strips colour where there is no terminal, but ignores NO_COLOR (no-color.org).
-        return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+        return not os.environ.get("NO_COLOR") and sys.stdout is not None and sys.stdout.isatty()
 
 
 def printable(text: str) -> str:

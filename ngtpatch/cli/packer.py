@@ -24,34 +24,35 @@ from ngtpatch.packer.preparing import VARIABLES
 
 
 @click.group()
+@options.global_options
 def command() -> None:
     """Prepare, make and verify the ISO of a Packer build."""
 
 
 @options.command()
-@click.argument("iso", type=click.Path(path_type=Path), envvar="NGTPATCH_ISO")
+@click.argument("iso", type=options.PATH, envvar="NGTPATCH_ISO")
 @click.option(
     "-d", "--distro", "distros", metavar="ID", multiple=True, envvar="NGTPATCH_DISTRO",
     help="A distribution's profile; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+    "-o", "--output", metavar="DIR", type=options.PATH, default=Path(),
     envvar="NGTPATCH_OUTPUT", show_default="here",
     help="Where to write the ISO, under a name that says what it is; a FILE.iso is taken as such.",
 )  # fmt: skip
 @click.option(
-    "--variables", metavar="FILE", type=click.Path(path_type=Path), default=Path(VARIABLES),
+    "--variables", metavar="FILE", type=options.PATH, default=Path(VARIABLES),
     show_default=True, help="Where to write the variables that Packer loads by itself.",
 )  # fmt: skip
 @click.option(
-    "--vm-config", metavar="PATH", type=click.Path(path_type=Path), envvar="NGTPATCH_VM_CONFIG",
+    "--vm-config", metavar="PATH", type=options.PATH, envvar="NGTPATCH_VM_CONFIG",
     help="Make one VM's ISO: its ngt_config.json, or a directory with certificate and key.",
 )  # fmt: skip
 @click.option(
     "--keep-identity", is_flag=True, help="Leave the identity that is on ISO; never share it."
 )
 @click.option(
-    "--cache-dir", metavar="DIR", type=click.Path(path_type=Path), envvar="NGTPATCH_CACHE_DIR",
+    "--cache-dir", metavar="DIR", type=options.PATH, envvar="NGTPATCH_CACHE_DIR",
     help="Where other builds find the ISO again.",
 )  # fmt: skip
 @provenance_options
@@ -98,11 +99,9 @@ def hook(console: Console) -> None:
 
 
 @options.command()
-@click.argument(
-    "variables", metavar="[VARIABLES]", type=click.Path(path_type=Path), default=Path(VARIABLES)
-)
+@click.argument("variables", metavar="[VARIABLES]", type=options.PATH, default=Path(VARIABLES))
 @click.option(
-    "--base", metavar="ISO", type=click.Path(path_type=Path),
+    "--base", metavar="ISO", type=options.PATH,
     help="The vendor's ISO, to compare with.",
 )  # fmt: skip
 @click.option("--allow-identity", is_flag=True, help="It may be one VM's ISO.")

@@ -119,7 +119,7 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
 @click.option(
     "--os-release",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The distribution's /etc/os-release; by default the running host's.",
 )
 @click.option("--id", metavar="ID", help="The profile's id; by default from ID or NAME.")
@@ -132,7 +132,7 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=options.PATH,
     help="File or directory to write to, - for stdout; by default <id>.toml here.",
 )
 @options.force_option

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 
 __all__ = ["provenance_options", "wanted", "write"]
@@ -20,7 +21,7 @@ def provenance_options(function: F) -> F:
     """Add the options, which arrive as ``provenance`` and ``sign_key``."""
     for option in (
         click.option(
-            "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
+            "--sign-key", metavar="FILE", type=options.PATH,
             help="Sign the statement with this ed25519 key (PEM); implies --provenance.",
         ),
         click.option(

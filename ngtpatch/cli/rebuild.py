@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
+from ngtpatch.newfile import check_target
 from ngtpatch.provenance import Subject
 from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 
@@ -37,14 +37,14 @@ class RebuiltEach:
 @click.option(
     "--output-tree",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Write the files as a directory instead, to install from without an ISO.",
 )
 @click.option("--in-place", is_flag=True, help="Change ISO itself instead of writing another.")
 @click.option(
     "--output-dir",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="With --each: where to write one ISO per distribution.",
 )
 @click.option("--each", is_flag=True, help="One ISO per distribution, in --output-dir.")
@@ -101,12 +101,16 @@ def command(
     )
 
     documented = wanted(provenance=provenance, sign_key=sign_key)
-    target = _target(console, output)
+    target = console.target(output)
     if documented and (output_tree or (target is not None and not isinstance(target, Path))):
         raise UsageError("no-image-file", "only an image in a file has documents beside it")
     if each or output_dir is not None:
         chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
         jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
+        for _, into in jobs:
+            # All of them before the first is written.
+            if isinstance(into, Path) and not dry_run:
+                check_target(into, force=force, source=iso)
     else:
         jobs = [(distros, target)]
     results = [
@@ -150,17 +154,6 @@ def _each(
             hint="--each --output-dir DIR writes one ISO per distribution",
         )
     return [((distro,), output_dir / f"{iso.stem}-{distro}.iso") for distro in distros]
-
-
-def _target(console: Console, output: Path | None) -> Path | BinaryIO | None:
-    if output is None or str(output) != "-":
-        return output
-    if sys.stdout.isatty():
-        raise UsageError(
-            "terminal", "an image is not written to a terminal", hint="redirect it, or use -o FILE"
-        )
-    console.stdout_is_taken = True
-    return sys.stdout.buffer
 
 
 def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:

@@ -14,9 +14,12 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.reading import read_small
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
+
+_MOST_VALUES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Rendering:
     help="A parameter; lists are separated by commas. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--values", metavar="FILE", type=click.Path(path_type=Path),
+    "--values", metavar="FILE", type=options.PATH,
     help="Parameters as a JSON object; --set overrides.",
 )  # fmt: skip
 @options.output_option
@@ -149,10 +152,11 @@ def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
-        values = json.loads(text)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
+        values = json.loads(
+            sys.stdin.read()
+            if str(path) == "-"
+            else read_small(path, limit=_MOST_VALUES, what="file of parameters")
+        )
     except (ValueError, RecursionError) as error:
         raise InputError("values", f"is not JSON: {error}", path=str(path)) from None
     if not isinstance(values, dict):

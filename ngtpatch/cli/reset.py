@@ -19,22 +19,25 @@ from ngtpatch.restoring import reset
     "--output",
     metavar="FILE",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Where to write the vendor's ISO.",
+    type=options.PATH,
+    help="Where to write the vendor's ISO; - streams to stdout.",
 )
 @click.option(
     "--base",
     metavar="ISO",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The vendor's ISO, needed where identity was scrubbed.",
 )
 @options.force_option
 @click.pass_obj
 def command(console: Console, iso: Path, output: Path, base: Path | None, force: bool) -> None:
     """Write the vendor's ISO again, byte for byte."""
-    result = reset(iso, output, base=base, force=force)
+    target = console.target(output)
+    assert target is not None  # noqa: S101 - the option is required
+    result = reset(iso, target, base=base, force=force)
     console.result(result)
-    console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
+    if result.output is not None:
+        console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     console.say(f"sha256   {result.sha256}")
     if result.verified:
         console.say("which is the vendor's, as recorded")

@@ -14,6 +14,7 @@ from ngtpatch.document import json_schema
 # Document -> the module and the result type that it is made from.
 DOCUMENTS = {
     "diff": ("ngtpatch.differences", "Differences"),
+    "extract": ("ngtpatch.cli.extract", "Extracted"),
     "identity-check": ("ngtpatch.fleet.audit", "Audit"),
     "identity-show": ("ngtpatch.identity.describe", "ShownAll"),
     "inject": ("ngtpatch.cli.inject", "Injected"),
@@ -33,9 +34,11 @@ DOCUMENTS = {
     "profile-show": ("ngtpatch.cli.profile", "ProfileShown"),
     "profile-test": ("ngtpatch.support_document", "ProfileTrial"),
     "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),
+    "rebuild-each": ("ngtpatch.cli.rebuild", "RebuiltEach"),
     "render": ("ngtpatch.cli.render", "Rendering"),
-    "status": ("ngtpatch.status", "Status"),
     "reset": ("ngtpatch.restoring", "ResetResult"),
+    "sample": ("ngtpatch.sample", "Sample"),
+    "status": ("ngtpatch.status", "Status"),
     "support": ("ngtpatch.support_document", "Support"),
     "verify": ("ngtpatch.cli.verify", "Verified"),
 }

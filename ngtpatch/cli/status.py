@@ -13,15 +13,13 @@ from ngtpatch.errors import VerificationError
 
 
 @options.command()
-@click.argument(
-    "reports", metavar="REPORT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=options.PATH)
 @click.option(
-    "--inventory", metavar="PATH", type=click.Path(path_type=Path),
+    "--inventory", metavar="PATH", type=options.PATH,
     help="The VMs that should be there: an inventory, or a directory of per-VM ISOs.",
 )  # fmt: skip
 @click.option(
-    "--certificates", metavar="DIR", type=click.Path(path_type=Path),
+    "--certificates", metavar="DIR", type=options.PATH,
     help="Certificates that belong to the inventory's VMs, by name or UUID.",
 )  # fmt: skip
 @click.option(

@@ -22,7 +22,7 @@ from ngtpatch.support_matrix import support
 @click.option(
     "--os-release",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The os-release of a guest, with or without a profile.",
 )
 @options.profiles_option

@@ -31,7 +31,7 @@ class Verified(Verification):
 @click.option(
     "--base",
     metavar="ISO",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The ISO it was made from: exactly the recorded entries may differ.",
 )
 @click.option(
@@ -42,7 +42,7 @@ class Verified(Verification):
 @click.option(
     "--key",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="The ed25519 public key (PEM) that must have signed the statement; implies --provenance.",
 )
 @click.pass_context
