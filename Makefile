@@ -31,6 +31,11 @@ test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that
 test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode-linux)
 	@NGTPATCH_TEST_KERNEL=1 $(BIN)/python -m pytest -q tests/kernel
 
+mutation: $(VENV)/dev ## Mutants of what decides, and how many the tests catch
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[mutation]'
+	@$(BIN)/python -m mutmut run >mutants.log 2>&1 || true
+	@$(BIN)/python scripts/mutation_score.py
+
 lint: $(VENV)/dev ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -55,7 +60,7 @@ zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file that runs with any Pyth
 	@ls -l dist/ngtpatch.pyz
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps: pip runs again only when the dependencies change.
 $(VENV)/installed: pyproject.toml

@@ -148,7 +148,7 @@ class _Installer:
         layout = survey(tree)
         self.version, self.era = layout.version, layout.era
         self._tree = tree
-        self._sites = find_sites(tree)
+        self._sites = find_sites(tree, payloads=True)
         self._hazards = find_hazards(tree)
         self._patches = load_patches(patch_dirs)
 
@@ -303,9 +303,11 @@ def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:
 def _verdict(
     sites: Sequence[SiteSupport], refusal: NgtpatchError | None
 ) -> tuple[Verdict, Refused | None]:
-    # A shell script that names distributions is found but not understood: it is shown as
-    # unknown, and cannot be what decides here.
-    understood = [site for site in sites if site.shipped != "unknown"]
+    from ngtpatch.installer.payloads import MEMBER  # noqa: PLC0415
+
+    # A shell script that names distributions is found but not understood, and what a payload
+    # holds runs after the installer has decided: both are shown, and do not decide here.
+    understood = [site for site in sites if site.shipped != "unknown" and MEMBER not in site.path]
     if understood and all(site.shipped not in _NOWHERE for site in understood):
         return "recognised", None
     if refusal is not None:

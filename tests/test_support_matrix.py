@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, Refusal, UsageError
+from ngtpatch.iso.edit import edit
+from ngtpatch.iso.sinks import write_file
+from ngtpatch.iso.volume import Volume
 from ngtpatch.patching.apply import apply
 from ngtpatch.patching.known_names import known_names
 from ngtpatch.patching.patch import load_patches
@@ -268,3 +273,24 @@ def test_a_profile_that_claims_a_refused_name_of_its_own_only(
     trial = try_profile(load_profile(path), image(2))
     assert trial.passed
     assert trial.names_kept == len(known_names())
+
+
+def test_what_a_payload_decides_is_shown_and_does_not_decide_here(tmp_path: Path) -> None:
+    chain = (
+        b'import distro\nname = distro.linux_distribution()[0].lower()\nif "centos" in name:\n'
+        b"  from redhat_installer import RedhatInstaller\nelse:\n  raise SystemExit(1)\n"
+    )
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("agent/pick.py")
+        member.size = len(chain)
+        archive.addfile(member, io.BytesIO(chain))
+    agent = "installer/linux/src/ngt_guest_agent.tar.gz"
+    write_sample(tmp_path / "base.iso", era=2)
+    with Volume.open(tmp_path / "base.iso") as volume:
+        plan = edit(volume, replace={agent: packed.getvalue()})
+        write_file(plan.overlay(), tmp_path / "packed.iso")
+    for row in support(tmp_path / "packed.iso", distros=["rocky"]).distros:
+        decided = {site.path: (site.shipped, site.patched) for site in row.sites}
+        assert decided[f"{agent}!agent/pick.py"] == ("unsupported", "unsupported")
+        assert row.verdict == "patchable"

@@ -17,10 +17,22 @@ from typing import BinaryIO
 
 from ngtpatch.tree import FileTree
 
-__all__ = ["MAX_UNPACKED", "Script", "SearchEnded", "head_of", "is_archive", "scripts", "size_of"]
+__all__ = [
+    "MAX_UNPACKED",
+    "MEMBER",
+    "Script",
+    "SearchEnded",
+    "head_of",
+    "is_archive",
+    "scripts",
+    "size_of",
+]
 
 #: Bytes of unpacked archive that are looked through; reading them takes a few seconds.
 MAX_UNPACKED = 1 << 30
+
+#: Stands between an archive's path and that of the script in it.
+MEMBER = "!"
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _SCRIPTS = (".py", ".sh")
@@ -73,7 +85,7 @@ def scripts(
                     if member.isreg() and member.name.endswith(_SCRIPTS) and member.size <= largest:
                         content = archive.extractfile(member)
                         assert content is not None  # noqa: S101 - a regular file has content
-                        yield Script(f"{path}!{member.name}", content.read())
+                        yield Script(path + MEMBER + member.name, content.read())
         except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
             raise SearchEnded(f"the archive cannot be read to its end: {error}") from None
 

@@ -30,7 +30,7 @@ INSTALLER = "installer/linux/install_ngt.py"
 UNINSTALLER = "installer/linux/uninstall_ngt.py"
 
 # Pythons that nobody installs any more, or not yet, and the nearest that has the same removals.
-STAND_INS = {"2.4": "2.7", "2.6": "2.7", "3.7": "3.6", "3.14": "3.13"}
+STAND_INS = {"2.4": "2.7", "2.6": "2.7", "3.14": "3.13"}
 
 CASES = [
     (profile.id, version.version, era)
