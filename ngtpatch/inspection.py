@@ -118,7 +118,7 @@ def inspect(source: str | Path) -> Inspection:
             source=str(source),
             volume=_volume(opened),
             ngt=Ngt(layout.version, layout.era, layout.entry_points),
-            sites=tuple(_site(site) for site in find_sites(opened.tree)),
+            sites=tuple(_site(site) for site in find_sites(opened.tree, payloads=True)),
             identity=_identity(opened),
             record=record,
             record_problem=problem,
