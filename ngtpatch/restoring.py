@@ -59,8 +59,8 @@ def reset(
         UsageError: the output exists, is the image, or has no directory.
     """
     from ngtpatch.identity.inject import carriers  # noqa: PLC0415
+    from ngtpatch.iso.undo import original_volume  # noqa: PLC0415
     from ngtpatch.iso.undo import reset as undo  # noqa: PLC0415
-    from ngtpatch.iso.undo import vendor_overlay  # noqa: PLC0415
     from ngtpatch.iso.volume import Volume  # noqa: PLC0415
 
     target = Path(output) if isinstance(output, str | Path) else output
@@ -69,8 +69,7 @@ def reset(
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(Volume.open(base))
-        vendor = Volume(vendor_overlay(volume, original), volume.path, second_opinion=False)
-        mode = 0o600 if carriers(vendor.tree) else 0o666
+        mode = 0o600 if carriers(original_volume(volume, original).tree) else 0o666
         done = undo(volume, target, base=original, force=force, mode=mode)
     return ResetResult(
         image=str(image),

@@ -8,7 +8,7 @@ material, so that one bad VM hides no other.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeVar
@@ -23,7 +23,7 @@ from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
-__all__ = ["WARN_DAYS", "Sharing", "check", "check_many"]
+__all__ = ["WARN_DAYS", "Sharing", "check"]
 
 WARN_DAYS = 90
 _OTHERS = 0o077
@@ -98,26 +98,6 @@ def check(
             hint = f"chmod 600 {shlex.quote(path)}"
             add(Finding("mode", Severity.WARNING, identity.source, message, path, hint))
     return tuple(found)
-
-
-def check_many(
-    identities: Iterable[Identity],
-    *,
-    now: datetime | None = None,
-    warn_days: int = WARN_DAYS,
-    authorities: Sequence[Authority] = (),
-) -> tuple[Finding, ...]:
-    """Return what is wrong with each of *identities*, and what two of them share.
-
-    Each is looked at once and let go, so that ten thousand need no more memory than ten.
-    """
-    moment = now or datetime.now(timezone.utc)
-    found: list[Finding] = []
-    sharing = Sharing()
-    for identity in identities:
-        found += check(identity, now=moment, warn_days=warn_days, authorities=authorities)
-        sharing.add(identity)
-    return (*found, *sharing.findings())
 
 
 class Sharing:

@@ -98,14 +98,14 @@ def vendor_overlay(volume: Volume, base: Volume | None = None) -> Overlay:
     return Overlay(vendor, missing, size=record.vendor_size)
 
 
-def original_volume(volume: Volume) -> Volume:
-    """Return the vendor's volume inside a rebuilt one, to start again from.
+def original_volume(volume: Volume, base: Volume | None = None) -> Volume:
+    """Return the vendor's volume inside a rebuilt one.
 
-    It reads from *volume*, and must not outlive it.
+    It reads from *volume* and *base*, and must not outlive them.
 
-    Raises as :func:`vendor_overlay` without a base.
+    Raises as :func:`vendor_overlay`.
     """
-    return Volume(vendor_overlay(volume), volume.path, second_opinion=False)
+    return Volume(vendor_overlay(volume, base), volume.path, second_opinion=False)
 
 
 def reset(

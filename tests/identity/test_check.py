@@ -8,8 +8,9 @@ from ngtpatch.errors import InputError
 from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, chain_problem, read_authorities
-from ngtpatch.identity.check import check, check_many
+from ngtpatch.identity.check import Sharing, check
 from ngtpatch.identity.describe import describe
+from ngtpatch.identity.findings import Finding
 from ngtpatch.tree import MemoryTree
 from tests.identity import material as m
 
@@ -143,12 +144,20 @@ def test_a_small_rsa_key_is_a_warning() -> None:
     assert codes(subject) == {"weak-key"}
 
 
+def checked(*identities: Identity) -> list[Finding]:
+    """What is wrong with each, and what two of them share."""
+    sharing = Sharing()
+    for one in identities:
+        sharing.add(one)
+    return [f for one in identities for f in check(one, now=m.NOW)] + [*sharing.findings()]
+
+
 def test_two_vms_share_nothing() -> None:
     first, second = identity(1), identity(2)
-    assert check_many([first, second], now=m.NOW) == ()
+    assert checked(first, second) == []
     shouted = "D4DE685B-791A-4FBC-B916-000000000001"
     clone = identity(2, source="clone", config=m.config(2, ngt_uuid=shouted))
-    found = check_many([first, clone], now=m.NOW)
+    found = checked(first, clone)
     assert {(f.code, f.source) for f in found} == {
         ("duplicate-uuid", "vm1"), ("duplicate-uuid", "clone"),
     }  # fmt: skip
@@ -159,7 +168,7 @@ def test_the_same_certificate_in_another_wrapping_is_the_same() -> None:
     first = identity(1)
     assert first.certificate is not None
     second = identity(2, certificate=b"# comment\n" + first.certificate, key=first.key)
-    assert {f.code for f in check_many([first, second], now=m.NOW)} == {"duplicate-certificate"}
+    assert {f.code for f in checked(first, second)} == {"duplicate-certificate"}
 
 
 def test_modes_of_files_on_disk(tmp_path: Path) -> None:
