@@ -84,12 +84,26 @@ def global_options(function: F) -> F:
     return function
 
 
+class _Command(click.Command):
+    """A command whose options are read from the environment by the names that people type."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name each option's variable, which click would name after the parameter in Python."""
+        for option in self.params:
+            if isinstance(option, click.Option) and ctx.auto_envvar_prefix:
+                long = next(name for name in option.opts if name.startswith("--"))
+                own = f"{ctx.auto_envvar_prefix}_{long[2:].replace('-', '_').upper()}"
+                known = option.envvar or ()
+                names = [known] if isinstance(known, str) else [*known]
+                option.envvar = list(dict.fromkeys([*names, own]))
+        return super().parse_args(ctx, args)
+
+
 def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a command that also takes the global options."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        made: click.Command = click.command(**attributes)(global_options(function))
-        return made
+        return click.command(cls=_Command, **attributes)(global_options(function))
 
     return decorate
 

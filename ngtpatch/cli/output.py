@@ -72,7 +72,7 @@ class Console:
             return
         width = None if stream.isatty() else 200
         console = RichConsole(
-            file=stream, no_color=not self._colored(), width=width, soft_wrap=False
+            file=stream, force_terminal=self._colored(), width=width, soft_wrap=False
         )
         console.print(table)
 

@@ -167,7 +167,8 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
         console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
     if not result.changed:
         same = "" if result.method == "master" else "; the output is the source, byte for byte"
-        console.say(f"nothing needed: every site accepts what was asked for{same}")
+        why = "every site accepts what was asked for" if result.already else "no identity is on it"
+        console.say(f"nothing needed: {why}{same}")
     if result.composed_with:
         console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
     for notice in result.notices:

@@ -53,9 +53,10 @@ def require_provenance(sign_key: Path | None = None) -> None:
     """Refuse before any work what would fail after it: a missing extra, a key that cannot sign.
 
     Raises:
-        UsageError: ``extra-missing``.
+        UsageError: ``extra-missing``, ``bad-source-date-epoch``.
         InputError: ``sign-key``.
     """
+    moment()
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
         raise UsageError(

@@ -268,3 +268,46 @@ def test_an_address_without_a_port_is_wrong_usage(pairs: Pairs, tmp_path: Path) 
         folder.parent, "--output-dir", tmp_path / "out", "--scheduler", "nonsense",
     )  # fmt: skip
     assert (ran.code, ran.document["error"]["code"]) == (2, "scheduler")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("NGTPATCH_REBUILD_DISTRO", "rocky almalinux", ("rebuild", "-n")),
+        ("NGTPATCH_SUPPORT_DISTRO", "rocky almalinux", ("support",)),
+        ("NGTPATCH_REBUILD_SET", "port=2075", ("rebuild", "-n", "-d", "rocky")),
+    ],
+)
+def test_an_option_s_variable_is_named_as_the_option(
+    pairs: Pairs, variable: str, value: str, words: tuple[str, ...]
+) -> None:
+    ran = run("--json", *words, pairs(2).base, cwd=None, **{variable: value})
+    assert ran.code == 0, ran.err
+    told = json.dumps(ran.document)
+    assert "almalinux" in told or "config/ngt_config.json" in told
+
+
+def test_a_table_has_colours_where_they_are_asked_for(pairs: Pairs) -> None:
+    base = pairs(2).base
+    assert "\x1b[" in run("--color", "always", "support", base, "-d", "rocky").out
+    assert "\x1b[" not in run("--color", "never", "support", base, "-d", "rocky").out
+
+
+def test_what_provenance_cannot_state_is_refused_before_the_image(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    ran = run(
+        "--json", "rebuild", pairs(2).base, "-d", "rocky", "-o", tmp_path / "o.iso", "--provenance",
+        SOURCE_DATE_EPOCH="soon",
+    )  # fmt: skip
+    assert (ran.code, ran.document["error"]["code"]) == (2, "bad-source-date-epoch")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_strip_is_said_to_be_that(pairs: Pairs, tmp_path: Path) -> None:
+    bare, again = tmp_path / "bare.iso", tmp_path / "again.iso"
+    assert run("identity", "strip", pairs(2).base, "-o", bare).code == 0
+    ran = run("identity", "strip", bare, "-o", again)
+    assert ran.code == 0
+    assert "nothing needed: no identity is on it" in ran.out
+    assert again.read_bytes() == bare.read_bytes()
