@@ -116,7 +116,7 @@ def rebuild(
 
     Args:
         source: an ISO image, a block device, or a directory with the same tree, of which an
-            image is made. It is only read.
+            image is made. It is only read, but for *in_place*.
         distros: ids of profiles; ``auto`` stands for the one of *os_release*, ``all`` for
             every one that is proven.
         output: a file to be made, or a stream to write to.
