@@ -15,6 +15,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ __all__ = ["Written", "digest_of", "explained", "stream", "write_file", "write_i
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
+_FLUSH = 32 << 20
+"""Bytes after which the disk is set to work."""
 _FICLONE = 0x40049409
 """ioctl of linux/fs.h: share all extents of another file (btrfs, xfs)."""
 
@@ -98,7 +101,7 @@ def write_file(
         if file and _clone(file, descriptor):
             result = _over_clone(overlay, plain, descriptor, digest=digest)
         elif digest or file is None:
-            result = _copy(overlay, descriptor, digest=digest)
+            result = _copy(overlay, descriptor, digest=digest, durable=durable)
         else:
             result = _copy_in_kernel(file, plain, descriptor)
         _check_unchanged(file)
@@ -213,16 +216,19 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
     return Written(overlay.size, result.sha256, result.base_sha256, written, "reflink")
 
 
-def _copy(overlay: Overlay, descriptor: int, *, digest: bool) -> Written:
+def _copy(overlay: Overlay, descriptor: int, *, digest: bool, durable: bool) -> Written:
     """Copy through memory, since the bytes are needed for their digest anyway."""
+    with _Flusher(descriptor, wanted=durable) as flusher:
 
-    def write(offset: int, data: bytes) -> int:
-        # A block of zeros is left out: it reads the same as a hole, and stays one.
-        if data == _ZEROS[: len(data)]:
-            return 0
-        return _pwrite(descriptor, data, offset)
+        def write(offset: int, data: bytes) -> int:
+            # A block of zeros is left out: it reads the same as a hole, and stays one.
+            if data == _ZEROS[: len(data)]:
+                return 0
+            count = _pwrite(descriptor, data, offset)
+            flusher.wrote(count)
+            return count
 
-    return _pump(overlay, write, "copy", digest=digest)
+        return _pump(overlay, write, "copy", digest=digest)
 
 
 def _copy_in_kernel(file: FileSource, plain: Overlay, descriptor: int) -> Written:
@@ -305,6 +311,37 @@ def _pump(
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
     for offset in range(start, end, _BLOCK):
         yield offset, min(_BLOCK, end - offset)
+
+
+class _Flusher:
+    """Keeps the disk busy while bytes are hashed; otherwise all would wait for the last fsync."""
+
+    def __init__(self, descriptor: int, *, wanted: bool) -> None:
+        self._descriptor = descriptor
+        self._wanted = wanted
+        self._since = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> _Flusher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        # An error is told to one fdatasync only: the last fsync would not hear of it.
+        if self._pending:
+            self._pending.result()
+
+    def wrote(self, count: int) -> None:
+        """Take note of bytes that were written, and flush them from time to time."""
+        self._since += count
+        if not self._wanted or self._since < _FLUSH:
+            return
+        if self._pending is None or self._pending.done():
+            if self._pending:
+                self._pending.result()
+            self._pending = self._thread.submit(os.fdatasync, self._descriptor)
+            self._since = 0
 
 
 class _Hasher:
