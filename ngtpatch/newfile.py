@@ -9,7 +9,6 @@ temporary file is gone.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,7 +78,7 @@ def new_file(
         OSError: the file system refused (ENOSPC, ...); nothing is left behind.
     """
     check_target(target, force=force)
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
+    temporary = target.with_name(f".{target.name[:200]}.{os.urandom(6).hex()}.tmp")
 
     def opener(path: str, flags: int) -> int:
         return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, mode)

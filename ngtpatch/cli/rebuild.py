@@ -16,7 +16,6 @@ from ngtpatch.cli.output import Console, printable
 from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
 from ngtpatch.newfile import check_target
-from ngtpatch.provenance import Subject
 from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 
 
@@ -134,6 +133,8 @@ def command(
     for result in results:
         report(console, result, dry_run=dry_run)
         if documented and not dry_run:
+            from ngtpatch.provenance import Subject  # noqa: PLC0415 - few ask for it
+
             dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
             write(console, Subject.of_rebuild(result, **dirs), sign_key=sign_key)
 
