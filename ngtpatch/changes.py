@@ -109,7 +109,7 @@ def plan_changes(
     contents, removed, warnings = _identified(source, identity)
     reserve: dict[str, int] = {}
     if identity.reserve:
-        from ngtpatch.identity.paths import PATHS  # noqa: PLC0415
+        from ngtpatch.identity.paths import PATHS
 
         reserve = dict.fromkeys(sorted(PATHS), identity.reserve)
         empty = [path for path in PATHS if path in removed or path not in source.tree]
@@ -150,9 +150,9 @@ def choose(
         InputError: a profile or the os-release cannot be used.
         UsageError: ``auto`` without an os-release.
     """
-    from ngtpatch.patching.choice import choose_profiles  # noqa: PLC0415
-    from ngtpatch.patching.osrelease import read_os_release  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+    from ngtpatch.patching.choice import choose_profiles
+    from ngtpatch.patching.osrelease import read_os_release
+    from ngtpatch.patching.profile import load_profiles
 
     release = None if os_release is None else read_os_release(os_release)
     return choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
@@ -167,8 +167,8 @@ def _patched(
 ) -> tuple[tuple[Profile, ...], tuple[Patch, ...], tuple[ChangedFile, ...], tuple[Already, ...]]:
     if not distros:
         return (), (), (), ()
-    from ngtpatch.patching.apply import apply  # noqa: PLC0415
-    from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
+    from ngtpatch.patching.apply import apply
+    from ngtpatch.patching.patch import load_patches
 
     profiles = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
     patches = load_patches(patch_dirs)
@@ -182,13 +182,13 @@ def _identified(
     source: Source, identity: IdentityRequest
 ) -> tuple[Mapping[str, bytes], tuple[str, ...], tuple[str, ...]]:
     if identity.strip:
-        from ngtpatch.identity.inject import stripped  # noqa: PLC0415
+        from ngtpatch.identity.inject import stripped
 
         bare = stripped(source.tree)
         return bare.files, bare.removed, ()
     if identity.injects:
-        from ngtpatch.identity.bundle import Identity  # noqa: PLC0415
-        from ngtpatch.identity.inject import injected  # noqa: PLC0415
+        from ngtpatch.identity.bundle import Identity
+        from ngtpatch.identity.inject import injected
 
         given = Identity.from_files(
             source="the given identity",
@@ -204,6 +204,6 @@ def _identified(
 def _carries_identity(
     source: Source, contents: Mapping[str, bytes], removed: Sequence[str]
 ) -> bool:
-    from ngtpatch.identity.inject import carriers  # noqa: PLC0415
+    from ngtpatch.identity.inject import carriers
 
     return bool(carriers(Altered(source.tree, contents, removed)))

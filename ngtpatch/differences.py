@@ -74,7 +74,7 @@ def diff(a: str | Path, b: str | Path, *, text: bool = True) -> Differences:
     Raises:
         InputError: a side cannot be read.
     """
-    from ngtpatch.iso.compare import compare, open_side  # noqa: PLC0415
+    from ngtpatch.iso.compare import compare, open_side
 
     with ExitStack() as stack:
         before, after = stack.enter_context(open_side(a)), stack.enter_context(open_side(b))
@@ -102,7 +102,7 @@ def _paths(found: Comparison, sort: str) -> tuple[str, ...]:
 
 
 def _changed(before: Side, after: Side, found: Comparison, *, text: bool) -> tuple[Changed, ...]:
-    from ngtpatch.iso.textdiff import text_diff  # noqa: PLC0415
+    from ngtpatch.iso.textdiff import text_diff
 
     # One entry, whatever it is called in each tree: an edit that missed a tree shows in trees.
     by_name: dict[str, list[Difference]] = {}

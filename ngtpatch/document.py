@@ -34,7 +34,7 @@ def document(result: Any) -> Any:
 
 def json_schema(result_type: type) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the documents made from *result_type*."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - 90 ms that only this command pays
+    from pydantic import TypeAdapter
 
     schema = TypeAdapter(result_type).json_schema(mode="serialization")
     name = getattr(result_type, "SCHEMA", None)

@@ -41,8 +41,8 @@ def as_image(source: Source, scratch: Path | None) -> Iterator[Volume]:
     if source.volume is not None:
         yield source.volume
         return
-    from ngtpatch.iso.master import master  # noqa: PLC0415
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+    from ngtpatch.iso.master import master
+    from ngtpatch.iso.volume import Volume
 
     with ExitStack() as stack:
         file = stack.enter_context(
@@ -56,7 +56,7 @@ def as_image(source: Source, scratch: Path | None) -> Iterator[Volume]:
 
 
 def _nodes(root: Path, stack: ExitStack) -> Iterator[Node]:
-    from ngtpatch.iso import directory, master  # noqa: PLC0415
+    from ngtpatch.iso import directory, master
 
     listed = directory.Directory(root)
     for path, entry in sorted(listed.entries().items()):

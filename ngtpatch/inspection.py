@@ -108,8 +108,8 @@ def inspect(source: str | Path) -> Inspection:
     Raises:
         InputError: it cannot be read, or holds no NGT installer.
     """
-    from ngtpatch.installer.layout import survey  # noqa: PLC0415
-    from ngtpatch.installer.recognition import find_sites  # noqa: PLC0415
+    from ngtpatch.installer.layout import survey
+    from ngtpatch.installer.recognition import find_sites
 
     with open_source(source) as opened:
         layout = survey(opened.tree)
@@ -137,8 +137,8 @@ def _site(site: Site) -> SiteFound:
 
 
 def _identity(source: Source) -> Identified:
-    from ngtpatch.identity.bundle import Identity  # noqa: PLC0415
-    from ngtpatch.identity.describe import describe  # noqa: PLC0415
+    from ngtpatch.identity.bundle import Identity
+    from ngtpatch.identity.describe import describe
 
     facts = describe(Identity.from_tree(source.tree, source=str(source.path)))
     return Identified(
@@ -154,7 +154,7 @@ def _identity(source: Source) -> Identified:
 def _record(source: Source) -> tuple[dict[str, object] | None, str | None]:
     if source.volume is None or source.volume.record is None:
         return None, None
-    from ngtpatch.iso.record import Record  # noqa: PLC0415
+    from ngtpatch.iso.record import Record
 
     record = source.volume.record
     if not isinstance(record, Record):

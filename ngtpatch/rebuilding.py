@@ -193,8 +193,8 @@ def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | Bin
 
 
 def _plan(volume: Volume, changes: Changes) -> Plan:
-    from ngtpatch.iso.edit import Note, edit  # noqa: PLC0415
-    from ngtpatch.iso.new_entry import NewFile  # noqa: PLC0415
+    from ngtpatch.iso.edit import Note, edit
+    from ngtpatch.iso.new_entry import NewFile
 
     contents, added = changes.contents, changes.added
     return edit(
@@ -210,7 +210,7 @@ def _plan(volume: Volume, changes: Changes) -> Plan:
 
 def _earlier(volume: Volume) -> Mapping[str, Any]:
     """Return what an earlier rebuild noted: this one is composed with it."""
-    from ngtpatch.iso.record import Record  # noqa: PLC0415
+    from ngtpatch.iso.record import Record
 
     return volume.record.about if isinstance(volume.record, Record) else {}
 
@@ -242,7 +242,7 @@ def _write(
     force: bool,
     digest: bool,
 ) -> tuple[str | None, int]:
-    from ngtpatch.iso.sinks import stream, write_file  # noqa: PLC0415
+    from ngtpatch.iso.sinks import stream, write_file
 
     overlay = plan.overlay()
     if not isinstance(target, Path):
@@ -254,7 +254,7 @@ def _write(
 
     def check(temporary: Path) -> None:
         # What reached the disk is read back before it takes its name.
-        from ngtpatch.iso.source import FileSource  # noqa: PLC0415
+        from ngtpatch.iso.source import FileSource
 
         with closing(FileSource(temporary)) as written:
             _read_back(volume, written, plan, changes, name=target)
@@ -269,7 +269,7 @@ def _overwrite(
     source: Source, plan: Plan, changes: Changes, *, digest: bool
 ) -> tuple[str | None, int]:
     """Write the regions over the source itself."""
-    from ngtpatch.iso.sinks import write_in_place  # noqa: PLC0415
+    from ngtpatch.iso.sinks import write_in_place
 
     if source.volume is None:
         raise UsageError(
@@ -286,9 +286,9 @@ def _overwrite(
 
 def _unpack(volume: Volume, plan: Plan, changes: Changes, target: Path, *, force: bool) -> int:
     """Write the planned image's files as a directory, and return their bytes."""
-    from ngtpatch.identity.paths import PATHS  # noqa: PLC0415
-    from ngtpatch.iso.unpack import write_tree  # noqa: PLC0415
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+    from ngtpatch.identity.paths import PATHS
+    from ngtpatch.iso.unpack import write_tree
+    from ngtpatch.iso.volume import Volume
 
     overlay = plan.overlay()
     _read_back(volume, overlay, plan, changes, name=volume.path)
@@ -305,8 +305,8 @@ def _read_back(
     name: Path,
 ) -> None:
     """Compare complete listings of every tree; exactly the planned entries may differ."""
-    from ngtpatch.iso.compare import compare  # noqa: PLC0415
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+    from ngtpatch.iso.compare import compare
+    from ngtpatch.iso.volume import Volume
 
     within = [(region.offset, len(region.new)) for region in plan.regions]
     expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
@@ -367,6 +367,6 @@ def _identity(path: str, changes: Changes) -> ChangedEntry:
 
 
 def _diff(before: bytes, after: bytes, path: str) -> str | None:
-    from ngtpatch.iso.textdiff import unified  # noqa: PLC0415
+    from ngtpatch.iso.textdiff import unified
 
     return unified(before, after, path)

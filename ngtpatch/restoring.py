@@ -58,10 +58,10 @@ def reset(
             vendor's. Nothing was written.
         UsageError: the output exists, is the image, or has no directory.
     """
-    from ngtpatch.identity.inject import carriers  # noqa: PLC0415
-    from ngtpatch.iso.undo import original_volume  # noqa: PLC0415
-    from ngtpatch.iso.undo import reset as undo  # noqa: PLC0415
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+    from ngtpatch.identity.inject import carriers
+    from ngtpatch.iso.undo import original_volume
+    from ngtpatch.iso.undo import reset as undo
+    from ngtpatch.iso.volume import Volume
 
     target = Path(output) if isinstance(output, str | Path) else output
     if isinstance(target, Path):

@@ -85,7 +85,7 @@ def open_source(path: str | Path) -> Iterator[Source]:
         if path.is_dir():
             yield Source(path=path, tree=DirectoryTree(path), volume=None)
             return
-        from ngtpatch.iso.volume import Volume  # noqa: PLC0415 - not needed for a directory
+        from ngtpatch.iso.volume import Volume
 
         with Volume.open(path) as volume:
             yield Source(path=path, tree=volume.tree, volume=volume)

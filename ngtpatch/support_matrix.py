@@ -59,9 +59,9 @@ def support(
         InputError: a file cannot be read, or *source* holds no NGT installer.
         Refusal: ``unknown-profile``.
     """
-    from ngtpatch.patching.choice import AUTO, choose_profiles  # noqa: PLC0415
-    from ngtpatch.patching.osrelease import read_os_release  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+    from ngtpatch.patching.choice import AUTO, choose_profiles
+    from ngtpatch.patching.osrelease import read_os_release
+    from ngtpatch.patching.profile import load_profiles
 
     profiles = load_profiles(profile_dirs)
     release = None if os_release is None else read_os_release(os_release)
@@ -86,7 +86,7 @@ def try_profile(
     Raises:
         InputError: *source* cannot be read or holds no NGT installer.
     """
-    from ngtpatch.patching.known_names import known_names  # noqa: PLC0415
+    from ngtpatch.patching.known_names import known_names
 
     own = {name.lower() for name in profile.names}
     others = [known.name for known in known_names() if known.name not in own]
@@ -114,7 +114,7 @@ class _Guest:
     @property
     def facts(self) -> Iterator[DistroFacts]:
         """Yield every combination of what it was seen to report."""
-        from ngtpatch.installer.recognition import DistroFacts  # noqa: PLC0415
+        from ngtpatch.installer.recognition import DistroFacts
 
         for name, id_ in product(self.names, self.ids or (None,)):
             for release in self.releases or (None,):
@@ -140,10 +140,10 @@ class _Installer:
     """An NGT tree whose sites and hazards are found once and asked many times."""
 
     def __init__(self, tree: FileTree, patch_dirs: Sequence[str | Path]) -> None:
-        from ngtpatch.installer.hazards import find_hazards  # noqa: PLC0415
-        from ngtpatch.installer.layout import survey  # noqa: PLC0415
-        from ngtpatch.installer.recognition import find_sites  # noqa: PLC0415
-        from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
+        from ngtpatch.installer.hazards import find_hazards
+        from ngtpatch.installer.layout import survey
+        from ngtpatch.installer.recognition import find_sites
+        from ngtpatch.patching.patch import load_patches
 
         layout = survey(tree)
         self.version, self.era = layout.version, layout.era
@@ -171,9 +171,9 @@ class _Installer:
 
     def stranger(self, release: OsRelease, profiles: Profiles) -> DistroSupport:
         """Return the row of an os-release, with its profile or the one that it could have."""
-        from ngtpatch.patching.choice import find_profile  # noqa: PLC0415
-        from ngtpatch.patching.draft import draft_profile  # noqa: PLC0415
-        from ngtpatch.patching.kinship import EL_PYTHON, kinship  # noqa: PLC0415
+        from ngtpatch.patching.choice import find_profile
+        from ngtpatch.patching.draft import draft_profile
+        from ngtpatch.patching.kinship import EL_PYTHON, kinship
 
         profile = find_profile(release, profiles)
         version = profile.version(release.version_id) if profile else None
@@ -209,9 +209,9 @@ class _Installer:
                 yield name
 
     def _patched(self, profile: Profile) -> _Effect:
-        from ngtpatch.installer.hazards import find_hazards  # noqa: PLC0415
-        from ngtpatch.installer.recognition import find_sites  # noqa: PLC0415
-        from ngtpatch.patching.apply import apply  # noqa: PLC0415
+        from ngtpatch.installer.hazards import find_hazards
+        from ngtpatch.installer.recognition import find_sites
+        from ngtpatch.patching.apply import apply
 
         try:
             changed = apply(self._tree, (profile,), self._patches).changed
@@ -303,7 +303,7 @@ def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:
 def _verdict(
     sites: Sequence[SiteSupport], refusal: NgtpatchError | None
 ) -> tuple[Verdict, Refused | None]:
-    from ngtpatch.installer.payloads import MEMBER  # noqa: PLC0415
+    from ngtpatch.installer.payloads import MEMBER
 
     # A shell script that names distributions is found but not understood, and what a payload
     # holds runs after the installer has decided: both are shown, and do not decide here.

@@ -90,8 +90,8 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
     Raises:
         InputError: one of them cannot be read at all.
     """
-    from ngtpatch.iso.compare import compare  # noqa: PLC0415
-    from ngtpatch.iso.volume import Volume  # noqa: PLC0415
+    from ngtpatch.iso.compare import compare
+    from ngtpatch.iso.volume import Volume
 
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
@@ -118,8 +118,8 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
 
 def _problems(volume: Volume, original: Volume | None) -> tuple[Problem, ...]:
     """Return the faults of structure, with whether the vendor's image has them, too."""
-    from ngtpatch.iso.record import Record  # noqa: PLC0415
-    from ngtpatch.iso.structure import check, introduced  # noqa: PLC0415
+    from ngtpatch.iso.record import Record
+    from ngtpatch.iso.structure import check, introduced
 
     findings = check(volume)
     vendor: Bytes | None = original
@@ -155,7 +155,7 @@ def deviations_from(
 
 def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
     """Return how far the record can be trusted, and what it accounts for."""
-    from ngtpatch.iso.record import Record  # noqa: PLC0415
+    from ngtpatch.iso.record import Record
 
     record = volume.record
     if record is None:
@@ -172,8 +172,8 @@ def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
 
 def _foreign_base(volume: Volume, original: Volume) -> tuple[Problem, ...]:
     """Return a problem where the record names another image than the given base."""
-    from ngtpatch.iso.record import Record  # noqa: PLC0415
-    from ngtpatch.iso.sinks import digest_of  # noqa: PLC0415
+    from ngtpatch.iso.record import Record
+    from ngtpatch.iso.sinks import digest_of
 
     record = volume.record
     if not isinstance(record, Record) or record.vendor_sha256 is None:

@@ -6,6 +6,6 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run ``ngtpatch`` with the process's arguments. The console script's entry point."""
-    from ngtpatch.cli.app import app  # noqa: PLC0415 - click stays out of `import ngtpatch.cli`
+    from ngtpatch.cli.app import app
 
     app(prog_name="ngtpatch")

@@ -40,8 +40,8 @@ _certificates = click.option(
 @click.pass_obj
 def show(console: Console, targets: tuple[Path, ...], certificates: Path | None) -> None:
     """Show what ISOs, directories or inventories hold; the key's bytes never."""
-    from ngtpatch.fleet.targets import targets as found  # noqa: PLC0415
-    from ngtpatch.identity.describe import Shown, ShownAll, describe  # noqa: PLC0415
+    from ngtpatch.fleet.targets import targets as found
+    from ngtpatch.identity.describe import Shown, ShownAll, describe
 
     shown: list[Shown] = []
     for target in found(targets, certificates=certificates):
@@ -123,8 +123,8 @@ def check(
     force: bool,
 ) -> None:  # fmt: skip
     """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any."""
-    from ngtpatch.fleet.audit import audit  # noqa: PLC0415
-    from ngtpatch.fleet.targets import targets as found  # noqa: PLC0415
+    from ngtpatch.fleet.audit import audit
+    from ngtpatch.fleet.targets import targets as found
 
     if (output is not None or template is not None) and not plan:
         raise UsageError("needs-plan", "--output and --template go with --plan")
@@ -144,8 +144,8 @@ def check(
 def _authorities(ca: Path | None) -> tuple[Authority, ...]:
     if ca is None:
         return ()
-    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
-    from ngtpatch.identity.certificate import read_authorities  # noqa: PLC0415
+    from ngtpatch.identity.bundle import read_bounded
+    from ngtpatch.identity.certificate import read_authorities
 
     return read_authorities(read_bounded(ca)[0], path=str(ca))
 
@@ -182,9 +182,9 @@ def _plan(
     console: Console, result: Audit, *, method: str, template: Path | None, output: Path | None,
     force: bool,
 ) -> None:  # fmt: skip
-    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
-    from ngtpatch.identity.runbook import runbook  # noqa: PLC0415
-    from ngtpatch.newfile import new_file  # noqa: PLC0415
+    from ngtpatch.identity.bundle import read_bounded
+    from ngtpatch.identity.runbook import runbook
+    from ngtpatch.newfile import new_file
 
     own = None if template is None else read_bounded(template)[0].decode("utf-8", "replace")
     if not result.renewals:
@@ -210,9 +210,9 @@ def strip(
     console: Console, *, iso: Path, output: Path | None, force: bool, dry_run: bool, digest: bool
 ) -> None:
     """Write an ISO that may be shared: nothing of one VM's is left in it."""
-    from ngtpatch.changes import IdentityRequest  # noqa: PLC0415
-    from ngtpatch.cli.rebuild import report  # noqa: PLC0415
-    from ngtpatch.rebuilding import rebuild  # noqa: PLC0415
+    from ngtpatch.changes import IdentityRequest
+    from ngtpatch.cli.rebuild import report
+    from ngtpatch.rebuilding import rebuild
 
     result = rebuild(
         iso, distros=(), output=console.target(output), force=force, dry_run=dry_run,

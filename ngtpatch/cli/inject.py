@@ -166,11 +166,11 @@ def command(
     wait: float, digest: bool, force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write one ISO per VM of an inventory, each with its own identity."""
-    from ngtpatch.fleet.inject import prepare  # noqa: PLC0415
-    from ngtpatch.fleet.plan import parse_shard  # noqa: PLC0415
-    from ngtpatch.fleet.run import run_fleet  # noqa: PLC0415
-    from ngtpatch.identity.assemble import Recipe  # noqa: PLC0415
-    from ngtpatch.identity.config import parse_sets  # noqa: PLC0415
+    from ngtpatch.fleet.inject import prepare
+    from ngtpatch.fleet.plan import parse_shard
+    from ngtpatch.fleet.run import run_fleet
+    from ngtpatch.identity.assemble import Recipe
+    from ngtpatch.identity.config import parse_sets
 
     plan = prepare(
         base, inventory, output_dir, certificates=certificates,
@@ -206,7 +206,7 @@ def _executor(scheduler: str | None) -> Iterator[tuple[Executor | None, int]]:
         # Most of the time is spent waiting for fsync.
         yield None, min(16, 4 * (os.cpu_count() or 1))
         return
-    from ngtpatch.fleet.cluster import cluster  # noqa: PLC0415
+    from ngtpatch.fleet.cluster import cluster
 
     with cluster(scheduler) as found:
         yield found
@@ -215,7 +215,7 @@ def _executor(scheduler: str | None) -> Iterator[tuple[Executor | None, int]]:
 def _template(path: Path | None) -> tuple[str | None, str]:
     if path is None:
         return None, ""
-    from ngtpatch.identity.bundle import read_bounded  # noqa: PLC0415
+    from ngtpatch.identity.bundle import read_bounded
 
     return read_bounded(path)[0].decode("utf-8", "replace"), str(path)
 
@@ -294,8 +294,8 @@ def _progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]
     if not sys.stderr.isatty() or console.verbosity < 0:
         yield _lines(console)
         return
-    from rich.console import Console as RichConsole  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console as RichConsole
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,

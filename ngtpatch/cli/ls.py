@@ -54,7 +54,7 @@ class Listing:
 @click.pass_obj
 def command(console: Console, iso: Path, tree: str | None) -> None:
     """List the entries of an ISO."""
-    from ngtpatch.iso.sides import open_side  # noqa: PLC0415 - pycdlib
+    from ngtpatch.iso.sides import open_side
 
     with open_side(iso) as side:
         chosen = tree or preferred(side.trees)

@@ -58,10 +58,10 @@ class Console:
         """Print a table whose columns fit the terminal; unabridged where there is none."""
         if self.as_json or self.verbosity < 0:
             return
-        from rich import box  # noqa: PLC0415 - 30 ms that --version need not pay
-        from rich.console import Console as RichConsole  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich import box
+        from rich.console import Console as RichConsole
+        from rich.table import Table
+        from rich.text import Text
 
         table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
         for row in rows:

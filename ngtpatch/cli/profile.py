@@ -152,8 +152,8 @@ def new(
     profile_dirs: tuple[Path, ...],
 ) -> None:
     """Write a profile for a distribution that was never seen, from its os-release."""
-    from ngtpatch.patching.draft import covered, draft_profile  # noqa: PLC0415
-    from ngtpatch.patching.osrelease import read_os_release, running_os_release  # noqa: PLC0415
+    from ngtpatch.patching.draft import covered, draft_profile
+    from ngtpatch.patching.osrelease import read_os_release, running_os_release
 
     profiles = load_profiles(profile_dirs)
     release = running_os_release() if os_release is None else read_os_release(os_release)
@@ -232,8 +232,8 @@ def test(
 
     PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
     """
-    from ngtpatch.cli.support import matrix, refusals  # noqa: PLC0415
-    from ngtpatch.support_matrix import try_profile  # noqa: PLC0415
+    from ngtpatch.cli.support import matrix, refusals
+    from ngtpatch.support_matrix import try_profile
 
     console = ctx.find_object(Console) or Console()
     if profile.endswith(".toml"):

@@ -37,7 +37,7 @@ def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
     """Return whether provenance was asked for; refuse now what would fail later."""
     if not provenance and sign_key is None:
         return False
-    from ngtpatch.provenance import require_provenance  # noqa: PLC0415
+    from ngtpatch.provenance import require_provenance
 
     require_provenance(sign_key)
     return True
@@ -45,7 +45,7 @@ def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
 
 def write(console: Console, subject: Any, *, sign_key: Path | None) -> None:
     """Write the documents and name them."""
-    from ngtpatch.provenance import write_provenance  # noqa: PLC0415
+    from ngtpatch.provenance import write_provenance
 
     written = write_provenance(subject, sign_key=sign_key)
     for path in (written.statement, written.sbom, written.sums):

@@ -88,7 +88,7 @@ def command(
     sign_key: Path | None,
 ) -> None:
     """Write an ISO whose installer accepts the named distributions."""
-    from ngtpatch.identity.config import parse_sets  # noqa: PLC0415
+    from ngtpatch.identity.config import parse_sets
 
     identity = IdentityRequest(
         config=config,
@@ -133,7 +133,7 @@ def command(
     for result in results:
         report(console, result, dry_run=dry_run)
         if documented and not dry_run:
-            from ngtpatch.provenance import Subject  # noqa: PLC0415 - few ask for it
+            from ngtpatch.provenance import Subject
 
             dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
             write(console, Subject.of_rebuild(result, **dirs), sign_key=sign_key)

@@ -83,7 +83,7 @@ def command(
 
     TEMPLATE is the name of one that comes with ngtpatch, or the path of your own.
     """
-    from ngtpatch.render import find_template, render, shipped_templates  # noqa: PLC0415
+    from ngtpatch.render import find_template, render, shipped_templates
 
     if list_all:
         _list(console, shipped_templates())
@@ -100,7 +100,7 @@ def command(
         if not console.as_json:
             click.echo(text, nl=False)
         return
-    from ngtpatch.newfile import new_file  # noqa: PLC0415
+    from ngtpatch.newfile import new_file
 
     # Scripts are to be run: their first line says so.
     mode = 0o777 if text.startswith("#!") else 0o666

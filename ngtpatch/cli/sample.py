@@ -58,7 +58,7 @@ def command(
             "a sample is written to a file",
             hint="name it with -o FILE",
         )
-    from ngtpatch.sample import write_sample  # noqa: PLC0415 - pycdlib, cryptography
+    from ngtpatch.sample import write_sample
 
     sample = write_sample(output, era=int(era), payload=payload, udf=udf, force=force, seed=seed)
     console.result(sample)

@@ -36,7 +36,7 @@ def command(
     REPORT is a file with the output of `ncli ngt list` or `ncli ngt get`, or Prism's list of
     VMs as JSON (v4). Exit code 5 says that a VM needs something done.
     """
-    from ngtpatch.status import read_status  # noqa: PLC0415
+    from ngtpatch.status import read_status
 
     console: Console = ctx.obj
     status = read_status(

@@ -71,7 +71,7 @@ class Bucket:
         A bucket has no locks. Runs on different machines do not harm each other: objects
         appear whole, and two runs of the same inventory make the same ones.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415
+        from filelock import FileLock, Timeout
 
         lock = self.ledger(shard)
         try:
@@ -240,7 +240,7 @@ def _metadata(base: Base, plan: Plan) -> dict[str, str]:
 
 def _without_identity(base: Base) -> Overlay:
     """Return the base with zeros where its identity stood: no object needs those bytes."""
-    from ngtpatch.iso.regions import Region  # noqa: PLC0415
+    from ngtpatch.iso.regions import Region
 
     regions = [
         Region(offset, base.volume.read_at(offset, length), bytes(length))

@@ -48,7 +48,7 @@ class Destination(Protocol):
 def open_destination(place: str) -> Destination:
     """Return the destination that *place* names. Raises UsageError ``s3-url``."""
     if place.startswith("s3:"):
-        from ngtpatch.fleet.bucket import Bucket  # noqa: PLC0415
+        from ngtpatch.fleet.bucket import Bucket
 
         return Bucket(place)
     return OutputDirectory(Path(place))

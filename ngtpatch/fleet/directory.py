@@ -46,7 +46,7 @@ class OutputDirectory:
         Raises:
             UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415
+        from filelock import FileLock, Timeout
 
         state = self._create()
         mine = state / f"{shard[0]}-of-{shard[1]}.lock"

@@ -140,7 +140,7 @@ def _unfit(name: str) -> str | None:
 
 
 def _has_key(present: FileTree) -> bool:
-    from ngtpatch.identity.bundle import Identity  # noqa: PLC0415
+    from ngtpatch.identity.bundle import Identity
 
     return Identity.from_tree(present, source="base").key is not None
 
@@ -165,7 +165,7 @@ def _refusals(
     Over the whole inventory, whatever the shard: a clone may be in another one. What
     cannot be read is left to the VM's own turn.
     """
-    from ngtpatch.identity.paths import CONFIG  # noqa: PLC0415
+    from ngtpatch.identity.paths import CONFIG
 
     inherited = None
     with suppress(InputError):

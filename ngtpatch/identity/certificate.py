@@ -71,7 +71,7 @@ class Certificate:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the leaf's DER form, in hexadecimal."""
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+        from cryptography.hazmat.primitives import hashes
 
         return self.leaf.fingerprint(hashes.SHA256()).hex()
 
@@ -105,8 +105,8 @@ class PrivateKey:
             InputError: ``key-pem``: not a private key in PEM; ``key-encrypted``: the agent
                 has nowhere to ask for a password.
         """
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import (
             load_pem_private_key,
         )
 
@@ -191,7 +191,7 @@ def name_of(certificate: x509.Certificate, which: Literal["subject", "issuer"]) 
 
 
 def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.exceptions import InvalidSignature
 
     try:
         subject.verify_directly_issued_by(issuer)
@@ -201,7 +201,7 @@ def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
-    from cryptography import x509  # noqa: PLC0415
+    from cryptography import x509
 
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -211,7 +211,7 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
 
 def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
-    from cryptography import x509  # noqa: PLC0415
+    from cryptography import x509
 
     hint = "swap the two files" if looks_like_key(pem[:MAX_BYTES]) else None
     try:
@@ -229,7 +229,7 @@ def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
 
 
 def _kind(public: Any) -> tuple[str, int]:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(public, rsa.RSAPublicKey):
         return "RSA", public.key_size

@@ -31,7 +31,7 @@ def render(text: str, values: Mapping[str, Any], *, path: str) -> str:
     Raises:
         InputError: ``template``: its syntax, or a name that the row does not have.
     """
-    from jinja2 import TemplateError  # noqa: PLC0415
+    from jinja2 import TemplateError
 
     try:
         return _compiled(text, path).render(values)
@@ -43,8 +43,8 @@ def render(text: str, values: Mapping[str, Any], *, path: str) -> str:
 
 @lru_cache(maxsize=64)
 def _compiled(text: str, path: str) -> Template:
-    from jinja2 import StrictUndefined, TemplateSyntaxError  # noqa: PLC0415
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from jinja2 import StrictUndefined, TemplateSyntaxError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     # Sandboxed: a template is data that arrived with an inventory. Nothing is HTML here.
     environment = ImmutableSandboxedEnvironment(

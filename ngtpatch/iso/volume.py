@@ -276,7 +276,7 @@ class _Prefix:
 
 def _ask_pycdlib(source: Source) -> None:
     """Let pycdlib open the image. Whatever it raises means that it cannot."""
-    import pycdlib  # noqa: PLC0415 - 45 ms, which a reading of --version need not wait for
+    import pycdlib
 
     image = pycdlib.PyCdlib()
     stream = io.BufferedReader(SourceStream(source, ((0, source.size),)))

@@ -256,7 +256,7 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> Entry:
 
 
 def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> Entry:
-    from ngtpatch.inspection import inspect  # noqa: PLC0415
+    from ngtpatch.inspection import inspect
 
     version = inspect(image).ngt.version
     sha256 = result.sha256 or sha256_of(image)
@@ -294,9 +294,9 @@ def _name(version: str | None, result: RebuildResult, sha256: str) -> str:
 
 def _copied(entry: Entry, origin: Store, store: Store, name: str | None) -> Entry:
     """Copy an ISO from one store to another: shared extents where the file system has them."""
-    from ngtpatch.iso.regions import Overlay  # noqa: PLC0415
-    from ngtpatch.iso.sinks import write_file  # noqa: PLC0415
-    from ngtpatch.iso.source import FileSource  # noqa: PLC0415
+    from ngtpatch.iso.regions import Overlay
+    from ngtpatch.iso.sinks import write_file
+    from ngtpatch.iso.source import FileSource
 
     copy = replace(entry, name=name or entry.name)
     source = FileSource(origin.path(entry))

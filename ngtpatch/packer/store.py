@@ -83,7 +83,7 @@ class Store:
         Raises:
             NgtpatchError: ``locked``: another process held it for an hour.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415
+        from filelock import FileLock, Timeout
 
         path = self.directory / f".ngtpatch-{name}.lock"
         try:

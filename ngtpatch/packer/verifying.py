@@ -71,9 +71,9 @@ def verify(
 def _content(
     iso: Path, profile: str, base: str | Path | None, *, allow_identity: bool
 ) -> list[str]:
-    from ngtpatch.inspection import inspect  # noqa: PLC0415
-    from ngtpatch.support_matrix import support  # noqa: PLC0415
-    from ngtpatch.verification import verify as verify_image  # noqa: PLC0415
+    from ngtpatch.inspection import inspect
+    from ngtpatch.support_matrix import support
+    from ngtpatch.verification import verify as verify_image
 
     problems = []
     image = verify_image(iso, base=base)

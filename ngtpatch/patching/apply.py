@@ -124,8 +124,8 @@ def _version_fits(versions: str, version: str | None) -> bool:
     if not versions:
         return True
     # Deferred: costs a tenth of a second, and few patches ask.
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion, Version
 
     try:
         return version is not None and Version(version) in SpecifierSet(versions, prereleases=True)

@@ -107,7 +107,7 @@ def draft_profile(
         )
     data = _data(os_release, kin, id=_id(os_release, profiles, id), needle=needle, python=python)
     # Deferred: pydantic costs a tenth of a second, and kinship alone does not need it.
-    from ngtpatch.patching.profile_file import check_profile  # noqa: PLC0415
+    from ngtpatch.patching.profile_file import check_profile
 
     profile = profile_of(check_profile(data, source=os_release.source), source=os_release.source)
     return Draft(profile, kin, _toml(data, kin))

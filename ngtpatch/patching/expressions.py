@@ -38,8 +38,8 @@ def strings(expression: str, profile: Profile, *, path: str, key: str) -> tuple[
 
 
 def _evaluate(inner: str, profile: Profile, *, path: str, key: str) -> object:
-    from jinja2 import StrictUndefined, TemplateError  # noqa: PLC0415 - see _PLAIN
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     try:

@@ -49,7 +49,7 @@ def read_os_release(path: Path | str) -> OsRelease:
     """
     path = Path(path)
     _require_text(path)
-    import distro  # noqa: PLC0415 - only where an os-release is read
+    import distro
 
     try:
         values = distro.LinuxDistribution(
@@ -79,7 +79,7 @@ def running_os_release() -> OsRelease:
     Raises:
         InputError: ``os-release-name`` when the host does not say its name.
     """
-    import distro  # noqa: PLC0415
+    import distro
 
     values = distro.os_release_info()
     if not values.get("name"):

@@ -117,7 +117,7 @@ def load_patch(path: Path | str) -> Patch:
             ``patch-missing-key``, ``patch-value``, ``patch-id``).
     """
     # Deferred: pydantic costs a tenth of a second, and not every use reads a patch.
-    from ngtpatch.patching.patch_file import ExampleTable, read_patch_file  # noqa: PLC0415
+    from ngtpatch.patching.patch_file import ExampleTable, read_patch_file
 
     file = read_patch_file(Path(path))
 

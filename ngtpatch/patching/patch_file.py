@@ -55,7 +55,7 @@ class WhereTable(_Strict):
         if not value:
             return value
         # Deferred: costs a tenth of a second, and few patches ask.
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
         try:
             SpecifierSet(value)

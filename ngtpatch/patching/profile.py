@@ -151,7 +151,7 @@ def load_profile(path: Path | str) -> Profile:
             ``needle-uncovered``).
     """
     # Deferred: pydantic costs a tenth of a second, and not every use reads a profile.
-    from ngtpatch.patching.profile_file import read_profile_file  # noqa: PLC0415
+    from ngtpatch.patching.profile_file import read_profile_file
 
     return profile_of(read_profile_file(Path(path)), source=str(path))
 

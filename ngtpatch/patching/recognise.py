@@ -123,7 +123,7 @@ class _Plan:
 
     def insertion(self) -> Insertion:
         # Deferred: libcst costs 0.2 s, and an installer that needs no change costs none.
-        from ngtpatch.patching.chain import NotAChain, Template, extend  # noqa: PLC0415
+        from ngtpatch.patching.chain import NotAChain, Template, extend
 
         assert self.branch.header is not None  # noqa: S101 - a branch with a test has a header
         start, end = self.branch.header

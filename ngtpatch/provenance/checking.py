@@ -116,7 +116,7 @@ def _statement(path: Path, key: Path | None) -> dict[str, Any]:
         return parse(open_envelope(outer, key, path=str(path)), path=str(path))
     if "payload" not in outer:
         return parse(lines, path=str(path))
-    from base64 import b64decode  # noqa: PLC0415
+    from base64 import b64decode
 
     try:
         payload = b64decode(outer["payload"], validate=True)

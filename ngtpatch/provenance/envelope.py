@@ -28,8 +28,8 @@ def seal(payload: bytes, key: Path) -> dict[str, Any]:
     Raises:
         InputError: ``sign-key``: not an ed25519 private key in PEM without a password.
     """
-    from securesystemslib.dsse import Envelope  # noqa: PLC0415
-    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(signer(key)))
@@ -43,10 +43,10 @@ def open_envelope(document: dict[str, Any], key: Path, *, path: str) -> bytes:
         InputError: ``verify-key``: not an ed25519 public key in PEM.
         VerificationError: ``unsigned``, ``other-key`` or ``signature``.
     """
-    from securesystemslib.dsse import Envelope  # noqa: PLC0415
-    from securesystemslib.exceptions import FormatError  # noqa: PLC0415
-    from securesystemslib.exceptions import VerificationError as Invalid  # noqa: PLC0415
-    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import FormatError
+    from securesystemslib.exceptions import VerificationError as Invalid
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
     public = SSlibKey.from_crypto(verifier(key))
     try:
@@ -79,8 +79,8 @@ def open_envelope(document: dict[str, Any], key: Path, *, path: str) -> bytes:
 
 def signer(path: Path) -> Ed25519PrivateKey:
     """Return the private key to sign with. Raises InputError ``sign-key``."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(_read(path, "sign-key"), password=None)
@@ -97,8 +97,8 @@ def signer(path: Path) -> Ed25519PrivateKey:
 
 def verifier(path: Path) -> Ed25519PublicKey:
     """Return the public key to verify with. Raises InputError ``verify-key``."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(_read(path, "verify-key"))

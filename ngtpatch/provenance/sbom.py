@@ -18,9 +18,9 @@ def sbom(subject: Subject, when: datetime) -> bytes:
     ``pedigree.patches`` holds a diff for each patched file; what held a VM's identity
     is named in ``pedigree.notes``, and never shown.
     """
-    from cyclonedx.model import AttachedText, HashAlgorithm, HashType, XsUri  # noqa: PLC0415
-    from cyclonedx.model.bom import Bom, BomMetaData  # noqa: PLC0415
-    from cyclonedx.model.component import (  # noqa: PLC0415
+    from cyclonedx.model import AttachedText, HashAlgorithm, HashType, XsUri
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import (
         Component,
         ComponentType,
         Diff,
@@ -28,8 +28,8 @@ def sbom(subject: Subject, when: datetime) -> bytes:
         PatchClassification,
         Pedigree,
     )
-    from cyclonedx.output import make_outputter  # noqa: PLC0415
-    from cyclonedx.schema import OutputFormat, SchemaVersion  # noqa: PLC0415
+    from cyclonedx.output import make_outputter
+    from cyclonedx.schema import OutputFormat, SchemaVersion
 
     def component(name: str, sha256: str, pedigree: Pedigree | None = None) -> Component:
         return Component(

@@ -25,11 +25,11 @@ def statement(subject: Subject, when: datetime) -> bytes:
     Checked by in-toto's own library before anybody gets to see it.
     """
     # fmt: off
-    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # noqa: PLC0415
-    from in_toto_attestation.v1 import (  # type: ignore[import-untyped]  # noqa: PLC0415
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+    from in_toto_attestation.v1 import (  # type: ignore[import-untyped]
         resource_descriptor as descriptors,
     )
-    from in_toto_attestation.v1 import statement as statements  # noqa: PLC0415
+    from in_toto_attestation.v1 import statement as statements
     # fmt: on
 
     iso = descriptors.ResourceDescriptor(name=subject.iso.name, digest={"sha256": subject.sha256})

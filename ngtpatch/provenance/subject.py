@@ -66,7 +66,7 @@ class Subject:
         Raises:
             UsageError: ``no-output``: it wrote no file (a dry run, a stream).
         """
-        from ngtpatch.inspection import inspect  # noqa: PLC0415
+        from ngtpatch.inspection import inspect
 
         if result.output is None:
             raise UsageError(
@@ -109,9 +109,9 @@ def materials(
         InputError: one of them cannot be read.
         Refusal: ``unknown-profile``.
     """
-    from ngtpatch.patching.choice import choose_profiles  # noqa: PLC0415
-    from ngtpatch.patching.patch import load_patches  # noqa: PLC0415
-    from ngtpatch.patching.profile import load_profiles  # noqa: PLC0415
+    from ngtpatch.patching.choice import choose_profiles
+    from ngtpatch.patching.patch import load_patches
+    from ngtpatch.patching.profile import load_profiles
 
     profiles = choose_profiles(load_profiles(profile_dirs), distros)
     return (

@@ -21,7 +21,7 @@ def add_sums(directory: Path, sums: Mapping[str, str]) -> Path:
 
     Several builds may end in one directory at once: one after the other writes.
     """
-    from filelock import FileLock  # noqa: PLC0415
+    from filelock import FileLock
 
     path = directory / SUMS
     with FileLock(directory / f".{SUMS}.lock"):

@@ -111,8 +111,8 @@ def _inventory(
 ) -> list[Checked]:
     if path is None:
         return []
-    from ngtpatch.fleet.audit import audit  # noqa: PLC0415 - cryptography, needed here alone
-    from ngtpatch.fleet.targets import targets  # noqa: PLC0415
+    from ngtpatch.fleet.audit import audit
+    from ngtpatch.fleet.targets import targets
 
     found = audit(targets([path], certificates=certificates), now=now, warn_days=warn_days)
     return list(found.identities)

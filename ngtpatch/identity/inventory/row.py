@@ -135,7 +135,7 @@ def validate(
         records: as read.
         directory: what relative paths in the cells are relative to.
     """
-    from pydantic import ValidationError  # noqa: PLC0415 - 90 ms that only inventories pay
+    from pydantic import ValidationError
 
     model = _model()
     rows: list[Row] = []
@@ -198,9 +198,9 @@ _MODEL: list[type[BaseModel]] = []
 def _model() -> type[BaseModel]:
     if _MODEL:
         return _MODEL[0]
-    from typing import Annotated  # noqa: PLC0415
+    from typing import Annotated
 
-    from pydantic import BaseModel, BeforeValidator, ConfigDict  # noqa: PLC0415
+    from pydantic import BaseModel, BeforeValidator, ConfigDict
 
     def text(value: object) -> object:
         # JSON inventories may say 7 where they mean the name "7".
@@ -226,7 +226,7 @@ def _model() -> type[BaseModel]:
 
 def _as_config_would(key: str, value: object) -> object:
     """Judge a cell by the rules that ngt_config.json is judged by."""
-    from ngtpatch.identity.config import Config, problems  # noqa: PLC0415
+    from ngtpatch.identity.config import Config, problems
 
     empty = Config.parse(b"{}")
     with suppress(UsageError):  # what is no number is judged as the text it is
