@@ -15,6 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.payloads import SearchEnded, is_archive, scripts, size_of
@@ -202,6 +203,7 @@ def _puzzle(path: str, line: int, problem: str, last_line: int | None = None) ->
     return Site(path, line, last_line or line, None, (), problem)
 
 
+@lru_cache(maxsize=32)
 def sites_in(source: Source) -> tuple[Site, ...]:
     """Return every place in one parsed file that decides by distribution."""
     return tuple(_Finder(source).find())

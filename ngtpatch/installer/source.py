@@ -14,7 +14,7 @@ import codecs
 import re
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.scopes import Module
@@ -99,8 +99,11 @@ class Source:
             ) from None
 
 
+@lru_cache(maxsize=32)
 def parse(path: str, data: bytes) -> Source:
     """Read *data* as the Python 3 source at *path*.
+
+    Remembered: ``support`` asks the same dozen files for every profile.
 
     Raises:
         Refusal: ``unparsable`` (Python 2-only syntax, an unknown encoding, not Python at
