@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ngtpatch.errors import NgtpatchError, RemoteError, UsageError
 from tests.fleet.park import ENVIRONMENT, Park, betrayed, park
 from tests.requirements import missing
 
@@ -132,14 +133,17 @@ def test_a_worker_with_another_base_refuses(tmp_path: Path) -> None:
     assert (outcome.state, outcome.code) == ("failed", "base-changed")
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
-def test_nobody_answers(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "code"), [("tcp://127.0.0.1:9", RemoteError), ("nonsense", UsageError)]
+)
+def test_nobody_answers(
+    address: str, code: type[NgtpatchError], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ngtpatch.fleet.cluster._CONNECT_SECONDS", 1)
-    from ngtpatch.errors import RemoteError
     from ngtpatch.fleet.cluster import cluster
 
     if find_spec("distributed") is None:
         missing("Dask", "pip install 'ngtpatch[dask]'")
-    with pytest.raises(RemoteError) as caught, cluster(address):
+    with pytest.raises(code) as caught, cluster(address):
         pass
-    assert caught.value.exit_code == 7
+    assert caught.value.exit_code == (7 if code is RemoteError else 2)

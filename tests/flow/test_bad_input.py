@@ -205,6 +205,8 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # Once the temporary file stands beside the target, it is being written.
     while len(list(directory.iterdir())) < 2 and process.poll() is None:
