@@ -51,8 +51,8 @@ class Match:
                 return value.endswith(self.needle)
 
     def why(self, facts: DistroFacts) -> Match | None:
-        """Return the operand that makes it true, which is this one."""
-        return self if self.holds(facts) else None
+        """Return the operand that makes it true where it is, which is this one."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class AnyOf:
         return True if True in values else None if None in values else False
 
     def why(self, facts: DistroFacts) -> Match | None:
-        """Return the first operand that is true."""
-        return next((operand.why(facts) for operand in self.operands if operand.holds(facts)), None)
+        """Return what makes the first true operand so; asked only where there is one."""
+        return next(operand.why(facts) for operand in self.operands if operand.holds(facts))
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class AllOf:
         return False if False in values else None if None in values else True
 
     def why(self, facts: DistroFacts) -> Match | None:
-        """Return the last operand that was needed to make it true."""
-        return self.operands[-1].why(facts) if self.holds(facts) else None
+        """Return the last operand that was needed to make it true; asked only where it is."""
+        return self.operands[-1].why(facts)
 
 
 @dataclass(frozen=True)

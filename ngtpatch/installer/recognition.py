@@ -199,8 +199,8 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and _TOKENS.fullmatch(value.strip()) is not None
 
 
-def _puzzle(path: str, line: int, problem: str, last_line: int | None = None) -> Site:
-    return Site(path, line, last_line or line, None, (), problem)
+def _puzzle(path: str, line: int, problem: str) -> Site:
+    return Site(path, line, line, None, (), problem)
 
 
 @lru_cache(maxsize=32)

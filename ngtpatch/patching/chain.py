@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import eq
 
 import libcst as cst
 
@@ -50,9 +52,7 @@ def extend(header: str, needles: Sequence[str], template: Template) -> Insertion
     keyword = "elif" if header.startswith("elif") else "if"
     statement = "if" + header.removeprefix(keyword)
     module = cst.parse_module(statement + " pass\n")
-    branch = module.body[0]
-    if len(module.body) != 1 or not isinstance(branch, cst.If) or module.code[:-6] != statement:
-        raise NotAChain("the header does not stand alone")
+    branch = cst.ensure_type(module.body[0], cst.If)
     operands, operators = _flatten(branch.test)
     if len(operands) != len(template.usable):
         raise NotAChain("the operands could not be told apart")
@@ -65,7 +65,7 @@ def extend(header: str, needles: Sequence[str], template: Template) -> Insertion
         operators[slot : slot + 1] = [first, *[_plain(first)] * (len(additions) - 1), second]
     else:
         operands += additions
-        operators += [cst.Or()] * len(additions)
+        operators = [cst.Or() for _ in additions]
     test = _join(operands, operators, like=branch.test)
     result = module.with_changes(body=[branch.with_changes(test=test)]).code[:-6]
     return _difference(statement, result, shift=len(keyword) - 2)
@@ -167,8 +167,7 @@ def _bare(line: cst.TrailingWhitespace) -> cst.TrailingWhitespace:
 
 def _difference(before: str, after: str, *, shift: int) -> Insertion:
     """Return what *after* has more than *before*, which must be one piece."""
-    same = (old == new for old, new in zip(before, after, strict=False))
-    start = next((index for index, equal in enumerate(same) if not equal), len(before))
+    start = sum(takewhile(bool, map(eq, before, after)))
     length = len(after) - len(before)
     if after[start + length :] != before[start:]:
         raise NotAChain("the chain could not be extended without changing what is there")
