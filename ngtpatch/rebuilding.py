@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ngtpatch._version import __version__
 from ngtpatch.changes import Changes, IdentityRequest, plan_changes
-from ngtpatch.errors import UsageError, VerificationError
+from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.imaging import as_image
 from ngtpatch.newfile import check_target
 
@@ -315,27 +315,45 @@ def _read_back(
     image = Volume(result, name, second_opinion=False)
     found = compare(volume, image, within=within)
     if found.trees_added or found.trees_removed or found.volume_ids:
-        raise VerificationError(
-            "read-back",
+        raise _at_fault(
+            volume,
             "came out with other trees or another label than planned",
             path=str(name),
-            hint="nothing was kept; this is a defect of ngtpatch or of the disk",
         )
     beyond = found.beyond(expected)
     if beyond:
         worst = beyond[0]
-        raise VerificationError(
-            "read-back",
+        raise _at_fault(
+            volume,
             f"{worst.path} in the {worst.tree} tree came out with another "
             f"{', '.join(worst.what) or worst.sort} than planned ({len(beyond)} such entries)",
             path=str(name),
-            hint="nothing was kept; this is a defect of ngtpatch or of the disk",
         )
     for path, content in changes.contents.items():
         if image.tree[path] != content:
             raise VerificationError(
                 "read-back", f"{path} did not come out as planned", path=str(name)
             )
+
+
+def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
+    """Return the error for a result that is not what was planned, by whose fault it is."""
+    from ngtpatch.iso.structure import check
+
+    faults = [fault for fault in check(volume) if fault.severity == "error"]
+    if faults:
+        return InputError(
+            "hostile",
+            f"contradicts itself, and cannot be edited: {faults[0].message}",
+            path=str(volume.path),
+            hint="'ngtpatch verify' shows all that is wrong with it",
+        )
+    return VerificationError(
+        "read-back",
+        found,
+        path=path,
+        hint="nothing was kept; this is a defect of ngtpatch or of the disk",
+    )
 
 
 def _entries(changes: Changes) -> tuple[ChangedEntry, ...]:
