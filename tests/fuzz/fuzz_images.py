@@ -92,7 +92,7 @@ def survive(prey: Prey, data: bytes) -> str:
 def _assert_it_holds(overlay: object, path: str, content: bytes) -> None:
     """What was planned over a damaged image can be read, or is refused as the image was."""
     try:
-        result = Volume(overlay, Path("edited.iso"), second_opinion=False)  # type: ignore[arg-type]
+        result = Volume(overlay, Path("edited.iso"), second_opinion=False)  # type: ignore[arg-type] # any source of bytes
     except InputError as error:
         _assert_one_message(error)
         return
@@ -166,7 +166,7 @@ def main() -> int:
         work = Path(directory, "work")
         work.mkdir()
         for number in range(arguments.seed, arguments.seed + arguments.count):
-            noise = random.Random(number)  # noqa: S311
+            noise = random.Random(number)
             prey = noise.choice(flocks)
             data = mutant(prey, noise)
             start = time.process_time()
@@ -181,14 +181,14 @@ def main() -> int:
                     became[outcome] += 1
             except Exception:
                 failures += 1
-                print(f"--seed {number} --count 1, {prey.path.name}:", file=sys.stderr)  # noqa: T201
+                print(f"--seed {number} --count 1, {prey.path.name}:", file=sys.stderr)
                 traceback.print_exc()
             longest = max(longest, time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     for outcome, count in became.most_common():
-        print(f"{count:7} {outcome}")  # noqa: T201
-    print(f"{arguments.count} images, {failures} failures")  # noqa: T201
-    print(f"slowest: {longest:.1f} s of CPU; peak memory: {peak >> 20} MB")  # noqa: T201
+        print(f"{count:7} {outcome}")
+    print(f"{arguments.count} images, {failures} failures")
+    print(f"slowest: {longest:.1f} s of CPU; peak memory: {peak >> 20} MB")
     return 1 if failures or peak > LARGEST else 0
 
 

@@ -113,8 +113,8 @@ def main() -> None:
     total: Counter[str] = Counter()
     for kind in sorted(became):
         total += became[kind]
-        print(f"{kind:25}", _shares(became[kind]))  # noqa: T201
-    print(f"{'all':25}", _shares(total))  # noqa: T201
+        print(f"{kind:25}", _shares(became[kind]))
+    print(f"{'all':25}", _shares(total))
 
 
 def _shares(counts: Counter[str]) -> str:

@@ -345,4 +345,4 @@ def test_a_reader_that_goes_away_is_the_callers_business(base: Path) -> None:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        stream(edited(base)[0], Gone())  # type: ignore[arg-type]
+        stream(edited(base)[0], Gone())  # type: ignore[arg-type] # all that it uses is write()
