@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from bench.measure import device_bytes
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 
 CONFIG = "config/ngt_config.json"
 CERTIFICATE = "config/client-cert.pem"

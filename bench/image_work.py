@@ -14,17 +14,17 @@ from pathlib import Path
 import pycdlib  # noqa: F401 - opening imports it when it is first needed
 
 from bench.peers import TARGET
-from ngtpatch.iso.compare import compare
-from ngtpatch.iso.replace import replace
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.compare.comparison import compare
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 
 
 def main() -> None:
     source, output = map(Path, sys.argv[1:])
     start = time.perf_counter()
     with Volume.open(source) as volume:
-        overlay = replace(volume, {TARGET: b"# changed\n" * 2000}).overlay()
+        overlay = edit(volume, replace={TARGET: b"# changed\n" * 2000}).overlay()
         written = write_file(overlay, output, digest=False)
         within = [(region.offset, len(region.new)) for region in overlay.regions]
         with Volume.open(output) as result:

@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from ngtpatch.sample import write_sample
 
 FACTORY = "installer/linux/src/installer_factory.py"

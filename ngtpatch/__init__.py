@@ -2,8 +2,7 @@
 """Nutanix Guest Tools ISOs for distributions that their installer refuses.
 
 The public API. Names are imported on first use (PEP 562), so that ``import ngtpatch``
-costs nothing before something is asked of it. No module bears the name of a function here:
-importing it would put the module in the function's place.
+costs nothing before something is asked of it.
 """
 
 from importlib import import_module
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ngtpatch._version import __version__
-    from ngtpatch.differences import Differences, diff
     from ngtpatch.errors import (
         BatchError,
         InputError,
@@ -21,34 +19,35 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
-    from ngtpatch.inspection import Inspection, inspect
-    from ngtpatch.rebuilding import RebuildResult, rebuild
-    from ngtpatch.restoring import ResetResult, reset
-    from ngtpatch.support_document import Support
-    from ngtpatch.support_matrix import support
-    from ngtpatch.verification import Verification, verify
+    from ngtpatch.flow.diff import Differences, diff
+    from ngtpatch.flow.inspect import Inspection, inspect
+    from ngtpatch.flow.rebuild import RebuildResult, rebuild
+    from ngtpatch.flow.reset import ResetResult, reset
+    from ngtpatch.flow.support import support
+    from ngtpatch.flow.verdicts import Support
+    from ngtpatch.flow.verify import Verification, verify
 
 _HOME = {
     "BatchError": "errors",
-    "Differences": "differences",
+    "Differences": "flow.diff",
     "InputError": "errors",
-    "Inspection": "inspection",
+    "Inspection": "flow.inspect",
     "NgtpatchError": "errors",
-    "RebuildResult": "rebuilding",
+    "RebuildResult": "flow.rebuild",
     "Refusal": "errors",
     "RemoteError": "errors",
-    "ResetResult": "restoring",
-    "Support": "support_document",
+    "ResetResult": "flow.reset",
+    "Support": "flow.verdicts",
     "UsageError": "errors",
-    "Verification": "verification",
+    "Verification": "flow.verify",
     "VerificationError": "errors",
     "__version__": "_version",
-    "diff": "differences",
-    "inspect": "inspection",
-    "rebuild": "rebuilding",
-    "reset": "restoring",
-    "support": "support_matrix",
-    "verify": "verification",
+    "diff": "flow.diff",
+    "inspect": "flow.inspect",
+    "rebuild": "flow.rebuild",
+    "reset": "flow.reset",
+    "support": "flow.support",
+    "verify": "flow.verify",
 }
 
 __all__ = [

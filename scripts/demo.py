@@ -15,7 +15,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from ngtpatch.source import open_source
+from ngtpatch.flow.opened import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".demo" if len(sys.argv) == 1 else Path(sys.argv[1]).absolute()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ngtpatch.source import open_source
+from ngtpatch.flow.opened import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "packer"

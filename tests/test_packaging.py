@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOW = (
-    "import ngtpatch; from ngtpatch.resources import data_dir; "
+    "import ngtpatch; from ngtpatch.files.shipped import data_dir; "
     "from ngtpatch.patching.profile import load_profiles; "
     "from ngtpatch.patching.patch import load_patches; "
     "print(ngtpatch.__file__); print(data_dir('patches')); "

@@ -9,7 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
-from ngtpatch.differences import diff
+from ngtpatch.flow.diff import diff
 
 
 @options.command()

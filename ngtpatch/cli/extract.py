@@ -14,8 +14,8 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import InputError, Refusal, UsageError
-from ngtpatch.newfile import new_file
-from ngtpatch.source import open_source
+from ngtpatch.files.atomic import new_file
+from ngtpatch.flow.opened import open_source
 
 
 @dataclass(frozen=True)

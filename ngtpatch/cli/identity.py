@@ -40,7 +40,7 @@ _certificates = click.option(
 @click.pass_obj
 def show(console: Console, targets: tuple[Path, ...], certificates: Path | None) -> None:
     """Show what ISOs, directories or inventories hold; the key's bytes never."""
-    from ngtpatch.fleet.targets import targets as found
+    from ngtpatch.fleet.tasks import targets as found
     from ngtpatch.identity.describe import Shown, ShownAll, describe
 
     shown: list[Shown] = []
@@ -124,7 +124,7 @@ def check(
 ) -> None:  # fmt: skip
     """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any."""
     from ngtpatch.fleet.audit import audit
-    from ngtpatch.fleet.targets import targets as found
+    from ngtpatch.fleet.tasks import targets as found
 
     if (output is not None or template is not None) and not plan:
         raise UsageError("needs-plan", "--output and --template go with --plan")
@@ -182,9 +182,9 @@ def _plan(
     console: Console, result: Audit, *, method: str, template: Path | None, output: Path | None,
     force: bool,
 ) -> None:  # fmt: skip
+    from ngtpatch.files.atomic import new_file
     from ngtpatch.identity.bundle import read_bounded
     from ngtpatch.identity.runbook import runbook
-    from ngtpatch.newfile import new_file
 
     own = None if template is None else read_bounded(template)[0].decode("utf-8", "replace")
     if not result.renewals:
@@ -210,9 +210,9 @@ def strip(
     console: Console, *, iso: Path, output: Path | None, force: bool, dry_run: bool, digest: bool
 ) -> None:
     """Write an ISO that may be shared: nothing of one VM's is left in it."""
-    from ngtpatch.changes import IdentityRequest
     from ngtpatch.cli.rebuild import report
-    from ngtpatch.rebuilding import rebuild
+    from ngtpatch.flow.changes import IdentityRequest
+    from ngtpatch.flow.rebuild import rebuild
 
     result = rebuild(
         iso, distros=(), output=console.target(output), force=force, dry_run=dry_run,

@@ -23,7 +23,7 @@ from ngtpatch.errors import BatchError
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from ngtpatch.fleet.order import Outcome
+    from ngtpatch.fleet.order import VmResult
     from ngtpatch.fleet.plan import FleetPlan
     from ngtpatch.fleet.run import Summary
 
@@ -41,7 +41,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Injected:
+class InjectDocument:
     """The document of ``ngtpatch inject``."""
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
@@ -69,7 +69,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class InjectPlan:
     """The document of ``ngtpatch inject --dry-run``."""
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject-plan/1"
@@ -225,7 +225,7 @@ def _show_plan(console: Console, plan: FleetPlan) -> None:
         Planned(o.row.name, o.output, o.refusal[1] if o.refusal else None) for o in plan.orders
     )
     settings = plan.settings
-    console.result(Plan(settings.base, settings.destination, len(orders), orders))
+    console.result(InjectPlan(settings.base, settings.destination, len(orders), orders))
     for order in orders:
         refused = f"  refused: {order.refused}" if order.refused else ""
         console.say(printable(f"{order.name} -> {order.output}{refused}"))
@@ -235,7 +235,7 @@ def _show_plan(console: Console, plan: FleetPlan) -> None:
 def _show(console: Console, plan: FleetPlan, summary: Summary) -> None:
     failures = tuple(Failure(o.name, o.code or "", o.error or "") for o in summary.failures)
     console.result(
-        Injected(
+        InjectDocument(
             plan.settings.base, plan.settings.base_sha256, plan.settings.destination,
             summary.total, summary.written, summary.kept, summary.failed, summary.interrupted,
             summary.bytes_written, str(summary.ledger), failures,
@@ -289,7 +289,7 @@ def _stopping(console: Console) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
+def _progress(console: Console) -> Iterator[Callable[[VmResult, int, int], None]]:
     """Report outcomes: a bar on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty() or console.verbosity < 0:
         yield _lines(console)
@@ -309,14 +309,14 @@ def _progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]
     with Progress(*columns, console=RichConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("VMs")
 
-        def report(_outcome: Outcome, done: int, total: int) -> None:
+        def report(_outcome: VmResult, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
         yield report
 
 
-def _lines(console: Console) -> Callable[[Outcome, int, int], None]:
-    def report(outcome: Outcome, done: int, total: int) -> None:
+def _lines(console: Console) -> Callable[[VmResult, int, int], None]:
+    def report(outcome: VmResult, done: int, total: int) -> None:
         console.detail(printable(f"{outcome.state} {outcome.name} -> {outcome.output}"))
         step = max(1, total // 10)
         if done % step == 0 or done == total:

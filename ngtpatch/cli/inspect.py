@@ -10,7 +10,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
-from ngtpatch.inspection import Identified, Inspection, inspect
+from ngtpatch.flow.inspect import Identified, Inspection, inspect
 
 
 @options.command()

@@ -15,7 +15,7 @@ from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from ngtpatch.iso.volume import Entry
+    from ngtpatch.iso.read.volume import Entry
 
 _TYPE_BITS = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK, "other": 0}
 _TREES = ("rock_ridge", "joliet", "udf", "iso9660")
@@ -54,7 +54,7 @@ class Listing:
 @click.pass_obj
 def command(console: Console, iso: Path, tree: str | None) -> None:
     """List the entries of an ISO."""
-    from ngtpatch.iso.sides import open_side
+    from ngtpatch.iso.compare.sides import open_side
 
     with open_side(iso) as side:
         chosen = tree or preferred(side.trees)

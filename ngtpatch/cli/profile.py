@@ -12,7 +12,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal, UsageError
-from ngtpatch.newfile import new_file
+from ngtpatch.files.atomic import new_file
 from ngtpatch.patching.profile import Profile, load_profile, load_profiles
 
 
@@ -152,7 +152,7 @@ def new(
     profile_dirs: tuple[Path, ...],
 ) -> None:
     """Write a profile for a distribution that was never seen, from its os-release."""
-    from ngtpatch.patching.draft import covered, draft_profile
+    from ngtpatch.patching.new_profile import covered, draft_profile
     from ngtpatch.patching.osrelease import read_os_release, running_os_release
 
     profiles = load_profiles(profile_dirs)
@@ -233,7 +233,7 @@ def test(
     PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
     """
     from ngtpatch.cli.support import matrix, refusals
-    from ngtpatch.support_matrix import try_profile
+    from ngtpatch.flow.support import try_profile
 
     console = ctx.find_object(Console) or Console()
     if profile.endswith(".toml"):

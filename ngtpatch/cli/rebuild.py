@@ -10,13 +10,13 @@ from typing import BinaryIO, ClassVar
 
 import click
 
-from ngtpatch.changes import choose
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
-from ngtpatch.newfile import check_target
-from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
+from ngtpatch.files.atomic import check_target
+from ngtpatch.flow.changes import choose
+from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ def command(
     for result in results:
         report(console, result, dry_run=dry_run)
         if documented and not dry_run:
-            from ngtpatch.provenance import Subject
+            from ngtpatch.provenance import Product
 
             dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
-            write(console, Subject.of_rebuild(result, **dirs), sign_key=sign_key)
+            write(console, Product.of_rebuild(result, **dirs), sign_key=sign_key)
 
 
 def _each(

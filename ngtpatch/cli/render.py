@@ -14,7 +14,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.reading import read_small
+from ngtpatch.files.bounded import read_small
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
@@ -100,7 +100,7 @@ def command(
         if not console.as_json:
             click.echo(text, nl=False)
         return
-    from ngtpatch.newfile import new_file
+    from ngtpatch.files.atomic import new_file
 
     # Scripts are to be run: their first line says so.
     mode = 0o777 if text.startswith("#!") else 0o666

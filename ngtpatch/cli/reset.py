@@ -9,7 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.restoring import reset
+from ngtpatch.flow.reset import reset
 
 
 @options.command()

@@ -13,13 +13,13 @@ from ngtpatch.document import json_schema
 
 # Document -> the module and the result type that it is made from.
 DOCUMENTS = {
-    "diff": ("ngtpatch.differences", "Differences"),
+    "diff": ("ngtpatch.flow.diff", "Differences"),
     "extract": ("ngtpatch.cli.extract", "Extracted"),
     "identity-check": ("ngtpatch.fleet.audit", "Audit"),
     "identity-show": ("ngtpatch.identity.describe", "ShownAll"),
     "inject": ("ngtpatch.cli.inject", "Injected"),
     "inject-plan": ("ngtpatch.cli.inject", "Plan"),
-    "inspect": ("ngtpatch.inspection", "Inspection"),
+    "inspect": ("ngtpatch.flow.inspect", "Inspection"),
     "ls": ("ngtpatch.cli.ls", "Listing"),
     "packer-hook": ("ngtpatch.packer", "HookResult"),
     "packer-prepare": ("ngtpatch.packer", "PrepareResult"),
@@ -32,14 +32,14 @@ DOCUMENTS = {
     "profile-list": ("ngtpatch.cli.profile", "ProfileList"),
     "profile-new": ("ngtpatch.cli.profile", "ProfileNew"),
     "profile-show": ("ngtpatch.cli.profile", "ProfileShown"),
-    "profile-test": ("ngtpatch.support_document", "ProfileTrial"),
-    "rebuild": ("ngtpatch.rebuilding", "RebuildResult"),
+    "profile-test": ("ngtpatch.flow.verdicts", "ProfileTrial"),
+    "rebuild": ("ngtpatch.flow.rebuild", "RebuildResult"),
     "rebuild-each": ("ngtpatch.cli.rebuild", "RebuiltEach"),
     "render": ("ngtpatch.cli.render", "Rendering"),
-    "reset": ("ngtpatch.restoring", "ResetResult"),
+    "reset": ("ngtpatch.flow.reset", "ResetResult"),
     "sample": ("ngtpatch.sample", "Sample"),
     "status": ("ngtpatch.status", "Status"),
-    "support": ("ngtpatch.support_document", "Support"),
+    "support": ("ngtpatch.flow.verdicts", "Support"),
     "verify": ("ngtpatch.cli.verify", "Verified"),
 }
 

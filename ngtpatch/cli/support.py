@@ -12,8 +12,8 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal
-from ngtpatch.support_document import DistroSupport, HazardFound, Refused, Support
-from ngtpatch.support_matrix import support
+from ngtpatch.flow.support import support
+from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Refused, Support
 
 
 @options.command()

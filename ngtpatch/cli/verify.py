@@ -11,8 +11,8 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import VerificationError
+from ngtpatch.flow.verify import Verification, verify
 from ngtpatch.provenance import ProvenanceVerification, verify_provenance
-from ngtpatch.verification import Verification, verify
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar
 
 from ngtpatch.errors import InputError
-from ngtpatch.fleet.targets import Target
+from ngtpatch.fleet.tasks import Task
 from ngtpatch.identity.check import WARN_DAYS, Sharing, check
 from ngtpatch.identity.config import KEYS
 from ngtpatch.identity.findings import Finding, Severity
@@ -62,7 +62,7 @@ class Audit:
 
 
 def audit(
-    found: Iterable[Target],
+    found: Iterable[Task],
     *,
     now: datetime | None = None,
     warn_days: int = WARN_DAYS,
@@ -71,7 +71,7 @@ def audit(
     """Check every identity of *found*, and what two of them share.
 
     Raises:
-        InputError: the paths behind *found* are none, see :func:`~ngtpatch.fleet.targets.targets`.
+        InputError: the paths behind *found* are none, see :func:`~ngtpatch.fleet.tasks.targets`.
     """
     moment = now or datetime.now(timezone.utc)
     findings: list[Finding] = []
@@ -106,7 +106,7 @@ def audit(
     return Audit(not findings, warn_days, identities, tuple(findings), due)
 
 
-def _facts(target: Target) -> tuple[str | None, datetime | None]:
+def _facts(target: Task) -> tuple[str | None, datetime | None]:
     ngt_uuid, end = None, None
     with suppress(InputError):
         config = target.identity.parsed_config()

@@ -12,18 +12,17 @@ from pathlib import Path
 from types import TracebackType
 
 from ngtpatch.errors import Refusal, UsageError
-from ngtpatch.identity.inject import Injected
+from ngtpatch.files.tree import FileTree, MemoryTree
+from ngtpatch.flow.opened import OpenedSource, open_source
+from ngtpatch.identity.exchange import Injected
 from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
-from ngtpatch.iso.ecma119 import SECTOR
-from ngtpatch.iso.edit import Plan, edit
-from ngtpatch.iso.master import Directory, File, master
-from ngtpatch.iso.new_entry import NewFile
-from ngtpatch.iso.regions import BLOCK, merge_ranges
-from ngtpatch.iso.source import MemorySource
-from ngtpatch.iso.source import Source as Bytes
-from ngtpatch.iso.volume import Volume
-from ngtpatch.source import Source, open_source
-from ngtpatch.tree import FileTree, MemoryTree
+from ngtpatch.iso.edit.image_edit import EditPlan, edit
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.bytesource import ByteSource, MemorySource
+from ngtpatch.iso.read.ecma119 import SECTOR
+from ngtpatch.iso.read.regions import BLOCK, merge_ranges
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.master import DiscDirectory, DiscFile, master
 
 __all__ = ["Base"]
 
@@ -89,7 +88,7 @@ class Base:
                 sha256 = actual
             return cls(source.volume, tree, sha256, False, single, stack.pop_all())
 
-    def plan(self, injected: Injected) -> Plan:
+    def plan(self, injected: Injected) -> EditPlan:
         """Return the regions that make the base one VM's.
 
         What it has is replaced and scrubbed; what a shared base was stripped of is added.
@@ -146,7 +145,7 @@ def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
         )  # fmt: skip
 
 
-def _digest(source: Bytes) -> str:
+def _digest(source: ByteSource) -> str:
     """Return the SHA-256 of an image; of a block device, of the volume on it."""
     digest = hashlib.sha256()
     for offset in range(0, source.size, BLOCK):
@@ -154,7 +153,7 @@ def _digest(source: Bytes) -> str:
     return digest.hexdigest()
 
 
-def _config_only(source: Source) -> bytes:
+def _config_only(source: OpenedSource) -> bytes:
     """Master config/ with empty room for the three files, in the trees the base has.
 
     Dates are fixed: the result depends on the base's trees and modes alone.
@@ -170,9 +169,9 @@ def _config_only(source: Source) -> bytes:
     master(
         file,
         [
-            Directory(path="config", mode=modes.get("config", 0o755)),
+            DiscDirectory(path="config", mode=modes.get("config", 0o755)),
             *(
-                File(path=path, content=blank, mode=modes.get(path, 0o644))
+                DiscFile(path=path, content=blank, mode=modes.get(path, 0o644))
                 for path in (CERTIFICATE, KEY, CONFIG)
             ),
         ],

@@ -22,10 +22,10 @@ from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
-from ngtpatch.iso.edit import Plan
-from ngtpatch.iso.regions import BLOCK, Overlay
-from ngtpatch.iso.sinks import Written
-from ngtpatch.iso.source import Source
+from ngtpatch.iso.edit.image_edit import EditPlan
+from ngtpatch.iso.read.bytesource import ByteSource
+from ngtpatch.iso.read.regions import BLOCK, Overlay
+from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Bucket"]
 
@@ -128,7 +128,7 @@ class Bucket:
             with self._remote():
                 self._assemble(key, clean, parts(clean.size, 0, ()), None, {})
 
-    def holds(self, output: str, base: Base, plan: Plan, known: Known | None) -> bool:
+    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
         """Say whether the object is the one that *plan* would make. Raises RemoteError."""
         found = self._head(self.prefix + output)
         if found is None or found["ContentLength"] != plan.size:
@@ -136,11 +136,13 @@ class Bucket:
         wanted = _metadata(base, plan)
         return {k: found["Metadata"].get(k) for k in wanted} == wanted
 
-    def is_base(self, output: str, plan: Plan) -> bool:
+    def is_base(self, output: str, plan: EditPlan) -> bool:
         """Return False: a base is never an object."""
         return False
 
-    def write(self, output: str, base: Base, plan: Plan, *, digest: bool, replace: bool) -> Written:
+    def write(
+        self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
+    ) -> Written:
         """Make one object. Raises RemoteError; then nothing is there that was not before."""
         key, overlay = self.prefix + output, plan.overlay()
         metadata = _metadata(base, plan)
@@ -163,7 +165,7 @@ class Bucket:
     def _assemble(
         self,
         key: str,
-        source: Source,
+        source: ByteSource,
         planned: Iterable[Part],
         base_key: str | None,
         metadata: dict[str, str],
@@ -231,7 +233,7 @@ def _is_worth_copying(base: Base) -> bool:
     return base.sha256 is not None and not base.single and base.volume.size > MINIMUM
 
 
-def _metadata(base: Base, plan: Plan) -> dict[str, str]:
+def _metadata(base: Base, plan: EditPlan) -> dict[str, str]:
     return {
         "ngtpatch-base-sha256": str(base.sha256),
         "ngtpatch-regions-sha256": plan.digest,
@@ -240,7 +242,7 @@ def _metadata(base: Base, plan: Plan) -> dict[str, str]:
 
 def _without_identity(base: Base) -> Overlay:
     """Return the base with zeros where its identity stood: no object needs those bytes."""
-    from ngtpatch.iso.regions import Region
+    from ngtpatch.iso.read.regions import Region
 
     regions = [
         Region(offset, base.volume.read_at(offset, length), bytes(length))
@@ -249,7 +251,7 @@ def _without_identity(base: Base) -> Overlay:
     return Overlay(base.volume.source, regions)
 
 
-def _read(source: Source, part: Part) -> bytes:
+def _read(source: ByteSource, part: Part) -> bytes:
     pieces = [
         source.read_at(offset, min(BLOCK, part.end - offset))
         for offset in range(part.offset, part.end, BLOCK)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.directory import OutputDirectory
 from ngtpatch.fleet.order import Known
-from ngtpatch.iso.edit import Plan
-from ngtpatch.iso.sinks import Written
+from ngtpatch.fleet.output_directory import OutputDirectory
+from ngtpatch.iso.edit.image_edit import EditPlan
+from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Destination", "open_destination"]
 
@@ -35,13 +35,15 @@ class Destination(Protocol):
     def prepare(self, base: Base) -> None:
         """Do what is done once for all outputs."""
 
-    def holds(self, output: str, base: Base, plan: Plan, known: Known | None) -> bool:
+    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
         """Say whether the output is the one that *plan* would make."""
 
-    def is_base(self, output: str, plan: Plan) -> bool:
+    def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the output is the very file that *plan* starts from."""
 
-    def write(self, output: str, base: Base, plan: Plan, *, digest: bool, replace: bool) -> Written:
+    def write(
+        self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
+    ) -> Written:
         """Make one output."""
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Settings
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
@@ -13,7 +14,6 @@ from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import load
-from ngtpatch.tree import FileTree, MemoryTree
 
 __all__ = ["prepare"]
 

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from ngtpatch.errors import InputError
-from ngtpatch.fleet.order import Known, Outcome
-from ngtpatch.newfile import new_file
+from ngtpatch.files.atomic import new_file
+from ngtpatch.fleet.order import Known, VmResult
 
 __all__ = ["SCHEMA", "Ledger"]
 
@@ -66,7 +66,7 @@ class Ledger:
             return None
         return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"])
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
         line = json.dumps(_row(outcome), ensure_ascii=False)
         self._rows[outcome.name] = line
@@ -130,7 +130,7 @@ def _checked(row: Any) -> str | None:
     return name if isinstance(name, str) and state in ("done", "failed") else None
 
 
-def _row(outcome: Outcome) -> Mapping[str, object]:
+def _row(outcome: VmResult) -> Mapping[str, object]:
     row: dict[str, object] = {
         "schema": SCHEMA,
         "name": outcome.name,

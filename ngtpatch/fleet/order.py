@@ -13,7 +13,7 @@ from ngtpatch.errors import NgtpatchError
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 
-__all__ = ["Known", "Order", "Outcome", "Settings"]
+__all__ = ["Known", "Order", "Settings", "VmResult"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VmResult:
     """What became of one VM.
 
     Attributes:
@@ -106,7 +106,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def failure(cls, order: Order, error: Exception) -> Outcome:
+    def failure(cls, order: Order, error: Exception) -> VmResult:
         """Return what *error* means for *order*. Only our own messages are quoted."""
         if isinstance(error, NgtpatchError):
             text = str(error) + (f" ({error.hint})" if error.hint else "")

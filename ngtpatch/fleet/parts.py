@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ngtpatch.iso.regions import merge_ranges
+from ngtpatch.iso.read.regions import merge_ranges
 
 __all__ = ["MINIMUM", "Part", "parts"]
 

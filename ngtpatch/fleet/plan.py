@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ngtpatch.errors import InputError, NgtpatchError, UsageError
+from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.check import Sharing
 from ngtpatch.identity.config import Config
-from ngtpatch.identity.inventory import Inventory, InventoryError, Problem, Row
-from ngtpatch.identity.template import compile_template, render
-from ngtpatch.tree import FileTree
+from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
+from ngtpatch.identity.values import compile_template, render
 
 __all__ = ["DEFAULT_NAME", "FleetPlan", "parse_shard", "plan_fleet", "shard_of"]
 
@@ -99,24 +99,24 @@ def shard_of(name: str, count: int) -> int:
     return int.from_bytes(digest[:8], "big") % count + 1
 
 
-def _names(rows: Iterable[Row], template: str) -> tuple[Mapping[str, str], list[Problem]]:
+def _names(rows: Iterable[Row], template: str) -> tuple[Mapping[str, str], list[RowProblem]]:
     names: dict[str, str] = {}
     first: dict[str, Row] = {}
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for row in rows:
         try:
             name = render(template, row.values, path="--name")
         except InputError as error:
-            problems.append(Problem(row.number, None, f"--name: {error.message}"))
+            problems.append(RowProblem(row.number, None, f"--name: {error.message}"))
             continue
         if (unfit := _unfit(name)) is not None:
-            problems.append(Problem(row.number, "name", f"{name!r} {unfit}"))
+            problems.append(RowProblem(row.number, "name", f"{name!r} {unfit}"))
             continue
         # Outputs end up on file systems that fold case or normalise: equal there is equal here.
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in first:
             message = f"its output {name!r} is also that of row {first[folded].number}"
-            problems.append(Problem(row.number, "name", message))
+            problems.append(RowProblem(row.number, "name", message))
             continue
         first[folded] = row
         names[row.name] = name
@@ -145,9 +145,9 @@ def _has_key(present: FileTree) -> bool:
     return Identity.from_tree(present, source="base").key is not None
 
 
-def _without_material(rows: Iterable[Row]) -> list[Problem]:
+def _without_material(rows: Iterable[Row]) -> list[RowProblem]:
     return [
-        Problem(row.number, column, f"{row.name!r} has no {what}")
+        RowProblem(row.number, column, f"{row.name!r} has no {what}")
         for row in rows
         for column, what, path in (
             ("cert", "certificate", row.certificate),

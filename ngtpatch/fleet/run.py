@@ -14,7 +14,7 @@ from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.fleet import workshop
 from ngtpatch.fleet.destination import Destination, open_destination
 from ngtpatch.fleet.ledger import Ledger
-from ngtpatch.fleet.order import Order, Outcome
+from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
 
 __all__ = ["Summary", "run_fleet"]
@@ -47,7 +47,7 @@ class Summary:
     interrupted: bool
     bytes_written: int
     ledger: Path
-    failures: tuple[Outcome, ...]
+    failures: tuple[VmResult, ...]
     warnings: tuple[tuple[str, str], ...]
 
 
@@ -59,7 +59,7 @@ def run_fleet(
     resume: bool = False,
     wait_seconds: float = 0,
     stop: threading.Event | None = None,
-    report: Callable[[Outcome, int, int], None] | None = None,
+    report: Callable[[VmResult, int, int], None] | None = None,
 ) -> Summary:
     """Make every VM's image.
 
@@ -120,10 +120,10 @@ def _refuse_existing(destination: Destination, place: str, outputs: set[str]) ->
 
 def _outcomes(
     plan: FleetPlan, executor: Executor, window: int, stop: threading.Event
-) -> Iterator[Outcome]:
+) -> Iterator[VmResult]:
     """Yield outcomes as they come, with at most *window* orders handed out."""
     waiting = iter(plan.orders)
-    flying: dict[Future[Outcome], Order] = {}
+    flying: dict[Future[VmResult], Order] = {}
     broken: Exception | None = None
     while True:
         while len(flying) < window and not stop.is_set() and broken is None:
@@ -145,7 +145,7 @@ def _outcomes(
             else:
                 # make() raises nothing: the worker itself was lost.
                 message = f"its worker was lost ({type(trouble).__name__})"
-                yield Outcome.failure(order, RemoteError("worker-lost", message))
+                yield VmResult.failure(order, RemoteError("worker-lost", message))
     if broken is not None:
         raise RemoteError(
             "executor", f"the executor takes no more work: {type(broken).__name__}",
@@ -157,16 +157,16 @@ class _Tally:
     """Counts outcomes and owns what is told of them."""
 
     def __init__(
-        self, total: int, ledger: Ledger, report: Callable[[Outcome, int, int], None] | None
+        self, total: int, ledger: Ledger, report: Callable[[VmResult, int, int], None] | None
     ) -> None:
         self.total, self.done = total, 0
         self._ledger, self._report = ledger, report
         self._counts = {"written": 0, "kept": 0, "failed": 0}
         self._bytes = 0
-        self._failures: list[Outcome] = []
+        self._failures: list[VmResult] = []
         self._warnings: list[tuple[str, str]] = []
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: VmResult) -> None:
         self._ledger.add(outcome)
         self.done += 1
         self._counts[outcome.state] += 1

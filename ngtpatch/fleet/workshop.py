@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from ngtpatch.errors import Refusal
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
-from ngtpatch.fleet.order import Order, Outcome, Settings
+from ngtpatch.fleet.order import Order, Settings, VmResult
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
-from ngtpatch.identity.inject import injected
+from ngtpatch.identity.exchange import injected
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
-    from ngtpatch.iso.edit import Plan
+    from ngtpatch.iso.edit.image_edit import EditPlan
 
 __all__ = ["Workshop", "make"]
 
@@ -44,7 +44,7 @@ class Workshop:
             None if settings.each else self._open(Path(settings.base), prove=settings.remote)
         )
 
-    def make(self, order: Order) -> Outcome:
+    def make(self, order: Order) -> VmResult:
         """Make one VM's image, or say why not. Raises nothing."""
         try:
             if order.refusal is not None:
@@ -55,7 +55,7 @@ class Workshop:
             with self._open(Path(self.settings.base) / order.output, prove=True) as base:
                 return self._make(order, base)
         except Exception as error:
-            return Outcome.failure(order, error)
+            return VmResult.failure(order, error)
 
     def close(self) -> None:
         """Close the base."""
@@ -72,7 +72,7 @@ class Workshop:
             single=settings.each,
         )
 
-    def _make(self, order: Order, base: Base) -> Outcome:
+    def _make(self, order: Order, base: Base) -> VmResult:
         settings = self.settings
         given = identity_of(order.row, settings.recipe)
         sets = sets_of(order.row, settings.recipe)
@@ -81,19 +81,19 @@ class Workshop:
         warnings = tuple(finding.message for finding in new.warnings)
         if self._is_there(order, base, plan):
             digest = order.known.sha256 if order.known is not None else None
-            return Outcome(
+            return VmResult(
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
                 warnings=warnings,
             )  # fmt: skip
         written = self.destination.write(
             order.output, base, plan, digest=settings.digest, replace=settings.replace
         )
-        return Outcome(
+        return VmResult(
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
             written.size, written.bytes_written, warnings=warnings,
         )  # fmt: skip
 
-    def _is_there(self, order: Order, base: Base, plan: Plan) -> bool:
+    def _is_there(self, order: Order, base: Base, plan: EditPlan) -> bool:
         """Say whether the output needs nothing."""
         if not plan.regions and self.destination.is_base(order.output, plan):
             return True  # refreshed already
@@ -109,12 +109,12 @@ _lock = threading.Lock()
 _open: tuple[str, Workshop] | None = None
 
 
-def make(settings: Settings, order: Order) -> Outcome:
+def make(settings: Settings, order: Order) -> VmResult:
     """Make one VM's image in whatever process this is. Raises nothing."""
     try:
         workshop = _workshop(settings)
     except Exception as error:
-        return Outcome.failure(order, error)
+        return VmResult.failure(order, error)
     return workshop.make(order)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.inventory import Row
 from ngtpatch.identity.paths import CONFIG
-from ngtpatch.identity.template import compile_template, is_template, render
+from ngtpatch.identity.values import compile_template, is_template, render
 
 __all__ = ["Recipe", "identity_of", "sets_of"]
 

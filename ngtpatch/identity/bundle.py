@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.tree import FileTree
 from ngtpatch.identity.certificate import Certificate, PrivateKey
 from ngtpatch.identity.config import Config
 from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
-from ngtpatch.tree import FileTree
 
 __all__ = ["Identity", "read_bounded"]
 

@@ -72,7 +72,7 @@ def runbook(due: Sequence[Renewal], *, method: str, template: str | None = None)
     Raises:
         InputError: ``template``.
     """
-    from ngtpatch.identity.template import render
+    from ngtpatch.identity.values import render
 
     shipped = files("ngtpatch.identity").joinpath("runbook.md.j2")
     text = template if template is not None else shipped.read_text(encoding="utf-8")

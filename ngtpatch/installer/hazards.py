@@ -18,8 +18,8 @@ from ngtpatch.installer.floors import class_constants, floors
 from ngtpatch.installer.gates import Gate, gates
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import head_of, size_of
+from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
 from ngtpatch.installer.removals import Removal, removals
-from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 
 __all__ = ["Hazard", "find_hazards", "release_key"]
 
@@ -68,7 +68,7 @@ class Hazard:
 def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
     """Return every hazard in the installer's files, sorted by path and line."""
     found: list[Hazard] = []
-    sources: list[Source] = []
+    sources: list[PythonSource] = []
     for path in sorted(tree):
         if not path.startswith(ROOT) or any(name in path for name in _OTHER_FAMILIES):
             continue
@@ -104,7 +104,7 @@ def _unreadable(path: str, refusal: Refusal) -> Hazard:
     )
 
 
-def _gates(source: Source) -> Iterator[Hazard]:
+def _gates(source: PythonSource) -> Iterator[Hazard]:
     for gate in gates(source.module):
         yield _gate(source.path, gate)
 
@@ -120,7 +120,7 @@ def _gate(path: str, gate: Gate) -> Hazard:
     )
 
 
-def _floors(sources: Sequence[Source]) -> Iterator[Hazard]:
+def _floors(sources: Sequence[PythonSource]) -> Iterator[Hazard]:
     attributes: dict[str, bool] = {}
     for source in sources:
         for floor in floors(source.module):
@@ -158,7 +158,7 @@ def release_key(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release))
 
 
-def _removals(source: Source, spared: str) -> Iterator[Hazard]:
+def _removals(source: PythonSource, spared: str) -> Iterator[Hazard]:
     for removal in removals(source):
         if removal.code == "distutils":
             text = (
@@ -223,7 +223,7 @@ _ASSUMPTIONS = {
 }
 
 
-def _assumptions(source: Source) -> Iterator[Hazard]:
+def _assumptions(source: PythonSource) -> Iterator[Hazard]:
     seen: set[str] = set()
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ngtpatch.tree import FileTree
+from ngtpatch.files.tree import FileTree
 
 __all__ = [
     "MAX_UNPACKED",

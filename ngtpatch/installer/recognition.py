@@ -20,8 +20,8 @@ from functools import lru_cache
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.payloads import SearchEnded, is_archive, scripts, size_of
 from ngtpatch.installer.predicate import Predicate, matches, model
+from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
 from ngtpatch.installer.scopes import gives_up, leaves, only_logs
-from ngtpatch.installer.source import MAX_SOURCE_SIZE, Source, parse
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
 __all__ = [
@@ -204,7 +204,7 @@ def _puzzle(path: str, line: int, problem: str) -> Site:
 
 
 @lru_cache(maxsize=32)
-def sites_in(source: Source) -> tuple[Site, ...]:
+def sites_in(source: PythonSource) -> tuple[Site, ...]:
     """Return every place in one parsed file that decides by distribution."""
     return tuple(_Finder(source).find())
 
@@ -212,7 +212,7 @@ def sites_in(source: Source) -> tuple[Site, ...]:
 class _Finder:
     """Walks the statements of one file and reads its chains."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: PythonSource) -> None:
         self._source = source
         self._module = source.module
         self._resolver = Resolver(self._module)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.installer.scopes import Module
-from ngtpatch.installer.source import Source
 
 __all__ = ["Removal", "removals"]
 
@@ -35,13 +35,13 @@ class Removal:
     imports: tuple[ast.Import | ast.ImportFrom, ...]
 
 
-def removals(source: Source) -> Iterator[Removal]:
+def removals(source: PythonSource) -> Iterator[Removal]:
     """Yield what *source* uses without having a replacement of its own."""
     yield from _linux_distribution(source, source.module)
     yield from _distutils(source, source.module)
 
 
-def _linux_distribution(source: Source, module: Module) -> Iterator[Removal]:
+def _linux_distribution(source: PythonSource, module: Module) -> Iterator[Removal]:
     if _is_provided(module):
         return
     uses: list[ast.ImportFrom | ast.Call] = [*_imported(module), *_called(module)]
@@ -109,7 +109,7 @@ def _is_provided(module: Module) -> bool:
     )
 
 
-def _distutils(source: Source, module: Module) -> Iterator[Removal]:
+def _distutils(source: PythonSource, module: Module) -> Iterator[Removal]:
     for node in ast.walk(module.tree):
         match node:
             case ast.Import(names=names):
@@ -132,7 +132,7 @@ def _distutils(source: Source, module: Module) -> Iterator[Removal]:
             )
 
 
-def _alone(source: Source, statement: ast.stmt) -> bool:
+def _alone(source: PythonSource, statement: ast.stmt) -> bool:
     """Tell whether nothing but blanks and a comment shares the lines of *statement*."""
     first = source.line(statement.lineno)
     last = source.line(statement.end_lineno or statement.lineno)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError
-from ngtpatch.newfile import new_file
+from ngtpatch.files.atomic import new_file
 from ngtpatch.packer.environment import HookRequest, PackerContext
 from ngtpatch.packer.preparing import PrepareResult, prepare
 

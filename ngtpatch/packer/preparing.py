@@ -17,10 +17,10 @@ from typing import ClassVar, Literal
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.newfile import new_file
-from ngtpatch.packer.store import Entry, Store
-from ngtpatch.provenance.subject import Material, Subject, materials, sha256_of
-from ngtpatch.rebuilding import ChangedEntry, IdentityRequest, RebuildResult, rebuild
+from ngtpatch.files.atomic import new_file
+from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, rebuild
+from ngtpatch.packer.store import Store, StoredDisc
+from ngtpatch.provenance.product import Material, Product, materials, sha256_of
 
 __all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
 
@@ -68,9 +68,9 @@ class PrepareResult:
     notices: tuple[str, ...]
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> Product:
         """The ISO as what provenance is written about."""
-        return Subject(
+        return Product(
             iso=Path(self.iso_path),
             sha256=self.iso_sha256,
             ngt_version=self.ngt_version,
@@ -210,7 +210,7 @@ def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
 
 def _found_or_built(
     job: _Job, key: str, store: Store, name: str | None, cache: Store | None
-) -> tuple[Entry, Origin]:
+) -> tuple[StoredDisc, Origin]:
     """Return the ISO at the output. Parallel sources meet here: the first one builds it."""
     with store.lock(name or key[:32]):
         entry, why = store.find(key, name)
@@ -228,14 +228,14 @@ def _found_or_built(
         return _said(_copied(built, cache, store, name), why), "built"
 
 
-def _said(entry: Entry, why: str | None) -> Entry:
+def _said(entry: StoredDisc, why: str | None) -> StoredDisc:
     """Return the entry with a notice of why an earlier ISO was not reused."""
     if why is None:
         return entry
     return replace(entry, notices=(*entry.notices, f"an earlier ISO was not reused: {why}"))
 
 
-def _built(job: _Job, key: str, store: Store, name: str | None) -> Entry:
+def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
     temporary = store.directory / f".ngtpatch-{secrets.token_hex(6)}.iso"
     try:
         result = rebuild(
@@ -255,8 +255,8 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> Entry:
     return entry
 
 
-def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> Entry:
-    from ngtpatch.inspection import inspect
+def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> StoredDisc:
+    from ngtpatch.flow.inspect import inspect
 
     version = inspect(image).ngt.version
     sha256 = result.sha256 or sha256_of(image)
@@ -269,7 +269,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
             else "the vendor's ISO is passed on, byte for byte"
         )
         notices = (*notices, f"accepts {', '.join(result.profiles)} as shipped: {done}")
-    return Entry(
+    return StoredDisc(
         key=key,
         name=name or _name(version, result, sha256),
         sha256=sha256,
@@ -292,11 +292,11 @@ def _name(version: str | None, result: RebuildResult, sha256: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(parts)) + ".iso"
 
 
-def _copied(entry: Entry, origin: Store, store: Store, name: str | None) -> Entry:
+def _copied(entry: StoredDisc, origin: Store, store: Store, name: str | None) -> StoredDisc:
     """Copy an ISO from one store to another: shared extents where the file system has them."""
-    from ngtpatch.iso.regions import Overlay
-    from ngtpatch.iso.sinks import write_file
-    from ngtpatch.iso.source import FileSource
+    from ngtpatch.iso.read.bytesource import FileSource
+    from ngtpatch.iso.read.regions import Overlay
+    from ngtpatch.iso.write.sinks import write_file
 
     copy = replace(entry, name=name or entry.name)
     source = FileSource(origin.path(entry))

@@ -18,11 +18,11 @@ from time import time
 
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError
-from ngtpatch.newfile import new_file
-from ngtpatch.provenance.subject import sha256_of
-from ngtpatch.rebuilding import ChangedEntry
+from ngtpatch.files.atomic import new_file
+from ngtpatch.flow.rebuild import ChangedEntry
+from ngtpatch.provenance.product import sha256_of
 
-__all__ = ["Entry", "Store"]
+__all__ = ["Store", "StoredDisc"]
 
 FORMAT = "ngtpatch.packer-entry/1"
 MAX_NOTE = 16 << 20
@@ -30,7 +30,7 @@ LOCK_TIMEOUT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredDisc:
     """A built ISO.
 
     Attributes:
@@ -72,7 +72,7 @@ class Store:
                 hint="name a directory, or a file that ends in .iso",
             ) from None  # fmt: skip
 
-    def path(self, entry: Entry) -> Path:
+    def path(self, entry: StoredDisc) -> Path:
         """Return where *entry*'s ISO is."""
         return self.directory / entry.name
 
@@ -95,7 +95,7 @@ class Store:
                 hint="end that build, or remove the file when there is none",
             ) from None  # fmt: skip
 
-    def find(self, key: str, name: str | None = None) -> tuple[Entry | None, str | None]:
+    def find(self, key: str, name: str | None = None) -> tuple[StoredDisc | None, str | None]:
         """Return the sound entry for *key*, or why one that is there cannot be used.
 
         Args:
@@ -114,7 +114,7 @@ class Store:
             return None, str(reason)
         return entry, None
 
-    def _require_sound(self, entry: Entry, key: str, *, age: float) -> None:
+    def _require_sound(self, entry: StoredDisc, key: str, *, age: float) -> None:
         if entry.key != key:
             raise _UnusableError("its note is about something else")
         if self._max_age is not None and age > self._max_age.total_seconds():
@@ -142,7 +142,7 @@ class Store:
             path=str(self.directory / name), hint="remove it, or name another output",
         )  # fmt: skip
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: StoredDisc) -> None:
         """Write the note of an ISO that is in the directory."""
         body = {"schema": FORMAT, **document(entry)}
         with new_file(self._note(entry.key), force=True) as file:
@@ -156,7 +156,7 @@ class _UnusableError(Exception):
     """Why an entry cannot be used, in words that follow its name."""
 
 
-def _read(note: Path) -> Entry:
+def _read(note: Path) -> StoredDisc:
     try:
         with note.open("rb") as file:
             body = json.loads(file.read(MAX_NOTE))
@@ -165,7 +165,7 @@ def _read(note: Path) -> Entry:
         body["changed"] = tuple(ChangedEntry(**changed) for changed in body["changed"])
         for key in ("notices", "profiles"):
             body[key] = tuple(body[key])
-        entry = Entry(**body)
+        entry = StoredDisc(**body)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

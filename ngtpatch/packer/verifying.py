@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.bounded import read_small
 from ngtpatch.packer.preparing import VARIABLES
-from ngtpatch.provenance.subject import sha256_of
-from ngtpatch.reading import read_small
+from ngtpatch.provenance.product import sha256_of
 
 __all__ = ["PackerVerification", "verify"]
 
@@ -71,9 +71,9 @@ def verify(
 def _content(
     iso: Path, profile: str, base: str | Path | None, *, allow_identity: bool
 ) -> list[str]:
-    from ngtpatch.inspection import inspect
-    from ngtpatch.support_matrix import support
-    from ngtpatch.verification import verify as verify_image
+    from ngtpatch.flow.inspect import inspect
+    from ngtpatch.flow.support import support
+    from ngtpatch.flow.verify import verify as verify_image
 
     problems = []
     image = verify_image(iso, base=base)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.layout import Layout, survey
-from ngtpatch.installer.source import Source, parse
+from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.codemods import KINDS
-from ngtpatch.patching.edit import insert
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
@@ -90,7 +90,7 @@ def _change(
     edits = 0
     used: list[str] = []
     already: list[Already] = []
-    source: Source | None = None
+    source: PythonSource | None = None
     for patch in patches:
         codemod = KINDS[patch.kind]
         # A help for newer Pythons, or a search for places that nobody knows of: a file that

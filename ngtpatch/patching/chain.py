@@ -14,9 +14,9 @@ from operator import eq
 
 import libcst as cst
 
-from ngtpatch.patching.edit import Insertion
+from ngtpatch.patching.insertion import Insertion
 
-__all__ = ["NotAChain", "Template", "extend"]
+__all__ = ["NotAChain", "OperandTemplate", "extend"]
 
 
 class NotAChain(Exception):
@@ -24,7 +24,7 @@ class NotAChain(Exception):
 
 
 @dataclass(frozen=True)
-class Template:
+class OperandTemplate:
     """Which operand to write the new ones like.
 
     Attributes:
@@ -35,7 +35,7 @@ class Template:
     usable: Sequence[bool]
 
 
-def extend(header: str, needles: Sequence[str], template: Template) -> Insertion:
+def extend(header: str, needles: Sequence[str], template: OperandTemplate) -> Insertion:
     """Return the insertion that adds an operand for each of *needles* to *header*.
 
     Args:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ngtpatch.installer.source import Source
+from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.compatibility import (
     provide_linux_distribution,
     provide_loose_version,
 )
 from ngtpatch.patching.outcome import Outcome
-from ngtpatch.patching.patch import Kind, Patch
+from ngtpatch.patching.patch import Patch, PatchKind
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.recognise import recognise
 
@@ -29,11 +29,11 @@ class Codemod:
             must find its place.
     """
 
-    plan: Callable[[Source, Patch, Sequence[Profile]], Outcome]
+    plan: Callable[[PythonSource, Patch, Sequence[Profile]], Outcome]
     only_with: tuple[bytes, ...] = ()
 
 
-KINDS: Mapping[Kind, Codemod] = {
+KINDS: Mapping[PatchKind, Codemod] = {
     "linux-distribution": Codemod(provide_linux_distribution, (b"platform", b"linux_distribution")),
     "loose-version": Codemod(provide_loose_version, (b"distutils",)),
     "recognise": Codemod(recognise),

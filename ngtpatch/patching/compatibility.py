@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.removals import Removal, removals
-from ngtpatch.installer.source import Source, parse
-from ngtpatch.patching.edit import Insertion, insert
 from ngtpatch.patching.fallbacks import LINUX_DISTRIBUTION, LOOSE_VERSION
+from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.outcome import ORDER_HAZARD, Outcome
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
@@ -26,7 +26,7 @@ __all__ = ["provide_linux_distribution", "provide_loose_version"]
 
 
 def provide_linux_distribution(
-    source: Source, patch: Patch, profiles: Sequence[Profile]
+    source: PythonSource, patch: Patch, profiles: Sequence[Profile]
 ) -> Outcome:
     """Plan a platform.linux_distribution for Python 3.8 and newer.
 
@@ -36,7 +36,9 @@ def provide_linux_distribution(
     return _provide(source, profiles, "linux-distribution", (3, 8))
 
 
-def provide_loose_version(source: Source, patch: Patch, profiles: Sequence[Profile]) -> Outcome:
+def provide_loose_version(
+    source: PythonSource, patch: Patch, profiles: Sequence[Profile]
+) -> Outcome:
     """Plan a distutils.version.LooseVersion for Python 3.12 and newer.
 
     Raises:
@@ -46,7 +48,7 @@ def provide_loose_version(source: Source, patch: Patch, profiles: Sequence[Profi
 
 
 def _provide(
-    source: Source, profiles: Sequence[Profile], code: str, gone: tuple[int, int]
+    source: PythonSource, profiles: Sequence[Profile], code: str, gone: tuple[int, int]
 ) -> Outcome:
     pythons = [version.python for profile in profiles for version in profile.versions.values()]
     if not any(_numbers(python) >= gone for python in pythons):
@@ -68,15 +70,15 @@ def _numbers(python: str) -> tuple[int, ...]:
     return tuple(int(number) for number in python.split("."))
 
 
-def _found(source: Source, code: str) -> list[Removal]:
+def _found(source: PythonSource, code: str) -> list[Removal]:
     return [found for found in removals(source) if found.code == code]
 
 
-def _result(source: Source, insertions: Sequence[Insertion]) -> Source:
+def _result(source: PythonSource, insertions: Sequence[Insertion]) -> PythonSource:
     return parse(source.path, insert(source, insertions))
 
 
-def _around(source: Source, place: ast.Import | ast.ImportFrom) -> list[Insertion]:
+def _around(source: PythonSource, place: ast.Import | ast.ImportFrom) -> list[Insertion]:
     """Return what goes before and after one import statement."""
     margin = source.line(place.lineno)[: place.col_offset]
     if isinstance(place, ast.Import):
@@ -112,7 +114,7 @@ def _platform_names(place: ast.ImportFrom) -> str:
     )
 
 
-def _below(source: Source, place: ast.stmt, code: str, margin: str) -> Insertion:
+def _below(source: PythonSource, place: ast.stmt, code: str, margin: str) -> Insertion:
     """Return *code* as lines of their own under *place*, indented like the file."""
     unit = _unit(source)
     lines = []
@@ -126,7 +128,7 @@ def _below(source: Source, place: ast.stmt, code: str, margin: str) -> Insertion
     return Insertion(len(source.text), "".join(f"{newline}{line}" for line in lines))
 
 
-def _unit(source: Source) -> str:
+def _unit(source: PythonSource) -> str:
     """Return one step of the file's own indentation."""
     for node in ast.walk(source.tree):
         body = getattr(node, "body", None)
@@ -137,6 +139,6 @@ def _unit(source: Source) -> str:
     return "    "
 
 
-def _newline(source: Source) -> str:
+def _newline(source: PythonSource) -> str:
     found = re.search(r"\r\n|\r|\n", source.text)
     return found.group() if found else "\n"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ngtpatch.errors import NgtpatchError
-from ngtpatch.installer.source import parse
+from ngtpatch.installer.python_source import parse
 from ngtpatch.patching.codemods import KINDS
-from ngtpatch.patching.edit import insert
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.patch import Example, Patch
 
 __all__ = ["ExampleResult", "run_examples"]

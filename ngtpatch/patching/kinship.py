@@ -16,9 +16,9 @@ from typing import Literal
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.osrelease import OsRelease
 
-__all__ = ["EL_PYTHON", "Kind", "Kinship", "kinship"]
+__all__ = ["EL_PYTHON", "Kinship", "KinshipKind", "kinship"]
 
-Kind = Literal["el", "rpm", "debian", "suse", "other", "unknown"]
+KinshipKind = Literal["el", "rpm", "debian", "suse", "other", "unknown"]
 
 EL_PYTHON = {"6": "2.6", "7": "2.7", "8": "3.6", "9": "3.9", "10": "3.12"}
 """The Python that each major version of Enterprise Linux brings (EL8: platform-python)."""
@@ -41,7 +41,7 @@ class Kinship:
         because: the reason, as one clause.
     """
 
-    kind: Kind
+    kind: KinshipKind
     major: str | None
     because: str
 

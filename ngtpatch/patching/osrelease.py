@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.errors import InputError
-from ngtpatch.reading import read_small
+from ngtpatch.files.bounded import read_small
 
 __all__ = ["OsRelease", "read_os_release", "running_os_release"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ngtpatch.patching.edit import Insertion
+from ngtpatch.patching.insertion import Insertion
 
 __all__ = ["ORDER_HAZARD", "Already", "Outcome"]
 

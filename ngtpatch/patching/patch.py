@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.shipped import data_dir
 from ngtpatch.patching.expressions import strings
 from ngtpatch.patching.profile import Profile, ProfileVersion
 from ngtpatch.patching.toml_file import toml_files
-from ngtpatch.resources import data_dir
 
-__all__ = ["Example", "Kind", "Patch", "load_patch", "load_patches"]
+__all__ = ["Example", "Patch", "PatchKind", "load_patch", "load_patches"]
 
-Kind = Literal["linux-distribution", "loose-version", "recognise"]
+PatchKind = Literal["linux-distribution", "loose-version", "recognise"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Patch:
 
     id: str
     summary: str
-    kind: Kind
+    kind: PatchKind
     paths: tuple[str, ...]
     exclude: tuple[str, ...]
     required: bool

@@ -28,11 +28,11 @@ _Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 _Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]
 
 
-class _Strict(BaseModel):
+class _PatchTable(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class WhereTable(_Strict):
+class WhereTable(_PatchTable):
     """``[where]``: the files that the patch is for."""
 
     paths: list[_Text] = Field(
@@ -64,7 +64,7 @@ class WhereTable(_Strict):
         return value
 
 
-class AnchorTable(_Strict):
+class AnchorTable(_PatchTable):
     """``[anchor]``: what must be found in each of those files."""
 
     branch: _Id = Field(default="redhat", description="what the branch to extend does")
@@ -73,7 +73,7 @@ class AnchorTable(_Strict):
     )
 
 
-class ParametersTable(_Strict):
+class ParametersTable(_PatchTable):
     """``[parameters]``: values for the kind, as texts or as expressions over the profile."""
 
     needles: list[_Text] | _Expression = Field(
@@ -81,7 +81,7 @@ class ParametersTable(_Strict):
     )
 
 
-class NamesTable(_Strict):
+class NamesTable(_PatchTable):
     """``[names]``: the promise that is checked at every application."""
 
     change: list[_Text] | _Expression = Field(
@@ -93,7 +93,7 @@ class NamesTable(_Strict):
     )
 
 
-class ExampleProfileTable(_Strict):
+class ExampleProfileTable(_PatchTable):
     """``[examples.profile]``: the distribution of an example."""
 
     id: _Id = "example"
@@ -103,7 +103,7 @@ class ExampleProfileTable(_Strict):
     python: list[_Text] = Field(default_factory=lambda: ["3.6"], min_length=1)
 
 
-class ExampleTable(_Strict):
+class ExampleTable(_PatchTable):
     """``[[examples]]``: a file before, and what becomes of it."""
 
     title: _Text
@@ -119,7 +119,7 @@ class ExampleTable(_Strict):
         return self
 
 
-class PatchFile(_Strict):
+class PatchFile(_PatchTable):
     """A change to the installer, as ``<id>.toml``."""
 
     schema_: Literal["ngtpatch.patch/1"] = Field(alias="schema")

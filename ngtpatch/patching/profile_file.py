@@ -22,11 +22,11 @@ _Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~
 _Python = Annotated[str, StringConstraints(pattern=r"^[23]\.[0-9]{1,2}$")]
 
 
-class _Strict(BaseModel):
+class _ProfileTable(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class VersionTable(_Strict):
+class VersionTable(_ProfileTable):
     """``[versions."8"]``: one major version."""
 
     python: _Python = Field(description='the Python it brings, as text: "3.6"')
@@ -39,7 +39,7 @@ class VersionTable(_Strict):
     )
 
 
-class ProfileFile(_Strict):
+class ProfileFile(_ProfileTable):
     """A distribution, as ``<id>.toml``."""
 
     schema_: Literal["ngtpatch.profile/1"] = Field(alias="schema")

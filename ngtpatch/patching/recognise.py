@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import AnyOf, Match
+from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.recognition import (
     ASKED,
     UNKNOWN,
@@ -23,9 +24,8 @@ from ngtpatch.installer.recognition import (
     Site,
     sites_in,
 )
-from ngtpatch.installer.source import Source, parse
 from ngtpatch.installer.subject import Subject
-from ngtpatch.patching.edit import Insertion, insert
+from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.patch import Patch
@@ -36,7 +36,7 @@ __all__ = ["recognise"]
 _BY_HAND = f"compare the file with the shape that 'ngtpatch patch show' describes; {ORDER_HAZARD}"
 
 
-def recognise(source: Source, patch: Patch, profiles: Sequence[Profile]) -> Outcome:
+def recognise(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -> Outcome:
     """Plan the operands that make *patch*'s branch accept *profiles* in *source*.
 
     Raises:
@@ -61,7 +61,7 @@ def recognise(source: Source, patch: Patch, profiles: Sequence[Profile]) -> Outc
 # Finding the place ---------------------------------------------------------------------------
 
 
-def _anchors(source: Source, patch: Patch, sites: Sequence[Site]) -> list[Site]:
+def _anchors(source: PythonSource, patch: Patch, sites: Sequence[Site]) -> list[Site]:
     anchors = [site for site in sites if patch.branch in {one.name for one in site.branches}]
     if patch.count is not None and len(anchors) < patch.count:
         raise _missing(source, patch, sites, anchors)
@@ -81,7 +81,7 @@ def _anchors(source: Source, patch: Patch, sites: Sequence[Site]) -> list[Site]:
 
 
 def _missing(
-    source: Source, patch: Patch, sites: Sequence[Site], anchors: Sequence[Site]
+    source: PythonSource, patch: Patch, sites: Sequence[Site], anchors: Sequence[Site]
 ) -> Refusal:
     puzzles = [site for site in sites if site.problem not in (None, ASKED)]
     if puzzles and not anchors:
@@ -97,7 +97,7 @@ def _missing(
     )
 
 
-def _shape(source: Source, first: int, last: int, problem: str) -> Refusal:
+def _shape(source: PythonSource, first: int, last: int, problem: str) -> Refusal:
     return Refusal(
         "shape",
         f"the chain at line {first} has a shape that is not understood ({problem}):\n"
@@ -115,7 +115,7 @@ class _Plan:
     """The operands that one chain needs."""
 
     site: Site
-    source: Source
+    source: PythonSource
     branch: Branch
     usable: tuple[bool, ...]
     needles: tuple[str, ...]
@@ -123,12 +123,14 @@ class _Plan:
 
     def insertion(self) -> Insertion:
         # Deferred: libcst costs 0.2 s, and an installer that needs no change costs none.
-        from ngtpatch.patching.chain import NotAChain, Template, extend
+        from ngtpatch.patching.chain import NotAChain, OperandTemplate, extend
 
         assert self.branch.header is not None  # noqa: S101 - a branch with a test has a header
         start, end = self.branch.header
         try:
-            relative = extend(self.source.text[start:end], self.needles, Template(self.usable))
+            relative = extend(
+                self.source.text[start:end], self.needles, OperandTemplate(self.usable)
+            )
         except NotAChain as problem:
             raise _shape(self.source, self.site.line, self.site.last_line, str(problem)) from None
         return Insertion(start + relative.offset, relative.text)
@@ -137,7 +139,7 @@ class _Plan:
 class _Chain:
     """One chain of one file, with the branch that is to accept more."""
 
-    def __init__(self, source: Source, patch: Patch, site: Site) -> None:
+    def __init__(self, source: PythonSource, patch: Patch, site: Site) -> None:
         self._source = source
         self._patch = patch
         self._site = site
@@ -286,7 +288,7 @@ def _facts(patch: Patch, profile: Profile) -> tuple[DistroFacts, ...]:
 
 
 def _prove(
-    source: Source,
+    source: PythonSource,
     patch: Patch,
     profiles: Sequence[Profile],
     before: Sequence[Site],
@@ -320,7 +322,7 @@ def _prove(
 
 
 def _prove_accepted(
-    source: Source, patch: Patch, site: Site, wanted: Iterable[DistroFacts]
+    source: PythonSource, patch: Patch, site: Site, wanted: Iterable[DistroFacts]
 ) -> None:
     for facts in wanted:
         decision = site.decide(facts)
@@ -335,7 +337,7 @@ def _prove_accepted(
 
 
 def _prove_unhindered(
-    source: Source, patch: Patch, sites: Sequence[Site], wanted: Iterable[DistroFacts]
+    source: PythonSource, patch: Patch, sites: Sequence[Site], wanted: Iterable[DistroFacts]
 ) -> None:
     """Refuse where a check beside the chain would stop what the chain now accepts.
 

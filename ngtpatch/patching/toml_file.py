@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError
-from ngtpatch.reading import read_small
+from ngtpatch.files.bounded import read_small
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +24,7 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
     """Return the data in *path*, which should hold a *what* ("patch").
 
     Raises:
-        InputError: ``not-text``, ``not-toml``, or as :func:`~ngtpatch.reading.read_small`.
+        InputError: ``not-text``, ``not-toml``, or as :func:`~ngtpatch.files.bounded.read_small`.
     """
     raw = read_small(path, limit=_MAX_BYTES, what=f"{what} file")
     try:

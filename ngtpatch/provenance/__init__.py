@@ -6,14 +6,14 @@ yields the same documents.
 """
 
 from ngtpatch.provenance.checking import ProvenanceVerification, verify_provenance
-from ngtpatch.provenance.subject import Material, Subject, materials
-from ngtpatch.provenance.writing import Provenance, require_provenance, write_provenance
+from ngtpatch.provenance.documents import Provenance, require_provenance, write_provenance
+from ngtpatch.provenance.product import Material, Product, materials
 
 __all__ = [
     "Material",
+    "Product",
     "Provenance",
     "ProvenanceVerification",
-    "Subject",
     "materials",
     "require_provenance",
     "verify_provenance",

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ngtpatch.errors import InputError, VerificationError
+from ngtpatch.provenance.documents import STATEMENT_SUFFIX, require_provenance
 from ngtpatch.provenance.envelope import open_envelope, verifier
+from ngtpatch.provenance.product import sha256_of
 from ngtpatch.provenance.statement import parse
-from ngtpatch.provenance.subject import sha256_of
 from ngtpatch.provenance.sums import read_sums
-from ngtpatch.provenance.writing import STATEMENT_SUFFIX, require_provenance
 
 __all__ = ["ProvenanceVerification", "verify_provenance"]
 

@@ -7,12 +7,12 @@ import uuid
 from datetime import datetime
 
 from ngtpatch._version import __version__
-from ngtpatch.provenance.subject import Subject
+from ngtpatch.provenance.product import Product
 
 __all__ = ["sbom"]
 
 
-def sbom(subject: Subject, when: datetime) -> bytes:
+def sbom(subject: Product, when: datetime) -> bytes:
     """Return the document as JSON (CycloneDX 1.6), the same for the same arguments.
 
     ``pedigree.patches`` holds a diff for each patched file; what held a VM's identity
@@ -76,7 +76,7 @@ def sbom(subject: Subject, when: datetime) -> bytes:
     return outputter.output_as_string(indent=2).encode() + b"\n"
 
 
-def _notes(subject: Subject) -> str | None:
+def _notes(subject: Product) -> str | None:
     identity = [entry.path for entry in subject.changed if entry.diff is None]
     if not identity:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import VerificationError
-from ngtpatch.provenance.subject import Material, Subject
+from ngtpatch.provenance.product import Material, Product
 
 __all__ = ["PREDICATE_TYPE", "STATEMENT_TYPE", "encode", "parse", "statement"]
 
@@ -19,7 +19,7 @@ BUILD_TYPE = "urn:ngtpatch:rebuild:1"
 BUILDER = "urn:ngtpatch"
 
 
-def statement(subject: Subject, when: datetime) -> bytes:
+def statement(subject: Product, when: datetime) -> bytes:
     """Return the statement as JSON, each time the same for the same arguments.
 
     Checked by in-toto's own library before anybody gets to see it.
@@ -43,7 +43,7 @@ def encode(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _predicate(subject: Subject, when: datetime) -> dict[str, Any]:
+def _predicate(subject: Product, when: datetime) -> dict[str, Any]:
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,

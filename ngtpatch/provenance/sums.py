@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ngtpatch.newfile import new_file
+from ngtpatch.files.atomic import new_file
 
 __all__ = ["SUMS", "add_sums", "read_sums"]
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.reading import read_small
+from ngtpatch.files.bounded import read_small
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import BinaryIO, cast
 
 from ngtpatch.errors import UsageError
-from ngtpatch.iso.master import Directory, File, Node, Symlink
+from ngtpatch.iso.write.master import DiscDirectory, DiscFile, DiscNode, DiscSymlink
 from ngtpatch.sample.credentials import Credentials
 from ngtpatch.sample.payload import Payload
 
@@ -66,7 +66,9 @@ def check_era(era: int) -> None:
         raise UsageError("no-such-era", f"there is no era {era}", hint="give 1, 2 or 3")
 
 
-def disc(era: int, credentials: Credentials, *, payload: int, configured: int) -> tuple[Node, ...]:
+def disc(
+    era: int, credentials: Credentials, *, payload: int, configured: int
+) -> tuple[DiscNode, ...]:
     """Return the entries of a sample disc.
 
     Args:
@@ -83,7 +85,7 @@ def disc(era: int, credentials: Credentials, *, payload: int, configured: int) -
     )
 
 
-def _config(era: int, credentials: Credentials, mtime: int) -> Iterator[Node]:
+def _config(era: int, credentials: Credentials, mtime: int) -> Iterator[DiscNode]:
     # Keys, order and form of the published sample; the address is one for documentation.
     config = {
         "cluster_ip": "192.0.2.10",
@@ -91,39 +93,39 @@ def _config(era: int, credentials: Credentials, mtime: int) -> Iterator[Node]:
         "ngt_version": VERSION[era],
         "port": 2074,
     }
-    yield Directory(path="config", mtime=mtime)
+    yield DiscDirectory(path="config", mtime=mtime)
     for name, content in (
         ("ngt_config.json", json.dumps(config).encode()),
         ("client-cert.pem", credentials.certificate),
         ("client-key.pem", credentials.key),
     ):
-        yield File(path=f"config/{name}", content=content, mode=0o600, mtime=mtime)
+        yield DiscFile(path=f"config/{name}", content=content, mode=0o600, mtime=mtime)
 
 
-def _installer(era: int, mtime: int) -> Iterator[Node]:
+def _installer(era: int, mtime: int) -> Iterator[DiscNode]:
     for directory in ("installer", _LINUX, f"{_LINUX}/src"):
-        yield Directory(path=directory, mtime=mtime)
+        yield DiscDirectory(path=directory, mtime=mtime)
     sources = _SHARED | {
         name: f"era{2 if name in _KEPT.get(era, ()) else era}/{_LINUX}/{name}" for name in _OWN[era]
     }
     for name, source in sources.items():
-        yield File(
+        yield DiscFile(
             path=f"{_LINUX}/{name}",
             content=_source(source),
             mode=0o755 if name.endswith(_EXECUTABLE) else 0o644,
             mtime=mtime,
         )
-    yield File(path=f"{_LINUX}/src/__init__.py", content=b"", mtime=mtime)
-    yield File(path=f"{_LINUX}/src/ngt_guest_agent.tar.gz", content=_agent(mtime), mtime=mtime)
-    yield Symlink(path=f"{_LINUX}/LICENSE", target="License.txt", mtime=mtime)
+    yield DiscFile(path=f"{_LINUX}/src/__init__.py", content=b"", mtime=mtime)
+    yield DiscFile(path=f"{_LINUX}/src/ngt_guest_agent.tar.gz", content=_agent(mtime), mtime=mtime)
+    yield DiscSymlink(path=f"{_LINUX}/LICENSE", target="License.txt", mtime=mtime)
 
 
-def _windows(payload: int, mtime: int) -> Iterator[Node]:
+def _windows(payload: int, mtime: int) -> Iterator[DiscNode]:
     # "MZ" and a header of 64 bytes are enough for a file to be taken for a program.
-    yield File(path="setup.exe", content=b"MZ".ljust(64, b"\0") + _SETUP_EXE, mtime=mtime)
+    yield DiscFile(path="setup.exe", content=b"MZ".ljust(64, b"\0") + _SETUP_EXE, mtime=mtime)
     if payload:
-        yield Directory(path="installer/windows", mtime=mtime)
-        yield File(path=PAYLOAD, content=cast(BinaryIO, Payload(payload)), mtime=mtime)
+        yield DiscDirectory(path="installer/windows", mtime=mtime)
+        yield DiscFile(path=PAYLOAD, content=cast(BinaryIO, Payload(payload)), mtime=mtime)
 
 
 def _agent(mtime: int) -> bytes:

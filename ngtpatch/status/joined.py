@@ -112,7 +112,7 @@ def _inventory(
     if path is None:
         return []
     from ngtpatch.fleet.audit import audit
-    from ngtpatch.fleet.targets import targets
+    from ngtpatch.fleet.tasks import targets
 
     found = audit(targets([path], certificates=certificates), now=now, warn_days=warn_days)
     return list(found.identities)

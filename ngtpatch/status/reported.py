@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.bounded import read_small
 from ngtpatch.identity.inventory.ncli import parse
-from ngtpatch.reading import read_small
 
 __all__ = ["Reported", "read_report"]
 

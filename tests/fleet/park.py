@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
 from tests.identity import material as m
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ngtpatch.identity import KEY
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from tests.fleet.park import FRESH, Park, betrayed, key_windows, park
 from tests.identity import material as m
 from tests.requirements import missing

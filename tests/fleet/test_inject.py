@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.identity import CERTIFICATE, CONFIG, KEY, PATHS
-from ngtpatch.identity.inject import stripped
-from ngtpatch.iso.compare import compare
-from ngtpatch.iso.edit import Note, edit
-from ngtpatch.iso.regions import Region, regions_digest
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.identity.exchange import stripped
+from ngtpatch.iso.compare.comparison import compare
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.read.regions import Region, regions_digest
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from tests.fleet.park import EXPIRED, FRESH, Park, betrayed, key_windows, park
 from tests.identity import material as m
 from tests.requirements import tool
@@ -115,7 +115,7 @@ def test_the_ledger_identifies_every_byte(fleet: Park) -> None:
 def test_a_regions_digest_is_what_the_ledger_says(fleet: Park) -> None:
     from ngtpatch.fleet.base import Base
     from ngtpatch.identity.bundle import Identity
-    from ngtpatch.identity.inject import injected
+    from ngtpatch.identity.exchange import injected
 
     files = fleet.material["vm3"]
     with Base.open(fleet.root / "base.iso", config_only=False, sha256=None, prove=False) as base:

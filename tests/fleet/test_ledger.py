@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from ngtpatch.errors import InputError
 from ngtpatch.fleet.ledger import SCHEMA, Ledger
-from ngtpatch.fleet.order import Outcome
+from ngtpatch.fleet.order import VmResult
 
 
-def done(name: str, digest: str = "a" * 64) -> Outcome:
-    return Outcome(name, f"{name}.iso", "written", "b" * 64, digest, None, 4096, 2048)
+def done(name: str, digest: str = "a" * 64) -> VmResult:
+    return VmResult(name, f"{name}.iso", "written", "b" * 64, digest, None, 4096, 2048)
 
 
-def failed(name: str) -> Outcome:
-    return Outcome(name, f"{name}.iso", "failed", code="expired", error="it expired")
+def failed(name: str) -> VmResult:
+    return VmResult(name, f"{name}.iso", "failed", code="expired", error="it expired")
 
 
 def rows(path: Path) -> list[dict[str, object]]:

@@ -15,9 +15,9 @@ import pytest
 
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.fleet.inject import prepare
-from ngtpatch.fleet.order import Outcome
+from ngtpatch.fleet.order import VmResult
 from ngtpatch.fleet.run import run_fleet
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
 from tests.fleet.mounts import mounted
 from tests.fleet.park import ENVIRONMENT, FRESH, Park, betrayed, park
@@ -254,7 +254,7 @@ def test_a_killed_worker_costs_its_rows_and_resume_mends_them(tmp_path: Path) ->
         certificates=made.root / "certificates",
     )  # fmt: skip
 
-    def kill_one(_outcome: Outcome, done: int, _total: int) -> None:
+    def kill_one(_outcome: VmResult, done: int, _total: int) -> None:
         if done == 3:
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 

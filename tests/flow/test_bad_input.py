@@ -15,9 +15,9 @@ from pathlib import Path
 import pycdlib
 import pytest
 
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from ngtpatch.sample import write_sample
 from tests.flow.conftest import Pairs, Ran, run
 from tests.requirements import missing

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import ngtpatch
-from ngtpatch.rebuilding import IdentityRequest
+from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.rebuild import IdentityRequest
 from ngtpatch.sample import write_sample
-from ngtpatch.source import open_source
 from tests.flow.conftest import Pairs, run
 
 CONFIG, CERTIFICATE, KEY = (

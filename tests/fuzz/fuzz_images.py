@@ -26,19 +26,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ngtpatch.differences import diff
 from ngtpatch.errors import InputError, NgtpatchError, Refusal, VerificationError
-from ngtpatch.inspection import inspect
-from ngtpatch.iso.compare import compare
-from ngtpatch.iso.edit import Note, edit
-from ngtpatch.iso.replace import replace
-from ngtpatch.iso.source import MemorySource
-from ngtpatch.iso.structure import check
-from ngtpatch.iso.textdiff import text_diff
-from ngtpatch.iso.volume import Volume
-from ngtpatch.rebuilding import rebuild
+from ngtpatch.flow.diff import diff
+from ngtpatch.flow.inspect import inspect
+from ngtpatch.flow.rebuild import rebuild
+from ngtpatch.flow.verify import verify
+from ngtpatch.iso.check import check
+from ngtpatch.iso.compare.comparison import compare
+from ngtpatch.iso.compare.textdiff import text_diff
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
-from ngtpatch.verification import verify
 from tests.iso.mutants import Prey, mutant
 
 __all__ = ["flock", "survive", "survive_flow"]
@@ -80,7 +79,7 @@ def survive(prey: Prey, data: bytes) -> str:
     for path in list(volume.tree)[:8]:
         for content in (b"", b"x" * 5000):
             try:
-                plan = replace(volume, {path: content})
+                plan = edit(volume, replace={path: content})
                 plan = edit(volume, remove={path}, note=Note({})) if not content else plan
             except (InputError, Refusal) as error:
                 _assert_one_message(error)

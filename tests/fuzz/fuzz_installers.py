@@ -21,8 +21,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from ngtpatch.errors import Refusal
-from ngtpatch.installer.source import parse
-from ngtpatch.patching.edit import insert
+from ngtpatch.installer.python_source import parse
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.patching.profile import Profile, load_profiles

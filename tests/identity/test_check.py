@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.tree import MemoryTree
 from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, chain_problem, read_authorities
 from ngtpatch.identity.check import Sharing, check
 from ngtpatch.identity.describe import describe
 from ngtpatch.identity.findings import Finding
-from ngtpatch.tree import MemoryTree
 from tests.identity import material as m
 
 

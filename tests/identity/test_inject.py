@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from ngtpatch.errors import Refusal
+from ngtpatch.files.tree import MemoryTree
 from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.bundle import Identity
-from ngtpatch.identity.inject import carriers, injected, stripped
-from ngtpatch.tree import MemoryTree
+from ngtpatch.identity.exchange import carriers, injected, stripped
 from tests.identity import material as m
 
 PAYLOAD = {"setup.exe": b"MZ", "installer/linux/install_ngt.py": b"print()\n"}

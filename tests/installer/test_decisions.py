@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, parse
 from ngtpatch.installer.recognition import ASKED, Site, find_sites
-from ngtpatch.installer.source import MAX_SOURCE_SIZE, parse
 from ngtpatch.patching.apply import apply
 from ngtpatch.patching.outcome import Already
 from ngtpatch.patching.patch import load_patches

@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
+from ngtpatch.files.tree import MemoryTree
 from ngtpatch.installer.payloads import SearchEnded, scripts
 from ngtpatch.installer.recognition import find_sites
-from ngtpatch.tree import MemoryTree
 from tests.installer.texts import FACTORY
 
 AGENT = "installer/linux/src/ngt_guest_agent.tar.gz"

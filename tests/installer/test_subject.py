@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from ngtpatch.installer.source import parse
+from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.subject import Constant, DistroFacts, Resolver, Subject
 
 P, D = "platform.linux_distribution", "distro.linux_distribution"

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["HOSTILE_NAMES", "Prey", "mutant"]
 

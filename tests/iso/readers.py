@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from tests.requirements import tool
 
 __all__ = [

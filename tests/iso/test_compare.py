@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError
-from ngtpatch.iso.compare import Comparison, compare
-from ngtpatch.iso.directory import Directory
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.new_entry import NewFile
-from ngtpatch.iso.regions import Overlay, Region
-from ngtpatch.iso.source import FileSource
-from ngtpatch.iso.textdiff import TEXT_LIMIT, text_diff, unified
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.compare.comparison import Comparison, compare
+from ngtpatch.iso.compare.textdiff import TEXT_LIMIT, text_diff, unified
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.bytesource import FileSource
+from ngtpatch.iso.read.host_directory import HostDirectory
+from ngtpatch.iso.read.regions import Overlay, Region
+from ngtpatch.iso.read.volume import Volume
 from tests.iso.images import VOLUME_ID, Zoo, genisoimage
 from tests.iso.layouts import FACTORY, FACTORY_PATH, ngt_tree
 from tests.requirements import tool
@@ -195,17 +195,17 @@ def test_an_image_and_the_tree_it_was_made_of(zoo: Zoo, tmp_path: Path) -> None:
         check=True,
     )
     with Volume.open(zoo["genisoimage"]) as volume:
-        assert compare(volume, Directory(out)).same
+        assert compare(volume, HostDirectory(out)).same
         (out / SETUP).chmod(0o600)
         (out / FACTORY_PATH).chmod(0o600)  # who unpacks may do so with another umask
         (out / "config/ngt_config.json").write_text("{}")
-        result = compare(volume, Directory(out))
+        result = compare(volume, HostDirectory(out))
         assert {d.path: d.what for d in result.differences} == {
             SETUP: ("mode",),
             "config/ngt_config.json": ("content", "size"),
         }
         assert result.trees == ("rock_ridge",)
-        back = compare(Directory(out), volume)
+        back = compare(HostDirectory(out), volume)
         assert {d.path: d.what for d in back.differences} == {
             d.path: d.what for d in result.differences
         }
@@ -218,8 +218,8 @@ def test_two_directories(tmp_path: Path) -> None:
         (tmp_path / name / "file").write_bytes(b"x" * 3_000_000 + name.encode())
     (tmp_path / "b/only").symlink_to("/etc/passwd")
     with pytest.raises(InputError, match="no directory"):
-        Directory(tmp_path / "a/file")
-    one, other = (Directory(tmp_path / name) for name in ("a", "b"))
+        HostDirectory(tmp_path / "a/file")
+    one, other = (HostDirectory(tmp_path / name) for name in ("a", "b"))
     result = compare(one, other)
     assert [(d.path, d.sort, d.what) for d in result.differences] == [
         ("file", "changed", ("content",)),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, Refusal
-from ngtpatch.iso.edit import Plan, edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import EditPlan, edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY, noise
 from tests.requirements import tool
@@ -50,7 +50,7 @@ def listing(volume: Volume, tree: str) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def reopened(plan: Plan) -> Volume:
+def reopened(plan: EditPlan) -> Volume:
     """Open a plan's result, pycdlib included, without writing it."""
     return Volume(plan.overlay(), plan.volume.path)
 

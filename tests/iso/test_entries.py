@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, Refusal
-from ngtpatch.iso.edit import NewFile, edit
-from ngtpatch.iso.record import Record
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.undo import reset
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import NewFile, edit
+from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
+from ngtpatch.iso.write.undo import reset
 from tests.iso.images import Zoo
 from tests.iso.layouts import FACTORY, noise
 from tests.iso.test_edit import (
@@ -116,7 +116,7 @@ def test_adding_removing_and_replacing_together_is_undone_byte_for_byte(
         )
         write_file(plan.overlay(), tmp_path / "new.iso")
     with Volume.open(tmp_path / "new.iso") as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         sorts = {change.path: change.sort for change in volume.record.changes}
         assert sorts[path] == "removed"
         assert sorts[other] == "changed"
@@ -131,7 +131,7 @@ def test_adding_removing_and_replacing_together_is_undone_byte_for_byte(
     with Volume.open(tmp_path / "again.iso") as volume:
         assert beside(path, first) not in volume.tree
         assert volume.tree[beside(path, second)] == b"second"
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         assert beside(path, first) not in {change.path for change in volume.record.changes}
         assert reset(volume, tmp_path / "back.iso").verified
     assert (tmp_path / "back.iso").read_bytes() == zoo[name].read_bytes()

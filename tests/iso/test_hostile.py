@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.iso.ecma119 import both16, both32
-from ngtpatch.iso.edit import NewFile, Note, edit
-from ngtpatch.iso.source import MemorySource
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import NewFile, Note, edit
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.ecma119 import both16, both32
+from ngtpatch.iso.read.volume import Volume
 from tests.iso.images import Zoo
 
 SECTOR = 2048
@@ -343,7 +343,7 @@ def test_the_worst_images_stay_within_time_and_memory(
         "from pathlib import Path\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (10, 10))\n"
         "from ngtpatch.errors import InputError\n"
-        "from ngtpatch.iso.volume import Volume\n"
+        "from ngtpatch.iso.read.volume import Volume\n"
         "try:\n"
         "    Volume.open(sys.argv[1])\n"
         "except InputError as error:\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import Refusal
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import noise
 from tests.iso.test_edit import (

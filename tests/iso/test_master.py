@@ -14,26 +14,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.errors import NgtpatchError
-from ngtpatch.iso.master import Directory, File, Node, Symlink, master
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.master import DiscDirectory, DiscFile, DiscNode, DiscSymlink, master
 from tests.iso.readers import agree, by_ngtpatch, readers_of
 
 CREATED = 1_600_000_000
 ALL = ("iso9660", "rock_ridge", "joliet", "udf")
 SETS = [ALL, ALL[:3], ALL[:2], ("iso9660", "joliet"), ("iso9660", "udf"), ("iso9660",)]
 
-NODES: tuple[Node, ...] = (
-    Directory(path="config", mode=0o700, mtime=1_500_000_000),
-    File(path="config/key.pem", content=b"k" * 2048, mode=0o600, mtime=1_400_000_000),
-    File(path="config/empty", content=b""),
-    File(path="deep/er/and/deeper/still/a file of a longer name.tar.gz", content=b"x" * 4097),
-    File(path="deep/er/and/deeper/still/a file of a longer name.tar.bz", content=b"y"),
-    Symlink(path="link", target="deep/er", mtime=1_450_000_000),
-    File(path="streamed", content=io.BytesIO(b"s" * 3000), mode=0o755),
+NODES: tuple[DiscNode, ...] = (
+    DiscDirectory(path="config", mode=0o700, mtime=1_500_000_000),
+    DiscFile(path="config/key.pem", content=b"k" * 2048, mode=0o600, mtime=1_400_000_000),
+    DiscFile(path="config/empty", content=b""),
+    DiscFile(path="deep/er/and/deeper/still/a file of a longer name.tar.gz", content=b"x" * 4097),
+    DiscFile(path="deep/er/and/deeper/still/a file of a longer name.tar.bz", content=b"y"),
+    DiscSymlink(path="link", target="deep/er", mtime=1_450_000_000),
+    DiscFile(path="streamed", content=io.BytesIO(b"s" * 3000), mode=0o755),
 )
 
 
-def written(path: Path, nodes: tuple[Node, ...], trees: tuple[str, ...] = ALL) -> Path:
+def written(path: Path, nodes: tuple[DiscNode, ...], trees: tuple[str, ...] = ALL) -> Path:
     with path.open("w+b") as file:
         master(file, nodes, volume_id="A_VOLUME", created=CREATED, trees=trees)
     return path
@@ -97,15 +97,21 @@ def test_no_clock_and_no_time_zone(
 @pytest.mark.parametrize(
     ("nodes", "code"),
     [
-        ((File(path="a", content=b""), File(path="a", content=b"")), "duplicate-path"),
-        ((File(path="a", content=b"", mtime=-1),), "no-such-date"),
-        ((File(path="a", content=b"", mtime=6_000_000_000),), "no-such-date"),
-        ((File(path="a", content=b"", mtime=1 << 80),), "no-such-date"),
-        ((File(path="a/" + "n" * 300, content=b""),), "unwritable"),
-        ((File(path="a", content=b""), File(path="a/b", content=b"")), "unwritable"),
+        (
+            (DiscFile(path="a", content=b""), DiscFile(path="a", content=b"")),
+            "duplicate-path",
+        ),
+        ((DiscFile(path="a", content=b"", mtime=-1),), "no-such-date"),
+        ((DiscFile(path="a", content=b"", mtime=6_000_000_000),), "no-such-date"),
+        ((DiscFile(path="a", content=b"", mtime=1 << 80),), "no-such-date"),
+        ((DiscFile(path="a/" + "n" * 300, content=b""),), "unwritable"),
+        (
+            (DiscFile(path="a", content=b""), DiscFile(path="a/b", content=b"")),
+            "unwritable",
+        ),
     ],
 )
-def test_what_cannot_be_written(tmp_path: Path, nodes: tuple[Node, ...], code: str) -> None:
+def test_what_cannot_be_written(tmp_path: Path, nodes: tuple[DiscNode, ...], code: str) -> None:
     with pytest.raises(NgtpatchError) as caught:
         written(tmp_path / "i.iso", nodes)
     assert caught.value.code == code
@@ -137,7 +143,7 @@ CONTENT = st.sampled_from((b"", b"1", b"2" * 2047, b"3" * 2048, b"4" * 2049))
 def test_any_names_come_back(tmp_path: Path, files: dict[tuple[str, str], bytes]) -> None:
     """Names collide when they are shortened to ISO 9660's; no file is lost by it."""
     wanted = {"/".join(parts): content for parts, content in files.items()}
-    nodes = tuple(File(path=path, content=content) for path, content in wanted.items())
+    nodes = tuple(DiscFile(path=path, content=content) for path, content in wanted.items())
     with Volume.open(written(tmp_path / "i.iso", nodes)) as volume:
         for tree in ("rock_ridge", "joliet", "udf"):
             entries = volume.entries(tree)

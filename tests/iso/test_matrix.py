@@ -22,15 +22,14 @@ import pycdlib
 import pytest
 
 from ngtpatch.errors import NgtpatchError, Refusal
-from ngtpatch.iso.compare import Difference, compare
-from ngtpatch.iso.edit import Note, edit
-from ngtpatch.iso.new_entry import NewFile
-from ngtpatch.iso.regions import invert
-from ngtpatch.iso.replace import replace
-from ngtpatch.iso.sinks import stream, write_file
-from ngtpatch.iso.structure import check, introduced
-from ngtpatch.iso.undo import reset
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.check import check, introduced
+from ngtpatch.iso.compare.comparison import Difference, compare
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.regions import invert
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import stream, write_file
+from ngtpatch.iso.write.undo import reset
 from tests.iso.cases import CASES
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY, noise
@@ -132,13 +131,15 @@ def test_ngtpatch_reads_what_the_others_read(zoo: Zoo, name: str) -> None:
             CASES["image x reader"] += 1
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("change", EDITS)
 @pytest.mark.parametrize("name", EDITABLE)
-def test_one_file_differs_for_every_reader(zoo: Zoo, tmp_path: Path, name: str, edit: str) -> None:
-    content, image, out = EDITS[edit], zoo[name], tmp_path / "out.iso"
+def test_one_file_differs_for_every_reader(
+    zoo: Zoo, tmp_path: Path, name: str, change: str
+) -> None:
+    content, image, out = EDITS[change], zoo[name], tmp_path / "out.iso"
     with Volume.open(image) as volume:
         path = factory_in(volume)
-        plan = replace(volume, {path: content})
+        plan = edit(volume, replace={path: content})
         written = write_file(plan.overlay(), out, durable=False)
         assert written.sha256 == sha256(out.read_bytes())
         streamed = io.BytesIO()
@@ -184,17 +185,17 @@ REMASTERING_FAILS = {
 }
 
 
-@pytest.mark.parametrize("edit", ["empties", "shrinks", "a byte too many", "megabytes more"])
+@pytest.mark.parametrize("change", ["empties", "shrinks", "a byte too many", "megabytes more"])
 @pytest.mark.parametrize("name", [n for n in EDITABLE if n not in REMASTERING_FAILS])
 def test_remastering_by_pycdlib_gives_the_same_trees(
-    zoo: Zoo, tmp_path: Path, name: str, edit: str
+    zoo: Zoo, tmp_path: Path, name: str, change: str
 ) -> None:
-    if edit == "empties" and "udf" in IMAGES[name].trees:
+    if change == "empties" and "udf" in IMAGES[name].trees:
         return  # pycdlib writes a file entry of zeros for a file that became empty
-    content, out, other = EDITS[edit], tmp_path / "out.iso", tmp_path / "other.iso"
+    content, out, other = EDITS[change], tmp_path / "out.iso", tmp_path / "other.iso"
     with Volume.open(zoo[name]) as volume:
         path = factory_in(volume)
-        write_file(replace(volume, {path: content}).overlay(), out, durable=False)
+        write_file(edit(volume, replace={path: content}).overlay(), out, durable=False)
         keyword, where = PATH_KEYWORDS[volume.primary_tree], f"/{path}"
         if keyword == "iso_path":
             (record,) = volume.records["iso9660"].nodes[path].records
@@ -231,7 +232,7 @@ def test_every_file_at_once(zoo: Zoo, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out.iso"
     with Volume.open(zoo[name]) as volume:
         contents = {p: old[::-1] + noise(p, 2048) for p, old in everything_in(volume).items()}
-        write_file(replace(volume, contents).overlay(), out, durable=False)
+        write_file(edit(volume, replace=contents).overlay(), out, durable=False)
         with Volume.open(out) as result:
             assert everything_in(result) == contents
             told = compare(volume, result)
@@ -251,7 +252,7 @@ def test_each_file_alone(zoo: Zoo, name: str) -> None:
     with Volume.open(zoo[name]) as volume:
         for path, old in everything_in(volume).items():
             for content in (old[:-1] if old else b"1", old + b"+", noise(path, len(old) + 5000)):
-                overlay = replace(volume, {path: content}).overlay()
+                overlay = edit(volume, replace={path: content}).overlay()
                 result = Volume(overlay, zoo[name], second_opinion=False)
                 told = compare(volume, result)
                 assert {d.known_as for d in told.in_tree(told.primary)} == {path}
@@ -276,7 +277,7 @@ def test_each_file_alone(zoo: Zoo, name: str) -> None:
 )
 def test_shapes_that_are_refused(zoo: Zoo, name: str, target: str | None, code: str) -> None:
     with pytest.raises(NgtpatchError) as refused, Volume.open(zoo[name]) as volume:
-        replace(volume, {target or factory_in(volume): b"new"})
+        edit(volume, replace={target or factory_in(volume): b"new"})
     assert refused.value.code == code
     assert refused.value.exit_code in (3, 4)
     assert refused.value.message
@@ -287,14 +288,14 @@ def test_one_of_two_links_is_edited_alone(zoo: Zoo) -> None:
     for name in ("hard-links", "hard-links-xorriso", "hard-links-udf"):
         with Volume.open(zoo[name]) as volume:
             for path in ("config/client-cert.pem", "config/copy-of-cert.pem"):
-                overlay = replace(volume, {path: b"new"}).overlay()
+                overlay = edit(volume, replace={path: b"new"}).overlay()
                 result = Volume(overlay, zoo[name])
                 told = compare(volume, result)
                 assert {d.known_as for d in told.in_tree("rock_ridge")} == {path}
                 assert {d.path for d in told.in_tree("joliet")} == {path}
                 assert check(overlay) == ()
             with pytest.raises(Refusal, match="in the same place"):
-                replace(volume, {path: b"new"}, scrub={path})
+                edit(volume, replace={path: b"new"}, scrub={path})
 
 
 @pytest.mark.parametrize("name", EDITABLE)
@@ -355,7 +356,7 @@ def test_a_directory_of_sixteen_thousand_files(zoo: Zoo, tmp_path: Path) -> None
     image, out, content = zoo["huge-directory"], tmp_path / "out.iso", EDITS["a byte too many"]
     with Volume.open(image) as volume:
         path = factory_in(volume)
-        write_file(replace(volume, {path: content}).overlay(), out, durable=False)
+        write_file(edit(volume, replace={path: content}).overlay(), out, durable=False)
         with Volume.open(out) as result:
             assert {d.known_as for d in compare(volume, result).differences} == {path}
             assert check(volume) == check(result) == ()
@@ -386,9 +387,9 @@ def test_an_image_of_four_and_a_half_gigabytes(zoo: Zoo, tmp_path: Path) -> None
     with Volume.open(image) as volume:
         assert check(volume) == ()
         with pytest.raises(Refusal) as refused:
-            replace(volume, {"payload.bin": b""})
+            edit(volume, replace={"payload.bin": b""})
         assert refused.value.code == "multi-extent"
-        plan = replace(volume, {factory_in(volume): EDITS["a byte too many"]})
+        plan = edit(volume, replace={factory_in(volume): EDITS["a byte too many"]})
         tracemalloc.start()
         write_file(plan.overlay(), out, durable=False, digest=False)
         within = [(region.offset, len(region.new)) for region in plan.regions]

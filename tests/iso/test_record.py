@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.errors import InputError, NgtpatchError, Refusal, VerificationError
-from ngtpatch.iso.edit import Note, edit
-from ngtpatch.iso.record import DamagedRecord, Record, read_record
-from ngtpatch.iso.regions import Overlay, Region
-from ngtpatch.iso.sinks import stream, write_file, write_in_place
-from ngtpatch.iso.source import MemorySource
-from ngtpatch.iso.undo import original_volume, reset, vendor_overlay
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.read.build_record import BuildRecord, DamagedRecord, read_record
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.regions import Overlay, Region
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import stream, write_file, write_in_place
+from ngtpatch.iso.write.undo import original_volume, reset, vendor_overlay
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY, noise
 from tests.iso.test_edit import EDITABLE, holding, listing
@@ -30,13 +30,13 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def rebuilt(image: Path, out: Path, content: bytes, note: Note = NOTE) -> Record:
+def rebuilt(image: Path, out: Path, content: bytes, note: Note = NOTE) -> BuildRecord:
     """Replace the factory, write the image, and return its record as it is read back."""
     with Volume.open(image) as volume:
         plan = edit(volume, replace={holding(volume, FACTORY): content}, note=note)
         write_file(plan.overlay(), out, force=True)
     with Volume.open(out) as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         return volume.record
 
 
@@ -91,7 +91,7 @@ def test_without_digests_the_record_knows_no_vendor_and_still_undoes(
         plan = edit(volume, replace={holding(volume, FACTORY): b"x"}, note=NOTE)
         write_file(plan.overlay(), tmp_path / "new.iso", digest=False)
     with Volume.open(tmp_path / "new.iso") as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         assert volume.record.vendor_sha256 is None
         assert not reset(volume, tmp_path / "back.iso").verified
     assert (tmp_path / "back.iso").read_bytes() == zoo["genisoimage"].read_bytes()
@@ -110,7 +110,7 @@ def test_an_edit_of_a_rebuilt_image_is_recorded_against_the_vendors(
         write_file(plan.overlay(), second)
         assert plan.size < first.stat().st_size + 30_000
     with Volume.open(second) as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         assert volume.record.about == NOTE.about
         assert {change.path for change in volume.record.changes} == {path, factory}
         assert volume.record.vendor_sha256 == sha256(zoo[name])
@@ -157,7 +157,7 @@ def test_no_window_of_a_scrubbed_key_is_left_anywhere(
     assert len(key) > 20
     assert not [window for window in key if window in found]
     with Volume.open(tmp_path / "new.iso") as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         (change,) = volume.record.changes
         assert change.scrubbed
         assert change.sha256_before is None
@@ -229,7 +229,7 @@ def test_padding_behind_the_volume_hides_no_record(recorded: bytes, tmp_path: Pa
     # As a burner or `dd` of a drive leaves it.
     (tmp_path / "copy.iso").write_bytes(recorded + bytes(300 * 1024))
     with Volume.open(tmp_path / "copy.iso") as volume:
-        assert isinstance(volume.record, Record)
+        assert isinstance(volume.record, BuildRecord)
         again = edit(volume, replace={holding(volume, noise("recorded", 100)): b"other"})
         assert again.record is not None
         assert again.record.vendor_size == volume.record.vendor_size
@@ -242,7 +242,7 @@ def test_a_record_that_was_tampered_with_is_never_believed(
     recorded: bytes, data: st.DataObject
 ) -> None:
     record = read_record(MemorySource(recorded), len(recorded))
-    assert isinstance(record, Record)
+    assert isinstance(record, BuildRecord)
     at = data.draw(st.integers(record.offset, record.end - 2048 + 175))
     new = data.draw(st.binary(min_size=1, max_size=8))
     changed = bytearray(recorded)
@@ -253,10 +253,10 @@ def test_a_record_that_was_tampered_with_is_never_believed(
         assert found == record
     else:
         # Only bytes that nothing looks at, the padding of a sector, may differ.
-        assert not isinstance(found, Record) or found == record
+        assert not isinstance(found, BuildRecord) or found == record
 
 
-def forged(recorded: bytes, field: int, value: bytes) -> Record | DamagedRecord | None:
+def forged(recorded: bytes, field: int, value: bytes) -> BuildRecord | DamagedRecord | None:
     """Change a field of the trailer and give it a good digest: a lie that is told well."""
     start = len(recorded) - 2048
     head = bytearray(recorded[start : start + 144])
@@ -278,7 +278,7 @@ def forged(recorded: bytes, field: int, value: bytes) -> Record | DamagedRecord 
     ],
 )
 def test_forged_trailers_are_damaged_records(recorded: bytes, field: int, value: bytes) -> None:
-    assert isinstance(forged(recorded, field, b""), Record)
+    assert isinstance(forged(recorded, field, b""), BuildRecord)
     found = forged(recorded, field, value)
     assert isinstance(found, DamagedRecord)
     assert found.reason
@@ -296,7 +296,7 @@ def test_a_damaged_record_is_reported_and_undoes_nothing(recorded: bytes, tmp_pa
 
 def test_an_image_changed_since_is_not_reset(recorded: bytes, tmp_path: Path) -> None:
     record = read_record(MemorySource(recorded), len(recorded))
-    assert isinstance(record, Record)
+    assert isinstance(record, BuildRecord)
     offset = record.ranges[-1][0]
     changed = bytearray(recorded)
     changed[offset] ^= 0xFF
@@ -316,7 +316,7 @@ def test_reserved_room_lets_later_content_stay_in_place(zoo: Zoo, tmp_path: Path
         plan = edit(volume, replace={path: b""}, scrub={path}, reserve={path: 8192}, note=NOTE)
         write_file(plan.overlay(), tmp_path / "base.iso")
     with Volume.open(tmp_path / "base.iso") as base:
-        assert isinstance(base.record, Record)
+        assert isinstance(base.record, BuildRecord)
         ((offset, length),) = base.record.rooms
         assert length == 8192
         sizes = set()
@@ -327,7 +327,7 @@ def test_reserved_room_lets_later_content_stay_in_place(zoo: Zoo, tmp_path: Path
             with Volume.open(tmp_path / "vm.iso") as volume:
                 assert volume.tree[path] == noise("key", count)
                 assert volume.entries("rock_ridge")[path].extents == ((offset, count),)
-                assert isinstance(volume.record, Record)
+                assert isinstance(volume.record, BuildRecord)
                 assert volume.record.rooms == base.record.rooms
                 # The next identity overwrites all of this one, though it is shorter.
                 again = edit(volume, replace={path: b"x"}, scrub={path}).overlay()

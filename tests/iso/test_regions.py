@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngtpatch.iso.regions import (
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.regions import (
     Overlay,
     Region,
     difference,
@@ -16,7 +17,6 @@ from ngtpatch.iso.regions import (
     merge_ranges,
     regions_digest,
 )
-from ngtpatch.iso.source import MemorySource
 
 
 @st.composite

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
-from ngtpatch.iso.regions import Overlay, Region
-from ngtpatch.iso.sinks import stream, write_file, write_in_place
-from ngtpatch.iso.source import FileSource
+from ngtpatch.iso.read.bytesource import FileSource
+from ngtpatch.iso.read.regions import Overlay, Region
+from ngtpatch.iso.write.sinks import stream, write_file, write_in_place
 from tests.iso.layouts import noise
 from tests.requirements import missing, tool
 
@@ -243,9 +243,9 @@ def test_a_kill_before_the_rename_leaves_the_target_as_it_was(
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from ngtpatch.iso.regions import Overlay\n"
-        "from ngtpatch.iso.sinks import write_file\n"
-        "from ngtpatch.iso.source import FileSource\n"
+        "from ngtpatch.iso.read.regions import Overlay\n"
+        "from ngtpatch.iso.write.sinks import write_file\n"
+        "from ngtpatch.iso.read.bytesource import FileSource\n"
         "die = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "base, target, force = sys.argv[1:]\n"
         "write_file(Overlay(FileSource(base)), Path(target), force=force == 'True', check=die)\n"

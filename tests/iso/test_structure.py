@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ngtpatch.iso.source import FileSource, MemorySource
-from ngtpatch.iso.structure import Finding, check, introduced
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.check import Fault, check, introduced
+from ngtpatch.iso.read.bytesource import FileSource, MemorySource
+from ngtpatch.iso.read.volume import Volume
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY_PATH
 
@@ -476,7 +476,7 @@ def test_noise_ends_with_findings_and_no_exception() -> None:
     for image in (b"", bytes(100), bytes(40 * SECTOR), b"\1CD001\1".ljust(SECTOR, b"\0") * 20):
         found = check(MemorySource(image))
         assert found
-        assert all(isinstance(one, Finding) for one in found)
+        assert all(isinstance(one, Fault) for one in found)
 
 
 def test_a_vendor_s_own_faults_are_told_from_new_ones(zoo: Zoo) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import Refusal
-from ngtpatch.iso.ecma167 import FileEntry, retag
-from ngtpatch.iso.edit import NewFile, Note, edit
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.structure import check
-from ngtpatch.iso.undo import reset
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.check import check
+from ngtpatch.iso.edit.image_edit import NewFile, Note, edit
+from ngtpatch.iso.read.ecma167 import FileEntry, retag
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
+from ngtpatch.iso.write.undo import reset
 from tests.iso.images import Zoo
 from tests.iso.layouts import FACTORY_PATH, noise
 from tests.iso.test_edit import listing, reopened

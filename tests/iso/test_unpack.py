@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, UsageError
-from ngtpatch.iso.edit import edit
-from ngtpatch.iso.regions import Overlay
-from ngtpatch.iso.source import MemorySource
-from ngtpatch.iso.unpack import write_tree
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.regions import Overlay
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.unpack import write_tree
 from tests.iso.images import Zoo
 from tests.iso.layouts import FACTORY_PATH
 from tests.iso.test_edit import EDITABLE

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from ngtpatch.iso.edit import Note, edit
-from ngtpatch.iso.new_entry import NewFile
-from ngtpatch.iso.sinks import write_file
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
 from tests.iso.cases import CASES
 from tests.iso.images import IMAGES, Zoo
 from tests.iso.layouts import FACTORY, noise

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.inspection import inspect
-from ngtpatch.support_matrix import support
+from ngtpatch.flow.inspect import inspect
+from ngtpatch.flow.support import support
 from tests.packer.test_packer import key_lines, sha256
 from tests.render.tools import packer
 from tests.requirements import missing, tool

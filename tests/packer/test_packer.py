@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from ngtpatch.errors import InputError, Refusal, UsageError
-from ngtpatch.inspection import inspect
+from ngtpatch.flow.inspect import inspect
+from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.rebuild import rebuild
 from ngtpatch.packer import (
     HookRequest,
     PackerContext,
@@ -28,9 +30,7 @@ from ngtpatch.packer import (
     write_variables,
 )
 from ngtpatch.packer.preparing import CACHE_AGE
-from ngtpatch.rebuilding import rebuild
 from ngtpatch.sample import write_sample
-from ngtpatch.source import open_source
 from tests.render.tools import Ran, ngtpatch
 
 
@@ -48,7 +48,7 @@ def accepting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("accepting")
     write_sample(directory / "one-vm.iso", era=3)
     shared = directory / "ngt.iso"
-    from ngtpatch.rebuilding import IdentityRequest
+    from ngtpatch.flow.rebuild import IdentityRequest
 
     rebuild(directory / "one-vm.iso", output=shared, identity=IdentityRequest(strip=True))
     return shared
@@ -187,7 +187,7 @@ def test_the_cache_is_keyed_by_all_that_decides(
     elif change == "strip":
         options["keep_identity"] = True
     else:
-        from ngtpatch.resources import data_dir
+        from ngtpatch.files.shipped import data_dir
 
         patches = tmp_path / "patches"
         patches.mkdir()

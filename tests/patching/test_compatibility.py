@@ -11,9 +11,9 @@ from textwrap import dedent
 
 import pytest
 
-from ngtpatch.installer.source import parse
+from ngtpatch.installer.python_source import parse
 from ngtpatch.patching.codemods import KINDS
-from ngtpatch.patching.edit import insert
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.patching.profile import Profile, ProfileVersion, load_profiles
 from tests.interpreters import interpreter

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.errors import InputError, NgtpatchError, Refusal, UsageError
-from ngtpatch.patching.draft import Draft, covered, draft_profile
 from ngtpatch.patching.known_names import known_names
+from ngtpatch.patching.new_profile import NewProfile, covered, draft_profile
 from ngtpatch.patching.osrelease import OsRelease
 from ngtpatch.patching.profile import load_profile, load_profiles
 
@@ -26,7 +26,7 @@ def release(
     return OsRelease(name, id, tuple(like.split()), version, platform, "stranger/os-release")
 
 
-def written(directory: Path, draft: Draft) -> Path:
+def written(directory: Path, draft: NewProfile) -> Path:
     path = directory / f"{draft.profile.id}.toml"
     path.write_text(draft.text, encoding="utf-8")
     return path

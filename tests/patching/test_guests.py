@@ -15,7 +15,7 @@ import pytest
 
 from ngtpatch.installer.hazards import find_hazards
 from ngtpatch.installer.recognition import find_sites
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.patching.apply import apply
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.patching.profile import load_profiles

@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from ngtpatch.errors import Refusal
-from ngtpatch.installer.source import parse
-from ngtpatch.patching.edit import insert
+from ngtpatch.installer.python_source import parse
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.patching.profile import Profile, load_profiles
 from ngtpatch.patching.recognise import recognise

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.recognition import sites_in
-from ngtpatch.installer.source import parse
-from ngtpatch.patching.edit import insert
+from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.patch import Patch, load_patches
 from ngtpatch.patching.profile import Profile, load_profiles
 from ngtpatch.patching.recognise import recognise

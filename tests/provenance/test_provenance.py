@@ -34,13 +34,13 @@ from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[impo
 
 # fmt: on
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.flow.rebuild import rebuild
 from ngtpatch.provenance import (
-    Subject,
+    Product,
     verify_provenance,
     write_provenance,
 )
 from ngtpatch.provenance.sums import add_sums, read_sums
-from ngtpatch.rebuilding import rebuild
 from ngtpatch.sample import write_sample
 from tests.render.tools import Ran, ngtpatch
 from tests.requirements import tool
@@ -64,15 +64,15 @@ def write_keys(
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Product:
     directory = tmp_path_factory.mktemp("built")
     vendor = directory / "vendor.iso"
     write_sample(vendor, era=2)
-    return Subject.of_rebuild(rebuild(vendor, distros=["rocky"], output=directory / "out.iso"))
+    return Product.of_rebuild(rebuild(vendor, distros=["rocky"], output=directory / "out.iso"))
 
 
 @pytest.fixture
-def subject(built: Subject, tmp_path: Path) -> Subject:
+def subject(built: Product, tmp_path: Path) -> Product:
     """The ISO in a directory of its own."""
     shutil.copy(built.iso, tmp_path / "out.iso")
     shutil.copy(built.iso.with_name("vendor.iso"), tmp_path / "vendor.iso")
@@ -85,7 +85,7 @@ def codes(iso: Path, **options: Any) -> list[str]:
     return [code for code, _ in result.problems]
 
 
-def test_sha256sum_accepts_what_was_written(subject: Subject) -> None:
+def test_sha256sum_accepts_what_was_written(subject: Product) -> None:
     write_provenance(subject)
     run = subprocess.run(
         [tool("sha256sum", "coreutils"), "-c", "SHA256SUMS"],
@@ -98,7 +98,7 @@ def test_sha256sum_accepts_what_was_written(subject: Subject) -> None:
     ]
 
 
-def test_the_statement_is_slsa_provenance_by_in_toto_s_own_reading(subject: Subject) -> None:
+def test_the_statement_is_slsa_provenance_by_in_toto_s_own_reading(subject: Product) -> None:
     written = write_provenance(subject)
     document = json.loads(Path(written.statement).read_text())
     read = statement.Statement.copy_from_pb(ParseDict(document, statement_pb2.Statement()))
@@ -113,7 +113,7 @@ def test_the_statement_is_slsa_provenance_by_in_toto_s_own_reading(subject: Subj
     assert {one["name"] for one in changed} == {entry.path for entry in subject.changed}
 
 
-def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Subject) -> None:
+def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Product) -> None:
     written = write_provenance(subject)
     text = Path(written.sbom).read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -131,9 +131,9 @@ def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Subject) -> None:
     assert ancestor["hashes"][0]["content"] == subject.vendor.sha256
 
 
-def test_no_key_material_is_in_any_document(subject: Subject) -> None:
+def test_no_key_material_is_in_any_document(subject: Product) -> None:
     """Also where an identity was replaced: then only the paths are told."""
-    from ngtpatch.rebuilding import ChangedEntry
+    from ngtpatch.flow.rebuild import ChangedEntry
 
     identity = ChangedEntry("config/client-key.pem", "replaced", None, None, 0, None)
     written = write_provenance(replace(subject, changed=(*subject.changed, identity)))
@@ -148,7 +148,7 @@ def test_no_key_material_is_in_any_document(subject: Subject) -> None:
 
 
 def test_two_runs_write_the_same_bytes(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: Product, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     secret, _ = write_keys(tmp_path, "builder")
@@ -163,13 +163,13 @@ def test_two_runs_write_the_same_bytes(
     assert b"2023-11-14T22:13:20" in texts[0][1]
 
 
-def test_a_bad_epoch_is_named(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_epoch_is_named(subject: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(UsageError, match="'yesterday'"):
         write_provenance(subject)
 
 
-def test_what_was_signed_verifies_with_the_public_key(subject: Subject, tmp_path: Path) -> None:
+def test_what_was_signed_verifies_with_the_public_key(subject: Product, tmp_path: Path) -> None:
     secret, public = write_keys(tmp_path, "builder")
     assert write_provenance(subject, sign_key=secret).signed
     result = verify_provenance(subject.iso, key=public, base=tmp_path / "vendor.iso")
@@ -178,7 +178,7 @@ def test_what_was_signed_verifies_with_the_public_key(subject: Subject, tmp_path
     assert (result.source, result.source_sha256) == ("vendor.iso", subject.vendor.sha256)
 
 
-def test_openssl_agrees_with_the_signature(subject: Subject, tmp_path: Path) -> None:
+def test_openssl_agrees_with_the_signature(subject: Product, tmp_path: Path) -> None:
     # By another route: DSSE's pre-authentication encoding, signed with plain ed25519.
     secret, public = write_keys(tmp_path, "builder")
     envelope = json.loads(Path(write_provenance(subject, sign_key=secret).statement).read_text())
@@ -195,7 +195,7 @@ def test_openssl_agrees_with_the_signature(subject: Subject, tmp_path: Path) -> 
     )  # fmt: skip
 
 
-def test_a_changed_iso_is_detected(subject: Subject, tmp_path: Path) -> None:
+def test_a_changed_iso_is_detected(subject: Product, tmp_path: Path) -> None:
     secret, public = write_keys(tmp_path, "builder")
     write_provenance(subject, sign_key=secret)
     with subject.iso.open("r+b") as file:
@@ -216,14 +216,14 @@ def tampered(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(outer))
 
 
-def test_a_changed_statement_is_detected(subject: Subject, tmp_path: Path) -> None:
+def test_a_changed_statement_is_detected(subject: Product, tmp_path: Path) -> None:
     secret, public = write_keys(tmp_path, "builder")
     path = Path(write_provenance(subject, sign_key=secret).statement)
     tampered(path, predicate={"buildDefinition": {"resolvedDependencies": []}})
     assert codes(subject.iso, key=public) == ["signature", "sums"]
 
 
-def test_an_unsigned_statement_is_held_against_the_sums(subject: Subject) -> None:
+def test_an_unsigned_statement_is_held_against_the_sums(subject: Product) -> None:
     path = Path(write_provenance(subject).statement)
     assert codes(subject.iso) == []
     tampered(path, predicate={"buildDefinition": {"resolvedDependencies": []}})
@@ -243,7 +243,7 @@ def test_an_unsigned_statement_is_held_against_the_sums(subject: Subject) -> Non
     ],
 )
 def test_a_spoilt_signature_is_detected(
-    subject: Subject, tmp_path: Path, spoil: Any, code: str
+    subject: Product, tmp_path: Path, spoil: Any, code: str
 ) -> None:
     secret, public = write_keys(tmp_path, "builder")
     path = Path(write_provenance(subject, sign_key=secret).statement)
@@ -254,7 +254,7 @@ def test_a_spoilt_signature_is_detected(
 
 
 def test_another_key_s_signature_is_refused_even_under_the_right_key_s_name(
-    subject: Subject, tmp_path: Path
+    subject: Product, tmp_path: Path
 ) -> None:
     secret, public = write_keys(tmp_path, "builder")
     stranger, _ = write_keys(tmp_path, "stranger")
@@ -268,14 +268,14 @@ def test_another_key_s_signature_is_refused_even_under_the_right_key_s_name(
 
 
 def test_an_unsigned_statement_does_not_pass_for_a_signed_one(
-    subject: Subject, tmp_path: Path
+    subject: Product, tmp_path: Path
 ) -> None:
     _, public = write_keys(tmp_path, "builder")
     write_provenance(subject)
     assert codes(subject.iso, key=public) == ["unsigned"]
 
 
-def test_another_iso_s_statement_is_detected(subject: Subject, tmp_path: Path) -> None:
+def test_another_iso_s_statement_is_detected(subject: Product, tmp_path: Path) -> None:
     other = tmp_path / "other.iso"
     shutil.copy(tmp_path / "vendor.iso", other)
     write_provenance(subject)
@@ -286,7 +286,7 @@ def test_another_iso_s_statement_is_detected(subject: Subject, tmp_path: Path) -
     assert codes(renamed, statement=statement) == ["name"]
 
 
-def test_another_base_is_detected(subject: Subject, tmp_path: Path) -> None:
+def test_another_base_is_detected(subject: Product, tmp_path: Path) -> None:
     write_provenance(subject)
     assert codes(subject.iso, base=subject.iso) == ["base"]
 
@@ -294,14 +294,14 @@ def test_another_base_is_detected(subject: Subject, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}\n{}", b"\xff", b'{"payload": 7}', b'{"payload": "!"}']
 )
-def test_what_is_no_statement_is_said(subject: Subject, content: bytes) -> None:
+def test_what_is_no_statement_is_said(subject: Product, content: bytes) -> None:
     Path(write_provenance(subject).statement).write_bytes(content)
     assert codes(subject.iso)[0] == "statement"
 
 
 @pytest.mark.parametrize("private", ["rsa", "password", "public", "nonsense", "absent"])
 def test_a_key_that_cannot_sign_is_refused_without_showing_it(
-    subject: Subject, tmp_path: Path, private: str
+    subject: Product, tmp_path: Path, private: str
 ) -> None:
     if private == "rsa":
         key = write_keys(tmp_path, "k", generate_private_key(65537, 2048))[0]
@@ -320,14 +320,14 @@ def test_a_key_that_cannot_sign_is_refused_without_showing_it(
     assert not subject.iso.with_name("out.iso.intoto.jsonl").exists()
 
 
-def test_a_private_key_is_no_key_to_verify_with(subject: Subject, tmp_path: Path) -> None:
+def test_a_private_key_is_no_key_to_verify_with(subject: Product, tmp_path: Path) -> None:
     secret, _ = write_keys(tmp_path, "builder")
     write_provenance(subject, sign_key=secret)
     with pytest.raises(InputError, match="ed25519 public key"):
         verify_provenance(subject.iso, key=secret)
 
 
-def test_a_statement_that_is_not_there_is_named(subject: Subject) -> None:
+def test_a_statement_that_is_not_there_is_named(subject: Product) -> None:
     with pytest.raises(InputError) as caught:
         verify_provenance(subject.iso)
     assert caught.value.path == f"{subject.iso}.intoto.jsonl"
@@ -361,10 +361,10 @@ def test_sha256sum_reads_awkward_names(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_there_is_no_provenance_of_what_was_not_written(built: Subject) -> None:
+def test_there_is_no_provenance_of_what_was_not_written(built: Product) -> None:
     result = rebuild(built.iso.with_name("vendor.iso"), distros=["rocky"], dry_run=True)
     with pytest.raises(UsageError) as caught:
-        Subject.of_rebuild(result)
+        Product.of_rebuild(result)
     assert caught.value.code == "no-output"
 
 
@@ -373,7 +373,7 @@ def run(*arguments: object) -> Ran:
 
 
 def test_ngtpatch_verify_holds_the_iso_against_its_documents(
-    subject: Subject, tmp_path: Path
+    subject: Product, tmp_path: Path
 ) -> None:
     secret, public = write_keys(tmp_path, "builder")
     _, other = write_keys(tmp_path, "other")

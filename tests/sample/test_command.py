@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 
 
 def ngtpatch(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ngtpatch.errors import UsageError
-from ngtpatch.iso.volume import Volume
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
 from tests.iso.readers import agree, by_ngtpatch, readers_of
 from tests.requirements import tool

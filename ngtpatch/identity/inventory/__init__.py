@@ -6,6 +6,6 @@ certificates, and lists everything that is wrong with it at once.
 """
 
 from ngtpatch.identity.inventory.load import Inventory, load
-from ngtpatch.identity.inventory.row import InventoryError, Problem, Row
+from ngtpatch.identity.inventory.row import InventoryError, Row, RowProblem
 
-__all__ = ["Inventory", "InventoryError", "Problem", "Row", "load"]
+__all__ = ["Inventory", "InventoryError", "Row", "RowProblem", "load"]

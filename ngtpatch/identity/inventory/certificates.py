@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ngtpatch.identity.inventory.row import Problem, Record, Row
+from ngtpatch.identity.inventory.row import RawRow, Row, RowProblem
 from ngtpatch.identity.paths import CERTIFICATE, CONFIG, DIRECTORY, KEY
 
 __all__ = ["folder_records", "join"]
@@ -35,7 +35,7 @@ _NAMES = {
 _COLUMNS = {"config": "config", "certificate": "cert", "key": "key"}
 
 
-def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
     """Complete *rows* with the files of *directory*; what a row names itself comes first.
 
     A file is looked for by the VM's name, then its UUID, then its ngt_uuid. Where two of
@@ -43,7 +43,7 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[P
     """
     present = _listing(directory)
     joined: list[Row] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for row in rows:
         found: dict[str, str] = {}
         keys = dict.fromkeys(k for k in (row.name, row.vm_uuid, row.sets.get("ngt_uuid")) if k)
@@ -53,14 +53,14 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[P
             hits = [p.format(k) for k in keys for p in patterns if p.format(k) in present]
             if len(hits) > 1:
                 message = f"{hits[0]} and {hits[1]} in {directory} both fit"
-                problems.append(Problem(row.number, _COLUMNS[part], message))
+                problems.append(RowProblem(row.number, _COLUMNS[part], message))
             elif hits:
                 found[part] = str(directory / hits[0])
         joined.append(replace(row, **found))  # type: ignore[arg-type]
     return tuple(joined), tuple(problems)
 
 
-def folder_records(directory: Path) -> Iterator[Record]:
+def folder_records(directory: Path) -> Iterator[RawRow]:
     """Yield a record for each VM's folder in *directory*, in the order of their names."""
     folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     for number, folder in enumerate(folders, start=1):
@@ -70,7 +70,7 @@ def folder_records(directory: Path) -> Iterator[Record]:
             file = inner / entry.rpartition("/")[2]
             if file.exists():
                 cells[column] = str(file.relative_to(directory))
-        yield Record(number, cells)
+        yield RawRow(number, cells)
 
 
 def _listing(directory: Path) -> frozenset[str]:

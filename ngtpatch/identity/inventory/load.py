@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.bounded import read_small
 from ngtpatch.identity.inventory import ncli, prism
 from ngtpatch.identity.inventory.certificates import folder_records, join
 from ngtpatch.identity.inventory.row import (
     InventoryError,
-    Problem,
-    Record,
+    RawRow,
     Row,
+    RowProblem,
     column_name,
     validate,
 )
-from ngtpatch.reading import read_small
 
 __all__ = ["Inventory", "load"]
 
@@ -44,7 +44,7 @@ class Inventory:
     path: Path
     form: str
     rows: tuple[Row, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[RowProblem, ...] = ()
     notes: tuple[str, ...] = ()
 
     def require(self) -> Inventory:
@@ -53,10 +53,10 @@ class Inventory:
             raise InventoryError.of(self.problems, path=str(self.path))
         return self
 
-    def missing_files(self) -> tuple[Problem, ...]:
+    def missing_files(self) -> tuple[RowProblem, ...]:
         """Return a problem for every file that a row names and that is not there."""
         return tuple(
-            Problem(row.number, column, f"there is no file {path}")
+            RowProblem(row.number, column, f"there is no file {path}")
             for row in self.rows
             for column, path in (
                 ("config", row.config),
@@ -70,8 +70,8 @@ class Inventory:
 @dataclass(frozen=True)
 class _Read:
     form: str
-    records: Sequence[Record]
-    problems: Sequence[Problem] = ()
+    records: Sequence[RawRow]
+    problems: Sequence[RowProblem] = ()
     notes: Sequence[str] = ()
 
 
@@ -116,7 +116,7 @@ def _read_file(path: Path) -> _Read:
             hint="save it as UTF-8",
         ) from None  # fmt: skip
     if ncli.looks_like_ncli(text):
-        return _Read("ncli", [Record(n, ncli.cells(record)) for n, record in ncli.parse(text)])
+        return _Read("ncli", [RawRow(n, ncli.cells(record)) for n, record in ncli.parse(text)])
     head = text.lstrip()[:1]
     if head == "{" and path.suffix.lower() != ".json":
         return _json_lines(text)
@@ -131,8 +131,8 @@ def _csv(text: str, path: Path) -> _Read:
     except csv.Error:  # one column has no delimiter to find
         dialect = csv.excel
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
-    records: list[Record] = []
-    problems: list[Problem] = []
+    records: list[RawRow] = []
+    problems: list[RowProblem] = []
     header: list[str] = []
     try:
         for cells in reader:
@@ -155,11 +155,11 @@ def _csv(text: str, path: Path) -> _Read:
                 continue
             if len(cells) != len(header):
                 message = f"has {len(cells)} cells, the header {len(header)}"
-                problems.append(Problem(number, None, message))
+                problems.append(RowProblem(number, None, message))
                 continue
-            records.append(Record(number, dict(zip(header, cells, strict=True))))
+            records.append(RawRow(number, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
-        problems.append(Problem(reader.line_num, None, f"is not CSV: {error}"))
+        problems.append(RowProblem(reader.line_num, None, f"is not CSV: {error}"))
     return _Read("csv", records, problems)
 
 
@@ -173,7 +173,7 @@ def _json(text: str, path: Path) -> _Read:
     if prism.is_prism(document):
         note = prism.missing_pages(document)
         cells = prism.records(document)
-        numbered = [Record(n, c) for n, c in enumerate(cells, start=1)]
+        numbered = [RawRow(n, c) for n, c in enumerate(cells, start=1)]
         return _Read("prism", numbered, notes=[note] if note else [])
     items = document if isinstance(document, list) else [document]
     return _from_items("json", list(enumerate(items, start=1)))
@@ -181,21 +181,21 @@ def _json(text: str, path: Path) -> _Read:
 
 def _json_lines(text: str) -> _Read:
     items: list[tuple[int, object]] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
                 items.append((number, json.loads(line)))
             except (ValueError, RecursionError) as error:
-                problems.append(Problem(number, None, f"is not JSON: {error}"))
+                problems.append(RowProblem(number, None, f"is not JSON: {error}"))
     read = _from_items("jsonl", items)
     return _Read("jsonl", read.records, [*problems, *read.problems])
 
 
 def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
-    records = [Record(n, item) for n, item in items if isinstance(item, dict)]
+    records = [RawRow(n, item) for n, item in items if isinstance(item, dict)]
     problems = [
-        Problem(n, None, f"is a JSON {type(item).__name__}, not an object")
+        RowProblem(n, None, f"is a JSON {type(item).__name__}, not an object")
         for n, item in items
         if not isinstance(item, dict)
     ]

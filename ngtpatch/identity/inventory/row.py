@@ -14,7 +14,7 @@ from ngtpatch.errors import InputError, UsageError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["InventoryError", "Problem", "Record", "Row", "validate"]
+__all__ = ["InventoryError", "RawRow", "Row", "RowProblem", "validate"]
 
 # Column (lower case, "_" for blanks and hyphens) -> the name we use. Prism says extId, ncli
 # VM Id, people say uuid: all are the VM's own UUID, which is not the ngt_uuid.
@@ -30,7 +30,7 @@ _SHOWN_PROBLEMS = 200
 
 
 @dataclass(frozen=True)
-class Problem:
+class RowProblem:
     """One thing wrong with one cell.
 
     Attributes:
@@ -58,13 +58,13 @@ class InventoryError(InputError):
         *,
         path: str | None = None,
         hint: str | None = None,
-        problems: Sequence[Problem] = (),
+        problems: Sequence[RowProblem] = (),
     ) -> None:
         super().__init__(code, message, path=path, hint=hint)
         self.problems = tuple(problems)
 
     @classmethod
-    def of(cls, problems: Sequence[Problem], *, path: str) -> InventoryError:
+    def of(cls, problems: Sequence[RowProblem], *, path: str) -> InventoryError:
         """Return one error that lists *problems*, in the order of the rows."""
         ordered = sorted(problems, key=lambda p: (p.row, p.column or "", p.message))
         lines = [f"  {problem}" for problem in ordered[:_SHOWN_PROBLEMS]]
@@ -82,7 +82,7 @@ class InventoryError(InputError):
 
 
 def _rebuild(
-    code: str, message: str, path: str | None, hint: str | None, problems: Sequence[Problem]
+    code: str, message: str, path: str | None, hint: str | None, problems: Sequence[RowProblem]
 ) -> InventoryError:
     return InventoryError(code, message, path=path, hint=hint, problems=problems)
 
@@ -119,7 +119,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RawRow:
     """A row as it was read: columns to cells, not yet believed."""
 
     number: int
@@ -127,8 +127,8 @@ class Record:
 
 
 def validate(
-    records: Sequence[Record], *, directory: Path
-) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    records: Sequence[RawRow], *, directory: Path
+) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
     """Return the rows that are right, and everything that is wrong with the others.
 
     Args:
@@ -139,28 +139,28 @@ def validate(
 
     model = _model()
     rows: list[Row] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     first: dict[str, int] = {}
     for record in records:
         cells: dict[str, Any] = {}
         for column, cell in record.cells.items():
             name = column_name(column)
             if name in cells:
-                problems.append(Problem(record.number, name, "two columns have this meaning"))
+                problems.append(RowProblem(record.number, name, "two columns have this meaning"))
             cells[name] = cell.strip() if isinstance(cell, str) else cell
         cells = {name: cell for name, cell in cells.items() if cell not in ("", None)}
         try:
             checked = model.model_validate(cells)
         except ValidationError as error:
             problems += [
-                Problem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
+                RowProblem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
                 for e in error.errors()
             ]
             continue
         row = _row(record.number, checked, cells, directory)
         if row.name in first:
             message = f"{row.name!r} is also the name of row {first[row.name]}"
-            problems.append(Problem(row.number, "name", message))
+            problems.append(RowProblem(row.number, "name", message))
         first.setdefault(row.name, row.number)
         rows.append(row)
     return tuple(rows), tuple(problems)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A directory of outputs: one run at a time, nothing half-written, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ngtpatch.errors import UsageError
+from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.order import Known
+from ngtpatch.iso.edit.image_edit import EditPlan
+from ngtpatch.iso.read.bytesource import FileSource
+from ngtpatch.iso.read.regions import BLOCK
+from ngtpatch.iso.write.sinks import Written, write_file
+
+__all__ = ["OutputDirectory"]
+
+# What files/atomic.py makes: ".<name>.<12 hexadecimal digits>.tmp".
+_TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{12}\.tmp")
+_STATE = ".ngtpatch"
+# A probe holds another's lock for an instant; a run holds it for good.
+_PROBE_SECONDS = 2.0
+
+
+class OutputDirectory:
+    """Where images become files, mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
+        """Hold the directory for one run, creating it if its parent exists.
+
+        Shards K/N of the same N run side by side; anything else excludes each other.
+
+        Args:
+            shard: (K, N); (1, 1) is a run of everything.
+            wait: seconds to wait for another run to end.
+
+        Raises:
+            UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``.
+        """
+        from filelock import FileLock, Timeout
+
+        state = self._create()
+        mine = state / f"{shard[0]}-of-{shard[1]}.lock"
+        try:
+            with FileLock(mine, timeout=wait or 0, mode=0o600):
+                for other in sorted(state.glob("*-of-*.lock")):
+                    if other.stem.rpartition("-")[2] != str(shard[1]):
+                        with FileLock(other, timeout=max(wait, _PROBE_SECONDS), mode=0o600):
+                            pass
+                yield
+        except Timeout:
+            raise UsageError(
+                "busy", "another run is writing to this directory", path=str(self.path),
+                hint="wait for it (--wait SECONDS), or name another directory",
+            ) from None  # fmt: skip
+
+    def _create(self) -> Path:
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError("not-a-directory", "is not a directory", path=str(self.path))
+        if not self.path.parent.is_dir():
+            raise UsageError(
+                "no-such-directory", f"the directory {self.path.parent} does not exist",
+                path=str(self.path), hint="create it, or name another",
+            )  # fmt: skip
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        state = self.path / _STATE
+        state.mkdir(mode=0o700, exist_ok=True)
+        return state
+
+    def existing(self, outputs: Collection[str]) -> list[str]:
+        """Return those of *outputs* that are there."""
+        if not self.path.is_dir():
+            return []
+        present = set(os.listdir(self.path))  # noqa: PTH208 - 10,000 names, no Path for each
+        return [name for name in outputs if name in present]
+
+    def ledger(self, shard: tuple[int, int]) -> Path:
+        """Return the ledger's file: one for a whole run, one per shard."""
+        part = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
+        return self.path / f"ledger{part}.jsonl"
+
+    def prepare(self, base: Base) -> None:
+        """Do nothing: a directory needs no copy of the base."""
+
+    def sweep(self, outputs: Collection[str]) -> int:
+        """Remove what a killed run left of *outputs*; return how many files that was.
+
+        Nothing else's: another shard may be at work here.
+        """
+        prefixes = {name[:200] for name in outputs}
+        removed = 0
+        for name in os.listdir(self.path):  # noqa: PTH208
+            match = _TEMPORARY.fullmatch(name)
+            if match and match["name"] in prefixes:
+                with suppress(FileNotFoundError):
+                    (self.path / name).unlink()
+                    removed += 1
+        return removed
+
+    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
+        """Say whether the file is the one that *plan* would write.
+
+        Of one that the ledger knows, size and regions are read back; the rest was the
+        base's when it was written. One that it does not know, because the run was killed
+        before its row, is read as a whole.
+        """
+        path = self.path / output
+        if path.is_symlink() or not path.is_file():
+            return False
+        if path.stat().st_mode & 0o777 != 0o600:
+            return False
+        if known is not None and known.regions_sha256 != plan.digest:
+            return False
+        with closing(FileSource(path)) as file:
+            if file.size != plan.size:
+                return False
+            if known is None:
+                overlay = plan.overlay()
+                blocks = range(0, plan.size, BLOCK)
+                return all(file.read_at(o, BLOCK) == overlay.read_at(o, BLOCK) for o in blocks)
+            return all(
+                file.read_at(region.offset, len(region.new)) == region.new
+                for region in plan.regions
+            )
+
+    def is_base(self, output: str, plan: EditPlan) -> bool:
+        """Say whether the file is the very one that *plan* starts from."""
+        path = self.path / output
+        return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
+
+    def write(
+        self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
+    ) -> Written:
+        """Write one image. Raises UsageError ``output-exists``, NgtpatchError ``disk-full``..."""
+        target = self.path / output
+        overlay = plan.overlay()
+        if replace and self.is_base(output, plan):
+            # Refreshed in place: the base stays open until its successor has its name.
+            successor = target.with_name(f".{output[:200]}.{secrets.token_hex(6)}.tmp")
+            try:
+                written = write_file(
+                    overlay, successor, digest=digest, durable=False, mode=0o600, check=_sync
+                )
+                successor.replace(target)
+            finally:
+                with suppress(FileNotFoundError):
+                    successor.unlink()
+            return written
+        return write_file(
+            overlay, target, force=replace, digest=digest, durable=False, mode=0o600, check=_sync
+        )
+
+
+def _sync(temporary: Path) -> None:
+    """Make a file's content durable before it takes its name.
+
+    The name itself is made so once, with the ledger at the end of the run: per file that
+    would cost as much again. A name that a power cut takes away is missing when the run is
+    resumed, and the file is made again.
+    """
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identities wherever they lie: on ISOs, in directories, behind an inventory."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.identity.bundle import Identity
+from ngtpatch.identity.config import Config
+from ngtpatch.identity.findings import Finding, Severity
+from ngtpatch.identity.inventory import Row, load
+from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
+from ngtpatch.iso.read.bytesource import FileSource
+from ngtpatch.iso.read.volume import Volume
+
+__all__ = ["Task", "is_image", "targets"]
+
+_FILES = {
+    "config": CONFIG.rpartition("/")[2],
+    "certificate": CERTIFICATE.rpartition("/")[2],
+    "key": KEY.rpartition("/")[2],
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One VM's identity where it was found.
+
+    Attributes:
+        identity: its material.
+        vm_uuid: the VM's own UUID, where the inventory says it.
+        partial: its configuration is only what the inventory states; the rest is the base's.
+        problem: why it could not be read.
+    """
+
+    identity: Identity
+    vm_uuid: str | None = None
+    partial: bool = False
+    problem: Finding | None = None
+
+
+def targets(paths: Iterable[Path], *, certificates: Path | None = None) -> Iterator[Task]:
+    """Yield every identity of *paths*, one at a time.
+
+    A path is an ISO or a block device; a directory that is one VM's (it has config/, or the
+    three files), or that holds such directories or ISOs; or an inventory, completed from the
+    directory *certificates*. A single ISO or folder of several that cannot be read is a
+    target with a problem.
+
+    Raises:
+        InputError: a path that is none of these, an inventory with errors.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from _directory(path)
+        elif is_image(path):
+            yield _image(path)
+        else:
+            for row in load(path, certificates=certificates).require().rows:
+                yield _row(row)
+
+
+def is_image(path: Path) -> bool:
+    """Say whether *path* is a block device or holds a volume descriptor (ECMA-119 8.1.2).
+
+    Raises:
+        InputError: ``not-found``, ``unreadable``.
+    """
+    try:
+        if path.is_block_device():
+            return True
+        with path.open("rb") as file:
+            file.seek(16 * 2048 + 1)
+            return file.read(5) == b"CD001"
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+        ) from None
+
+
+def _directory(path: Path) -> Iterator[Task]:
+    if _is_one_vm(path):
+        yield _folder(path)
+        return
+    found = False
+    for child in sorted(path.iterdir()):
+        if child.name.startswith("."):
+            continue
+        if child.suffix.lower() == ".iso" and child.is_file():
+            found = True
+            try:
+                yield _image(child)
+            except NgtpatchError as error:
+                yield _unreadable(child, error)
+        elif child.is_dir() and _is_one_vm(child):
+            found = True
+            try:
+                yield _folder(child)
+            except NgtpatchError as error:
+                yield _unreadable(child, error)
+    if not found:
+        raise InputError(
+            "no-identity", "holds neither a VM's files nor ISOs nor folders with them",
+            path=str(path),
+            hint="expected ngt_config.json, client-cert.pem and client-key.pem",
+        )  # fmt: skip
+
+
+def _is_one_vm(path: Path) -> bool:
+    inner = _inner(path)
+    return any((inner / name).is_file() for name in _FILES.values())
+
+
+def _inner(path: Path) -> Path:
+    return path / "config" if (path / "config").is_dir() else path
+
+
+def _folder(path: Path) -> Task:
+    named = {part: _inner(path) / name for part, name in _FILES.items()}
+    there = {part: file for part, file in named.items() if file.is_file()}
+    return Task(Identity.from_files(source=str(path), **there))
+
+
+def _image(path: Path) -> Task:
+    mode = path.stat().st_mode
+    # A device's permissions are the system's; a file that holds a key is its owner's alone.
+    modes = {str(path): stat.S_IMODE(mode)} if stat.S_ISREG(mode) else {}
+    # Ten thousand are looked at like this, and nothing is built upon them: pycdlib's opinion,
+    # which takes ten times as long as our own bounded reader, is not asked for.
+    with Volume(FileSource(path), path, second_opinion=False) as volume:
+        return Task(Identity.from_tree(volume.tree, source=str(path), modes=modes))
+
+
+def _row(row: Row) -> Task:
+    named = {
+        "config": row.path("config"),
+        "certificate": row.path("certificate"),
+        "key": row.path("key"),
+    }
+    there = {part: file for part, file in named.items() if file is not None and file.is_file()}
+    try:
+        identity = Identity.from_files(source=row.name, **there)
+    except InputError as error:
+        return replace(_unreadable(Path(row.name), error), vm_uuid=row.vm_uuid)
+    entries = {"config": CONFIG, "certificate": CERTIFICATE, "key": KEY}
+    wanted = {entries[part]: str(file) for part, file in named.items() if file is not None}
+    identity = replace(identity, paths=wanted)
+    partial = identity.config is None and row.config is None and "ngt_uuid" in row.sets
+    if partial:
+        empty = Config.parse(b"{}")
+        config = empty.with_values(empty.coerced(row.sets))
+        identity = replace(identity, config=config.encode())
+    return Task(identity, row.vm_uuid, partial)
+
+
+def _unreadable(path: Path, error: NgtpatchError) -> Task:
+    source = str(path)
+    finding = Finding(
+        error.code, Severity.ERROR, source, error.message, error.path or source, error.hint
+    )
+    return Task(Identity(source), problem=finding)

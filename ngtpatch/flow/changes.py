@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files of a tree change, and why: the patches' work and the identity's, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ngtpatch.errors import UsageError
+from ngtpatch.files.tree import Altered
+from ngtpatch.flow.opened import OpenedSource
+
+if TYPE_CHECKING:
+    from ngtpatch.patching.apply import Already, ChangedFile
+    from ngtpatch.patching.patch import Patch
+    from ngtpatch.patching.profile import Profile
+
+__all__ = ["Changes", "IdentityRequest", "choose", "plan_changes"]
+
+
+@dataclass(frozen=True)
+class IdentityRequest:
+    """What shall become of the identity.
+
+    Attributes:
+        config: file with the VM's ngt_config.json.
+        certificate: file with its client certificate, PEM.
+        key: file with its client key, PEM.
+        sets: values by key of ngt_config.json.
+        strip: remove what belongs to one VM alone.
+        reserve: room in bytes that each of the three files shall have, so that any VM's
+            fits in place later. Stripped files then stay, empty, with that room.
+    """
+
+    config: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    sets: Mapping[str, str] = field(default_factory=dict)
+    strip: bool = False
+    reserve: int = 0
+
+    @property
+    def injects(self) -> bool:
+        """Whether anything is to be put in."""
+        return bool(self.config or self.certificate or self.key or self.sets)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an output holds that its source does not.
+
+    Attributes:
+        contents: path -> new bytes.
+        added: those of *contents* that the source does not have.
+        removed: paths that go.
+        secret: those of *contents* and *removed* that hold or held identity: their old
+            bytes must not remain anywhere in the image, and their digests are not told.
+        reserve: path -> room in bytes.
+        changed: what the patches did.
+        already: the places that accept a profile as shipped.
+        profiles: that were asked for.
+        patches: that were applied.
+        carries_identity: whether the output belongs to one VM.
+        notices: what a person should know about it.
+    """
+
+    contents: Mapping[str, bytes] = field(repr=False)
+    added: frozenset[str]
+    removed: tuple[str, ...]
+    secret: frozenset[str]
+    reserve: Mapping[str, int]
+    changed: tuple[ChangedFile, ...]
+    already: tuple[Already, ...]
+    profiles: tuple[Profile, ...]
+    patches: tuple[Patch, ...]
+    carries_identity: bool
+    notices: tuple[str, ...]
+
+
+def plan_changes(
+    source: OpenedSource,
+    *,
+    distros: Sequence[str],
+    os_release: str | Path | None,
+    profile_dirs: Sequence[str | Path],
+    patch_dirs: Sequence[str | Path],
+    identity: IdentityRequest,
+) -> Changes:
+    """Work out every changed file. Reads *source*, writes nothing.
+
+    Raises:
+        UsageError: nothing was asked for, or two things that exclude each other.
+        InputError: *source* or another file cannot be used.
+        Refusal: a profile is unknown, a patch does not fit, an identity fails its check.
+    """
+    if not (distros or identity.injects or identity.strip or identity.reserve):
+        raise UsageError(
+            "no-distro",
+            "no distribution was named",
+            hint="name one with --distro ID; 'ngtpatch profile list' shows them",
+        )
+    if identity.injects and identity.strip:
+        raise UsageError("strip-and-inject", "an identity is either stripped or injected, not both")
+    profiles, patches, changed, already = _patched(
+        source, distros, os_release, profile_dirs, patch_dirs
+    )
+    contents, removed, warnings = _identified(source, identity)
+    reserve: dict[str, int] = {}
+    if identity.reserve:
+        from ngtpatch.identity.paths import PATHS
+
+        reserve = dict.fromkeys(sorted(PATHS), identity.reserve)
+        empty = [path for path in PATHS if path in removed or path not in source.tree]
+        contents = {**dict.fromkeys(sorted(empty), b""), **contents}
+        removed = tuple(path for path in removed if path not in PATHS)
+    carries = _carries_identity(source, contents, removed)
+    notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
+    notices += warnings
+    if carries and not identity.injects:
+        notices.append(
+            "the output carries a VM's identity; do not share it, or use --strip-identity"
+        )
+    return Changes(
+        contents={**{file.path: file.after for file in changed}, **contents},
+        added=frozenset(path for path in contents if path not in source.tree),
+        removed=removed,
+        secret=frozenset({*contents, *removed}),
+        reserve=reserve,
+        changed=changed,
+        already=already,
+        profiles=profiles,
+        patches=patches,
+        carries_identity=carries,
+        notices=tuple(notices),
+    )
+
+
+def choose(
+    distros: Sequence[str],
+    *,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+) -> tuple[Profile, ...]:
+    """Return the profiles that are meant by *distros*, each once.
+
+    Raises:
+        Refusal: there is no such profile, or none for the os-release.
+        InputError: a profile or the os-release cannot be used.
+        UsageError: ``auto`` without an os-release.
+    """
+    from ngtpatch.patching.choice import choose_profiles
+    from ngtpatch.patching.osrelease import read_os_release
+    from ngtpatch.patching.profile import load_profiles
+
+    release = None if os_release is None else read_os_release(os_release)
+    return choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
+
+
+def _patched(
+    source: OpenedSource,
+    distros: Sequence[str],
+    os_release: str | Path | None,
+    profile_dirs: Sequence[str | Path],
+    patch_dirs: Sequence[str | Path],
+) -> tuple[tuple[Profile, ...], tuple[Patch, ...], tuple[ChangedFile, ...], tuple[Already, ...]]:
+    if not distros:
+        return (), (), (), ()
+    from ngtpatch.patching.apply import apply
+    from ngtpatch.patching.patch import load_patches
+
+    profiles = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
+    patches = load_patches(patch_dirs)
+    patched = apply(source.tree, profiles, patches)
+    used = {name for file in patched.changed for name in file.patches}
+    applied = tuple(patch for patch in patches if patch.id in used)
+    return profiles, applied, patched.changed, patched.already
+
+
+def _identified(
+    source: OpenedSource, identity: IdentityRequest
+) -> tuple[Mapping[str, bytes], tuple[str, ...], tuple[str, ...]]:
+    if identity.strip:
+        from ngtpatch.identity.exchange import stripped
+
+        bare = stripped(source.tree)
+        return bare.files, bare.removed, ()
+    if identity.injects:
+        from ngtpatch.identity.bundle import Identity
+        from ngtpatch.identity.exchange import injected
+
+        given = Identity.from_files(
+            source="the given identity",
+            config=identity.config,
+            certificate=identity.certificate,
+            key=identity.key,
+        )
+        found = injected(source.tree, given, sets=identity.sets)
+        return found.files, (), tuple(str(warning.message) for warning in found.warnings)
+    return {}, (), ()
+
+
+def _carries_identity(
+    source: OpenedSource, contents: Mapping[str, bytes], removed: Sequence[str]
+) -> bool:
+    from ngtpatch.identity.exchange import carriers
+
+    return bool(carriers(Altered(source.tree, contents, removed)))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A directory as the image it would be: a mounted or unpacked disc, made a disc again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ngtpatch.flow.opened import OpenedSource
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.master import DiscNode
+
+__all__ = ["LABEL", "as_image"]
+
+LABEL = "NUTANIX_TOOLS"
+"""The label that scripts and migration tools find the disc by."""
+
+_SMALL = 1 << 16
+
+
+@contextmanager
+def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
+    """Yield the image behind *source*; of a directory, one that is made of it meanwhile.
+
+    That one has Rock Ridge and Joliet, the directory's modes and times, root as owner, and
+    no date but that of the newest file.
+
+    Args:
+        source: what was opened.
+        scratch: an existing directory with room for the image; None for the system's.
+
+    Raises:
+        InputError: the directory does not fit an image.
+        OSError: there is no room.
+    """
+    if source.volume is not None:
+        yield source.volume
+        return
+    from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.master import master
+
+    with ExitStack() as stack:
+        file = stack.enter_context(
+            tempfile.NamedTemporaryFile(dir=scratch, prefix=".ngtpatch-", suffix=".tmp")
+        )
+        nodes = list(_nodes(source.path, stack))
+        newest = max((node.mtime or 0 for node in nodes), default=0)
+        master(cast(BinaryIO, file.file), nodes, volume_id=LABEL, created=newest)
+        file.flush()
+        yield stack.enter_context(Volume.open(file.name))
+
+
+def _nodes(root: Path, stack: ExitStack) -> Iterator[DiscNode]:
+    from ngtpatch.iso.read import host_directory
+    from ngtpatch.iso.write import master
+
+    listed = host_directory.HostDirectory(root)
+    for path, entry in sorted(listed.entries().items()):
+        mode = 0o755 if entry.mode is None else entry.mode
+        mtime = int((root / path).lstat().st_mtime)
+        if entry.kind == "directory":
+            yield master.DiscDirectory(path=path, mode=mode, mtime=mtime)
+        elif entry.kind == "symlink":
+            yield master.DiscSymlink(path=path, target=entry.target or "", mtime=mtime)
+        elif entry.kind == "file":
+            stream = listed.open(path)
+            if entry.size > _SMALL:
+                yield master.DiscFile(
+                    path=path, content=stack.enter_context(stream), mode=mode, mtime=mtime
+                )
+                continue
+            with stream:
+                yield master.DiscFile(path=path, content=stream.read(), mode=mode, mtime=mtime)

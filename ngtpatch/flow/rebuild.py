@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow: open, read, patch, plan, write, read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+
+from ngtpatch._version import __version__
+from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
+from ngtpatch.files.atomic import check_target
+from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
+from ngtpatch.flow.imaged import as_image
+from ngtpatch.flow.opened import OpenedSource, open_source
+from ngtpatch.flow.verify import REPLACED
+
+# Not for type checkers alone: the document's schema is read from the annotations.
+from ngtpatch.patching.outcome import Already
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.edit.image_edit import EditPlan
+    from ngtpatch.iso.read.bytesource import ByteSource
+    from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.patching.apply import ChangedFile
+
+# Of identity that the vendor's disc has no entry for: its owner's alone.
+_ADDED_MODE = 0o600
+
+__all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "rebuild"]
+
+
+@dataclass(frozen=True)
+class ChangedEntry:
+    """A file that the rebuild changes.
+
+    Attributes:
+        path: in the image.
+        done: ``patched``; for identity ``replaced``, ``added`` or ``removed``.
+        sha256_before: of the vendor's content; None where it held identity.
+        sha256_after: of the new content; None where it holds identity, or is gone.
+        edits: how many operands or statements the patches added; 0 for identity.
+        diff: unified diff of a patched file; None where it holds identity.
+    """
+
+    path: str
+    done: str
+    sha256_before: str | None
+    sha256_after: str | None
+    edits: int
+    diff: str | None
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """The document of ``ngtpatch rebuild``.
+
+    Attributes:
+        source: as it was named.
+        output: the file or directory that was written; None for a dry run or a stream.
+        sha256: of the whole output; None with ``digest=False`` and for a dry run.
+        size: of the output, in bytes; of a directory, that of its files.
+        volume_id: its volume identifier, which is the source's.
+        profiles: ids of the profiles it accepts now.
+        changed: the files that differ from the source's.
+        already: the places that accepted a profile as they were.
+        method: ``regions``: the source's bytes with some regions replaced; ``master``: of a
+            directory a new image was made first.
+        bytes_written: data handed to the file system, in bytes.
+        composed_with: profiles of the earlier rebuild that the source came from.
+        carries_identity: whether the output belongs to one VM.
+        notices: what a person should know.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
+
+    source: str
+    output: str | None
+    sha256: str | None
+    size: int
+    volume_id: str
+    profiles: tuple[str, ...]
+    changed: tuple[ChangedEntry, ...]
+    already: tuple[Already, ...]
+    method: str
+    bytes_written: int
+    composed_with: tuple[str, ...]
+    carries_identity: bool
+    notices: tuple[str, ...]
+
+
+def rebuild(
+    source: str | Path,
+    *,
+    distros: Sequence[str] = (),
+    output: str | Path | BinaryIO | None = None,
+    output_tree: str | Path | None = None,
+    in_place: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+    digest: bool = True,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+    identity: IdentityRequest | None = None,
+) -> RebuildResult:
+    """Write an image like *source* whose installer accepts *distros*.
+
+    The result is read back: in every tree, exactly the planned entries differ, in content
+    alone. Where nothing needs a change the output is the source, byte for byte. A source
+    that was rebuilt before is composed with: its record, and the way back to the vendor's
+    bytes, cover both.
+
+    Args:
+        source: an ISO image, a block device, or a directory with the same tree, of which an
+            image is made. It is only read, but for *in_place*.
+        distros: ids of profiles; ``auto`` stands for the one of *os_release*, ``all`` for
+            every one that is proven.
+        output: a file to be made, or a stream to write to.
+        output_tree: a directory to be made instead, with the files, to install from without
+            an image; identity in it is readable by its owner alone.
+        in_place: change *source* itself instead. A crash in the middle leaves it neither old
+            nor new; there is no other way back than its record.
+        force: replace an existing file.
+        dry_run: plan only; *output* may be left out.
+        digest: compute the SHA-256 of the output.
+        os_release: an os-release(5) file of the guest.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+        identity: what shall become of the VM's identity; by default it stays as it is.
+
+    Raises:
+        UsageError: the output exists, is the source, has no directory; nothing was asked for.
+        InputError: the source, a profile, a patch or an identity cannot be used.
+        Refusal: a profile is unknown, or a patch does not fit; nothing was written.
+        VerificationError: the written image is not what was planned; it was removed.
+        NgtpatchError: the disk is full or failed; nothing was left behind.
+    """
+    target = _target(output, output_tree, source if in_place else None, dry_run=dry_run)
+    if isinstance(target, Path) and output is not None:
+        check_target(target, force=force, source=Path(source))
+    scratch = target.parent if isinstance(target, Path) else None
+    with open_source(source) as opened:
+        changes = plan_changes(
+            opened,
+            distros=distros,
+            os_release=os_release,
+            profile_dirs=profile_dirs,
+            patch_dirs=patch_dirs,
+            identity=identity or IdentityRequest(),
+        )
+        with as_image(opened, scratch) as volume:
+            plan = _plan(volume, changes)
+            sha256, written = None, 0
+            if not dry_run and output_tree is not None:
+                written = _unpack(volume, plan, changes, Path(output_tree), force=force)
+            elif not dry_run and in_place:
+                sha256, written = _overwrite(opened, plan, changes, digest=digest)
+            elif not dry_run:
+                sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
+            return RebuildResult(
+                source=str(source),
+                output=str(target) if isinstance(target, Path) and not dry_run else None,
+                sha256=sha256,
+                size=plan.size if output_tree is None else written,
+                volume_id=volume.volume_id,
+                profiles=tuple(profile.id for profile in changes.profiles),
+                changed=_entries(changes),
+                already=changes.already,
+                method="master" if opened.volume is None else "regions",
+                bytes_written=written,
+                composed_with=tuple(_earlier(volume).get("profiles", ())),
+                carries_identity=changes.carries_identity,
+                notices=changes.notices,
+            )
+
+
+def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | BinaryIO | None:
+    """Return the one output that was named; None only for a dry run."""
+    named = [
+        Path(output) if isinstance(output, str) else output
+        for output in outputs
+        if output is not None
+    ]
+    if len(named) > 1:
+        raise UsageError("two-outputs", "more than one output was named", hint="name one")
+    if not named and not dry_run:
+        raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
+    return named[0] if named else None
+
+
+def _plan(volume: Volume, changes: Changes) -> EditPlan:
+    from ngtpatch.iso.edit.image_edit import Note, edit
+    from ngtpatch.iso.edit.new_entry import NewFile
+
+    contents, added = changes.contents, changes.added
+    return edit(
+        volume,
+        replace={path: data for path, data in contents.items() if path not in added},
+        add={path: NewFile(contents[path], mode=_ADDED_MODE, secret=True) for path in added},
+        remove=changes.removed,
+        scrub=changes.secret - added,
+        reserve=changes.reserve,
+        note=Note(_about(changes, _earlier(volume))),
+    )
+
+
+def _earlier(volume: Volume) -> Mapping[str, Any]:
+    """Return what an earlier rebuild noted: this one is composed with it."""
+    from ngtpatch.iso.read.build_record import BuildRecord
+
+    return volume.record.about if isinstance(volume.record, BuildRecord) else {}
+
+
+def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record says: who did it, for whom, with which patches. No secrets."""
+    patches = {patch.id: _file_digest(patch.source) for patch in changes.patches}
+    before = {str(one["id"]): one["sha256"] for one in earlier.get("patches", ())}
+    profiles = (*earlier.get("profiles", ()), *(profile.id for profile in changes.profiles))
+    return {
+        "ngtpatch": __version__,
+        "profiles": list(dict.fromkeys(profiles)),
+        "patches": [
+            {"id": name, "sha256": digest} for name, digest in sorted({**before, **patches}.items())
+        ],
+    }
+
+
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _write(
+    volume: Volume,
+    plan: EditPlan,
+    changes: Changes,
+    target: Path | BinaryIO | None,
+    *,
+    force: bool,
+    digest: bool,
+) -> tuple[str | None, int]:
+    from ngtpatch.iso.write.sinks import stream, write_file
+
+    overlay = plan.overlay()
+    if not isinstance(target, Path):
+        assert target is not None  # noqa: S101 - rebuild() asked for it
+        # What has left as a stream cannot be read back: the plan is, before a byte leaves.
+        _read_back(volume, overlay, plan, changes, name=volume.path)
+        streamed = stream(overlay, target, digest=digest)
+        return streamed.sha256, streamed.bytes_written
+
+    def check(temporary: Path) -> None:
+        # What reached the disk is read back before it takes its name.
+        from ngtpatch.iso.read.bytesource import FileSource
+
+        with closing(FileSource(temporary)) as written:
+            _read_back(volume, written, plan, changes, name=target)
+
+    # What carries a key is nobody else's to read.
+    mode = 0o600 if changes.carries_identity else 0o666
+    written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
+    return written.sha256, written.bytes_written
+
+
+def _overwrite(
+    source: OpenedSource, plan: EditPlan, changes: Changes, *, digest: bool
+) -> tuple[str | None, int]:
+    """Write the regions over the source itself."""
+    from ngtpatch.iso.write.sinks import write_in_place
+
+    if source.volume is None:
+        raise UsageError(
+            "is-directory",
+            "is a directory, and only an image is changed in place",
+            path=str(source.path),
+            hint="name an output with -o FILE, or --output-tree DIR",
+        )
+    overlay = plan.overlay()
+    _read_back(source.volume, overlay, plan, changes, name=source.path)
+    written = write_in_place(overlay, source.path, digest=digest)
+    return written.sha256, written.bytes_written
+
+
+def _unpack(volume: Volume, plan: EditPlan, changes: Changes, target: Path, *, force: bool) -> int:
+    """Write the planned image's files as a directory, and return their bytes."""
+    from ngtpatch.identity.paths import PATHS
+    from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.unpack import write_tree
+
+    overlay = plan.overlay()
+    _read_back(volume, overlay, plan, changes, name=volume.path)
+    image = Volume(overlay, volume.path, second_opinion=False)
+    return write_tree(image, target, private=PATHS, force=force).size
+
+
+def _read_back(
+    volume: Volume,
+    result: ByteSource,
+    plan: EditPlan,
+    changes: Changes,
+    *,
+    name: Path,
+) -> None:
+    """Compare complete listings of every tree; exactly the planned entries may differ."""
+    from ngtpatch.iso.compare.comparison import compare
+    from ngtpatch.iso.read.volume import Volume
+
+    within = [(region.offset, len(region.new)) for region in plan.regions]
+    expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
+    expected.update(dict.fromkeys(changes.added, frozenset({"added"})))
+    expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
+    image = Volume(result, name, second_opinion=False)
+    found = compare(volume, image, within=within)
+    if found.trees_added or found.trees_removed or found.volume_ids:
+        raise _at_fault(
+            volume,
+            "came out with other trees or another label than planned",
+            path=str(name),
+        )
+    beyond = found.beyond(expected)
+    if beyond:
+        worst = beyond[0]
+        raise _at_fault(
+            volume,
+            f"{worst.path} in the {worst.tree} tree came out with another "
+            f"{', '.join(worst.what) or worst.sort} than planned ({len(beyond)} such entries)",
+            path=str(name),
+        )
+    for path, content in changes.contents.items():
+        if image.tree[path] != content:
+            raise VerificationError(
+                "read-back", f"{path} did not come out as planned", path=str(name)
+            )
+
+
+def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
+    """Return the error for a result that is not what was planned, by whose fault it is."""
+    from ngtpatch.iso.check import check
+
+    faults = [fault for fault in check(volume) if fault.severity == "error"]
+    if faults:
+        return InputError(
+            "hostile",
+            f"contradicts itself, and cannot be edited: {faults[0].message}",
+            path=str(volume.path),
+            hint="'ngtpatch verify' shows all that is wrong with it",
+        )
+    return VerificationError(
+        "read-back",
+        found,
+        path=path,
+        hint="nothing was kept; this is a defect of ngtpatch or of the disk",
+    )
+
+
+def _entries(changes: Changes) -> tuple[ChangedEntry, ...]:
+    patched = {file.path: file for file in changes.changed}
+    return tuple(
+        _patched(patched[path]) if path in patched else _identity(path, changes)
+        for path in sorted({*changes.contents, *changes.removed})
+    )
+
+
+def _patched(file: ChangedFile) -> ChangedEntry:
+    return ChangedEntry(
+        path=file.path,
+        done="patched",
+        sha256_before=hashlib.sha256(file.before).hexdigest(),
+        sha256_after=hashlib.sha256(file.after).hexdigest(),
+        edits=file.edits,
+        diff=_diff(file.before, file.after, file.path),
+    )
+
+
+def _identity(path: str, changes: Changes) -> ChangedEntry:
+    done = "replaced"
+    if path in changes.removed:
+        done = "removed"
+    elif path in changes.added:
+        done = "added"
+    return ChangedEntry(path, done, sha256_before=None, sha256_after=None, edits=0, diff=None)
+
+
+def _diff(before: bytes, after: bytes, path: str) -> str | None:
+    from ngtpatch.iso.compare.textdiff import unified
+
+    return unified(before, after, path)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor's image again, byte for byte."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from ngtpatch.files.atomic import check_target
+
+__all__ = ["ResetResult", "reset"]
+
+
+@dataclass(frozen=True)
+class ResetResult:
+    """The document of ``ngtpatch reset``.
+
+    Attributes:
+        image: as it was named.
+        output: the file that was written; None for a stream.
+        sha256: of the output.
+        size: of the output, in bytes.
+        verified: whether the record knew the vendor's digest, which is the output's then.
+            Otherwise each changed range was checked, and the whole was not.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.reset/1"
+
+    image: str
+    output: str | None
+    sha256: str | None
+    size: int
+    verified: bool
+
+
+def reset(
+    image: str | Path,
+    output: str | Path | BinaryIO,
+    *,
+    base: str | Path | None = None,
+    force: bool = False,
+) -> ResetResult:
+    """Undo every change that *image*'s record tells of, into a new file.
+
+    Args:
+        image: what ngtpatch wrote.
+        output: the file to be made, its owner's alone where the vendor's image carries a
+            VM's identity; or a binary stream.
+        base: the vendor's image, needed where identity was scrubbed.
+        force: replace an existing file.
+
+    Raises:
+        InputError: there is no record, or it is damaged; *base* is another image.
+        Refusal: ``identity-scrubbed``: without *base* there is no way back.
+        VerificationError: the image was changed since, or what came out is not the
+            vendor's. Nothing was written.
+        UsageError: the output exists, is the image, or has no directory.
+    """
+    from ngtpatch.identity.exchange import carriers
+    from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.undo import original_volume
+    from ngtpatch.iso.write.undo import reset as undo
+
+    target = Path(output) if isinstance(output, str | Path) else output
+    if isinstance(target, Path):
+        check_target(target, force=force, source=Path(image))
+    with ExitStack() as stack:
+        volume = stack.enter_context(Volume.open(image))
+        original = None if base is None else stack.enter_context(Volume.open(base))
+        mode = 0o600 if carriers(original_volume(volume, original).tree) else 0o666
+        done = undo(volume, target, base=original, force=force, mode=mode)
+    return ResetResult(
+        image=str(image),
+        output=str(target) if isinstance(target, Path) else None,
+        sha256=done.written.sha256,
+        size=done.written.size,
+        verified=done.verified,
+    )

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does this NGT accept that distribution, can it be made to, and what else will stop it?
+
+The answer is computed, not tried: the installer's chains are evaluated as shipped and
+as the patches would leave them. Nothing is written, and no vendor code runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ngtpatch.errors import NgtpatchError, Refusal
+from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.verdicts import (
+    DistroSupport,
+    HazardFound,
+    ProfileTrial,
+    Refused,
+    SiteSupport,
+    Support,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from ngtpatch.files.tree import FileTree
+    from ngtpatch.installer.hazards import Hazard
+    from ngtpatch.installer.recognition import DistroFacts, Site
+    from ngtpatch.patching.osrelease import OsRelease
+    from ngtpatch.patching.profile import Profile, Profiles
+
+__all__ = ["support", "try_profile"]
+
+# What a branch is called that no installer stands behind.
+_NOWHERE = frozenset({"unsupported", "unknown"})
+
+
+def support(
+    source: str | Path,
+    *,
+    distros: Sequence[str] = (),
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+) -> Support:
+    """Return what the NGT on *source* does with each distribution, as shipped and patched.
+
+    Args:
+        source: an ISO image, a block device, or a directory with its tree.
+        distros: ids of profiles; by default all of them, or only *os_release* if given.
+        os_release: an os-release(5) file, of a distribution with or without a profile.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+
+    Raises:
+        InputError: a file cannot be read, or *source* holds no NGT installer.
+        Refusal: ``unknown-profile``.
+    """
+    from ngtpatch.patching.choice import AUTO, choose_profiles
+    from ngtpatch.patching.osrelease import read_os_release
+    from ngtpatch.patching.profile import load_profiles
+
+    profiles = load_profiles(profile_dirs)
+    release = None if os_release is None else read_os_release(os_release)
+    asked = [one for one in distros if one != AUTO or release is None]
+    if not distros and release is None:
+        chosen: Sequence[Profile] = tuple(profiles.values())
+    else:
+        chosen = choose_profiles(profiles, asked)
+    with open_source(source) as opened:
+        installer = _Installer(opened.tree, patch_dirs)
+        rows = [row for profile in chosen for row in installer.versions(profile)]
+        if release is not None:
+            rows.append(installer.stranger(release, profiles))
+        return Support(str(source), installer.version, installer.era, tuple(rows))
+
+
+def try_profile(
+    profile: Profile, source: str | Path, *, patch_dirs: Sequence[str | Path] = ()
+) -> ProfileTrial:
+    """Return what *profile* does to the NGT on *source*, and that it does it to nobody else.
+
+    Raises:
+        InputError: *source* cannot be read or holds no NGT installer.
+    """
+    from ngtpatch.patching.known_names import known_names
+
+    own = {name.lower() for name in profile.names}
+    others = [known.name for known in known_names() if known.name not in own]
+    with open_source(source) as opened:
+        installer = _Installer(opened.tree, patch_dirs)
+        rows = tuple(installer.versions(profile))
+        changed = tuple(installer.others_changed(profile, others))
+    return ProfileTrial(str(source), profile.id, rows, len(others) - len(changed), changed)
+
+
+@dataclass(frozen=True)
+class _Guest:
+    """What a guest reports, as far as the installer can ask."""
+
+    profile: str | None
+    title: str
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    version: str
+    releases: tuple[str, ...]
+    python: str | None
+    evidence: str
+    opt_in: str | None
+
+    @property
+    def facts(self) -> Iterator[DistroFacts]:
+        """Yield every combination of what it was seen to report."""
+        from ngtpatch.installer.recognition import DistroFacts
+
+        for name, id_ in product(self.names, self.ids or (None,)):
+            for release in self.releases or (None,):
+                yield DistroFacts(name, id_, release)
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """The installer with a profile's patches applied, as far as they fit.
+
+    Attributes:
+        sites: in the order of the shipped ones.
+        hazards: code and path of each that is left.
+        refused: why nothing was patched.
+    """
+
+    sites: tuple[Site, ...]
+    hazards: frozenset[tuple[str, str]]
+    refused: NgtpatchError | None
+
+
+class _Installer:
+    """An NGT tree whose sites and hazards are found once and asked many times."""
+
+    def __init__(self, tree: FileTree, patch_dirs: Sequence[str | Path]) -> None:
+        from ngtpatch.installer.hazards import find_hazards
+        from ngtpatch.installer.layout import survey
+        from ngtpatch.installer.recognition import find_sites
+        from ngtpatch.patching.patch import load_patches
+
+        layout = survey(tree)
+        self.version, self.era = layout.version, layout.era
+        self._tree = tree
+        self._sites = find_sites(tree, payloads=True)
+        self._hazards = find_hazards(tree)
+        self._patches = load_patches(patch_dirs)
+
+    def versions(self, profile: Profile) -> Iterator[DistroSupport]:
+        """Yield one row for each version of *profile*."""
+        effect = self._patched(profile)
+        for version in profile.versions.values():
+            guest = _Guest(
+                profile=profile.id,
+                title=profile.name,
+                names=profile.names,
+                ids=profile.ids,
+                version=version.version,
+                releases=version.releases,
+                python=version.python,
+                evidence=version.evidence,
+                opt_in=profile.opt_in,
+            )
+            yield self._row(guest, effect)
+
+    def stranger(self, release: OsRelease, profiles: Profiles) -> DistroSupport:
+        """Return the row of an os-release, with its profile or the one that it could have."""
+        from ngtpatch.patching.choice import find_profile
+        from ngtpatch.patching.kinship import EL_PYTHON, kinship
+        from ngtpatch.patching.new_profile import draft_profile
+
+        profile = find_profile(release, profiles)
+        version = profile.version(release.version_id) if profile else None
+        python = version.python if version else EL_PYTHON.get(kinship(release).major or "")
+        opt_in = None
+        try:
+            # Which Python it has decides nothing about the chain: any will do for the draft.
+            candidate = profile or draft_profile(release, profiles, python=python or "3.9").profile
+            effect, opt_in = self._patched(candidate), candidate.opt_in
+        except NgtpatchError as error:
+            effect = _Effect(self._sites, _keys(self._hazards), error)
+        guest = _Guest(
+            profile=profile.id if profile else None,
+            title=release.name,
+            names=(release.name,),
+            ids=(release.id,) if release.id else (),
+            version=release.version_id or "rolling",
+            releases=(release.version_id,) if release.version_id else (),
+            python=python,
+            evidence="os-release",
+            opt_in=opt_in,
+        )
+        return self._row(guest, effect)
+
+    def others_changed(self, profile: Profile, names: Iterable[str]) -> Iterator[str]:
+        """Yield those of *names* that decide differently with the profile's patches."""
+        patched = self._patched(profile).sites
+        for name in names:
+            if any(
+                before.decide(name).branch != after.decide(name).branch
+                for before, after in zip(self._sites, patched, strict=True)
+            ):
+                yield name
+
+    def _patched(self, profile: Profile) -> _Effect:
+        from ngtpatch.installer.hazards import find_hazards
+        from ngtpatch.installer.recognition import find_sites
+        from ngtpatch.patching.apply import apply
+
+        try:
+            changed = apply(self._tree, (profile,), self._patches).changed
+        except Refusal as refusal:
+            return _Effect(self._sites, _keys(self._hazards), refusal)
+        after = {file.path: file.after for file in changed}
+        left = [one for one in self._hazards if one.path not in after]
+        return _Effect(
+            _in_step(self._sites, find_sites(after), after),
+            _keys([*left, *find_hazards(after)]),
+            None,
+        )
+
+    def _row(self, guest: _Guest, effect: _Effect) -> DistroSupport:
+        sites = tuple(
+            _site(before, after, guest)
+            for before, after in zip(self._sites, effect.sites, strict=True)
+        )
+        hazards = tuple(self._struck(guest, effect))
+        verdict, refused = _verdict(sites, effect.refused)
+        runs = (
+            None
+            if guest.python is None
+            else (
+                verdict != "refused" and not any(one.stops and not one.mended_by for one in hazards)
+            )
+        )
+        return DistroSupport(
+            profile=guest.profile,
+            name=guest.title,
+            version=guest.version,
+            python=guest.python,
+            evidence=guest.evidence,
+            sites=sites,
+            hazards=hazards,
+            verdict=verdict,
+            runs=runs,
+            refused=refused,
+            opt_in=guest.opt_in,
+        )
+
+    def _struck(self, guest: _Guest, effect: _Effect) -> Iterator[HazardFound]:
+        if guest.python is None:
+            return
+        for one in self._hazards:
+            if any(
+                one.concerns(python=guest.python, release=release)
+                for release in guest.releases or (None,)
+            ):
+                gone = (one.code, one.path) not in effect.hazards
+                yield HazardFound(
+                    code=one.code,
+                    path=one.path,
+                    line=one.line,
+                    text=one.text,
+                    stops=one.stops,
+                    mended_by=one.mended_by if gone else None,
+                )
+
+
+def _keys(hazards: Iterable[Hazard]) -> frozenset[tuple[str, str]]:
+    return frozenset((one.code, one.path) for one in hazards)
+
+
+def _in_step(
+    shipped: Sequence[Site], patched: Iterable[Site], paths: Collection[str]
+) -> tuple[Site, ...]:
+    """Put the sites of patched files in the places of the shipped ones."""
+    found = iter(sorted(patched, key=lambda site: (site.path, site.line)))
+    try:
+        return tuple(next(found) if site.path in paths else site for site in shipped)
+    except StopIteration:
+        raise NgtpatchError("unexpected", "a patched file lost a place that decides") from None
+
+
+def _site(before: Site, after: Site, guest: _Guest) -> SiteSupport:
+    shipped, _ = _decide(before, guest)
+    patched, operand = _decide(after, guest)
+    return SiteSupport(before.path, before.line, shipped, patched, operand)
+
+
+def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:
+    """Return the branch that all the guest's names take, or the worst of several."""
+    decisions = [site.decide(facts) for facts in guest.facts]
+    worst = min(decisions, key=lambda decision: decision.branch not in _NOWHERE)
+    return worst.branch, worst.operand
+
+
+def _verdict(
+    sites: Sequence[SiteSupport], refusal: NgtpatchError | None
+) -> tuple[Verdict, Refused | None]:
+    from ngtpatch.installer.payloads import MEMBER
+
+    # A shell script that names distributions is found but not understood, and what a payload
+    # holds runs after the installer has decided: both are shown, and do not decide here.
+    understood = [site for site in sites if site.shipped != "unknown" and MEMBER not in site.path]
+    if understood and all(site.shipped not in _NOWHERE for site in understood):
+        return "recognised", None
+    if refusal is not None:
+        return "refused", Refused(refusal.code, refusal.path, refusal.message, refusal.hint)
+    stuck = [site for site in understood if site.patched in _NOWHERE]
+    if understood and not stuck:
+        return "patchable", None
+    where = stuck[0] if stuck else sites[0] if sites else None
+    return "refused", Refused(
+        "not-understood",
+        where.path if where else None,
+        "no place that decides by distribution was found or understood"
+        if not understood
+        else f"line {where.line if where else 0} still decides {stuck[0].patched}",
+        "no patch is for this place; see 'ngtpatch inspect'",
+    )

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened to an image before an edit: nothing, or what its record says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ngtpatch.errors import Refusal
+from ngtpatch.iso.edit.draft import Draft
+from ngtpatch.iso.edit.placement import Placement
+from ngtpatch.iso.read.build_record import LARGEST_UNDO, BuildRecord, Change, Ranges, compress
+from ngtpatch.iso.read.bytesource import ByteSource
+from ngtpatch.iso.read.ecma119 import SECTOR, sectors
+from ngtpatch.iso.read.regions import merge_ranges
+from ngtpatch.iso.read.volume import Volume
+
+__all__ = ["History"]
+
+_MOST_PADDING = 1 << 20
+"""Bytes behind a volume that burning or copying a disc may have added."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Where an edit starts from.
+
+    Attributes:
+        volume: what is edited.
+        record: its record, if that is sound and nothing but padding follows it.
+        vendor: the vendor's image, as far as it can be had back.
+    """
+
+    volume: Volume
+    record: BuildRecord | None
+    vendor: ByteSource
+
+    @classmethod
+    def of(cls, volume: Volume) -> History:
+        """Return an image's history; a damaged record counts as none."""
+        record = volume.record
+        if not isinstance(record, BuildRecord) or not record.intact(volume.source):
+            return cls(volume, None, volume.source)
+        end = record.end + (SECTOR if volume.udf else 0)
+        behind = volume.source.read_at(end, _MOST_PADDING + 1)
+        if len(behind) > _MOST_PADDING or any(behind):
+            return cls(volume, None, volume.source)
+        return cls(volume, record, record.vendor(volume.source))
+
+    @property
+    def end(self) -> int:
+        """Where new sectors go: behind the image, or in the place of its record."""
+        if not self.record:
+            return self.volume.size
+        anchor = SECTOR if self.volume.udf else 0  # the one before the record goes with it
+        return max(self.record.offset - anchor, self.record.vendor_size)
+
+    @property
+    def rooms(self) -> Ranges:
+        """Extents with reserved room."""
+        return self.record.rooms if self.record else ()
+
+    def earlier_extents(self, path: str) -> Iterator[tuple[int, int]]:
+        """Yield where the vendor's content of *path* still stands, if an edit has moved it."""
+        if not self.record:
+            return
+        if not any(change.path == path and not change.scrubbed for change in self.record.changes):
+            return
+        original = Volume(self.vendor, self.volume.path, second_opinion=False)
+        for tree in original.trees:
+            entry = original.entries(tree).get(path)
+            if entry is not None and entry.kind == "file":
+                yield from entry.extents
+
+    def new_record(
+        self, draft: Draft, about: Any, changes: Sequence[Change], placement: Placement
+    ) -> BuildRecord:
+        """Return the record of a draft that is complete but for the record itself.
+
+        Its payload is to be appended next, then its trailer.
+        """
+        earlier = self.record
+        size = earlier.vendor_size if earlier else self.volume.size
+        known = earlier.ranges if earlier else ()
+        gone = merge_ranges(
+            [*(earlier.scrubbed if earlier else ()), *_within(placement.scrubbed, size)]
+        )
+        touched = merge_ranges([*known, *_within(draft.written, size)])
+        ranges = tuple(_without(touched, gone))
+        if sum(length for _, length in ranges) > LARGEST_UNDO:
+            raise Refusal("too-large", "overwrites more than a record can hold")
+        rooms = {**dict(self.rooms), **placement.reserved}
+        record = BuildRecord(
+            offset=draft.end,
+            end=0,
+            vendor_size=size,
+            vendor_sha256=earlier.vendor_sha256 if earlier else None,
+            regions_sha256="00" * 32,
+            about=about,
+            changes=self._changes(changes),
+            ranges=ranges,
+            scrubbed=tuple(gone),
+            rooms=tuple(sorted(rooms.items())),
+            undo=compress(b"".join(self.vendor.read_at(*extent) for extent in ranges)),
+        )
+        return record.ending_at(draft.end + sectors(len(record.payload())) * SECTOR + SECTOR)
+
+    def _changes(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Put the changes on top of the recorded ones: from the vendor's to the new state."""
+        merged = {change.path: change for change in self.record.changes} if self.record else {}
+        for change in changes:
+            before = merged.pop(change.path, None)
+            new = change if before is None else _joined(before, change)
+            if new is not None:
+                merged[change.path] = new
+        return tuple(merged[path] for path in sorted(merged))
+
+
+def _joined(before: Change, after: Change) -> Change | None:
+    """Return what two changes of one path amount to; None if they cancel out."""
+    scrubbed = before.scrubbed or after.scrubbed
+    sha256_before = None if scrubbed else before.sha256_before
+    sha256_after = None if scrubbed else after.sha256_after
+    sort = after.sort
+    if before.sort == "added":
+        if after.sort == "removed":
+            return None
+        sort = "added"
+    elif before.sort == "removed":
+        sort = "changed"
+    elif not scrubbed and sha256_before == sha256_after:
+        return None
+    return Change(after.path, sha256_before, sha256_after, scrubbed, sort)
+
+
+def _within(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    return [
+        (offset, min(length, end - offset)) for offset, length in ranges if offset < end and length
+    ]
+
+
+def _without(
+    ranges: Iterable[tuple[int, int]], gone: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what is left of *ranges* outside of *gone*; both in order."""
+    first = 0
+    for offset, length in ranges:
+        start, end = offset, offset + length
+        while first < len(gone) and sum(gone[first]) <= start:
+            first += 1
+        index = first
+        while index < len(gone) and gone[index][0] < end:
+            at, size = gone[index]
+            if at > start:
+                yield start, at - start
+            start = max(start, at + size)
+            index += 1
+        if start < end:
+            yield start, end - start

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An edit of an image, planned in memory as regions over the vendor's bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ngtpatch.errors import InputError, Refusal
+from ngtpatch.iso.edit.draft import Draft
+from ngtpatch.iso.edit.entries import Entries
+from ngtpatch.iso.edit.growth import append_anchor, record_end
+from ngtpatch.iso.edit.history import History
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.edit.placement import Placement
+from ngtpatch.iso.edit.targets import Target, find_target
+from ngtpatch.iso.read.build_record import BuildRecord, Change, digest_ranges
+from ngtpatch.iso.read.ecma119 import SECTOR
+from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
+from ngtpatch.iso.read.volume import Volume
+
+__all__ = ["Change", "EditPlan", "NewFile", "Note", "edit"]
+
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the record shall say beside what the edit itself knows.
+
+    Attributes:
+        about: JSON: profiles, patches with their digests, versions. No secrets.
+        vendor_sha256: of the vendor's image, where it is known already. Otherwise the sink
+            that writes the image computes it on the way, if it computes digests at all.
+    """
+
+    about: Mapping[str, Any]
+    vendor_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class EditPlan:
+    """What an edit makes of an image. Nothing is written yet.
+
+    Attributes:
+        volume: what was edited.
+        regions: over the volume's bytes, in order.
+        size: of the result, in bytes.
+        changes: file by file, by path: against the vendor's image where the volume has
+            a record, else against the volume.
+        record: what the image will say about itself; None without a note.
+        seal: makes the region that needs the base's digest; see :meth:`Overlay.sealed`.
+    """
+
+    volume: Volume
+    regions: tuple[Region, ...]
+    size: int
+    changes: tuple[Change, ...]
+    record: BuildRecord | None = None
+    seal: Seal | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the regions: with the base's digest it identifies the result."""
+        return regions_digest(self.regions, self.size)
+
+    def overlay(self) -> Overlay:
+        """Return the result, as bytes to be read or written."""
+        return Overlay(self.volume.source, self.regions, size=self.size, seal=self.seal)
+
+
+def edit(
+    volume: Volume,
+    *,
+    replace: Mapping[str, bytes] | None = None,
+    add: Mapping[str, NewFile] | None = None,
+    remove: Collection[str] = frozenset(),
+    scrub: Collection[str] = frozenset(),
+    reserve: Mapping[str, int] | None = None,
+    note: Note | None = None,
+) -> EditPlan:
+    """Plan new contents for files, new files and removed ones, in all trees at once.
+
+    Modes, owners and times of what is there stay as the vendor recorded them; no date of
+    the volume changes, so the same edit always gives the same bytes. A volume that has a
+    record already gets a new one in its place, about everything that differs from the vendor's.
+
+    Args:
+        volume: the image.
+        replace: new content by path in the most expressive tree.
+        add: files that are not there yet, in directories that are.
+        remove: paths of files.
+        scrub: paths of *replace* and *remove* whose old content is overwritten wherever
+            it stood.
+        reserve: room in bytes that a path's extent shall have at least.
+        note: what the record says; without one, only an image that has a record gets one.
+
+    Raises:
+        InputError: ``not-found``, or ``hostile``: another file lies over what is edited.
+        Refusal: the image or an entry has a shape that is not edited; see
+            :func:`~ngtpatch.iso.edit.targets.find_target`, :class:`Placement` and :class:`Entries`.
+    """
+    contents, added, reserve = dict(replace or {}), dict(add or {}), dict(reserve or {})
+    _refuse_image(volume)
+    kept = sorted({*contents, *reserve} - added.keys())
+    targets = {path: find_target(volume, path) for path in kept}
+    removed = {path: find_target(volume, path) for path in sorted(remove)}
+    _refuse_contradictions({"replace": contents, "add": added, "remove": removed}, scrub)
+    history = History.of(volume)
+    draft = Draft(volume.source, history.end)
+    start = draft.end
+    owners = _owners([*targets.values(), *removed.values()])
+    placement = Placement(volume, draft, owners=owners, rooms=dict(history.rooms))
+    for path in sorted(scrub):
+        target = targets.get(path) or removed[path]
+        placement.scrub(target)
+        for offset, length in history.earlier_extents(path):
+            placement.scrub_range(target, offset, length)
+    changes = []
+    for path, target in targets.items():
+        new = contents[path] if path in contents else volume.tree[path]
+        change = Change(path, _digest(volume, target), _sha256(new), path in scrub)
+        differs = change.sha256_before != change.sha256_after
+        if differs or path in scrub or path in reserve:
+            placement.put(target, new, reserve=reserve.get(path, 0))
+        if differs:
+            changes.append(change)
+    for path, target in removed.items():
+        changes.append(Change(path, _digest(volume, target), None, path in scrub, "removed"))
+    for path, file in sorted(added.items()):
+        after = None if file.secret else _sha256(file.content)
+        changes.append(Change(path, None, after, sort="added"))
+    if added or removed:
+        entries = Entries(volume, draft, placement)
+        entries.change(added, list(removed.values()), reserve=reserve)
+    changes = [change.without_secrets() for change in changes]
+    _refuse_overlaps(volume, draft, owners)
+    if draft.written and (note is not None or history.record is not None):
+        return _recorded(volume, draft, history, placement, changes, note)
+    return _unrecorded(volume, draft, start, changes)
+
+
+def _refuse_overlaps(volume: Volume, draft: Draft, owners: Collection[int]) -> None:
+    """Refuse an image in which what is edited is a part of another file's content as well."""
+    for offset, length in draft.written:
+        for use in volume.usage.of(offset, length):
+            if use.content and use.owner not in owners:
+                raise InputError(
+                    "hostile",
+                    f"{use.what} lies over what would be edited at byte {offset:,}",
+                    path=str(volume.path),
+                    hint="'ngtpatch verify' shows what else is wrong with it",
+                )
+
+
+def _unrecorded(volume: Volume, draft: Draft, start: int, changes: Sequence[Change]) -> EditPlan:
+    """Make the plan of an image that says nothing about itself."""
+    size = volume.size
+    if draft.end != start:
+        append_anchor(volume, draft)
+        record_end(volume, draft)
+        size = draft.end
+    return EditPlan(volume, draft.regions(), size, tuple(changes))
+
+
+def _refuse_contradictions(parts: Mapping[str, Collection[str]], scrub: Collection[str]) -> None:
+    """Refuse a request that names a path twice: that is a mistake of the caller's."""
+    named: dict[str, str] = {}
+    for part, paths in parts.items():
+        for path in paths:
+            if path in named:
+                raise ValueError(f"{path} is to be both in {named[path]} and in {part}")
+            named[path] = part
+    for path in scrub:
+        if named.get(path) not in ("replace", "remove"):
+            raise ValueError(f"{path} is to be scrubbed, and neither replaced nor removed")
+
+
+def _recorded(
+    volume: Volume,
+    draft: Draft,
+    history: History,
+    placement: Placement,
+    changes: Sequence[Change],
+    note: Note | None,
+) -> EditPlan:
+    """Append the record, and make the plan."""
+    if note is None:
+        note = Note(history.record.about if history.record else {})
+    # 7-Zip looks for an anchor right behind the last file; what follows it is free.
+    append_anchor(volume, draft)
+    record_end(volume, draft)  # a first time, so that the record undoes these fields as well
+    record = history.new_record(draft, note.about, changes, placement)
+    if note.vendor_sha256 and history.record is None:
+        record = dataclasses.replace(record, vendor_sha256=note.vendor_sha256)
+    draft.append(record.payload())
+    draft.append(bytes(SECTOR))
+    append_anchor(volume, draft)
+    record_end(volume, draft)
+    record = dataclasses.replace(record, regions_sha256=digest_ranges(draft, record.ranges))
+    draft.write(record.end - SECTOR, record.trailer())
+    regions = isolate(draft.regions(), record.end - SECTOR, SECTOR)
+    late = record.vendor_sha256 is None and history.record is None
+    seal = record.sealed if late else None
+    return EditPlan(volume, regions, draft.end, record.changes, record, seal)
+
+
+def _refuse_image(volume: Volume) -> None:
+    if volume.descriptors.has_gpt:
+        raise Refusal(
+            "hybrid-gpt",
+            "is a hybrid with a GUID partition table, which an edit would make wrong",
+            path=str(volume.path),
+        )
+    known = {tree.descriptor.root.extent for tree in volume.records.values()}
+    for descriptor in volume.descriptors.all:
+        if descriptor.root.extent not in known:
+            raise Refusal(
+                "unknown-tree",
+                "has a further directory tree, which an edit would leave behind",
+                path=str(volume.path),
+            )
+
+
+def _owners(targets: Collection[Target]) -> frozenset[int]:
+    found = set()
+    for target in targets:
+        found |= {node.records[0].offset for node in target.records.values()}
+        if target.udf:
+            found.add(target.udf.file_entry.offset)
+    return frozenset(found)
+
+
+def _digest(volume: Volume, target: Target) -> str:
+    digest = hashlib.sha256()
+    for offset, length in target.entry.extents:
+        for at in range(offset, offset + length, _BLOCK):
+            digest.update(volume.read_at(at, min(_BLOCK, offset + length - at)))
+    return digest.hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

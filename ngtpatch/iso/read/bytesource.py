@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an image's bytes come from: a file, a block device, or regions over one."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ngtpatch.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream"]
+
+
+class ByteSource(Protocol):
+    """Bytes that can be read at any offset, by several threads at once."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*; fewer only at the end."""
+
+
+class MemorySource:
+    """Bytes held in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self._data)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*."""
+        return self._data[offset : offset + length]
+
+
+class FileSource:
+    """A regular file or a block device, opened for reading. Closes its descriptor when told."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open *path*.
+
+        Raises:
+            InputError: codes ``not-found``, ``is-directory``, ``not-iso`` (a pipe, a terminal)
+                or ``unreadable``.
+        """
+        self.path = Path(path)
+        self._fd = -1
+        try:
+            # O_NONBLOCK: opening a named pipe must not wait for its other end.
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            status = os.fstat(self._fd)
+            self.is_device = stat.S_ISBLK(status.st_mode)
+            self._size = os.lseek(self._fd, 0, os.SEEK_END) if self.is_device else status.st_size
+        except OSError as error:
+            self.close()
+            code = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
+            what = "does not exist" if code == "not-found" else f"cannot be read: {error.strerror}"
+            raise InputError(code, what, path=str(path)) from error
+        except ValueError as error:  # a NUL in the name
+            raise InputError("not-found", "is no name a file can have", path=repr(path)) from error
+        self._modified = status.st_mtime_ns
+        if stat.S_ISDIR(status.st_mode):
+            self.close()
+            raise InputError(
+                "is-directory",
+                "is a directory, not an ISO image",
+                path=str(path),
+                hint="name the image itself",
+            )
+        if not (stat.S_ISREG(status.st_mode) or self.is_device):
+            self.close()
+            raise InputError("not-iso", "is neither a file nor a block device", path=str(path))
+
+    @property
+    def size(self) -> int:
+        """Length in bytes when it was opened."""
+        return self._size
+
+    def fileno(self) -> int:
+        """Return the open descriptor."""
+        return self._fd
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nobody has written to the file since it was opened; a device cannot tell."""
+        status = os.fstat(self._fd)
+        return self.is_device or (status.st_size, status.st_mtime_ns) == (
+            self._size,
+            self._modified,
+        )
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*. Raises InputError ``unreadable``."""
+        length = min(length, self._size - offset)
+        if length <= 0:
+            return b""
+        try:
+            data = os.pread(self._fd, length, offset)
+            while len(data) < length:
+                more = os.pread(self._fd, length - len(data), offset + len(data))
+                if not more:
+                    break
+                data += more
+        except OSError as error:
+            raise InputError(
+                "unreadable", f"cannot be read at {offset}: {error.strerror}", path=str(self.path)
+            ) from error
+        return data
+
+    def close(self) -> None:
+        """Close the descriptor; a second time does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class SourceStream(io.RawIOBase):
+    """A seekable, read-only stream over pieces of a source, one after the other."""
+
+    def __init__(self, source: ByteSource, extents: tuple[tuple[int, int], ...]) -> None:
+        """Take the pieces as (offset, length) in bytes."""
+        self._source = source
+        self._extents = extents
+        self._length = sum(length for _, length in extents)
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move; past the end is allowed, as for any file."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
+        if start + offset < 0:
+            raise ValueError("negative seek position")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill *buffer* from one extent; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        skipped = 0
+        for offset, length in self._extents:
+            within = self._position - skipped
+            if within < length:
+                data = self._source.read_at(offset + within, min(len(view), length - within))
+                view[: len(data)] = data
+                self._position += len(data)
+                return len(data)
+            skipped += length
+        return 0

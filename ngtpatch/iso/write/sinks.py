@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a result goes: a new file, a stream, or over the very file it was made from.
+
+All of them read the base once and give one digest. Hashing costs more than copying, so
+the base's digest and the result's are taken in two threads from the bytes that pass by;
+hashlib releases the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
+from ngtpatch.files.atomic import check_target, new_file
+from ngtpatch.iso.read.bytesource import ByteSource, FileSource
+from ngtpatch.iso.read.regions import Overlay, Region, flatten
+
+__all__ = ["Written", "digest_of", "explained", "stream", "write_file", "write_in_place"]
+
+_BLOCK = 1 << 20
+_ZEROS = bytes(_BLOCK)
+_FLUSH = 32 << 20
+"""Bytes after which the disk is set to work."""
+_FICLONE = 0x40049409
+"""ioctl of linux/fs.h: share all extents of another file (btrfs, xfs)."""
+
+Method = Literal["reflink", "copy_file_range", "copy", "stream", "in_place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a sink did.
+
+    Attributes:
+        size: of the result, in bytes.
+        sha256: of the whole result, hexadecimal; None when it was not asked for.
+        base_sha256: of the base, likewise.
+        bytes_written: how much was handed to the file system as data.
+        method: how the base's bytes got there.
+    """
+
+    size: int
+    sha256: str | None
+    base_sha256: str | None
+    bytes_written: int
+    method: Method
+
+
+def write_file(
+    overlay: Overlay,
+    destination: Path,
+    *,
+    force: bool = False,
+    digest: bool = True,
+    durable: bool = True,
+    mode: int = 0o666,
+    check: Callable[[Path], None] | None = None,
+    expect: str | None = None,
+) -> Written:
+    """Write the result as a new file: there in full or not at all.
+
+    On file systems that share extents (reflink) only the regions are written. Holes in
+    a sparse base stay holes.
+
+    Args:
+        overlay: the result.
+        destination: a file in an existing directory.
+        force: replace an existing file; never the base itself.
+        digest: compute SHA-256 of base and result.
+        durable: fsync before it takes its name.
+        mode: permission bits of the new file; the umask applies.
+        check: called with the complete temporary file; the result gets its name only
+            when this returns.
+        expect: SHA-256 that the result must have, with *digest*, to get its name.
+
+    Raises:
+        UsageError: ``output-exists``, ``no-such-directory``, ``same-file`` or ``not-a-file``.
+        NgtpatchError: ``disk-full``, ``not-written`` or ``source-changed``. No temporary
+            file is left.
+        VerificationError: ``wrong-digest``: the result is not what was expected.
+    """
+    file = _file_below(overlay)
+    check_target(destination, force=force, source=file.path if file else None)
+    with (
+        explained(destination),
+        new_file(destination, force=force, mode=mode, durable=durable) as target,
+    ):
+        descriptor = target.fileno()
+        plain = _without_seal(overlay)
+        if file and _clone(file, descriptor):
+            result = _over_clone(overlay, plain, descriptor, digest=digest)
+        elif digest or file is None:
+            result = _copy(overlay, descriptor, digest=digest, durable=durable)
+        else:
+            result = _copy_in_kernel(file, plain, descriptor)
+        _check_unchanged(file)
+        os.ftruncate(descriptor, overlay.size)
+        if expect is not None and result.sha256 != expect:
+            raise VerificationError(
+                "wrong-digest",
+                f"would have SHA-256 {result.sha256}, and {expect} was expected",
+                path=str(destination),
+            )
+        if check is not None:
+            check(Path(target.name))
+    return result
+
+
+def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Written:
+    """Write the result to a file object, from its first byte to its last.
+
+    Raises:
+        NgtpatchError: ``not-written`` or ``disk-full``. BrokenPipeError passes: it means
+            that the reader has gone, which is for the caller to judge.
+    """
+    with explained(None):
+        _check_unchanged(_file_below(overlay))
+        return _pump(overlay, lambda _, data: _write_all(target, data), "stream", digest=digest)
+
+
+def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Written:
+    """Write the regions over the base itself. Only for who asks for it by name.
+
+    There is no way back but the record's: a crash in the middle leaves both old and new
+    regions. What the image grows by is written first, and the descriptors, in its
+    first sectors, last.
+
+    Raises:
+        UsageError: ``not-the-base``: *path* is not the file that the plan was made from.
+        NgtpatchError: ``not-written`` or ``disk-full``.
+    """
+    file = _file_below(overlay)
+    if file is None or not path.exists() or not path.samefile(file.path):
+        raise UsageError("not-the-base", "is not the image that was planned from", path=str(path))
+    with explained(path):
+        _check_unchanged(file)
+        base_sha256 = digest_of(overlay.base, overlay.base.size) if digest else None
+        sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
+        flat = flatten(sealed)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if flat.size > flat.base.size and not file.is_device:
+                os.ftruncate(descriptor, flat.size)
+            for region in sorted(flat.regions, key=lambda region: -region.offset):
+                _pwrite(descriptor, region.new, region.offset)
+            if flat.size < flat.base.size and not file.is_device:
+                os.ftruncate(descriptor, flat.size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        written = sum(len(region.new) for region in flat.regions)
+    sha256 = None
+    if digest:
+        with closing(FileSource(path)) as result:
+            sha256 = digest_of(result, flat.size)
+    return Written(flat.size, sha256, base_sha256, written, "in_place")
+
+
+def _file_below(overlay: Overlay) -> FileSource | None:
+    """Return the file or device at the bottom, if there is one and it can be copied whole."""
+    source: ByteSource = overlay
+    while not isinstance(source, FileSource):
+        base: ByteSource | None = getattr(source, "base", None)
+        if base is None:
+            return None
+        source = base
+    return source
+
+
+def _check_unchanged(file: FileSource | None) -> None:
+    """Refuse to go on with a base that is not the one that was planned from."""
+    if file is not None and not file.unchanged:
+        raise NgtpatchError(
+            "source-changed",
+            "was changed while ngtpatch was at work",
+            path=str(file.path),
+            hint="copy it first, if it is still being written, and try again",
+        )
+
+
+def _without_seal(overlay: Overlay) -> Overlay:
+    return flatten(Overlay(overlay.base, overlay.regions, size=overlay.size))
+
+
+def _clone(file: FileSource, descriptor: int) -> bool:
+    try:
+        fcntl.ioctl(descriptor, _FICLONE, file.fileno())
+    except OSError:
+        return False  # another file system, or one that shares nothing
+    return True
+
+
+def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bool) -> Written:
+    """Write the regions over a clone of the base."""
+    if plain.size < plain.base.size:
+        os.ftruncate(descriptor, plain.size)
+    for region in plain.regions:
+        _pwrite(descriptor, region.new, region.offset)
+    written = sum(len(region.new) for region in plain.regions)
+    if not digest:
+        return Written(overlay.size, None, None, written, "reflink")
+    result = _pump(overlay, lambda *_: 0, "reflink", digest=True)
+    for region in _late(overlay, result.base_sha256):
+        _pwrite(descriptor, region.new, region.offset)
+    return Written(overlay.size, result.sha256, result.base_sha256, written, "reflink")
+
+
+def _copy(overlay: Overlay, descriptor: int, *, digest: bool, durable: bool) -> Written:
+    """Copy through memory, since the bytes are needed for their digest anyway."""
+    with _Flusher(descriptor, wanted=durable) as flusher:
+
+        def write(offset: int, data: bytes) -> int:
+            # A block of zeros is left out: it reads the same as a hole, and stays one.
+            if data == _ZEROS[: len(data)]:
+                return 0
+            count = _pwrite(descriptor, data, offset)
+            flusher.wrote(count)
+            return count
+
+        return _pump(overlay, write, "copy", digest=digest)
+
+
+def _copy_in_kernel(file: FileSource, plain: Overlay, descriptor: int) -> Written:
+    """Copy the base without its bytes passing through this process, then the regions."""
+    method: Method = "copy_file_range"
+    end = min(plain.base.size, plain.size)
+    written = 0
+    for start, length in _data_ranges(file, end):
+        offset = start
+        while offset < start + length:
+            left = start + length - offset
+            count = 0
+            if method == "copy_file_range":
+                try:
+                    count = os.copy_file_range(
+                        file.fileno(), descriptor, min(left, 1 << 30), offset, offset
+                    )
+                except OSError as error:
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                        raise
+            if not count:
+                method = "copy"
+                data = plain.base.read_at(offset, min(left, _BLOCK))
+                _pwrite(descriptor, data, offset)
+                count = len(data)
+                if not count:
+                    break  # it became shorter: the caller looks
+            offset += count
+            written += count
+    for region in plain.regions:
+        _pwrite(descriptor, region.new, region.offset)
+        written += len(region.new)
+    return Written(plain.size, None, None, written, method)
+
+
+def _data_ranges(file: FileSource, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where the file has data, hole by hole; all of it where nobody can tell."""
+    offset = end if file.is_device else 0
+    if file.is_device:
+        yield 0, end
+    while offset < end:
+        try:
+            start = os.lseek(file.fileno(), offset, os.SEEK_DATA)
+            stop = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            start, stop = offset, end
+        start, stop = min(start, end), min(stop, end)
+        if stop > start:
+            yield start, stop - start
+        offset = max(stop, offset + 1)
+
+
+def _pump(
+    overlay: Overlay, write: Callable[[int, bytes], int], method: Method, *, digest: bool
+) -> Written:
+    """Send the result to *write*, block by block, hashing base and result on the way."""
+    base, size = overlay.base, overlay.size
+    written = 0
+    with _Hasher(digest) as before, _Hasher(digest) as after:
+        for offset, length in _blocks(0, base.size):
+            below = base.read_at(offset, length)
+            if len(below) < length:
+                _check_unchanged(_file_below(overlay))
+                raise NgtpatchError("source-changed", "ended early while it was read")
+            before.update(below)
+            data = overlay.lay_over(offset, below) if offset < size else b""
+            after.update(data)
+            written += write(offset, data)
+        base_sha256 = before.result()
+        late = overlay.sealed(base_sha256) if base_sha256 else overlay
+        for offset, length in _blocks(base.size, size):
+            data = late.read_at(offset, length)
+            after.update(data)
+            written += write(offset, data)
+        return Written(size, after.result(), base_sha256, written, method)
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    for offset in range(start, end, _BLOCK):
+        yield offset, min(_BLOCK, end - offset)
+
+
+class _Flusher:
+    """Keeps the disk busy while bytes are hashed; otherwise all would wait for the last fsync."""
+
+    def __init__(self, descriptor: int, *, wanted: bool) -> None:
+        self._descriptor = descriptor
+        self._wanted = wanted
+        self._since = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> _Flusher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        # An error is told to one fdatasync only: the last fsync would not hear of it.
+        if self._pending:
+            self._pending.result()
+
+    def wrote(self, count: int) -> None:
+        """Take note of bytes that were written, and flush them from time to time."""
+        self._since += count
+        if not self._wanted or self._since < _FLUSH:
+            return
+        if self._pending is None or self._pending.done():
+            if self._pending:
+                self._pending.result()
+            self._pending = self._thread.submit(os.fdatasync, self._descriptor)
+            self._since = 0
+
+
+class _Hasher:
+    """SHA-256 in a thread of its own, a few blocks behind; or nothing at all."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._digest = hashlib.sha256() if wanted else None
+        self._blocks: queue.Queue[bytes | None] = queue.Queue(4)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> _Hasher:
+        if self._digest:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.result()
+
+    def update(self, data: bytes) -> None:
+        """Hash *data* some time soon."""
+        if self._digest and data:
+            self._blocks.put(data)
+
+    def result(self) -> str | None:
+        """Return the digest, hexadecimal; None if none was wanted."""
+        if not self._digest:
+            return None
+        if self._thread.is_alive():
+            self._blocks.put(None)
+            self._thread.join()
+        return self._digest.hexdigest()
+
+    def _run(self) -> None:
+        assert self._digest  # noqa: S101
+        while (data := self._blocks.get()) is not None:
+            self._digest.update(data)
+
+
+def _late(overlay: Overlay, base_sha256: str | None) -> list[Region]:
+    if overlay.seal is None or base_sha256 is None:
+        return []
+    return [overlay.seal(base_sha256)]
+
+
+def digest_of(source: ByteSource, size: int) -> str:
+    """Return the SHA-256 (hexadecimal) of the first *size* bytes."""
+    digest = hashlib.sha256()
+    for offset, length in _blocks(0, size):
+        digest.update(source.read_at(offset, length))
+    return digest.hexdigest()
+
+
+def _pwrite(descriptor: int, data: bytes, offset: int) -> int:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        view, offset = view[count:], offset + count
+    return len(data)
+
+
+def _write_all(target: BinaryIO, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[target.write(view) :]
+    return len(data)
+
+
+@contextmanager
+def explained(path: Path | None) -> Iterator[None]:
+    """Turn what the operating system says into one of our errors."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = str(path) if path else None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NgtpatchError(
+                "disk-full",
+                "could not be written: the file system is full",
+                path=name,
+                hint="make room, or name an output on another file system",
+            ) from error
+        raise NgtpatchError(
+            "not-written", f"could not be written: {error.strerror or error}", path=name
+        ) from error

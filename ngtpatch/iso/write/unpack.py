@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image's files as a directory, for those who install from one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ngtpatch.errors import InputError, UsageError
+from ngtpatch.iso.read.entry import Entry, check_name
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import explained
+
+__all__ = ["WrittenTree", "write_tree"]
+
+_MOST_TIMES = 4
+"""How many times its own size an image may unpack to: hard links make it more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTree:
+    """What was unpacked.
+
+    Attributes:
+        files: how many regular files.
+        size: their bytes.
+    """
+
+    files: int
+    size: int
+
+
+def write_tree(
+    volume: Volume, destination: Path, *, private: Collection[str] = (), force: bool = False
+) -> WrittenTree:
+    """Unpack the most expressive tree into a new directory: there in full or not at all.
+
+    Permission bits are the image's, without set-user-ID and the like, and the owner may
+    always enter and write directories; where the tree records none, files get 0644. Owners
+    and times are those of the unpacking.
+
+    Args:
+        volume: the image; of a plan, ``Volume(plan.overlay(), ...)``.
+        destination: a directory that does not exist yet, or is empty.
+        private: paths that only the owner may read (0600), and nobody may execute.
+        force: replace a directory that is not empty, as a whole.
+
+    Raises:
+        InputError: ``hostile-name``: a name, or the target of a symbolic link, leads out of
+            the directory; ``hostile``: it unpacks to absurdly more than the image holds.
+        UsageError: ``output-exists``, ``no-such-directory`` or ``not-a-directory``.
+        NgtpatchError: ``disk-full`` or ``not-written``. Nothing is left behind.
+    """
+    _check_destination(destination, force=force)
+    entries = volume.entries(volume.primary_tree)
+    _check_entries(volume, entries.values())
+    temporary = destination.with_name(f".{destination.name[:200]}.{secrets.token_hex(6)}.tmp")
+    with explained(destination):
+        try:
+            temporary.mkdir(mode=0o755)
+            written = _unpack(volume, temporary, entries.values(), frozenset(private))
+            _take_name(temporary, destination)
+        finally:
+            if temporary.exists():
+                shutil.rmtree(temporary)
+    return written
+
+
+def _check_destination(destination: Path, *, force: bool) -> None:
+    if not destination.parent.is_dir():
+        raise UsageError(
+            "no-such-directory",
+            f"the directory {destination.parent} does not exist",
+            path=str(destination),
+            hint="create it, or name another output",
+        )
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise UsageError("not-a-directory", "exists and is no directory", path=str(destination))
+    if destination.exists() and any(destination.iterdir()) and not force:
+        raise UsageError(
+            "output-exists",
+            "exists already and is not empty",
+            path=str(destination),
+            hint="use --force to replace it",
+        )
+
+
+def _check_entries(volume: Volume, entries: Collection[Entry]) -> None:
+    total = sum(entry.size for entry in entries)
+    if total > _MOST_TIMES * volume.size:
+        raise InputError("hostile", f"would unpack to {total:,} bytes", path=str(volume.path))
+    for entry in entries:
+        for name in entry.path.split("/"):
+            check_name(name)
+        if entry.kind == "symlink":
+            _check_link(entry)
+
+
+def _check_link(entry: Entry) -> None:
+    """Refuse a target that is absolute or climbs out of the tree."""
+    target = entry.target or ""
+    depth = entry.path.count("/")
+    for part in target.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            break
+    if depth < 0 or not target or target.startswith("/") or "\\" in target or "\0" in target:
+        raise InputError(
+            "hostile-name",
+            f"holds the symbolic link {entry.path!a}, which leads out of the tree",
+            hint="unpack the image by other means, if this is meant",
+        )
+
+
+def _unpack(
+    volume: Volume, root: Path, entries: Collection[Entry], private: frozenset[str]
+) -> WrittenTree:
+    tree = volume.tree
+    files = size = 0
+    directories = sorted((e for e in entries if e.kind == "directory"), key=lambda e: e.path)
+    for entry in directories:
+        (root / entry.path).mkdir(mode=0o700)
+    for entry in entries:
+        if entry.kind != "file":
+            continue
+        mode = 0o644 if entry.mode is None else entry.mode & 0o777
+        # O_EXCL: nothing that was unpacked before is written through.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(root / entry.path, flags, 0o600)
+        with tree.open(entry.path) as source, os.fdopen(descriptor, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+            os.fchmod(descriptor, 0o600 if entry.path in private else mode)
+        files, size = files + 1, size + entry.size
+    # Last, so that no file is written through a link.
+    for entry in entries:
+        if entry.kind == "symlink":
+            (root / entry.path).symlink_to(entry.target or "")
+    for entry in reversed(directories):
+        mode = 0o755 if entry.mode is None else entry.mode & 0o777
+        (root / entry.path).chmod(mode | 0o700)
+    return WrittenTree(files, size)
+
+
+def _take_name(temporary: Path, destination: Path) -> None:
+    """Give the new directory its name; what had it before goes only once that has worked."""
+    if not destination.exists() or not any(destination.iterdir()):
+        temporary.rename(destination)
+        return
+    old = temporary.with_suffix(".old")
+    destination.rename(old)
+    try:
+        temporary.rename(destination)
+    except BaseException:
+        old.rename(destination)
+        raise
+    shutil.rmtree(old)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the documents beside the ISO."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar
+
+from ngtpatch.errors import UsageError
+from ngtpatch.files.atomic import new_file
+from ngtpatch.provenance.envelope import seal, signer
+from ngtpatch.provenance.product import Product, moment
+from ngtpatch.provenance.sbom import sbom
+from ngtpatch.provenance.statement import encode, statement
+from ngtpatch.provenance.sums import add_sums
+
+__all__ = [
+    "SBOM_SUFFIX",
+    "STATEMENT_SUFFIX",
+    "Provenance",
+    "require_provenance",
+    "write_provenance",
+]
+
+STATEMENT_SUFFIX = ".intoto.jsonl"
+SBOM_SUFFIX = ".cdx.json"
+_LIBRARIES = ("cyclonedx", "in_toto_attestation", "securesystemslib")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What was written beside an ISO.
+
+    Attributes:
+        statement: the in-toto statement, or the envelope around it.
+        sbom: the CycloneDX document.
+        sums: SHA256SUMS, which lists all three.
+        signed: the statement is in a signed envelope.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.provenance/1"
+
+    statement: str
+    sbom: str
+    sums: str
+    signed: bool
+
+
+def require_provenance(sign_key: Path | None = None) -> None:
+    """Refuse before any work what would fail after it: a missing extra, a key that cannot sign.
+
+    Raises:
+        UsageError: ``extra-missing``, ``bad-source-date-epoch``.
+        InputError: ``sign-key``.
+    """
+    moment()
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            "extra-missing", f"provenance needs {', '.join(missing)}",
+            hint="pip install 'ngtpatch[provenance]'",
+        )  # fmt: skip
+    if sign_key is not None:
+        signer(sign_key)
+
+
+def write_provenance(subject: Product, *, sign_key: Path | None = None) -> Provenance:
+    """Write ``<iso>.intoto.jsonl``, ``<iso>.cdx.json`` and SHA256SUMS beside the ISO.
+
+    Args:
+        subject: the ISO.
+        sign_key: an ed25519 private key in PEM: the statement goes into a DSSE envelope.
+
+    Raises:
+        UsageError: ``extra-missing``, ``bad-source-date-epoch``.
+        InputError: ``sign-key``.
+    """
+    require_provenance(sign_key)
+    when = moment()
+    line = statement(subject, when)
+    if sign_key is not None:
+        line = encode(seal(line, sign_key))
+    files = {
+        subject.iso.name + STATEMENT_SUFFIX: line + b"\n",
+        subject.iso.name + SBOM_SUFFIX: sbom(subject, when),
+    }
+    directory = subject.iso.parent
+    for name, content in files.items():
+        with new_file(directory / name, force=True) as file:
+            file.write(content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    sums = add_sums(directory, {subject.iso.name: subject.sha256, **digests})
+    written, document = (str(directory / name) for name in files)
+    return Provenance(written, document, str(sums), sign_key is not None)

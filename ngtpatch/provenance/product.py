@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents are about: an ISO, what it was made from, and what was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ngtpatch.errors import InputError, UsageError
+from ngtpatch.flow.rebuild import ChangedEntry, RebuildResult
+
+__all__ = ["Material", "Product", "materials", "moment", "sha256_of"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Something that the ISO was made from or by.
+
+    Attributes:
+        kind: ``iso``, ``profile`` or ``patch``.
+        name: the file's name, without its directory: where it lay is nobody's business.
+        sha256: of its bytes.
+    """
+
+    kind: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """An ISO.
+
+    Attributes:
+        iso: the file.
+        sha256: of its bytes.
+        ngt_version: the NGT on it; None where it is not told.
+        distros: the profiles that were asked for.
+        carries_identity: it belongs to one VM.
+        changed: what differs from the vendor's ISO.
+        materials: what it was made from; the vendor's ISO first.
+    """
+
+    iso: Path
+    sha256: str
+    ngt_version: str | None
+    distros: tuple[str, ...]
+    carries_identity: bool
+    changed: tuple[ChangedEntry, ...]
+    materials: tuple[Material, ...]
+
+    @classmethod
+    def of_rebuild(
+        cls,
+        result: RebuildResult,
+        *,
+        profile_dirs: Sequence[str | Path] = (),
+        patch_dirs: Sequence[str | Path] = (),
+    ) -> Product:
+        """Return what a rebuild made. The directories are those that it was given.
+
+        Raises:
+            UsageError: ``no-output``: it wrote no file (a dry run, a stream).
+        """
+        from ngtpatch.flow.inspect import inspect
+
+        if result.output is None:
+            raise UsageError(
+                "no-output", "provenance is about a file, and none was written",
+                hint="name one with -o FILE",
+            )  # fmt: skip
+        iso = Path(result.output)
+        return cls(
+            iso=iso,
+            sha256=result.sha256 or sha256_of(iso),
+            ngt_version=inspect(iso).ngt.version,
+            distros=result.profiles,
+            carries_identity=result.carries_identity,
+            changed=result.changed,
+            materials=materials(
+                Path(result.source),
+                result.profiles,
+                profile_dirs=profile_dirs,
+                patch_dirs=patch_dirs,
+            ),
+        )
+
+    @property
+    def vendor(self) -> Material:
+        """The vendor's ISO."""
+        return self.materials[0]
+
+
+def materials(
+    source: Path,
+    distros: Sequence[str],
+    *,
+    source_sha256: str | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+) -> tuple[Material, ...]:
+    """Return all that decides about a rebuild: the ISO, the profiles, the patches.
+
+    Raises:
+        InputError: one of them cannot be read.
+        Refusal: ``unknown-profile``.
+    """
+    from ngtpatch.patching.choice import choose_profiles
+    from ngtpatch.patching.patch import load_patches
+    from ngtpatch.patching.profile import load_profiles
+
+    profiles = choose_profiles(load_profiles(profile_dirs), distros)
+    return (
+        Material("iso", source.name, source_sha256 or sha256_of(source)),
+        *(_material("profile", profile.source) for profile in profiles),
+        *(_material("patch", patch.source) for patch in load_patches(patch_dirs)),
+    )
+
+
+def _material(kind: str, source: str) -> Material:
+    return Material(kind, Path(source).name, sha256_of(Path(source)))
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256, in hexadecimal.
+
+    Raises:
+        InputError: ``not-found``, ``is-directory``, ``unreadable``.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such file", path=str(path)) from None
+    except IsADirectoryError:
+        raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+        ) from None
+    return digest.hexdigest()
+
+
+def moment() -> datetime:
+    """Return the time that documents state: SOURCE_DATE_EPOCH, else the clock's, in UTC.
+
+    Raises:
+        UsageError: ``bad-source-date-epoch``.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return datetime.now(timezone.utc).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(text), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            "bad-source-date-epoch",
+            f"SOURCE_DATE_EPOCH is {text!r}",
+            hint="set it to seconds since 1970, or unset it",
+        ) from None
