@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -22,6 +24,18 @@ MODULES = sorted(
 
 IMAGE_WING = ("ngtpatch.iso",)
 INSTALLER_WING = ("ngtpatch.installer", "ngtpatch.patching", "ngtpatch.identity")
+# Which room of iso/ may import which. check/ takes the bytes alone: it is a second opinion.
+ISO_ARROWS = {
+    "read": set[str](),
+    "edit": {"read"},
+    "write": {"read"},
+    "compare": {"read"},
+    "check": {"read"},
+}
+CHECK_TAKES = "ngtpatch.iso.read.bytesource"
+# A verb whose room says which: what is done to one tree, and to a fleet.
+RECURRING_STEMS = set[str]()
+TYPE_NAME = re.compile(r"(?=[A-Z])(?=.*[a-z])[A-Za-z0-9]+")
 HEAVY = ("pycdlib", "libcst", "pydantic", "cryptography", "jinja2", "rich")
 
 
@@ -54,6 +68,76 @@ def test_the_wings_never_import_each_other_and_nobody_imports_the_cli(path: Path
         assert not [module for module in imported if within(module, IMAGE_WING)]
     if not within(name, ("ngtpatch.cli", "ngtpatch.__main__")):
         assert not [module for module in imported if within(module, ("ngtpatch.cli", "click"))]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if within(name_of(path), IMAGE_WING)], ids=name_of
+)
+def test_inside_iso_the_data_flows_one_way(path: Path) -> None:
+    _, _, *rest = name_of(path).split(".")
+    if not rest:
+        return
+    rooms = {module.split(".")[2] for module in imports(path) if within(module, IMAGE_WING)}
+    assert rooms - {rest[0]} <= ISO_ARROWS[rest[0]]
+    if rest[0] == "check":
+        beside = {module for module in imports(path) if within(module, IMAGE_WING)}
+        assert {module for module in beside if not within(module, ("ngtpatch.iso.check",))} <= {
+            CHECK_TAKES
+        }
+
+
+def test_no_file_stem_stands_in_two_places() -> None:
+    stems = Counter(
+        path.stem
+        for path in MODULES
+        if path.stem != "__init__" and not within(name_of(path), ("ngtpatch.cli",))
+    )
+    twice = {stem for stem, count in stems.items() if count > 1}
+    assert twice == RECURRING_STEMS
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name_of(path))
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                # A public type alias is a name for a thing as well.
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Name) and TYPE_NAME.fullmatch(target.id):
+                        places.setdefault(target.id, []).append(name_of(path))
+    assert {name: where for name, where in places.items() if len(set(where)) > 1} == {}
+
+
+def test_the_page_names_every_room_and_no_other() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    tree = page.split("```\nngtpatch/\n", 1)[1].split("```", 1)[0]
+    rooms: set[str] = set()
+    above: list[str] = []
+    for line in tree.splitlines():
+        named = re.match(r"( *)((?:[\w.]+(?:/|\.py) ?)+)", line)
+        if named is None or not named[1]:
+            continue
+        depth = len(named[1]) // 2
+        if depth > len(above) + 1:
+            continue  # the second line of a caption
+        for name in named[2].split():
+            del above[depth - 1 :]
+            above.append(name.rstrip("/"))
+            rooms.add("/".join(above))
+    packages = {
+        str(path.parent.relative_to(PACKAGE))
+        for path in MODULES
+        if path.name == "__init__.py" and path.parent != PACKAGE
+    }
+    inner = {name for name in packages if "/" in name and not name.startswith("iso/")}
+    top = {path.name for path in PACKAGE.glob("*.py")} - {"__main__.py", "_version.py"}
+    named_packages = {room for room in rooms if not room.endswith(".py")}
+    assert named_packages == packages - inner
+    assert {room for room in rooms if room.endswith(".py") and "/" not in room} == top
+    assert [room for room in sorted(rooms) if not (PACKAGE / room).exists()] == []
 
 
 def test_the_public_api_is_sorted_and_complete() -> None:
