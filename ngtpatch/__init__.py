@@ -2,13 +2,15 @@
 """Nutanix Guest Tools ISOs for distributions that their installer refuses.
 
 The public API. Names are imported on first use (PEP 562), so that ``import ngtpatch``
-costs nothing before something is asked of it.
+costs nothing before something is asked of it. What is not in ``__all__`` is internal and
+may change in any release.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ngtpatch import packer
     from ngtpatch._version import __version__
     from ngtpatch.errors import (
         BatchError,
@@ -19,19 +21,33 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from ngtpatch.fleet.audit import Audit, check_identities
+    from ngtpatch.fleet.inject import inject
+    from ngtpatch.fleet.order import VmResult
+    from ngtpatch.fleet.run import InjectSummary
+    from ngtpatch.flow.changes import IdentityRequest
     from ngtpatch.flow.diff import Differences, diff
     from ngtpatch.flow.inspect import Inspection, inspect
-    from ngtpatch.flow.rebuild import RebuildResult, rebuild
+    from ngtpatch.flow.rebuild import ChangedEntry, RebuildResult, rebuild
     from ngtpatch.flow.reset import ResetResult, reset
     from ngtpatch.flow.support import support
-    from ngtpatch.flow.verdicts import Support
+    from ngtpatch.flow.verdicts import DistroSupport, Support
     from ngtpatch.flow.verify import Verification, verify
+    from ngtpatch.identity.findings import Finding
+    from ngtpatch.identity.inventory import InventoryError
 
 _HOME = {
+    "Audit": "fleet.audit",
     "BatchError": "errors",
+    "ChangedEntry": "flow.rebuild",
     "Differences": "flow.diff",
+    "DistroSupport": "flow.verdicts",
+    "Finding": "identity.findings",
+    "IdentityRequest": "flow.changes",
+    "InjectSummary": "fleet.run",
     "InputError": "errors",
     "Inspection": "flow.inspect",
+    "InventoryError": "identity.inventory",
     "NgtpatchError": "errors",
     "RebuildResult": "flow.rebuild",
     "Refusal": "errors",
@@ -41,8 +57,11 @@ _HOME = {
     "UsageError": "errors",
     "Verification": "flow.verify",
     "VerificationError": "errors",
+    "VmResult": "fleet.order",
     "__version__": "_version",
+    "check_identities": "fleet.audit",
     "diff": "flow.diff",
+    "inject": "fleet.inject",
     "inspect": "flow.inspect",
     "rebuild": "flow.rebuild",
     "reset": "flow.reset",
@@ -51,10 +70,17 @@ _HOME = {
 }
 
 __all__ = [
+    "Audit",
     "BatchError",
+    "ChangedEntry",
     "Differences",
+    "DistroSupport",
+    "Finding",
+    "IdentityRequest",
+    "InjectSummary",
     "InputError",
     "Inspection",
+    "InventoryError",
     "NgtpatchError",
     "RebuildResult",
     "Refusal",
@@ -64,9 +90,13 @@ __all__ = [
     "UsageError",
     "Verification",
     "VerificationError",
+    "VmResult",
     "__version__",
+    "check_identities",
     "diff",
+    "inject",
     "inspect",
+    "packer",
     "rebuild",
     "reset",
     "support",
@@ -75,6 +105,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "packer":
+        return import_module(f"{__name__}.packer")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

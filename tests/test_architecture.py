@@ -144,6 +144,9 @@ def test_the_public_api_is_sorted_and_complete() -> None:
     assert ngtpatch.__all__ == sorted(ngtpatch.__all__)
     for name in ngtpatch.__all__:
         value = getattr(ngtpatch, name)
+        if name == "packer":  # a room of its own, with an __all__ of its own
+            assert value.__all__ == sorted(value.__all__)
+            continue
         assert not isinstance(value, type(ngtpatch)), f"{name} is a module"
     assert dir(ngtpatch) == ngtpatch.__all__
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ngtpatch.fleet.order import VmResult
     from ngtpatch.fleet.plan import FleetPlan
-    from ngtpatch.fleet.run import Summary
+    from ngtpatch.fleet.run import InjectSummary
 
 INTERRUPTED = 130
 _SHOWN = 20
@@ -232,7 +232,7 @@ def _show_plan(console: Console, plan: FleetPlan) -> None:
     console.say(f"{len(orders)} images would go to {settings.destination}; nothing was written")
 
 
-def _show(console: Console, plan: FleetPlan, summary: Summary) -> None:
+def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     failures = tuple(Failure(o.name, o.code or "", o.error or "") for o in summary.failures)
     console.result(
         InjectDocument(

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ngtpatch.errors import InputError
-from ngtpatch.fleet.tasks import Task
+from ngtpatch.fleet.tasks import Task, targets
+from ngtpatch.identity.bundle import read_bounded
+from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.check import WARN_DAYS, Sharing, check
 from ngtpatch.identity.config import KEYS
 from ngtpatch.identity.findings import Finding, Severity
@@ -19,7 +22,7 @@ from ngtpatch.identity.runbook import Renewal, renewals
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
-__all__ = ["Audit", "Checked", "audit"]
+__all__ = ["Audit", "Checked", "audit", "check_identities"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,33 @@ def audit(
     )  # fmt: skip
     due = renewals([(c.source, c.vm_uuid, c.not_after) for c in identities], findings)
     return Audit(not findings, warn_days, identities, tuple(findings), due)
+
+
+def check_identities(
+    *paths: str | Path,
+    certificates: str | Path | None = None,
+    ca: str | Path | None = None,
+    warn_days: int = WARN_DAYS,
+) -> Audit:
+    """Check the identities on ISOs, in directories and inventories: expiry, mismatch, sharing.
+
+    Args:
+        paths: ISOs, directories, inventories.
+        certificates: a directory of certificates to complete an inventory from.
+        ca: a PEM file that certificates must chain to.
+        warn_days: certificates that end within so many days are warned of.
+
+    Raises:
+        InputError: one of the paths cannot be used.
+    """
+    authorities: Sequence[Authority] = ()
+    if ca is not None:
+        authorities = read_authorities(read_bounded(Path(ca))[0], path=str(ca))
+    found = targets(
+        [Path(path) for path in paths],
+        certificates=None if certificates is None else Path(certificates),
+    )
+    return audit(found, warn_days=warn_days, authorities=authorities)
 
 
 def _facts(target: Task) -> tuple[str | None, datetime | None]:

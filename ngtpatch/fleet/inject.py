@@ -3,19 +3,87 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Settings
+from ngtpatch.fleet.order import Settings, VmResult
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
+from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import load
 
-__all__ = ["prepare"]
+__all__ = ["inject", "prepare"]
+
+
+def inject(
+    base: str | Path,
+    inventory: str | Path,
+    destination: str | Path,
+    *,
+    certificates: str | Path | None = None,
+    sets: Mapping[str, str] | None = None,
+    config_only: bool = False,
+    name_template: str = DEFAULT_NAME,
+    shard: tuple[int, int] = (1, 1),
+    ca: str | Path | None = None,
+    digest: bool = False,
+    force: bool = False,
+    resume: bool = False,
+    executor: Executor | None = None,
+    jobs: int = 8,
+    stop: threading.Event | None = None,
+    report: Callable[[VmResult, int, int], None] | None = None,
+) -> InjectSummary:
+    """Write one image per VM of *inventory*, each with that VM's identity, from one *base*.
+
+    One VM's failure is a row of the summary and of the ledger, not an exception.
+
+    Args:
+        base: the image that all are made from; a directory of per-VM images, each of which
+            gets its VM's new identity; for config-only images also an unpacked tree.
+        inventory: CSV, JSON, JSON Lines, what ncli or Prism lists, or a directory of folders.
+        destination: a directory, or ``s3://bucket/prefix``.
+        certificates: a directory of certificates to complete the inventory from.
+        sets: values by key of ngt_config.json; a value may be jinja2 over the row.
+        config_only: small images that hold config/ alone.
+        name_template: jinja2 over the row, giving the output's name.
+        shard: (K, N): only the VMs whose name hashes to K of N.
+        ca: a PEM file that certificates must chain to.
+        digest: also hash each whole output.
+        force: an existing output may be replaced.
+        resume: keep what is there and right; replace what is stale.
+        executor: any executor whose workers see the same paths; *jobs* threads when absent.
+        jobs: how many images are in flight at once.
+        stop: when set, nothing more is begun and what is in flight is finished.
+        report: told of each VM's result, with the number done and the total.
+
+    Raises:
+        InputError: the base, the inventory or a template cannot be used. For an inventory
+            an :class:`~ngtpatch.InventoryError` with every problem.
+        UsageError: ``busy``; ``output-exists``: without *resume* or *force*.
+        RemoteError: the executor or the store failed. What was done is in the ledger.
+    """
+    plan = prepare(
+        Path(base),
+        Path(inventory),
+        str(destination),
+        certificates=None if certificates is None else Path(certificates),
+        recipe=Recipe(sets=sets or {}),
+        config_only=config_only,
+        name_template=name_template,
+        shard=shard,
+        ca=None if ca is None else Path(ca),
+        digest=digest,
+        force=force,
+    )
+    return run_fleet(plan, executor=executor, jobs=jobs, resume=resume, stop=stop, report=report)
 
 
 def prepare(

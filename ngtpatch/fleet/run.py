@@ -17,7 +17,7 @@ from ngtpatch.fleet.ledger import Ledger
 from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
 
-__all__ = ["Summary", "run_fleet"]
+__all__ = ["InjectSummary", "run_fleet"]
 
 # Handed out per worker in advance: enough to keep it busy, few enough to stop soon.
 _AHEAD = 2
@@ -25,7 +25,7 @@ _SHOWN_FAILURES = 1000
 
 
 @dataclass(frozen=True)
-class Summary:
+class InjectSummary:
     """What a run did.
 
     Attributes:
@@ -60,7 +60,7 @@ def run_fleet(
     wait_seconds: float = 0,
     stop: threading.Event | None = None,
     report: Callable[[VmResult, int, int], None] | None = None,
-) -> Summary:
+) -> InjectSummary:
     """Make every VM's image.
 
     Args:
@@ -178,8 +178,8 @@ class _Tally:
         if self._report is not None:
             self._report(outcome, self.done, self.total)
 
-    def summary(self, *, interrupted: bool) -> Summary:
-        return Summary(
+    def summary(self, *, interrupted: bool) -> InjectSummary:
+        return InjectSummary(
             self.total, self._counts["written"], self._counts["kept"], self._counts["failed"],
             interrupted, self._bytes, self._ledger.path, tuple(self._failures),
             tuple(self._warnings),

@@ -34,9 +34,9 @@ class IdentityRequest:
             fits in place later. Stripped files then stay, empty, with that room.
     """
 
-    config: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    config: str | Path | None = None
+    certificate: str | Path | None = None
+    key: str | Path | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     strip: bool = False
     reserve: int = 0

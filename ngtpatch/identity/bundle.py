@@ -66,9 +66,9 @@ class Identity:
         cls,
         *,
         source: str,
-        config: Path | None = None,
-        certificate: Path | None = None,
-        key: Path | None = None,
+        config: str | Path | None = None,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
     ) -> Identity:
         """Read the files that were named.
 
@@ -80,7 +80,7 @@ class Identity:
         modes: dict[str, int] = {}
         for entry, path in named.items():
             if path is not None:
-                data[entry], mode = read_bounded(path)
+                data[entry], mode = read_bounded(Path(path))
                 if entry == KEY:
                     modes[str(path)] = mode
         paths = {entry: str(path) for entry, path in named.items() if path is not None}

@@ -184,7 +184,7 @@ class _Job:
             "ngtpatch": __version__,
             "materials": [(one.kind, one.sha256) for one in made_from],
             "strip": self.identity.strip,
-            "identity": [None if part is None else sha256_of(part) for part in parts],
+            "identity": [None if part is None else sha256_of(Path(part)) for part in parts],
             "source_date_epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         }
         return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
