@@ -8,7 +8,10 @@ BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-packer test test-min test-kernel fuzz mutation lint bench docs zipapp clean
+# For make profile: the os-release of a guest.
+OS_RELEASE ?=
+
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz mutation lint bench docs zipapp clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +24,9 @@ demo-packer: $(VENV)/dev ## NGT in two Packer builds that run here
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	    packer openssh-server openssh-client libarchive-tools dmidecode >/dev/null; fi
 	@$(BIN)/python scripts/demo_packer.py
+
+profile: $(VENV)/installed ## A distribution into the tree, from OS_RELEASE=FILE
+	@$(BIN)/python -m scripts.add_profile "$(OS_RELEASE)"
 
 test: $(VENV)/dev ## Run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
