@@ -73,17 +73,17 @@ def main() -> None:
 def heading(text: str) -> None:
     """Print a heading, bold where that can be seen."""
     plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR")
-    print(f"{text}\n" if plain else f"\033[1m{text}\033[0m\n", flush=True)  # noqa: T201
+    print(f"{text}\n" if plain else f"\033[1m{text}\033[0m\n", flush=True)
 
 
 def say(text: str) -> None:
     """Print a paragraph."""
-    print(textwrap.fill(text, 88), end="\n\n", flush=True)  # noqa: T201
+    print(textwrap.fill(text, 88), end="\n\n", flush=True)
 
 
 def shell(line: str, *, exits: int = 0, says: str = "") -> None:
     """Show a command and run it as shown; end here where it does not do as told."""
-    print(f"$ {line}", flush=True)  # noqa: T201
+    print(f"$ {line}", flush=True)
     words = shlex.split(line)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     while "=" in words[0]:
@@ -98,10 +98,10 @@ def shell(line: str, *, exits: int = 0, says: str = "") -> None:
         text=True,
         check=False,
     )
-    print(run.stdout.rstrip("\n"), flush=True)  # noqa: T201
+    print(run.stdout.rstrip("\n"), flush=True)
     if run.returncode:
-        print(f"[exit code {run.returncode}]", flush=True)  # noqa: T201
-    print(flush=True)  # noqa: T201
+        print(f"[exit code {run.returncode}]", flush=True)
+    print(flush=True)
     if run.returncode != exits:
         sys.exit(f"demo: expected exit code {exits}")
     if says not in run.stdout:
@@ -110,7 +110,7 @@ def shell(line: str, *, exits: int = 0, says: str = "") -> None:
 
 def mount(iso: str, directory: str) -> None:
     """Unpack an image, as a stand-in for a mount that only root could make."""
-    print(f"# {iso} is mounted on {directory}/", flush=True)  # noqa: T201
+    print(f"# {iso} is mounted on {directory}/", flush=True)
     with open_source(DEMO / iso) as source:
         for path in source.tree:
             target = DEMO / directory / path

@@ -151,7 +151,7 @@ def search(directories: list[Path]) -> None:
 
 def say(text: str) -> None:
     """Print a line, before what a program that is started next prints."""
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 def heading(text: str) -> None:

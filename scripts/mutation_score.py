@@ -52,12 +52,12 @@ def main() -> None:
         if only_words(lines):
             words += 1
         else:
-            print(mutant, *lines, sep="\n")  # noqa: T201
+            print(mutant, *lines, sep="\n")
     caught = became["killed"] + became["timeout"]
     judged = caught + became["survived"] + became["no tests"]
-    print(", ".join(f"{status} {count}" for status, count in became.most_common() if count))  # noqa: T201
-    print(f"score {caught / judged:.1%}; without {words} that only word a message otherwise:")  # noqa: T201
-    print(f"score {caught / (judged - words):.1%}, {len(survivors) - words} survivors, shown above")  # noqa: T201
+    print(", ".join(f"{status} {count}" for status, count in became.most_common() if count))
+    print(f"score {caught / judged:.1%}; without {words} that only word a message otherwise:")
+    print(f"score {caught / (judged - words):.1%}, {len(survivors) - words} survivors, shown above")
 
 
 if __name__ == "__main__":
