@@ -24,6 +24,8 @@ MODULES = sorted(
 
 IMAGE_WING = ("ngtpatch.iso",)
 INSTALLER_WING = ("ngtpatch.installer", "ngtpatch.patching", "ngtpatch.identity")
+# A label, the paths of an identity: iso/ is told them, and knows none.
+WORDS_OF_NGT = "ngtpatch.files.wellknown"
 # Which room of iso/ may import which. check/ takes the bytes alone: it is a second opinion.
 ISO_ARROWS = {
     "read": set[str](),
@@ -64,6 +66,7 @@ def test_the_wings_never_import_each_other_and_nobody_imports_the_cli(path: Path
     name, imported = name_of(path), imports(path)
     if within(name, IMAGE_WING):
         assert not [module for module in imported if within(module, INSTALLER_WING)]
+        assert WORDS_OF_NGT not in imported
     if within(name, INSTALLER_WING):
         assert not [module for module in imported if within(module, IMAGE_WING)]
     if not within(name, ("ngtpatch.cli", "ngtpatch.__main__")):

@@ -48,7 +48,7 @@ def command(console: Console, iso: Path, path: str, output: Path | None, force: 
 
     PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout.
     """
-    from ngtpatch.identity.paths import KEY
+    from ngtpatch.files.wellknown import KEY
 
     path = path.strip("/")
     with open_source(iso) as source:

@@ -11,6 +11,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import UsageError, VerificationError
+from ngtpatch.files.wellknown import WARN_DAYS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
@@ -86,7 +87,7 @@ def _description(console: Console, facts: Description) -> None:
     "--warn-days",
     metavar="N",
     type=click.IntRange(min=0),
-    default=90,
+    default=WARN_DAYS,
     show_default=True,
     help="Warn of certificates that end within so many days.",
 )
@@ -144,10 +145,9 @@ def check(
 def _authorities(ca: Path | None) -> tuple[Authority, ...]:
     if ca is None:
         return ()
-    from ngtpatch.identity.bundle import read_bounded
     from ngtpatch.identity.certificate import read_authorities
 
-    return read_authorities(read_bounded(ca)[0], path=str(ca))
+    return read_authorities(ca)
 
 
 def _table(console: Console, result: Audit) -> None:
@@ -183,10 +183,10 @@ def _plan(
     force: bool,
 ) -> None:  # fmt: skip
     from ngtpatch.files.atomic import new_file
-    from ngtpatch.identity.bundle import read_bounded
     from ngtpatch.identity.runbook import runbook
+    from ngtpatch.identity.values import read_template
 
-    own = None if template is None else read_bounded(template)[0].decode("utf-8", "replace")
+    own = None if template is None else read_template(template)
     if not result.renewals:
         console.say(f"{len(result.identities)} checked: none needs a new certificate")
         return

@@ -215,9 +215,9 @@ def _executor(scheduler: str | None) -> Iterator[tuple[Executor | None, int]]:
 def _template(path: Path | None) -> tuple[str | None, str]:
     if path is None:
         return None, ""
-    from ngtpatch.identity.bundle import read_bounded
+    from ngtpatch.identity.values import read_template
 
-    return read_bounded(path)[0].decode("utf-8", "replace"), str(path)
+    return read_template(path), str(path)
 
 
 def _show_plan(console: Console, plan: FleetPlan) -> None:

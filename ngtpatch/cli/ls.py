@@ -13,12 +13,12 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import UsageError
+from ngtpatch.iso.read.entry import TREES, preferred_tree
 
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Entry
 
 _TYPE_BITS = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK, "other": 0}
-_TREES = ("rock_ridge", "joliet", "udf", "iso9660")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Listing:
 @options.iso_argument
 @click.option(
     "--tree",
-    type=click.Choice(_TREES),
+    type=click.Choice(TREES),
     help="The tree to list; by default the most expressive one that the image has.",
 )
 @click.pass_obj
@@ -57,7 +57,7 @@ def command(console: Console, iso: Path, tree: str | None) -> None:
     from ngtpatch.iso.compare.sides import open_side
 
     with open_side(iso) as side:
-        chosen = tree or preferred(side.trees)
+        chosen = tree or preferred_tree(side.trees)
         if chosen not in side.trees:
             raise UsageError(
                 "no-such-tree",
@@ -75,11 +75,6 @@ def command(console: Console, iso: Path, tree: str | None) -> None:
             f"{entry.mode or '?' * 10} {owner}{entry.size:>{width}} {entry.mtime or '-':<20} "
             f"{printable(entry.path)}{target}"
         )
-
-
-def preferred(trees: tuple[str, ...]) -> str:
-    """Return the tree that says most about its entries."""
-    return next(t for t in (*_TREES, *trees) if t in trees)
 
 
 def _listed(entry: Entry) -> Listed:

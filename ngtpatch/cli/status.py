@@ -10,6 +10,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import VerificationError
+from ngtpatch.files.wellknown import WARN_DAYS
 
 
 @options.command()
@@ -23,7 +24,7 @@ from ngtpatch.errors import VerificationError
     help="Certificates that belong to the inventory's VMs, by name or UUID.",
 )  # fmt: skip
 @click.option(
-    "--warn-days", metavar="N", type=click.IntRange(min=0), default=90, show_default=True,
+    "--warn-days", metavar="N", type=click.IntRange(min=0), default=WARN_DAYS, show_default=True,
     help="A certificate that ends within so many days is due.",
 )  # fmt: skip
 @click.pass_context

@@ -12,6 +12,7 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import VerificationError
 from ngtpatch.flow.verify import Verification, verify
+from ngtpatch.iso.read.entry import preferred_tree
 from ngtpatch.provenance import ProvenanceVerification, verify_provenance
 
 
@@ -75,7 +76,11 @@ def report(console: Console, result: Verified) -> None:
     if result.base is not None:
         beyond = [d for d in result.deviations if not d.expected]
         recorded = len(
-            {d.path for d in result.deviations if d.expected and d.tree == _first(result)}
+            {
+                d.path
+                for d in result.deviations
+                if d.expected and d.tree == preferred_tree(result.trees)
+            }
         )
         console.say(
             f"base        {recorded} entries differ as recorded, {len(beyond) or 'none'} beyond; "
@@ -99,7 +104,3 @@ def _provenance(console: Console, stated: ProvenanceVerification) -> None:
     console.say(f"signature   {printable(signed)}")
     for code, problem in stated.problems:
         console.say(f"  {code}: {printable(problem)}")
-
-
-def _first(result: Verification) -> str:
-    return next(t for t in ("rock_ridge", "joliet", "udf", "iso9660") if t in result.trees)

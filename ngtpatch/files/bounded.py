@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from ngtpatch.errors import InputError
 
-__all__ = ["read_small"]
+__all__ = ["read_small", "read_small_and_mode"]
 
 
-def read_small(path: Path, *, limit: int, what: str = "file", hint: str | None = None) -> bytes:
+def read_small(
+    path: Path, *, limit: int, what: str = "file", hint: str | None = None, code: str | None = None
+) -> bytes:
     """Return the bytes of *path*, which should be a *what* ("report").
 
     Args:
@@ -18,24 +22,33 @@ def read_small(path: Path, *, limit: int, what: str = "file", hint: str | None =
         limit: the most that such a file can have, in bytes; hardly more is ever read.
         what: what the file should be, for messages.
         hint: where to get one.
+        code: the code of every error, where none of those below would say enough.
 
     Raises:
         InputError: ``not-found``, ``is-directory``, ``unreadable``, ``too-large``.
     """
+    return read_small_and_mode(path, limit=limit, what=what, hint=hint, code=code)[0]
 
-    def unusable(code: str, message: str) -> InputError:
-        return InputError(code, message, path=str(path), hint=hint)
+
+def read_small_and_mode(
+    path: Path, *, limit: int, what: str = "file", hint: str | None = None, code: str | None = None
+) -> tuple[bytes, int]:
+    """Return the bytes of *path* and its permission bits; see :func:`read_small`."""
+
+    def unusable(own_code: str, message: str) -> InputError:
+        return InputError(code or own_code, message, path=str(path), hint=hint)
 
     try:
         with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise unusable("not-found", f"there is no such {what}") from None
     except IsADirectoryError:
-        raise unusable("is-directory", f"is a directory: it is no {what}") from None
+        raise unusable("is-directory", f"is a directory: a {what} was expected") from None
     except OSError as error:
         raise unusable("unreadable", f"cannot be read: {error.strerror}") from None
     if len(data) > limit:
         most = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
-        raise unusable("too-large", f"is larger than {most}: it is no {what}")
-    return data
+        raise unusable("too-large", f"is larger than {most}, the most that a {what} may have")
+    return data, mode

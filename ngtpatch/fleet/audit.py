@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.wellknown import WARN_DAYS
 from ngtpatch.fleet.tasks import Task, targets
-from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
-from ngtpatch.identity.check import WARN_DAYS, Sharing, check
+from ngtpatch.identity.check import Sharing, check
 from ngtpatch.identity.config import KEYS
 from ngtpatch.identity.findings import Finding, Severity
 from ngtpatch.identity.runbook import Renewal, renewals
@@ -128,7 +128,7 @@ def check_identities(
     """
     authorities: Sequence[Authority] = ()
     if ca is not None:
-        authorities = read_authorities(read_bounded(Path(ca))[0], path=str(ca))
+        authorities = read_authorities(Path(ca))
     found = targets(
         [Path(path) for path in paths],
         certificates=None if certificates is None else Path(certificates),

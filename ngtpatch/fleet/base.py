@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,24 +11,30 @@ from pathlib import Path
 from types import TracebackType
 
 from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
 from ngtpatch.files.tree import FileTree, MemoryTree
+from ngtpatch.files.wellknown import (
+    CERTIFICATE,
+    CONFIG,
+    CONFIG_DIRECTORY,
+    IDENTITY_PATHS,
+    KEY,
+    LABEL,
+)
 from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.identity.exchange import Injected
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
 from ngtpatch.iso.edit.image_edit import EditPlan, edit
 from ngtpatch.iso.edit.new_entry import NewFile
-from ngtpatch.iso.read.bytesource import ByteSource, MemorySource
+from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.ecma119 import SECTOR
-from ngtpatch.iso.read.regions import BLOCK, merge_ranges
+from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.read.volume import Volume
-from ngtpatch.iso.write.master import DiscDirectory, DiscFile, master
+from ngtpatch.iso.write.master import USUAL_TREES, DiscDirectory, DiscFile, master
 
 __all__ = ["Base"]
 
-LABEL = "NUTANIX_TOOLS"
 # Room for each file of a config-only image: an RSA 4096 key takes 3.3 KB.
 _ROOM = 4096
-_TREES = ("iso9660", "rock_ridge", "joliet")
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,13 @@ class Base:
         """
         with ExitStack() as stack:
             source = stack.enter_context(open_source(path))
-            tree = MemoryTree({p: source.tree[p] for p in sorted(PATHS) if p in source.tree})
+            tree = MemoryTree(
+                {p: source.tree[p] for p in sorted(IDENTITY_PATHS) if p in source.tree}
+            )
             if config_only:
                 data = _config_only(source)
                 volume = stack.enter_context(Volume(MemorySource(data), path))
-                digest = hashlib.sha256(data).hexdigest()
+                digest = sha256_of_bytes(data)
                 _refuse_another(path, digest, sha256)
                 return cls(volume, tree, digest, True, single, stack.pop_all())
             if source.volume is None:
@@ -83,7 +90,7 @@ class Base:
                     path=str(path), hint="name the ISO, or use --config-only",
                 )  # fmt: skip
             if prove:
-                actual = _digest(source.volume.source)
+                actual = sha256_of_source(source.volume.source, source.volume.size)
                 _refuse_another(path, actual, sha256)
                 sha256 = actual
             return cls(source.volume, tree, sha256, False, single, stack.pop_all())
@@ -116,7 +123,7 @@ class Base:
             (offset, length if offset % SECTOR else -(-length // SECTOR) * SECTOR)
             for tree in self.volume.trees
             for path, entry in self.volume.entries(tree).items()
-            if path in PATHS
+            if path in IDENTITY_PATHS
             for offset, length in entry.extents
         ]
         return tuple(merge_ranges(found))
@@ -145,21 +152,13 @@ def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
         )  # fmt: skip
 
 
-def _digest(source: ByteSource) -> str:
-    """Return the SHA-256 of an image; of a block device, of the volume on it."""
-    digest = hashlib.sha256()
-    for offset in range(0, source.size, BLOCK):
-        digest.update(source.read_at(offset, BLOCK))
-    return digest.hexdigest()
-
-
 def _config_only(source: OpenedSource) -> bytes:
     """Master config/ with empty room for the three files, in the trees the base has.
 
     Dates are fixed: the result depends on the base's trees and modes alone.
     """
     modes: dict[str, int] = {}
-    trees: tuple[str, ...] = _TREES
+    trees: tuple[str, ...] = USUAL_TREES
     if source.volume is not None:
         trees = source.volume.trees
         listing = source.volume.entries(source.volume.primary_tree)
@@ -169,7 +168,7 @@ def _config_only(source: OpenedSource) -> bytes:
     master(
         file,
         [
-            DiscDirectory(path="config", mode=modes.get("config", 0o755)),
+            DiscDirectory(path=CONFIG_DIRECTORY, mode=modes.get(CONFIG_DIRECTORY, 0o755)),
             *(
                 DiscFile(path=path, content=blank, mode=modes.get(path, 0o644))
                 for path in (CERTIFICATE, KEY, CONFIG)

@@ -9,7 +9,6 @@ digests that identify it: to resume, the store is asked, not the ledger.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import RemoteError, UsageError
+from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
@@ -159,7 +159,7 @@ class Bucket:
                     [*((r.offset, len(r.new)) for r in plan.regions), *base.identity_ranges],
                 )
                 uploaded = self._assemble(key, overlay, planned, source, metadata)
-        sha256 = _sha256(overlay) if digest else None
+        sha256 = sha256_of_source(overlay, overlay.size) if digest else None
         return Written(overlay.size, sha256, None, uploaded, "stream")
 
     def _assemble(
@@ -257,10 +257,3 @@ def _read(source: ByteSource, part: Part) -> bytes:
         for offset in range(part.offset, part.end, BLOCK)
     ]
     return b"".join(pieces)
-
-
-def _sha256(overlay: Overlay) -> str:
-    digest = hashlib.sha256()
-    for block in overlay.chunks():
-        digest.update(block)
-    return digest.hexdigest()

@@ -15,7 +15,6 @@ from ngtpatch.fleet.order import Settings, VmResult
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.identity.assemble import Recipe
-from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import load
 
@@ -124,7 +123,7 @@ def prepare(
     """
     read = load(inventory, certificates=certificates)
     if ca is not None:  # read again where it is used; unusable, it fails here and once
-        read_authorities(read_bounded(ca)[0], path=str(ca))
+        read_authorities(ca)
     each = _is_directory_of_images(base) and not config_only
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None

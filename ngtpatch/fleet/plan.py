@@ -165,7 +165,7 @@ def _refusals(
     Over the whole inventory, whatever the shard: a clone may be in another one. What
     cannot be read is left to the VM's own turn.
     """
-    from ngtpatch.identity.paths import CONFIG
+    from ngtpatch.files.wellknown import CONFIG
 
     inherited = None
     with suppress(InputError):

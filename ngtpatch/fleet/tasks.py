@@ -9,20 +9,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.files.wellknown import (
+    CERTIFICATE,
+    CERTIFICATE_NAME,
+    CONFIG,
+    CONFIG_DIRECTORY,
+    CONFIG_NAME,
+    KEY,
+    KEY_NAME,
+)
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.config import Config
 from ngtpatch.identity.findings import Finding, Severity
 from ngtpatch.identity.inventory import Row, load
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
 from ngtpatch.iso.read.bytesource import FileSource
 from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["Task", "is_image", "targets"]
 
 _FILES = {
-    "config": CONFIG.rpartition("/")[2],
-    "certificate": CERTIFICATE.rpartition("/")[2],
-    "key": KEY.rpartition("/")[2],
+    "config": CONFIG_NAME,
+    "certificate": CERTIFICATE_NAME,
+    "key": KEY_NAME,
 }
 
 
@@ -118,7 +126,7 @@ def _is_one_vm(path: Path) -> bool:
 
 
 def _inner(path: Path) -> Path:
-    return path / "config" if (path / "config").is_dir() else path
+    return path / CONFIG_DIRECTORY if (path / CONFIG_DIRECTORY).is_dir() else path
 
 
 def _folder(path: Path) -> Task:

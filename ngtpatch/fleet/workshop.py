@@ -17,7 +17,6 @@ from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
 from ngtpatch.fleet.order import Order, Settings, VmResult
 from ngtpatch.identity.assemble import identity_of, sets_of
-from ngtpatch.identity.bundle import read_bounded
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.exchange import injected
 
@@ -38,8 +37,7 @@ class Workshop:
         self.destination = open_destination(settings.destination)
         self.authorities: tuple[Authority, ...] = ()
         if settings.ca is not None:
-            data, _ = read_bounded(Path(settings.ca))
-            self.authorities = read_authorities(data, path=settings.ca)
+            self.authorities = read_authorities(Path(settings.ca))
         self.base = (
             None if settings.each else self._open(Path(settings.base), prove=settings.remote)
         )

@@ -109,12 +109,12 @@ def plan_changes(
     contents, removed, warnings = _identified(source, identity)
     reserve: dict[str, int] = {}
     if identity.reserve:
-        from ngtpatch.identity.paths import PATHS
+        from ngtpatch.files.wellknown import IDENTITY_PATHS
 
-        reserve = dict.fromkeys(sorted(PATHS), identity.reserve)
-        empty = [path for path in PATHS if path in removed or path not in source.tree]
+        reserve = dict.fromkeys(sorted(IDENTITY_PATHS), identity.reserve)
+        empty = [path for path in IDENTITY_PATHS if path in removed or path not in source.tree]
         contents = {**dict.fromkeys(sorted(empty), b""), **contents}
-        removed = tuple(path for path in removed if path not in PATHS)
+        removed = tuple(path for path in removed if path not in IDENTITY_PATHS)
     carries = _carries_identity(source, contents, removed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += warnings

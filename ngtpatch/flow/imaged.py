@@ -9,16 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ngtpatch.files.wellknown import LABEL
 from ngtpatch.flow.opened import OpenedSource
 
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.master import DiscNode
 
-__all__ = ["LABEL", "as_image"]
-
-LABEL = "NUTANIX_TOOLS"
-"""The label that scripts and migration tools find the disc by."""
+__all__ = ["as_image"]
 
 _SMALL = 1 << 16
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
 from ngtpatch.flow.opened import OpenedSource, open_source
@@ -217,7 +217,7 @@ def _earlier(volume: Volume) -> Mapping[str, Any]:
 
 def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the record says: who did it, for whom, with which patches. No secrets."""
-    patches = {patch.id: _file_digest(patch.source) for patch in changes.patches}
+    patches = {patch.id: sha256_of_file(Path(patch.source)) for patch in changes.patches}
     before = {str(one["id"]): one["sha256"] for one in earlier.get("patches", ())}
     profiles = (*earlier.get("profiles", ()), *(profile.id for profile in changes.profiles))
     return {
@@ -227,10 +227,6 @@ def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
             {"id": name, "sha256": digest} for name, digest in sorted({**before, **patches}.items())
         ],
     }
-
-
-def _file_digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _write(
@@ -286,14 +282,14 @@ def _overwrite(
 
 def _unpack(volume: Volume, plan: EditPlan, changes: Changes, target: Path, *, force: bool) -> int:
     """Write the planned image's files as a directory, and return their bytes."""
-    from ngtpatch.identity.paths import PATHS
+    from ngtpatch.files.wellknown import IDENTITY_PATHS
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.unpack import write_tree
 
     overlay = plan.overlay()
     _read_back(volume, overlay, plan, changes, name=volume.path)
     image = Volume(overlay, volume.path, second_opinion=False)
-    return write_tree(image, target, private=PATHS, force=force).size
+    return write_tree(image, target, private=IDENTITY_PATHS, force=force).size
 
 
 def _read_back(
@@ -368,8 +364,8 @@ def _patched(file: ChangedFile) -> ChangedEntry:
     return ChangedEntry(
         path=file.path,
         done="patched",
-        sha256_before=hashlib.sha256(file.before).hexdigest(),
-        sha256_after=hashlib.sha256(file.after).hexdigest(),
+        sha256_before=sha256_of_bytes(file.before),
+        sha256_after=sha256_of_bytes(file.after),
         edits=file.edits,
         diff=_diff(file.before, file.after, file.path),
     )

@@ -172,13 +172,13 @@ def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
 
 def _foreign_base(volume: Volume, original: Volume) -> tuple[Problem, ...]:
     """Return a problem where the record names another image than the given base."""
+    from ngtpatch.files.digest import sha256_of_source
     from ngtpatch.iso.read.build_record import BuildRecord
-    from ngtpatch.iso.write.sinks import digest_of
 
     record = volume.record
     if not isinstance(record, BuildRecord) or record.vendor_sha256 is None:
         return ()
-    found = digest_of(original.source, original.size)
+    found = sha256_of_source(original.source, original.size)
     if found == record.vendor_sha256:
         return ()
     message = f"it was made from the image {record.vendor_sha256}, and the base is {found}"

@@ -4,7 +4,3 @@
 Only a cluster can issue an identity. This package reads, checks, injects and removes
 material that it is given; it never makes one up, and never shows a key.
 """
-
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
-
-__all__ = ["CERTIFICATE", "CONFIG", "KEY", "PATHS"]

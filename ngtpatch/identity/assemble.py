@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.inventory import Row
-from ngtpatch.identity.paths import CONFIG
 from ngtpatch.identity.values import compile_template, is_template, render
 
 __all__ = ["Recipe", "identity_of", "sets_of"]

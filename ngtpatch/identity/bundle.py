@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.bounded import read_small_and_mode
 from ngtpatch.files.tree import FileTree
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.certificate import Certificate, PrivateKey
 from ngtpatch.identity.config import Config
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY
 
-__all__ = ["Identity", "read_bounded"]
+__all__ = ["Identity"]
 
 MAX_BYTES = 1 << 20
 
@@ -56,7 +55,8 @@ class Identity:
             parts[path] = None
             if path in tree:
                 if tree.size(path) > MAX_BYTES:
-                    raise _too_large(path, tree.size(path))
+                    message = f"is {tree.size(path)} bytes long, more than any identity has"
+                    raise InputError("too-large", message, path=path)
                 parts[path] = tree[path] or None
         exposed = modes if modes and parts[KEY] is not None else {}
         return cls(source, parts[CONFIG], parts[CERTIFICATE], parts[KEY], modes=exposed)
@@ -76,11 +76,14 @@ class Identity:
             InputError: ``not-found``, ``is-directory``, ``too-large``, ``unreadable``.
         """
         named = {CONFIG: config, CERTIFICATE: certificate, KEY: key}
+        what = {CONFIG: "configuration", CERTIFICATE: "certificate", KEY: "key"}
         data: dict[str, bytes] = {}
         modes: dict[str, int] = {}
         for entry, path in named.items():
             if path is not None:
-                data[entry], mode = read_bounded(Path(path))
+                data[entry], mode = read_small_and_mode(
+                    Path(path), limit=MAX_BYTES, what=what[entry]
+                )
                 if entry == KEY:
                     modes[str(path)] = mode
         paths = {entry: str(path) for entry, path in named.items() if path is not None}
@@ -126,30 +129,3 @@ class Identity:
             )
         ]
         return f"Identity({self.source!r}, {', '.join(parts)})"
-
-
-def read_bounded(path: Path) -> tuple[bytes, int]:
-    """Return a small file's bytes and its permission bits.
-
-    Raises:
-        InputError: ``not-found``, ``is-directory``, ``too-large``, ``unreadable``.
-    """
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
-    except IsADirectoryError:
-        raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
-    except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-        ) from None
-    if len(data) > MAX_BYTES:
-        raise _too_large(str(path), status.st_size)
-    return data, stat.S_IMODE(status.st_mode)
-
-
-def _too_large(path: str, size: int) -> InputError:
-    return InputError("too-large", f"is {size} bytes long, which no identity is", path=path)

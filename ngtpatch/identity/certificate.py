@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ngtpatch.errors import InputError
-from ngtpatch.identity.paths import CERTIFICATE, KEY
+from ngtpatch.files.bounded import read_small
+from ngtpatch.files.wellknown import CERTIFICATE, KEY
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -150,13 +152,15 @@ def looks_like_key(data: bytes) -> bool:
     return b"PRIVATE KEY-----" in data
 
 
-def read_authorities(pem: bytes, *, path: str) -> tuple[x509.Certificate, ...]:
+def read_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     """Return the certificates of a CA bundle.
 
     Raises:
-        InputError: ``certificate-pem``.
+        InputError: ``certificate-pem``, or as :func:`~ngtpatch.files.bounded.read_small`.
     """
-    return _certificates(pem, path)
+    return _certificates(
+        read_small(path, limit=MAX_BYTES, what="file of CA certificates"), str(path)
+    )
 
 
 def chain_problem(certificate: Certificate, authorities: Iterable[x509.Certificate]) -> str | None:

@@ -14,18 +14,17 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, IDENTITY_PATHS, KEY, WARN_DAYS
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, chain_problem
 from ngtpatch.identity.config import KEYS, problems
 from ngtpatch.identity.findings import Finding, Severity
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, KEY, PATHS
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
-__all__ = ["WARN_DAYS", "Sharing", "check"]
+__all__ = ["Sharing", "check"]
 
-WARN_DAYS = 90
 _OTHERS = 0o077
 _WEAK_RSA_BITS = 2048
 
@@ -38,7 +37,7 @@ def check(
     now: datetime | None = None,
     warn_days: int = WARN_DAYS,
     authorities: Sequence[Authority] = (),
-    required: Collection[str] = PATHS,
+    required: Collection[str] = IDENTITY_PATHS,
     required_keys: Collection[str] = KEYS,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with one identity.

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.findings import Finding, Severity
-from ngtpatch.identity.paths import CONFIG
 
 __all__ = ["KEYS", "Config", "minimal", "parse_sets", "problems"]
 

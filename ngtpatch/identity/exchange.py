@@ -2,7 +2,7 @@
 """A tree's identity replaced or removed: which files get which bytes.
 
 Works on trees, so that images and unpacked directories are treated alike. The caller
-scrubs :data:`~ngtpatch.identity.paths.PATHS` in what it writes.
+scrubs :data:`~ngtpatch.files.wellknown.IDENTITY_PATHS` in what it writes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.tree import FileTree
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, CONFIG_DIRECTORY, KEY
 from ngtpatch.identity.bundle import MAX_BYTES, Identity
 from ngtpatch.identity.certificate import looks_like_key
 from ngtpatch.identity.check import check
 from ngtpatch.identity.config import Config, minimal
 from ngtpatch.identity.findings import Finding, Severity, refuse
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, DIRECTORY, KEY
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
@@ -73,7 +73,7 @@ def carriers(tree: FileTree) -> tuple[str, ...]:
     for path in tree:
         if path in (CONFIG, CERTIFICATE, KEY):
             continue
-        suspect = path.startswith(DIRECTORY + "/") or path.lower().endswith(_KEY_SUFFIXES)
+        suspect = path.startswith(CONFIG_DIRECTORY + "/") or path.lower().endswith(_KEY_SUFFIXES)
         if suspect and 0 < tree.size(path) <= MAX_BYTES and looks_like_key(tree[path]):
             found.add(path)
     return tuple(sorted(found))

@@ -5,14 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.bounded import read_small
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["compile_template", "is_template", "render"]
+__all__ = ["compile_template", "is_template", "read_template", "render"]
+
+_MAX_BYTES = 1 << 20
+
+
+def read_template(path: Path) -> str:
+    """Return the text of a template file. Raises InputError."""
+    return read_small(path, limit=_MAX_BYTES, what="template").decode("utf-8", "replace")
 
 
 def is_template(text: str) -> bool:

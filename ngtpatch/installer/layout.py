@@ -21,15 +21,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.wellknown import CONFIG
 
-__all__ = ["CONFIG", "FACTORY", "ROOT", "UNINSTALLER", "Era", "Layout", "survey"]
+__all__ = ["FACTORY", "ROOT", "UNINSTALLER", "Era", "Layout", "survey"]
 
 Era = Literal[1, 2, 3]
 
 ROOT = "installer/linux/"
 FACTORY = ROOT + "src/installer_factory.py"
 UNINSTALLER = ROOT + "uninstall_ngt.py"
-CONFIG = "config/ngt_config.json"
 
 # In the order in which callers try them.
 _ENTRY_POINTS = ("install_ngt.sh", "setup_python.sh", "install_ngt.py")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -18,9 +17,11 @@ from typing import ClassVar, Literal
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
+from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, rebuild
 from ngtpatch.packer.store import Store, StoredDisc
-from ngtpatch.provenance.product import Material, Product, materials, sha256_of
+from ngtpatch.provenance.product import Material, Product, materials
 
 __all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
 
@@ -184,10 +185,10 @@ class _Job:
             "ngtpatch": __version__,
             "materials": [(one.kind, one.sha256) for one in made_from],
             "strip": self.identity.strip,
-            "identity": [None if part is None else sha256_of(Path(part)) for part in parts],
+            "identity": [None if part is None else sha256_of_file(Path(part)) for part in parts],
             "source_date_epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         }
-        return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+        return sha256_of_bytes(json.dumps(recipe).encode())
 
 
 def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
@@ -198,12 +199,12 @@ def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
         return IdentityRequest(config=path)
     config, certificate, key = (
         file if file.is_file() else None
-        for file in (path / "ngt_config.json", path / "client-cert.pem", path / "client-key.pem")
+        for file in (path / CONFIG_NAME, path / CERTIFICATE_NAME, path / KEY_NAME)
     )
     if config is None and certificate is None and key is None:
         raise InputError(
             "not-found", "is neither a VM's ngt_config.json nor a directory with one",
-            path=str(path), hint="a directory has ngt_config.json, client-cert.pem, client-key.pem",
+            path=str(path), hint=f"a directory has {CONFIG_NAME}, {CERTIFICATE_NAME}, {KEY_NAME}",
         )  # fmt: skip
     return IdentityRequest(config=config, certificate=certificate, key=key)
 
@@ -259,7 +260,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
     from ngtpatch.flow.inspect import inspect
 
     version = inspect(image).ngt.version
-    sha256 = result.sha256 or sha256_of(image)
+    sha256 = result.sha256 or sha256_of_file(image)
     notices = result.notices
     patched = [entry for entry in result.changed if entry.edits]
     if not patched:

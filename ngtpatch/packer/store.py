@@ -19,8 +19,8 @@ from time import time
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.flow.rebuild import ChangedEntry
-from ngtpatch.provenance.product import sha256_of
 
 __all__ = ["Store", "StoredDisc"]
 
@@ -122,7 +122,7 @@ class Store:
         image = self.path(entry)
         if not image.is_file():
             raise _UnusableError(f"{entry.name} is gone")
-        if image.stat().st_size != entry.size or sha256_of(image) != entry.sha256:
+        if image.stat().st_size != entry.size or sha256_of_file(image) != entry.sha256:
             raise _UnusableError(f"{entry.name} is damaged")
 
     def require_own(self, name: str) -> None:

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
+from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.packer.preparing import VARIABLES
-from ngtpatch.provenance.product import sha256_of
 
 __all__ = ["PackerVerification", "verify"]
 
@@ -58,7 +58,7 @@ def verify(
     iso = Path(values["ngt_iso_path"])
     if not iso.is_file():
         return _verdict(variables, iso, None, ["it is not there: run ngtpatch packer prepare"])
-    sha256 = sha256_of(iso)
+    sha256 = sha256_of_file(iso)
     problems = []
     if sha256 != values["ngt_iso_sha256"]:
         problems.append(f"it hashes to {sha256}, and {values['ngt_iso_sha256']} was prepared")

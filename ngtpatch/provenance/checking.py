@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ngtpatch.errors import InputError, VerificationError
+from ngtpatch.errors import VerificationError
+from ngtpatch.files.bounded import read_small
+from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.provenance.documents import STATEMENT_SUFFIX, require_provenance
 from ngtpatch.provenance.envelope import open_envelope, verifier
-from ngtpatch.provenance.product import sha256_of
 from ngtpatch.provenance.statement import parse
 from ngtpatch.provenance.sums import read_sums
 
@@ -73,7 +74,7 @@ def verify_provenance(
     if key is not None:
         require_provenance()
         verifier(Path(key))  # whatever the statement is, a wrong key is said
-    digests = {iso.name: sha256_of(iso), path.name: sha256_of(path)}
+    digests = {iso.name: sha256_of_file(iso), path.name: sha256_of_file(path)}
     problems: list[tuple[str, str]] = []
     document: dict[str, Any] = {}
     try:
@@ -83,7 +84,7 @@ def verify_provenance(
     else:
         problems += _about(document, iso, digests[iso.name])
     vendor = _vendor(document)
-    if base is not None and document and sha256_of(Path(base)) != vendor.get("sha256"):
+    if base is not None and document and sha256_of_file(Path(base)) != vendor.get("sha256"):
         problems.append(("base", f"{base} is not the ISO that the statement names as its source"))
     problems += _against_sums(iso.parent, digests)
     return ProvenanceVerification(
@@ -100,10 +101,7 @@ def verify_provenance(
 
 def _statement(path: Path, key: Path | None) -> dict[str, Any]:
     """Return the statement in a file. Raises InputError, VerificationError."""
-    with path.open("rb") as file:
-        lines = file.read(MAX_BYTES + 1)
-    if len(lines) > MAX_BYTES:
-        raise InputError("too-large", "is larger than any statement", path=str(path))
+    lines = read_small(path, limit=MAX_BYTES, what="statement")
     try:
         outer = json.loads(lines)
     except (ValueError, RecursionError):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import ClassVar
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.provenance.envelope import seal, signer
 from ngtpatch.provenance.product import Product, moment
 from ngtpatch.provenance.sbom import sbom
@@ -91,7 +91,7 @@ def write_provenance(subject: Product, *, sign_key: Path | None = None) -> Prove
     for name, content in files.items():
         with new_file(directory / name, force=True) as file:
             file.write(content)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    digests = {name: sha256_of_bytes(content) for name, content in files.items()}
     sums = add_sums(directory, {subject.iso.name: subject.sha256, **digests})
     written, document = (str(directory / name) for name in files)
     return Provenance(written, document, str(sums), sign_key is not None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import InputError, VerificationError
+from ngtpatch.files.bounded import read_small
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -83,7 +84,9 @@ def signer(path: Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(_read(path, "sign-key"), password=None)
+        key = load_pem_private_key(
+            read_small(path, limit=MAX_KEY, what="key", code="sign-key"), password=None
+        )
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
@@ -101,7 +104,7 @@ def verifier(path: Path) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(_read(path, "verify-key"))
+        key = load_pem_public_key(read_small(path, limit=MAX_KEY, what="key", code="verify-key"))
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PublicKey):
@@ -110,11 +113,3 @@ def verifier(path: Path) -> Ed25519PublicKey:
             path=str(path), hint=f"made with: {_HOW}",
         ) from None  # fmt: skip
     return key
-
-
-def _read(path: Path, code: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_KEY)
-    except OSError as error:
-        raise InputError(code, f"cannot be read: {error.strerror}", path=str(path)) from None

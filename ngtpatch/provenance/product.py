@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ngtpatch.errors import InputError, UsageError
+from ngtpatch.errors import UsageError
+from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.flow.rebuild import ChangedEntry, RebuildResult
 
-__all__ = ["Material", "Product", "materials", "moment", "sha256_of"]
+__all__ = ["Material", "Product", "materials", "moment"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Product:
         iso = Path(result.output)
         return cls(
             iso=iso,
-            sha256=result.sha256 or sha256_of(iso),
+            sha256=result.sha256 or sha256_of_file(iso),
             ngt_version=inspect(iso).ngt.version,
             distros=result.profiles,
             carries_identity=result.carries_identity,
@@ -115,36 +115,14 @@ def materials(
 
     profiles = choose_profiles(load_profiles(profile_dirs), distros)
     return (
-        Material("iso", source.name, source_sha256 or sha256_of(source)),
+        Material("iso", source.name, source_sha256 or sha256_of_file(source)),
         *(_material("profile", profile.source) for profile in profiles),
         *(_material("patch", patch.source) for patch in load_patches(patch_dirs)),
     )
 
 
 def _material(kind: str, source: str) -> Material:
-    return Material(kind, Path(source).name, sha256_of(Path(source)))
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256, in hexadecimal.
-
-    Raises:
-        InputError: ``not-found``, ``is-directory``, ``unreadable``.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
-    except IsADirectoryError:
-        raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
-    except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-        ) from None
-    return digest.hexdigest()
+    return Material(kind, Path(source).name, sha256_of_file(Path(source)))
 
 
 def moment() -> datetime:

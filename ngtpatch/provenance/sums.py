@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.bounded import read_small
 
 __all__ = ["SUMS", "add_sums", "read_sums"]
 
@@ -37,8 +38,7 @@ def read_sums(directory: Path) -> dict[str, str]:
     path = directory / SUMS
     if not path.is_file():
         return {}
-    with path.open("rb") as file:
-        text = file.read(_MAX_BYTES).decode("utf-8", "replace")
+    text = read_small(path, limit=_MAX_BYTES, what=f"{SUMS} file").decode("utf-8", "replace")
     sums = {}
     for line in text.split("\n"):
         match = _LINE.fullmatch(line)

@@ -11,15 +11,14 @@ from typing import ClassVar
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target, new_file
-from ngtpatch.iso.write.master import master
+from ngtpatch.files.wellknown import LABEL
+from ngtpatch.iso.write.master import USUAL_TREES, master
 from ngtpatch.sample.credentials import issue
 from ngtpatch.sample.disc import RELEASED, VERSION, check_era, disc
 from ngtpatch.sample.payload import check_size
 
 __all__ = ["Sample", "write_sample"]
 
-VOLUME_ID = "NUTANIX_TOOLS"
-_TREES = ("iso9660", "rock_ridge", "joliet")
 # A cluster writes config/ when the disc is mounted, after the release was made.
 _MOUNTED_AFTER = int(timedelta(days=30).total_seconds())
 
@@ -77,14 +76,14 @@ def write_sample(
     credentials = issue(begins, seed=seed)
     created = RELEASED[era] + _MOUNTED_AFTER if epoch is None else epoch
     nodes = disc(era, credentials, payload=payload, configured=created)
-    trees = (*_TREES, "udf") if udf else _TREES
+    trees = (*USUAL_TREES, "udf") if udf else USUAL_TREES
     with new_file(destination, force=force, mode=0o600) as file:
-        master(file, nodes, volume_id=VOLUME_ID, created=created, trees=trees)
+        master(file, nodes, volume_id=LABEL, created=created, trees=trees)
         size = file.seek(0, os.SEEK_END)
     return Sample(
         output=destination,
         size=size,
-        volume_id=VOLUME_ID,
+        volume_id=LABEL,
         trees=trees,
         era=era,
         ngt_version=VERSION[era],

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from ngtpatch.files.wellknown import WARN_DAYS
 from ngtpatch.status.advice import advise
 from ngtpatch.status.reported import Reported, read_report
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ngtpatch.fleet.audit import Checked
 
 __all__ = ["Status", "VmStatus", "read_status"]
-
-WARN_DAYS = 90
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ngtpatch.identity import KEY
+from ngtpatch.files.wellknown import KEY
 from ngtpatch.iso.read.volume import Volume
 from tests.fleet.park import FRESH, Park, betrayed, key_windows, park
 from tests.identity import material as m

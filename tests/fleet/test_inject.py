@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.identity import CERTIFICATE, CONFIG, KEY, PATHS
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, IDENTITY_PATHS, KEY
 from ngtpatch.identity.exchange import stripped
 from ngtpatch.iso.compare.comparison import compare
 from ngtpatch.iso.edit.image_edit import Note, edit
@@ -76,8 +76,8 @@ def test_pairs_of_outputs_differ_in_identity_only(fleet: Park) -> None:
             Volume.open(fleet.out / f"{other}.iso") as b,
         ):
             found = compare(a, b)
-            assert {d.path for d in found.differences if d.tree == "rock_ridge"} == PATHS
-            assert {d.known_as or d.path for d in found.differences} == PATHS
+            assert {d.path for d in found.differences if d.tree == "rock_ridge"} == IDENTITY_PATHS
+            assert {d.known_as or d.path for d in found.differences} == IDENTITY_PATHS
             assert {what for d in found.differences for what in d.what} <= {"content", "size"}
 
 
@@ -336,7 +336,9 @@ def test_a_stripped_base_gets_its_files_back(tmp_path: Path, udf: bool) -> None:
     made = park(tmp_path / "park", 2, kind="rsa2048", udf=udf)
     with Volume.open(made.root / "base.iso") as volume:
         bare = stripped(volume.tree)
-        plan = edit(volume, replace=bare.files, remove=bare.removed, scrub=PATHS, note=Note({}))
+        plan = edit(
+            volume, replace=bare.files, remove=bare.removed, scrub=IDENTITY_PATHS, note=Note({})
+        )
         write_file(plan.overlay(), made.root / "shared.iso")
     (made.root / "shared.iso").replace(made.root / "base.iso")
     run = made.inject()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY
 from ngtpatch.iso.read.volume import Volume
 from tests.fleet.park import FRESH, Park, key_windows, park
 from tests.identity import material as m

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError
-from ngtpatch.identity import CONFIG
+from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.assemble import Recipe, identity_of, sets_of
 from ngtpatch.identity.check import check
 from ngtpatch.identity.inventory import Row

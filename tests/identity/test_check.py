@@ -6,7 +6,7 @@ import pytest
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.tree import MemoryTree
-from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, chain_problem, read_authorities
 from ngtpatch.identity.check import Sharing, check
@@ -108,12 +108,13 @@ def test_no_error_quotes_the_key() -> None:
     assert not any(line in text for line in broken.decode().splitlines() if line)
 
 
-def test_chain_through_an_intermediate() -> None:
+def test_chain_through_an_intermediate(tmp_path: Path) -> None:
     root_key, mid_key = m.private_key("p256", 501), m.private_key("rsa2048", 502)
     root = m.certificate(root_key, name="root", authority=True)
     mid = m.certificate(mid_key, name="mid", issuer=(root, root_key), authority=True)
     leaf = m.certificate(m.private_key("p256", 1), issuer=(mid, mid_key))
-    authorities = read_authorities(m.pem(root), path="ca.pem")
+    (tmp_path / "ca.pem").write_bytes(m.pem(root))
+    authorities = read_authorities(tmp_path / "ca.pem")
     assert chain_problem(Certificate.parse(m.pem(leaf, mid)), authorities) is None
     assert codes(identity(certificate=m.pem(leaf, mid)), authorities=authorities) == set()
     assert codes(identity(certificate=m.pem(leaf)), authorities=authorities) == {"chain"}

@@ -6,7 +6,7 @@ import pytest
 
 from ngtpatch.errors import Refusal
 from ngtpatch.files.tree import MemoryTree
-from ngtpatch.identity import CERTIFICATE, CONFIG, KEY
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.exchange import carriers, injected, stripped
 from tests.identity import material as m

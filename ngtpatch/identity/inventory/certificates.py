@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_DIRECTORY, CONFIG_NAME, KEY_NAME
 from ngtpatch.identity.inventory.row import RawRow, Row, RowProblem
-from ngtpatch.identity.paths import CERTIFICATE, CONFIG, DIRECTORY, KEY
 
 __all__ = ["folder_records", "join"]
 
@@ -32,6 +32,7 @@ _NAMES = {
         "{}.key.pem", "{}.key",
     ),
 }  # fmt: skip
+_IN_FOLDER = {"config": CONFIG_NAME, "cert": CERTIFICATE_NAME, "key": KEY_NAME}
 _COLUMNS = {"config": "config", "certificate": "cert", "key": "key"}
 
 
@@ -65,9 +66,13 @@ def folder_records(directory: Path) -> Iterator[RawRow]:
     folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     for number, folder in enumerate(folders, start=1):
         cells = {"name": folder.name}
-        inner = folder / "config" if (folder / "config").is_dir() else folder
-        for column, entry in (("config", CONFIG), ("cert", CERTIFICATE), ("key", KEY)):
-            file = inner / entry.rpartition("/")[2]
+        inner = folder / CONFIG_DIRECTORY if (folder / CONFIG_DIRECTORY).is_dir() else folder
+        for column, name in (
+            ("config", CONFIG_NAME),
+            ("cert", CERTIFICATE_NAME),
+            ("key", KEY_NAME),
+        ):
+            file = inner / name
             if file.exists():
                 cells[column] = str(file.relative_to(directory))
         yield RawRow(number, cells)
@@ -83,6 +88,6 @@ def _below(directory: Path | str, prefix: str, *, depth: int) -> Iterator[str]:
         for item in found:
             yield prefix + item.name
             # VMs' folders, and config/ in them.
-            deeper = depth == 2 or (depth == 1 and item.name == DIRECTORY)
+            deeper = depth == 2 or (depth == 1 and item.name == CONFIG_DIRECTORY)
             if deeper and item.is_dir():
                 yield from _below(item.path, f"{prefix}{item.name}/", depth=depth - 1)

@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ngtpatch.iso.compare.sides import Contents, Counterparts, Side, open_side
-from ngtpatch.iso.read.entry import Entry
+from ngtpatch.iso.read.entry import TREES, Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
 
-__all__ = ["ASPECTS", "TREES", "Comparison", "Difference", "Side", "compare", "open_side"]
-
-TREES = ("rock_ridge", "joliet", "udf", "iso9660")
-"""Trees, the most expressive first."""
+__all__ = ["ASPECTS", "Comparison", "Difference", "Side", "compare", "open_side"]
 
 ASPECTS = ("content", "size", "mode", "owner", "mtime", "kind", "target")
 """What can differ about an entry that both sides have."""

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ngtpatch.errors import InputError, Refusal
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
 from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.entries import Entries
 from ngtpatch.iso.edit.growth import append_anchor, record_end
@@ -18,15 +18,12 @@ from ngtpatch.iso.edit.history import History
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.edit.placement import Placement
 from ngtpatch.iso.edit.targets import Target, find_target
-from ngtpatch.iso.read.build_record import BuildRecord, Change, digest_ranges
+from ngtpatch.iso.read.build_record import BuildRecord, Change
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["Change", "EditPlan", "NewFile", "Note", "edit"]
-
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def edit(
     changes = []
     for path, target in targets.items():
         new = contents[path] if path in contents else volume.tree[path]
-        change = Change(path, _digest(volume, target), _sha256(new), path in scrub)
+        change = Change(path, _digest(volume, target), sha256_of_bytes(new), path in scrub)
         differs = change.sha256_before != change.sha256_after
         if differs or path in scrub or path in reserve:
             placement.put(target, new, reserve=reserve.get(path, 0))
@@ -133,7 +130,7 @@ def edit(
     for path, target in removed.items():
         changes.append(Change(path, _digest(volume, target), None, path in scrub, "removed"))
     for path, file in sorted(added.items()):
-        after = None if file.secret else _sha256(file.content)
+        after = None if file.secret else sha256_of_bytes(file.content)
         changes.append(Change(path, None, after, sort="added"))
     if added or removed:
         entries = Entries(volume, draft, placement)
@@ -202,7 +199,7 @@ def _recorded(
     draft.append(bytes(SECTOR))
     append_anchor(volume, draft)
     record_end(volume, draft)
-    record = dataclasses.replace(record, regions_sha256=digest_ranges(draft, record.ranges))
+    record = dataclasses.replace(record, regions_sha256=sha256_of_ranges(draft, record.ranges))
     draft.write(record.end - SECTOR, record.trailer())
     regions = isolate(draft.regions(), record.end - SECTOR, SECTOR)
     late = record.vendor_sha256 is None and history.record is None
@@ -237,12 +234,4 @@ def _owners(targets: Collection[Target]) -> frozenset[int]:
 
 
 def _digest(volume: Volume, target: Target) -> str:
-    digest = hashlib.sha256()
-    for offset, length in target.entry.extents:
-        for at in range(offset, offset + length, _BLOCK):
-            digest.update(volume.read_at(at, min(_BLOCK, offset + length - at)))
-    return digest.hexdigest()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return sha256_of_ranges(volume, target.entry.extents)

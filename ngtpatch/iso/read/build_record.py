@@ -32,12 +32,13 @@ import bz2
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
+from ngtpatch.files.digest import sha256_of_ranges
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
 from ngtpatch.iso.read.regions import Overlay, Region
@@ -48,7 +49,6 @@ __all__ = [
     "Change",
     "DamagedRecord",
     "compress",
-    "digest_ranges",
     "read_record",
 ]
 
@@ -174,7 +174,7 @@ class BuildRecord:
 
     def intact(self, source: ByteSource) -> bool:
         """Tell whether the changed ranges still hold what was written there."""
-        return digest_ranges(source, self.ranges) == self.regions_sha256
+        return sha256_of_ranges(source, self.ranges) == self.regions_sha256
 
     def payload(self) -> bytes:
         """Return the payload as it is written."""
@@ -228,14 +228,6 @@ def compress(originals: bytes) -> bytes:
     outputs differ.
     """
     return bz2.compress(originals) if originals else b""
-
-
-def digest_ranges(source: ByteSource, ranges: Iterable[tuple[int, int]]) -> str:
-    """Return the SHA-256 of what stands in *ranges*, hexadecimal."""
-    digest = hashlib.sha256()
-    for offset, length in ranges:
-        digest.update(source.read_at(offset, length))
-    return digest.hexdigest()
 
 
 def read_record(source: ByteSource, volume_end: int) -> BuildRecord | DamagedRecord | None:

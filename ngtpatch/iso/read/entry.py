@@ -4,14 +4,38 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ngtpatch.errors import InputError
 
-__all__ = ["Budget", "Entry", "EntryKind", "Extents", "TreeName", "check_name", "coalesce"]
+__all__ = [
+    "TREES",
+    "Budget",
+    "Entry",
+    "EntryKind",
+    "Extents",
+    "TreeName",
+    "check_name",
+    "coalesce",
+    "preferred_tree",
+]
 
 TreeName = Literal["iso9660", "rock_ridge", "joliet", "udf"]
+
+TREES: tuple[TreeName, ...] = ("rock_ridge", "joliet", "udf", "iso9660")
+"""The trees that an image can have, the one that says most about its entries first."""
+
+
+def preferred_tree(trees: Sequence[str]) -> str:
+    """Return the tree of *trees* by which paths are named: the first of :data:`TREES` in it.
+
+    A directory on the host has one tree, which is none of these.
+    """
+    return next((tree for tree in TREES if tree in trees), trees[0])
+
+
 EntryKind = Literal["file", "directory", "symlink", "other"]
 
 Extents = tuple[tuple[int, int], ...]

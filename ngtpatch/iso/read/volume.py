@@ -22,7 +22,7 @@ from ngtpatch.iso.read.build_record import BuildRecord, DamagedRecord, read_reco
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource, SourceStream
 from ngtpatch.iso.read.descriptors import DescriptorSet, read_descriptors
 from ngtpatch.iso.read.ecma119 import SECTOR
-from ngtpatch.iso.read.entry import Budget, Entry, Extents, TreeName
+from ngtpatch.iso.read.entry import Budget, Entry, Extents, TreeName, preferred_tree
 from ngtpatch.iso.read.record_tree import RecordTree, read_record_tree, read_rock_ridge_tree
 from ngtpatch.iso.read.regions import Overlay
 from ngtpatch.iso.read.udf_tree import UdfTree, read_udf_tree
@@ -30,7 +30,6 @@ from ngtpatch.iso.read.usage import Usage
 
 __all__ = ["Entry", "TreeName", "Volume", "VolumeTree"]
 
-_PREFERENCE: tuple[TreeName, ...] = ("rock_ridge", "joliet", "udf", "iso9660")
 _LARGEST_READ = 64 << 20
 
 
@@ -124,9 +123,9 @@ class Volume:
         return (*self.records, "udf") if self.udf else tuple(self.records)
 
     @property
-    def primary_tree(self) -> TreeName:
+    def primary_tree(self) -> str:
         """The most expressive tree: paths are resolved in this one."""
-        return next(tree for tree in _PREFERENCE if tree in self.trees)
+        return preferred_tree(self.trees)
 
     @cached_property
     def _entries(self) -> dict[str, Mapping[str, Entry]]:

@@ -18,14 +18,16 @@ from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.iso.read.entry import TREES
 from ngtpatch.iso.write.stamps import Stamp, stamp, stamp_descriptors
 
-__all__ = ["DiscDirectory", "DiscFile", "DiscSymlink", "master"]
+__all__ = ["USUAL_TREES", "DiscDirectory", "DiscFile", "DiscSymlink", "master"]
 
 # ECMA-119 7.5.1, 7.6.3: file name and extension together at most 30, a directory 31.
 _NAME_LENGTH = 30
 
-_TREES = ("iso9660", "rock_ridge", "joliet", "udf")
+USUAL_TREES = ("iso9660", "rock_ridge", "joliet")
+"""What is written where nothing else is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def master(
     *,
     volume_id: str,
     created: int,
-    trees: Iterable[str] = ("iso9660", "rock_ridge", "joliet"),
+    trees: Iterable[str] = USUAL_TREES,
 ) -> None:
     """Write an image of *nodes*, all owned by root, into *file*.
 
@@ -84,9 +86,9 @@ def master(
         OSError: the file system refused.
     """
     wanted = frozenset(trees)
-    if not wanted <= frozenset(_TREES):
-        unknown = ", ".join(sorted(wanted - frozenset(_TREES)))
-        raise UsageError("no-such-tree", f"no such tree: {unknown}", hint=", ".join(_TREES))
+    if not wanted <= frozenset(TREES):
+        unknown = ", ".join(sorted(wanted - frozenset(TREES)))
+        raise UsageError("no-such-tree", f"no such tree: {unknown}", hint=", ".join(TREES))
     plan = _complete(nodes)
     iso = PyCdlib()
     try:

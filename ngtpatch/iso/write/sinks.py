@@ -23,10 +23,11 @@ from typing import BinaryIO, Literal
 
 from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
+from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, Region, flatten
 
-__all__ = ["Written", "digest_of", "explained", "stream", "write_file", "write_in_place"]
+__all__ = ["Written", "explained", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -145,7 +146,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
         raise UsageError("not-the-base", "is not the image that was planned from", path=str(path))
     with explained(path):
         _check_unchanged(file)
-        base_sha256 = digest_of(overlay.base, overlay.base.size) if digest else None
+        base_sha256 = sha256_of_source(overlay.base, overlay.base.size) if digest else None
         sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
         flat = flatten(sealed)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -163,7 +164,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     sha256 = None
     if digest:
         with closing(FileSource(path)) as result:
-            sha256 = digest_of(result, flat.size)
+            sha256 = sha256_of_source(result, flat.size)
     return Written(flat.size, sha256, base_sha256, written, "in_place")
 
 
@@ -384,14 +385,6 @@ def _late(overlay: Overlay, base_sha256: str | None) -> list[Region]:
     if overlay.seal is None or base_sha256 is None:
         return []
     return [overlay.seal(base_sha256)]
-
-
-def digest_of(source: ByteSource, size: int) -> str:
-    """Return the SHA-256 (hexadecimal) of the first *size* bytes."""
-    digest = hashlib.sha256()
-    for offset, length in _blocks(0, size):
-        digest.update(source.read_at(offset, length))
-    return digest.hexdigest()
 
 
 def _pwrite(descriptor: int, data: bytes, offset: int) -> int:

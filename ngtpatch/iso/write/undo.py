@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ngtpatch.errors import InputError, Refusal, VerificationError
+from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.iso.read.build_record import BuildRecord, DamagedRecord
 from ngtpatch.iso.read.regions import Overlay, difference
 from ngtpatch.iso.read.volume import Volume
-from ngtpatch.iso.write.sinks import Written, digest_of, stream, write_file
+from ngtpatch.iso.write.sinks import Written, stream, write_file
 
 __all__ = ["Reset", "original_volume", "reset", "sound_record", "vendor_overlay"]
 
@@ -137,7 +138,7 @@ def reset(
     if isinstance(destination, Path):
         written = write_file(overlay, destination, force=force, expect=expected, mode=mode)
     else:
-        if expected is not None and (found := digest_of(overlay, overlay.size)) != expected:
+        if expected is not None and (found := sha256_of_source(overlay, overlay.size)) != expected:
             raise VerificationError(
                 "wrong-digest",
                 f"would come out with SHA-256 {found}, and {expected} was expected",

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SHA-256 in hexadecimal, the one digest that ngtpatch states: of bytes, of a file, of a source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from ngtpatch.errors import InputError
+
+__all__ = ["Readable", "sha256_of_bytes", "sha256_of_file", "sha256_of_ranges", "sha256_of_source"]
+
+_BLOCK = 1 << 20
+
+
+class Readable(Protocol):
+    """Bytes that can be read at any offset."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*; fewer only at the end."""
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """Return the digest of *data*."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the digest of a file's content.
+
+    Raises:
+        InputError: ``not-found``, ``is-directory``, ``unreadable``.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except FileNotFoundError:
+        raise InputError("not-found", "there is no such file", path=str(path)) from None
+    except IsADirectoryError:
+        raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(
+            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+        ) from None
+    return digest.hexdigest()
+
+
+def sha256_of_source(source: Readable, size: int) -> str:
+    """Return the digest of a source's first *size* bytes."""
+    return sha256_of_ranges(source, [(0, size)])
+
+
+def sha256_of_ranges(source: Readable, ranges: Iterable[tuple[int, int]]) -> str:
+    """Return the digest of what stands in *ranges*, (offset, length) one after the other."""
+    digest = hashlib.sha256()
+    for start, length in ranges:
+        end = start + length
+        for offset in range(start, end, _BLOCK):
+            digest.update(source.read_at(offset, min(_BLOCK, end - offset)))
+    return digest.hexdigest()
