@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.files.bounded import read_small
+from ngtpatch.files.json_file import parse_json, read_json_object
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
@@ -151,16 +150,11 @@ def _described(template: Template) -> Described:
 def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    try:
-        values = json.loads(
-            sys.stdin.read()
-            if str(path) == "-"
-            else read_small(path, limit=_MOST_VALUES, what="file of parameters")
-        )
-    except (ValueError, RecursionError) as error:
-        raise InputError("values", f"is not JSON: {error}", path=str(path)) from None
+    if str(path) != "-":
+        return read_json_object(path, limit=_MOST_VALUES, what="file of parameters", code="values")
+    values = parse_json(sys.stdin.read(), path="-", code="values")
     if not isinstance(values, dict):
-        raise InputError("values", "is not a JSON object of parameters", path=str(path))
+        raise InputError("values", "is not a JSON object of parameters", path="-")
     return values
 
 

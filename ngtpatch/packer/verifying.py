@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ngtpatch.errors import InputError
-from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
+from ngtpatch.files.json_file import read_json_object
 from ngtpatch.packer.preparing import VARIABLES
 
 __all__ = ["PackerVerification", "verify"]
@@ -92,20 +91,11 @@ def _content(
 
 
 def _read(path: Path) -> dict[str, str]:
-    try:
-        values = json.loads(
-            read_small(
-                path, limit=_MAX_BYTES, what="file of variables",
-                hint="ngtpatch packer prepare writes it",
-            )
-        )  # fmt: skip
-    except (ValueError, RecursionError) as error:
-        raise InputError("variables", f"is not JSON: {error}", path=str(path)) from None
-    missing = [
-        name
-        for name in _NAMES
-        if not isinstance(values, dict) or not isinstance(values.get(name), str)
-    ]
+    how = "ngtpatch packer prepare writes it"
+    values = read_json_object(
+        path, limit=_MAX_BYTES, what="file of variables", code="variables", hint=how
+    )
+    missing = [name for name in _NAMES if not isinstance(values.get(name), str)]
     if missing:
         raise InputError(
             "variables", f"lacks {', '.join(missing)}", path=str(path),

@@ -16,9 +16,9 @@ from typing import Literal
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.shipped import data_dir
+from ngtpatch.files.toml_file import toml_files
 from ngtpatch.patching.expressions import strings
 from ngtpatch.patching.profile import Profile, ProfileVersion
-from ngtpatch.patching.toml_file import toml_files
 
 __all__ = ["Example", "Patch", "PatchKind", "load_patch", "load_patches"]
 

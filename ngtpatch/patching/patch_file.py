@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from ngtpatch.errors import InputError
-from ngtpatch.patching.toml_file import read_toml
+from ngtpatch.files.toml_file import read_toml
+from ngtpatch.files.validation import unfit
 
 __all__ = ["PATCH_SCHEMA", "PatchFile", "read_patch_file"]
 
@@ -149,7 +150,7 @@ def read_patch_file(path: Path) -> PatchFile:
     try:
         file = PatchFile.model_validate(data)
     except ValidationError as error:
-        raise _explain(path, data, error) from None
+        raise unfit(error, data, what="patch", schema=PATCH_SCHEMA, source=str(path)) from None
     if file.id != path.stem:
         raise InputError(
             "patch-id",
@@ -158,51 +159,3 @@ def read_patch_file(path: Path) -> PatchFile:
             hint=f"call it {file.id}.toml",
         )
     return file
-
-
-# The most telling first: what else is wrong often follows from it.
-_CODES = ("patch-schema", "patch-unknown-key", "patch-missing-key", "patch-value")
-
-
-def _explain(path: Path, data: dict[str, Any], error: ValidationError) -> InputError:
-    faults = [_fault(data, one["type"], one["loc"], one["msg"]) for one in error.errors()]
-    faults.sort(key=lambda fault: _CODES.index(fault[0]))
-    return InputError(
-        faults[0][0],
-        "; ".join(dict.fromkeys(message for _, message in faults)),
-        path=str(path),
-        hint="'ngtpatch schema patch' lists the keys and their values",
-    )
-
-
-def _fault(
-    data: dict[str, Any], kind: str, location: tuple[int | str, ...], said: str
-) -> tuple[str, str]:
-    """Return (code, sentence) for one of pydantic's findings."""
-    key, found = _key(data, location)
-    if location == ("schema",) and kind != "missing":
-        return "patch-schema", f"schema is {found!r}, and this ngtpatch reads {PATCH_SCHEMA!r}"
-    if kind == "extra_forbidden":
-        return "patch-unknown-key", f"{key}: no such key"
-    if kind == "missing":
-        return "patch-missing-key", f"{key} is missing"
-    said = said.removeprefix("Value error, ")
-    return "patch-value", f"{key}: {said[:1].lower()}{said[1:]}, found {_brief(found)}"
-
-
-def _key(data: Any, location: tuple[int | str, ...]) -> tuple[str, Any]:
-    """Return the key as TOML writes it, and what stands there; union arms have no place in it."""
-    key = ""
-    for part in location:
-        if isinstance(data, dict) and isinstance(part, str):
-            key += f".{part}" if key else part
-            data = data.get(part)
-        elif isinstance(data, list) and isinstance(part, int):
-            key += f"[{part}]"
-            data = data[part]
-    return key, data
-
-
-def _brief(found: Any) -> str:
-    text = repr(found)
-    return text if len(text) <= 60 else f"{text[:57]}..."

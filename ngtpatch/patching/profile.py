@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.shipped import data_dir
+from ngtpatch.files.toml_file import toml_files
 from ngtpatch.patching.known_names import Family
 from ngtpatch.patching.needles import check_needles
-from ngtpatch.patching.toml_file import toml_files
 
 if TYPE_CHECKING:
     from ngtpatch.patching.profile_file import ProfileFile

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ngtpatch.errors import InputError
-from ngtpatch.patching.toml_file import read_toml
+from ngtpatch.files.toml_file import read_toml
+from ngtpatch.files.validation import unfit
 
 __all__ = ["PROFILE_SCHEMA", "ProfileFile", "VersionTable", "check_profile", "read_profile_file"]
 
@@ -77,73 +78,27 @@ def check_profile(data: Mapping[str, Any], *, source: str) -> ProfileFile:
     try:
         return ProfileFile.model_validate(data)
     except ValidationError as error:
-        raise _explain(source, data, error) from None
+        raise unfit(
+            error,
+            data,
+            what="profile",
+            schema=PROFILE_SCHEMA,
+            source=source,
+            special=_version_fault,
+            hints={"profile-version-type": "quote versions: unquoted, 8.10 is the number 8.1"},
+        ) from None
 
 
-# The most telling first: what else is wrong often follows from it.
-_CODES = (
-    "profile-schema",
-    "profile-version-type",
-    "profile-unknown-key",
-    "profile-missing-key",
-    "profile-value",
-)
-
-
-def _explain(source: str, data: Mapping[str, Any], error: ValidationError) -> InputError:
-    faults = [_fault(data, one["type"], one["loc"], one["msg"]) for one in error.errors()]
-    faults.sort(key=lambda fault: _CODES.index(fault[0]))
-    code = faults[0][0]
-    hint = "'ngtpatch schema profile' lists the keys and their values"
-    if code == "profile-version-type":
-        hint = "quote versions: unquoted, 8.10 is the number 8.1"
-    return InputError(
-        code,
-        "; ".join(dict.fromkeys(message for _, message in faults)),
-        path=source,
-        hint=hint,
-    )
-
-
-def _fault(
-    data: Mapping[str, Any], kind: str, location: tuple[int | str, ...], said: str
-) -> tuple[str, str]:
-    """Return (code, sentence) for one of pydantic's findings."""
-    key = _dotted(location)
-    found = _at(data, location)
-    in_versions = location[:1] == ("versions",)
-    if kind == "extra_forbidden":
-        if in_versions and isinstance(found, dict):
-            # [versions.8.10] is not the table "8.10" but the table "10" in the table "8".
-            written = ".".join(str(part) for part in location[1:])
-            return "profile-version-type", f'{key}: write [versions."{written}"]'
-        return "profile-unknown-key", f"{key}: no such key"
-    if kind == "missing":
-        return "profile-missing-key", f"{key} is missing"
-    if kind == "string_type" and in_versions:
+def _version_fault(
+    kind: str, location: tuple[int | str, ...], key: str, found: Any
+) -> tuple[str, str] | None:
+    """Return the fault of a version that is not written as text."""
+    if location[:1] != ("versions",):
+        return None
+    if kind == "extra_forbidden" and isinstance(found, dict):
+        # [versions.8.10] is not the table "8.10" but the table "10" in the table "8".
+        written = ".".join(str(part) for part in location[1:])
+        return "profile-version-type", f'{key}: write [versions."{written}"]'
+    if kind == "string_type":
         return "profile-version-type", f"{key}: {found!r} is not a string"
-    if kind == "literal_error" and location == ("schema",):
-        return "profile-schema", f"schema is {found!r}, and this ngtpatch reads {PROFILE_SCHEMA!r}"
-    return "profile-value", f"{key}: {said[:1].lower()}{said[1:]}, found {found!r}"
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part != "[key]":
-            quoted = f'"{part}"' if "." in part else part
-            text += f".{quoted}" if text else quoted
-    return text
-
-
-def _at(data: Any, location: tuple[int | str, ...]) -> Any:
-    for part in location:
-        if part == "[key]":
-            break
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data
+    return None

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +29,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.bounded import read_small
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ngtpatch.files.toml_file import parse_toml
 
 __all__ = ["Parameter", "Template", "find_template", "shipped_templates"]
 
@@ -212,10 +207,7 @@ def _load(name: str, path: Path) -> Template:
     found = _HEADER.match(text)
     if found is None:
         return Template(name, path, text, "", {}, declared=False)
-    try:
-        header = tomllib.loads(found.group(1))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError("template-header", f"its header is not TOML: {error}", path=name) from None
+    header = parse_toml(found.group(1), what="its header", path=name, code="template-header")
     parameters = {
         key: _parameter(name, key, table) for key, table in header.get("parameters", {}).items()
     }

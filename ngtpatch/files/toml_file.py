@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a TOML file, with one clear error for each way in which it cannot be read."""
+"""Reading TOML, with one clear error for each way in which it cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["read_toml", "toml_files"]
+__all__ = ["parse_toml", "read_toml", "toml_files"]
 
 _MAX_BYTES = 1 << 20
 
@@ -28,11 +28,18 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
     """
     raw = read_small(path, limit=_MAX_BYTES, what=f"{what} file")
     try:
-        data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("not-text", f"the {what} is not UTF-8 text", path=str(path)) from None
+    return parse_toml(text, what=f"the {what}", path=str(path))
+
+
+def parse_toml(text: str, *, what: str, path: str, code: str = "not-toml") -> dict[str, Any]:
+    """Return the data in *text*. Raises InputError *code*, which calls the text *what*."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError("not-toml", f"the {what} is not TOML: {error}", path=str(path)) from None
+        raise InputError(code, f"{what} is not TOML: {error}", path=path) from None
     return data
 
 
