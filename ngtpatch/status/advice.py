@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ngtpatch.status.reported import Reported
+from ngtpatch.listing import Reported
 
 __all__ = ["STEPS", "Advice", "advise"]
 

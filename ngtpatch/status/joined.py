@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ngtpatch.files.wellknown import WARN_DAYS
+from ngtpatch.listing import Reported, read_listing
 from ngtpatch.status.advice import advise
-from ngtpatch.status.reported import Reported, read_report
 
 if TYPE_CHECKING:
     from ngtpatch.fleet.audit import Checked
@@ -91,7 +91,7 @@ def read_status(
     """
     reported: dict[str, Reported] = {}
     for path in reports:
-        for vm in read_report(path):
+        for vm in read_listing(path).vms:
             reported[vm.vm_uuid or vm.name or ""] = vm
     known = _inventory(inventory, certificates, warn_days, now)
     pairs: list[tuple[Reported | None, Checked | None]] = []

@@ -140,6 +140,20 @@ def test_prism_v4(tmp_path: Path) -> None:
     assert inventory.notes == ()
 
 
+def test_an_inventory_reads_what_status_reads(tmp_path: Path) -> None:
+    text = NCLI.format(a=UUID.format(1), b=UUID.format(2))
+    bare = "\n".join(line.strip() for line in text.splitlines())
+    (tmp_path / "utf-16.txt").write_bytes(text.encode("utf-16"))
+    for path in (write(tmp_path / "bare.txt", bare), tmp_path / "utf-16.txt"):
+        assert [row.name for row in load(path).require().rows] == ["web : 01", "db-01"]
+    first, second = ({**PRISM_V4, "data": [vm]} for vm in PRISM_V4["data"])
+    pages = f"{json.dumps(first)}\n{json.dumps(second)}"
+    inventory = load(write(tmp_path / "pages.json", pages)).require()
+    assert [row.vm_uuid for row in inventory.rows] == [UUID.format(1), UUID.format(2)]
+    assert inventory.notes == ()
+    assert "1 of 2 VMs" in load(write(tmp_path / "page.json", first)).notes[0]
+
+
 def test_two_certificates_for_one_vm_are_not_a_choice(tmp_path: Path) -> None:
     put(tmp_path / "c", 1)
     (tmp_path / "c/vm1.crt").write_bytes(b"x")

@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ngtpatch.errors import InputError
-from ngtpatch.status import Reported, read_report, read_status
+from ngtpatch.listing import Reported, read_listing
+from ngtpatch.status import read_status
 from ngtpatch.status.advice import STEPS, advise
 from tests.identity.material import LIFETIME, NOW, certificate, private_key
 
@@ -71,7 +72,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_shapes_are_read(tmp_path: Path, name: str) -> None:
     text, expected = PUBLISHED[name]
-    vms = read_report(report(tmp_path, text))
+    vms = read_listing(report(tmp_path, text)).vms
     assert [(vm.name, vm.enabled, vm.mounted, vm.link_active) for vm in vms] == expected
     assert {vm.vm_uuid for vm in vms} <= {WEB, DB}
 
@@ -98,14 +99,14 @@ TWO = record(WEB, "web: a::b") + "\n" + record(DB, "データベース", enabled
          "upper case", "capitals", "BOM", "UTF-16", "twice"],
 )  # fmt: skip
 def test_awkward_text_is_read(tmp_path: Path, text: str | bytes) -> None:
-    web, database = read_report(report(tmp_path, text))
+    web, database = read_listing(report(tmp_path, text)).vms
     assert web == Reported(WEB, "web: a::b", True, False, True)
     assert database == Reported(DB, "データベース", False, False, False)
 
 
 def test_what_is_cut_off_is_unknown_and_not_guessed(tmp_path: Path) -> None:
     cut = record(WEB, "web").split("    Tools ISO")[0] + "\n" + record(DB, "db", link="")
-    web, database = read_report(report(tmp_path, cut))
+    web, database = read_listing(report(tmp_path, cut)).vms
     assert (web.enabled, web.mounted, web.link_active) == (True, None, None)
     assert database.link_active is None
 
@@ -133,7 +134,7 @@ VMS = [
     ids=["page", "list", "single answers", "lines", "list of pages"],
 )
 def test_prism_s_json_is_read(tmp_path: Path, text: str) -> None:
-    assert read_report(report(tmp_path, text)) == (
+    assert read_listing(report(tmp_path, text)).vms == (
         Reported(WEB, "web", True, False, True, True, "4.1"),
         Reported(DB, "db", False, None, None),
     )
@@ -154,7 +155,7 @@ def test_what_is_no_report_is_refused_with_what_to_give(
     tmp_path: Path, text: str, says: str
 ) -> None:
     with pytest.raises(InputError, match=says) as caught:
-        read_report(report(tmp_path, text))
+        read_listing(report(tmp_path, text))
     assert caught.value.hint is not None
     assert "ncli ngt list" in caught.value.hint
 

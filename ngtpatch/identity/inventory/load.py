@@ -13,7 +13,6 @@ from typing import Any
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
-from ngtpatch.identity.inventory import ncli, prism
 from ngtpatch.identity.inventory.certificates import folder_records, join
 from ngtpatch.identity.inventory.row import (
     InventoryError,
@@ -23,6 +22,7 @@ from ngtpatch.identity.inventory.row import (
     column_name,
     validate,
 )
+from ngtpatch.listing import is_listing, listing_text, parse_listing
 
 __all__ = ["Inventory", "load"]
 
@@ -106,6 +106,9 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
 
 def _read_file(path: Path) -> _Read:
     data = read_small(path, limit=MAX_BYTES, what="inventory")
+    told = listing_text(data)
+    if is_listing(told):
+        return _listing(told, path)
     try:
         # Spreadsheets put a byte order mark before CSV.
         text = data.decode("utf-8-sig")
@@ -115,14 +118,18 @@ def _read_file(path: Path) -> _Read:
             "inventory-form", f"is not UTF-8 (line {line})", path=str(path),
             hint="save it as UTF-8",
         ) from None  # fmt: skip
-    if ncli.looks_like_ncli(text):
-        return _Read("ncli", [RawRow(n, ncli.cells(record)) for n, record in ncli.parse(text)])
     head = text.lstrip()[:1]
     if head == "{" and path.suffix.lower() != ".json":
         return _json_lines(text)
     if head in ("{", "["):
         return _json(text, path)
     return _csv(text, path)
+
+
+def _listing(text: str, path: Path) -> _Read:
+    found = parse_listing(text, path=str(path))
+    records = [RawRow(vm.number, vm.cells) for vm in found.vms]
+    return _Read(found.form, records, notes=found.notes)
 
 
 def _csv(text: str, path: Path) -> _Read:
@@ -170,11 +177,6 @@ def _json(text: str, path: Path) -> _Read:
         if "Extra data" in str(error):
             return _json_lines(text)
         raise InputError("inventory-form", f"is not JSON: {error}", path=str(path)) from None
-    if prism.is_prism(document):
-        note = prism.missing_pages(document)
-        cells = prism.records(document)
-        numbered = [RawRow(n, c) for n, c in enumerate(cells, start=1)]
-        return _Read("prism", numbered, notes=[note] if note else [])
     items = document if isinstance(document, list) else [document]
     return _from_items("json", list(enumerate(items, start=1)))
 

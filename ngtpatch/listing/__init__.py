@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a cluster says about its VMs, in every form in which people hold it.
+
+One reader for all who ask: :func:`read_listing` gives the VMs, each once, and how many
+there should be. A form is a module: :mod:`~ngtpatch.listing.ncli`,
+:mod:`~ngtpatch.listing.prism`.
+"""
+
+from ngtpatch.listing.read_listing import (
+    VmListing,
+    is_listing,
+    listing_text,
+    parse_listing,
+    read_listing,
+)
+from ngtpatch.listing.reported import Reported
+
+__all__ = [
+    "Reported",
+    "VmListing",
+    "is_listing",
+    "listing_text",
+    "parse_listing",
+    "read_listing",
+]
