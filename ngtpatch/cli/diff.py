@@ -32,9 +32,9 @@ def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, text: bool) -
         console.say(f"changed  {printable(change.path)}: {', '.join(change.what)}{where}")
         if change.diff:
             console.say(printable(change.diff.rstrip("\n")))
-    for sort, trees in (("removed", found.trees_removed), ("added", found.trees_added)):
+    for kind, trees in (("removed", found.trees_removed), ("added", found.trees_added)):
         for tree in trees:
-            console.say(f"{sort}  the whole {tree} tree")
+            console.say(f"{kind}  the whole {tree} tree")
     if found.volume_ids is not None:
         before, after = map(printable, found.volume_ids)
         console.say(f"changed  volume identifier: {before} -> {after}")

@@ -85,4 +85,4 @@ def _record(console: Console, found: Inspection) -> None:
         ]
     )
     for change in record["changed"]:
-        console.say(f"  {printable(change['sort'])}  {printable(change['path'])}")
+        console.say(f"  {printable(change['kind'])}  {printable(change['path'])}")

@@ -97,8 +97,8 @@ def _name(difference: Difference) -> str:
     return difference.known_as or difference.path
 
 
-def _paths(found: Comparison, sort: str) -> tuple[str, ...]:
-    return tuple(sorted({_name(d) for d in found.differences if d.sort == sort}))
+def _paths(found: Comparison, kind: str) -> tuple[str, ...]:
+    return tuple(sorted({_name(d) for d in found.differences if d.kind == kind}))
 
 
 def _changed(before: Side, after: Side, found: Comparison, *, text: bool) -> tuple[Changed, ...]:
@@ -107,7 +107,7 @@ def _changed(before: Side, after: Side, found: Comparison, *, text: bool) -> tup
     # One entry, whatever it is called in each tree: an edit that missed a tree shows in trees.
     by_name: dict[str, list[Difference]] = {}
     for difference in found.differences:
-        if difference.sort == "changed":
+        if difference.kind == "changed":
             by_name.setdefault(_name(difference), []).append(difference)
     return tuple(
         Changed(

@@ -322,7 +322,7 @@ def _read_back(
         raise _at_fault(
             volume,
             f"{worst.path} in the {worst.tree} tree came out with another "
-            f"{', '.join(worst.what) or worst.sort} than planned ({len(beyond)} such entries)",
+            f"{', '.join(worst.what) or worst.kind} than planned ({len(beyond)} such entries)",
             path=str(name),
         )
     for path, content in changes.contents.items():

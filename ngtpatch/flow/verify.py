@@ -141,7 +141,7 @@ def deviations_from(
         Deviation(
             tree=difference.tree,
             path=difference.path,
-            what=difference.what or (difference.sort,),
+            what=difference.what or (difference.kind,),
             expected=id(difference) not in beyond,
         )
         for difference in comparison.differences
@@ -165,7 +165,7 @@ def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
     if not record.intact(volume.source):
         return "broken: the image was changed after it was written", {}
     return "valid", {
-        change.path: REPLACED if change.sort == "changed" else frozenset({change.sort})
+        change.path: REPLACED if change.kind == "changed" else frozenset({change.kind})
         for change in record.changes
     }
 

@@ -221,7 +221,7 @@ def test_two_directories(tmp_path: Path) -> None:
         HostDirectory(tmp_path / "a/file")
     one, other = (HostDirectory(tmp_path / name) for name in ("a", "b"))
     result = compare(one, other)
-    assert [(d.path, d.sort, d.what) for d in result.differences] == [
+    assert [(d.path, d.kind, d.what) for d in result.differences] == [
         ("file", "changed", ("content",)),
         ("only", "added", ()),
     ]

@@ -117,10 +117,10 @@ def test_adding_removing_and_replacing_together_is_undone_byte_for_byte(
         write_file(plan.overlay(), tmp_path / "new.iso")
     with Volume.open(tmp_path / "new.iso") as volume:
         assert isinstance(volume.record, BuildRecord)
-        sorts = {change.path: change.sort for change in volume.record.changes}
-        assert sorts[path] == "removed"
-        assert sorts[other] == "changed"
-        assert sorts[beside(path, first)] == "added"
+        kinds = {change.path: change.kind for change in volume.record.changes}
+        assert kinds[path] == "removed"
+        assert kinds[other] == "changed"
+        assert kinds[beside(path, first)] == "added"
         # A second edit on top: what was added goes again, and something else comes.
         again = edit(
             volume,

@@ -57,7 +57,7 @@ def test_the_record_says_what_was_done(zoo: Zoo, tmp_path: Path) -> None:
     record = rebuilt(zoo["udf-bridge"], tmp_path / "new.iso", b"new")
     assert record.about == NOTE.about
     (change,) = record.changes
-    assert change.sort == "changed"
+    assert change.kind == "changed"
     assert change.sha256_before == hashlib.sha256(FACTORY).hexdigest()
     assert change.sha256_after == hashlib.sha256(b"new").hexdigest()
     shown = record.as_json()

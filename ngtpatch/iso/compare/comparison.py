@@ -31,7 +31,7 @@ class Difference:
     Attributes:
         tree: where it was seen.
         path: its name in that tree.
-        sort: whether it was added, removed or changed on the second side.
+        kind: whether it was added, removed or changed on the second side.
         what: the aspects that differ, in the order of ASPECTS; empty unless changed.
         before: the entry on the first side; None when it was added.
         after: the entry on the second side; None when it was removed.
@@ -41,7 +41,7 @@ class Difference:
 
     tree: str
     path: str
-    sort: Literal["added", "removed", "changed"]
+    kind: Literal["added", "removed", "changed"]
     what: tuple[str, ...]
     before: Entry | None
     after: Entry | None
@@ -86,7 +86,7 @@ class Comparison:
     @property
     def changed(self) -> tuple[Difference, ...]:
         """Entries of the primary tree that both sides have and that are not the same."""
-        return tuple(d for d in self.in_tree(self.primary) if d.sort == "changed")
+        return tuple(d for d in self.in_tree(self.primary) if d.kind == "changed")
 
     def in_tree(self, tree: str) -> tuple[Difference, ...]:
         """Return the differences of one tree."""
@@ -103,13 +103,13 @@ class Comparison:
         def accounted_for(difference: Difference) -> bool:
             name = difference.known_as or difference.path
             allowed = expected.get(name, ())
-            wanted = difference.what if difference.sort == "changed" else (difference.sort,)
+            wanted = difference.what if difference.kind == "changed" else (difference.kind,)
             return bool(allowed) and all(aspect in allowed for aspect in wanted)
 
         return tuple(d for d in self.differences if not accounted_for(d))
 
-    def _paths(self, sort: str) -> tuple[str, ...]:
-        return tuple(d.path for d in self.in_tree(self.primary) if d.sort == sort)
+    def _paths(self, kind: str) -> tuple[str, ...]:
+        return tuple(d.path for d in self.in_tree(self.primary) if d.kind == kind)
 
 
 def compare(
@@ -144,21 +144,21 @@ def compare(
         for path in sorted(old.keys() | new.keys()):
             was, now = old.get(path), new.get(path)
             what: tuple[str, ...] = ()
-            sort: Literal["added", "removed", "changed"]
+            kind: Literal["added", "removed", "changed"]
             if was is not None and now is not None:
                 what = _aspects(was, now, contents)
                 if not what:
                     continue
-                sort = "changed"
+                kind = "changed"
             else:
-                sort = "added" if was is None else "removed"
+                kind = "added" if was is None else "removed"
             found = (
                 side.find(tree, entry)
                 for side, entry in zip(names, (was, now), strict=True)
                 if entry is not None
             )
             known_as = next((name for name in found if name is not None), None)
-            differences.append(Difference(tree, path, sort, what, was, now, known_as))
+            differences.append(Difference(tree, path, kind, what, was, now, known_as))
     compared = tuple(other if one == "directory" else one for one, other in pairs)
     with_directory = isinstance(before, HostDirectory) or isinstance(after, HostDirectory)
     return Comparison(

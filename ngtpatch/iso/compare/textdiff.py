@@ -46,7 +46,7 @@ def text_diff(before: Side, after: Side, difference: Difference) -> str | None:
     An added or removed text file is shown whole. Reads up to TEXT_LIMIT bytes of each side.
     """
     was, now = difference.before, difference.after
-    if difference.sort == "changed" and "content" not in difference.what:
+    if difference.kind == "changed" and "content" not in difference.what:
         return None
     for entry in (was, now):
         if entry is not None and (entry.kind != "file" or entry.size > TEXT_LIMIT):

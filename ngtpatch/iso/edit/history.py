@@ -122,16 +122,16 @@ def _joined(before: Change, after: Change) -> Change | None:
     scrubbed = before.scrubbed or after.scrubbed
     sha256_before = None if scrubbed else before.sha256_before
     sha256_after = None if scrubbed else after.sha256_after
-    sort = after.sort
-    if before.sort == "added":
-        if after.sort == "removed":
+    kind = after.kind
+    if before.kind == "added":
+        if after.kind == "removed":
             return None
-        sort = "added"
-    elif before.sort == "removed":
-        sort = "changed"
+        kind = "added"
+    elif before.kind == "removed":
+        kind = "changed"
     elif not scrubbed and sha256_before == sha256_after:
         return None
-    return Change(after.path, sha256_before, sha256_after, scrubbed, sort)
+    return Change(after.path, sha256_before, sha256_after, scrubbed, kind)
 
 
 def _within(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:

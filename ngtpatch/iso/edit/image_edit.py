@@ -131,7 +131,7 @@ def edit(
         changes.append(Change(path, _digest(volume, target), None, path in scrub, "removed"))
     for path, file in sorted(added.items()):
         after = None if file.secret else sha256_of_bytes(file.content)
-        changes.append(Change(path, None, after, sort="added"))
+        changes.append(Change(path, None, after, kind="added"))
     if added or removed:
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)

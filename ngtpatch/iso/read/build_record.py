@@ -73,14 +73,14 @@ class Change:
         sha256_before: of the vendor's content; None for an added file, and where scrubbed.
         sha256_after: of the new content; None for a removed file, and where scrubbed.
         scrubbed: whether the vendor's content was overwritten wherever it stood.
-        sort: ``changed``, ``added`` or ``removed``.
+        kind: ``changed``, ``added`` or ``removed``.
     """
 
     path: str
     sha256_before: str | None
     sha256_after: str | None
     scrubbed: bool = False
-    sort: str = "changed"
+    kind: str = "changed"
 
     def without_secrets(self) -> Change:
         """Return it without digests where it is about identity: a short secret could be guessed."""
@@ -139,7 +139,7 @@ class BuildRecord:
             "changed": [
                 {
                     "path": change.path,
-                    "sort": change.sort,
+                    "kind": change.kind,
                     "sha256_before": change.sha256_before,
                     "sha256_after": change.sha256_after,
                     "scrubbed": change.scrubbed,
@@ -207,7 +207,7 @@ class BuildRecord:
 
     def _text(self) -> bytes:
         changes = [
-            [change.path, change.sort, change.sha256_before, change.sha256_after, change.scrubbed]
+            [change.path, change.kind, change.sha256_before, change.sha256_after, change.scrubbed]
             for change in self.changes
         ]
         document = {
@@ -306,13 +306,13 @@ def _ranges(rows: Any, end: int) -> Ranges:
 
 
 def _change(row: Any) -> Change:
-    path, sort, before, after, scrubbed = row
+    path, kind, before, after, scrubbed = row
     digests_fit = all(
         digest is None or (isinstance(digest, str) and len(digest) == 64)
         for digest in (before, after)
     )
     if not (isinstance(path, str) and isinstance(scrubbed, bool) and digests_fit):
         raise TypeError("a change of it is none")
-    if sort not in ("changed", "added", "removed"):
-        raise ValueError("a change of it is of no known sort")
-    return Change(path, before, after, scrubbed, sort)
+    if kind not in ("changed", "added", "removed"):
+        raise ValueError("a change of it is of no known kind")
+    return Change(path, before, after, scrubbed, kind)

@@ -107,12 +107,12 @@ def parse_allocations(data: bytes, form: Literal["short", "long"]) -> tuple[Allo
     found = []
     for at in range(0, len(data) - size + 1, size):
         word, block = struct.unpack_from("<II", data, at)
-        length, sort = word & _LARGEST_EXTENT, word >> 30
+        length, kind = word & _LARGEST_EXTENT, word >> 30
         if not length:
             break  # 4/12: the first of length 0 ends the list
-        if sort == 3 or (form == "long" and struct.unpack_from("<H", data, at + 8)[0]):
+        if kind == 3 or (form == "long" and struct.unpack_from("<H", data, at + 8)[0]):
             raise InputError("unsupported", "its UDF volume chains allocation descriptors")
-        found.append(Allocation(block, length, recorded=sort == 0))
+        found.append(Allocation(block, length, recorded=kind == 0))
     return tuple(found)
 
 
@@ -289,14 +289,14 @@ def symbolic_target(data: bytes) -> str:
     parts: list[str] = []
     at = 0
     while at + 4 <= len(data):
-        sort, length = data[at], data[at + 1]
+        kind, length = data[at], data[at + 1]
         name = data[at + 4 : at + 4 + length]
         at += 4 + length
-        if sort in (1, 2):
+        if kind in (1, 2):
             parts = [""]
-        elif sort == 3:
+        elif kind == 3:
             parts.append("..")
-        elif sort == 4:
+        elif kind == 4:
             parts.append(".")
         elif name:
             parts.append(compressed_unicode(name))
