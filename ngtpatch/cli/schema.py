@@ -35,6 +35,7 @@ DOCUMENTS = {
     "profile-test": ("ngtpatch.flow.verdicts", "ProfileTrial"),
     "rebuild": ("ngtpatch.flow.rebuild", "RebuildResult"),
     "rebuild-each": ("ngtpatch.cli.rebuild", "RebuiltEach"),
+    "record": ("ngtpatch.iso.read.record_text", "RecordText"),
     "render": ("ngtpatch.cli.render", "Rendering"),
     "reset": ("ngtpatch.flow.reset", "ResetResult"),
     "sample": ("ngtpatch.sample", "Sample"),
@@ -49,7 +50,8 @@ DOCUMENTS = {
 def command(name: str) -> None:
     """Print the JSON Schema of a document.
 
-    NAME is the command that prints the document with --json.
+    NAME is the command that prints the document with --json, a file that it reads, or the
+    record that it writes into an image.
     """
     module, result = DOCUMENTS[name]
     schema = json_schema(getattr(import_module(module), result))

@@ -160,6 +160,6 @@ def _record(source: OpenedSource) -> tuple[dict[str, object] | None, str | None]
     record = source.volume.record
     if not isinstance(record, BuildRecord):
         return None, record.reason
-    if not record.intact(source.volume.source):
+    if not record.intact(source.volume.source, source.volume.pieces):
         return None, "the image was changed after it was written"
     return record.as_json(), None

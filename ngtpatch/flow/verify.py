@@ -162,7 +162,7 @@ def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
         return "absent", {}
     if not isinstance(record, BuildRecord):
         return f"damaged: {record.reason}", {}
-    if not record.intact(volume.source):
+    if not record.intact(volume.source, volume.pieces):
         return "broken: the image was changed after it was written", {}
     return "valid", {
         change.path: REPLACED if change.kind == "changed" else frozenset({change.kind})

@@ -319,7 +319,7 @@ def test_files_come_and_go_for_every_reader_and_reset_undoes_it(
             replace={factory: replaced},
             add={new: NewFile(added, mode=0o755)},
             remove={gone},
-            note=Note({"test": name}),
+            note=Note({"ngtpatch": name}),
         )
         written = write_file(plan.overlay(), out, durable=False)
         with Volume.open(out) as result:

@@ -11,6 +11,7 @@ from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.regions import (
     Overlay,
     Region,
+    Seal,
     difference,
     flatten,
     invert,
@@ -127,9 +128,9 @@ def test_a_late_region_is_made_from_the_bases_digest() -> None:
     overlay = Overlay(
         MemorySource(b"base"),
         [Region(4, b"", bytes(8))],
-        seal=lambda digest: Region(4, b"", digest[:8].encode()),
+        seal=Seal((), lambda digests: Region(4, b"", digests[0][:8].encode())),
     )
-    assert overlay.sealed("0123456789").read_at(0, 99) == b"base01234567"
+    assert overlay.sealed(["0123456789"]).read_at(0, 99) == b"base01234567"
     assert overlay.read_at(4, 8) == bytes(8)
 
 

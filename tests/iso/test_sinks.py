@@ -17,7 +17,7 @@ import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.iso.read.bytesource import FileSource
-from ngtpatch.iso.read.regions import Overlay, Region
+from ngtpatch.iso.read.regions import Overlay, Region, Seal
 from ngtpatch.iso.write.sinks import stream, write_file, write_in_place
 from tests.iso.layouts import noise
 from tests.requirements import missing, tool
@@ -90,7 +90,7 @@ def sealed(base: Path) -> Overlay:
     return Overlay(
         overlay.base,
         [*overlay.regions, late],
-        seal=lambda digest: Region(at, b"", digest.encode()),
+        seal=Seal((Overlay(overlay.base),), lambda digests: Region(at, b"", digests[0].encode())),
     )
 
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
+
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
 from ngtpatch.iso.read.regions import Region, difference, merge_ranges
@@ -72,6 +75,18 @@ class Draft:
     def written(self) -> list[tuple[int, int]]:
         """The ranges written so far, as (offset, length), in order."""
         return merge_ranges(self._written)
+
+    def touched(self) -> Callable[[int, int], bool]:
+        """Return what tells of (offset, length) whether it may not be as in the base by now."""
+        written = self.written
+        starts = [offset for offset, _ in written]
+
+        def was_written(offset: int, length: int) -> bool:
+            index = bisect_left(starts, offset + length) - 1
+            beyond = offset + length > self.base.size
+            return beyond or (index >= 0 and sum(written[index]) > offset)
+
+        return was_written
 
     def regions(self) -> tuple[Region, ...]:
         """Return what was written as regions over the base."""

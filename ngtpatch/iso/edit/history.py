@@ -4,22 +4,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ngtpatch.errors import Refusal
 from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.placement import Placement
-from ngtpatch.iso.read.build_record import LARGEST_UNDO, BuildRecord, Change, Ranges, compress
+from ngtpatch.iso.read.build_record import (
+    LARGEST_UNDO,
+    BuildRecord,
+    Change,
+    DamagedRecord,
+    Ranges,
+    compress,
+)
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
 from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["History"]
+__all__ = ["History", "disproved"]
 
 _MOST_PADDING = 1 << 20
 """Bytes behind a volume that burning or copying a disc may have added."""
+
+
+def disproved(volume: Volume, found: str) -> Refusal:
+    """Return the refusal of a source whose own record disproves it."""
+    return Refusal(
+        "source-disproved",
+        f"is not what its record says, and nothing that is made of it could be undone: {found}",
+        path=str(volume.path),
+        hint="take the vendor's image; 'ngtpatch verify' shows what is known of this one",
+    )
 
 
 @dataclass(frozen=True)
@@ -28,7 +45,7 @@ class History:
 
     Attributes:
         volume: what is edited.
-        record: its record, if that is sound and nothing but padding follows it.
+        record: its record, which is sound, and nothing but padding follows it; None without.
         vendor: the vendor's image, as far as it can be had back.
     """
 
@@ -38,14 +55,22 @@ class History:
 
     @classmethod
     def of(cls, volume: Volume) -> History:
-        """Return an image's history; a damaged record counts as none."""
+        """Return an image's history.
+
+        Raises:
+            Refusal: ``source-disproved``: what its record says of it is not so, as far as the
+                record and what was written can tell.
+        """
         record = volume.record
-        if not isinstance(record, BuildRecord) or not record.intact(volume.source):
+        if record is None:
             return cls(volume, None, volume.source)
-        end = record.end + (SECTOR if volume.udf else 0)
-        behind = volume.source.read_at(end, _MOST_PADDING + 1)
+        if isinstance(record, DamagedRecord):
+            raise disproved(volume, f"its record is not to be believed: {record.reason}")
+        if not record.intact(volume.source, volume.pieces):
+            raise disproved(volume, "it was changed after its record was written")
+        behind = volume.source.read_at(record.volume_end, _MOST_PADDING + 1)
         if len(behind) > _MOST_PADDING or any(behind):
-            return cls(volume, None, volume.source)
+            raise disproved(volume, "something was put behind its end after it was written")
         return cls(volume, record, record.vendor(volume.source))
 
     @property
@@ -91,12 +116,15 @@ class History:
         if sum(length for _, length in ranges) > LARGEST_UNDO:
             raise Refusal("too-large", "overwrites more than a record can hold")
         rooms = {**dict(self.rooms), **placement.reserved}
+        same = earlier if earlier and earlier.scrubbed == tuple(gone) else None
         record = BuildRecord(
             offset=draft.end,
             end=0,
+            volume_end=0,
             vendor_size=size,
             vendor_sha256=earlier.vendor_sha256 if earlier else None,
-            regions_sha256="00" * 32,
+            masked_sha256=same.masked_sha256 if same else None,
+            written_sha256="00" * 32,
             about=about,
             changes=self._changes(changes),
             ranges=ranges,
@@ -104,21 +132,24 @@ class History:
             rooms=tuple(sorted(rooms.items())),
             undo=compress(b"".join(self.vendor.read_at(*extent) for extent in ranges)),
         )
-        return record.ending_at(draft.end + sectors(len(record.payload())) * SECTOR + SECTOR)
+        end = draft.end + sectors(len(record.payload())) * SECTOR + SECTOR
+        return record.ending_at(end, end + (SECTOR if self.volume.udf else 0))
 
     def _changes(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Put the changes on top of the recorded ones: from the vendor's to the new state."""
-        merged = {change.path: change for change in self.record.changes} if self.record else {}
+        recorded = self.record.changes if self.record else ()
+        merged = {(change.within or "", change.path): change for change in recorded}
         for change in changes:
-            before = merged.pop(change.path, None)
+            key = (change.within or "", change.path)
+            before = merged.pop(key, None)
             new = change if before is None else _joined(before, change)
             if new is not None:
-                merged[change.path] = new
-        return tuple(merged[path] for path in sorted(merged))
+                merged[key] = new
+        return tuple(merged[key] for key in sorted(merged))
 
 
 def _joined(before: Change, after: Change) -> Change | None:
-    """Return what two changes of one path amount to; None if they cancel out."""
+    """Return what two changes of one file amount to; None if they cancel out."""
     scrubbed = before.scrubbed or after.scrubbed
     sha256_before = None if scrubbed else before.sha256_before
     sha256_after = None if scrubbed else after.sha256_after
@@ -131,7 +162,9 @@ def _joined(before: Change, after: Change) -> Change | None:
         kind = "changed"
     elif not scrubbed and sha256_before == sha256_after:
         return None
-    return Change(after.path, sha256_before, sha256_after, scrubbed, kind)
+    return replace(
+        after, sha256_before=sha256_before, sha256_after=sha256_after, scrubbed=scrubbed, kind=kind
+    )
 
 
 def _within(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
+from ngtpatch.iso.edit.base_digests import BaseDigests
 from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.entries import Entries
 from ngtpatch.iso.edit.growth import append_anchor, record_end
@@ -18,7 +18,7 @@ from ngtpatch.iso.edit.history import History
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.edit.placement import Placement
 from ngtpatch.iso.edit.targets import Target, find_target
-from ngtpatch.iso.read.build_record import BuildRecord, Change
+from ngtpatch.iso.read.build_record import BuildRecord, Change, mask
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.read.volume import Volume
@@ -32,12 +32,13 @@ class Note:
 
     Attributes:
         about: JSON: profiles, patches with their digests, versions. No secrets.
-        vendor_sha256: of the vendor's image, where it is known already. Otherwise the sink
-            that writes the image computes it on the way, if it computes digests at all.
+        digests: of the volume, for many images that are made of it, or for one whose record
+            replaces another. Without them the sink that writes the image computes what the
+            record of a vendor's image needs on the way, if it computes digests at all.
     """
 
     about: Mapping[str, Any]
-    vendor_sha256: str | None = None
+    digests: BaseDigests | None = None
 
 
 @dataclass(frozen=True)
@@ -193,17 +194,21 @@ def _recorded(
     append_anchor(volume, draft)
     record_end(volume, draft)  # a first time, so that the record undoes these fields as well
     record = history.new_record(draft, note.about, changes, placement)
-    if note.vendor_sha256 and history.record is None:
-        record = dataclasses.replace(record, vendor_sha256=note.vendor_sha256)
+    if note.digests is not None:
+        record = note.digests.named(record, history.record)
     draft.append(record.payload())
     draft.append(bytes(SECTOR))
     append_anchor(volume, draft)
     record_end(volume, draft)
-    record = dataclasses.replace(record, regions_sha256=sha256_of_ranges(draft, record.ranges))
+    record = record.noting(draft, volume.pieces, draft.touched())
     draft.write(record.end - SECTOR, record.trailer())
     regions = isolate(draft.regions(), record.end - SECTOR, SECTOR)
-    late = record.vendor_sha256 is None and history.record is None
-    seal = record.sealed if late else None
+    seal = None
+    if note.digests is None and history.record is None:
+        views = [Overlay(volume.source)]
+        if record.scrubbed:
+            views.append(mask(views[0], record.scrubbed))
+        seal = Seal(tuple(views), record.sealed)
     return EditPlan(volume, regions, draft.end, record.changes, record, seal)
 
 

@@ -16,14 +16,24 @@ The trailer, 2048 bytes, integers little-endian::
      32   4  length of its JSON text
      36   4  length of the compressed originals (bzip2) that follow it
      40  32  SHA-256 of the payload
-     72  32  SHA-256 of what stands in the changed ranges
+     72  32  digest of all that was written (see :mod:`ngtpatch.iso.read.pieces`)
     104   8  size of the vendor's image
     112  32  SHA-256 of the vendor's image; zeros: it was not computed
-    144  32  SHA-256 of the 144 bytes before
+    144  32  SHA-256 of the vendor's image with the scrubbed ranges zeroed; zeros: nothing was
+             scrubbed, or it was not computed
+    176  32  SHA-256 of the 176 bytes before
 
-A record is a claim by whoever wrote the image. It is read with bounds, and nothing in it is
-believed that can be checked: the originals must fit their ranges, and what comes of
-them must have the vendor's digest.
+The rest of its sector, and of the payload's last, is zero.
+
+With that every byte is accounted for. What was written is the changed and the scrubbed ranges
+of the vendor's image and all that follows the vendor's last byte, up to the payload and from
+the trailer's end to the volume's: it has the digest at 72. What was not has the digest at 112
+once the originals are back in their ranges, or that at 144, which needs nothing that was
+scrubbed. Undoing asks for ranges and originals only, whatever kinds of change there will be.
+
+A record is a claim by whoever wrote the image, and it is not signed. It is read with bounds,
+and nothing in it is believed that can be checked: the originals must fit their ranges, and
+what comes of them must have the vendor's digest.
 """
 
 from __future__ import annotations
@@ -32,16 +42,20 @@ import bz2
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ngtpatch.files.digest import sha256_of_ranges
+from ngtpatch.errors import InputError
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
-from ngtpatch.iso.read.regions import Overlay, Region
+from ngtpatch.iso.read.pieces import Pieces, digest_ranges
+from ngtpatch.iso.read.regions import Overlay, Region, difference, merge_ranges
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.read.record_text import ChangeText
 
 __all__ = [
     "LARGEST_UNDO",
@@ -49,17 +63,17 @@ __all__ = [
     "Change",
     "DamagedRecord",
     "compress",
+    "mask",
     "read_record",
 ]
 
 FORMAT = 1
 _MAGIC = b"NGTPATCH RECORD\0"
-_HEAD = struct.Struct("<16sII Q II 32s 32s Q 32s")
+_HEAD = struct.Struct("<16sII Q II 32s 32s Q 32s 32s")
 _UNKNOWN = bytes(32)
 
-_LONGEST_TEXT = 4 << 20
+_LONGEST_TEXT = 16 << 20
 LARGEST_UNDO = 64 << 20
-_MOST_ROWS = 50_000
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -69,11 +83,13 @@ class Change:
     """One file that differs from the vendor's.
 
     Attributes:
-        path: in the most expressive tree.
+        path: in the most expressive tree; in the archive, with *within*.
         sha256_before: of the vendor's content; None for an added file, and where scrubbed.
         sha256_after: of the new content; None for a removed file, and where scrubbed.
         scrubbed: whether the vendor's content was overwritten wherever it stood.
-        kind: ``changed``, ``added`` or ``removed``.
+        kind: ``changed``, ``added`` or ``removed``. One that is read may be of a kind that
+            only a later version knows: nothing but words depends on it.
+        within: path of the archive that holds the file; None for a file of the image itself.
     """
 
     path: str
@@ -81,6 +97,18 @@ class Change:
     sha256_after: str | None
     scrubbed: bool = False
     kind: str = "changed"
+    within: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the record has it."""
+        return {
+            "path": self.path,
+            "within": self.within,
+            "kind": self.kind,
+            "sha256_before": self.sha256_before,
+            "sha256_after": self.sha256_after,
+            "scrubbed": self.scrubbed,
+        }
 
     def without_secrets(self) -> Change:
         """Return it without digests where it is about identity: a short secret could be guessed."""
@@ -107,9 +135,12 @@ class BuildRecord:
     Attributes:
         offset: where the payload starts, in bytes from the image's start.
         end: the first offset after the trailer.
+        volume_end: the volume's: with UDF, that of the anchor that follows the trailer.
         vendor_size: of the vendor's image, in bytes.
         vendor_sha256: hexadecimal; None when it was not computed.
-        regions_sha256: of what stands in *ranges*, hexadecimal.
+        masked_sha256: of the vendor's image with *scrubbed* zeroed, hexadecimal; None when
+            it was not computed, or nothing was scrubbed.
+        written_sha256: of what stands in *written*, hexadecimal.
         about: what the caller wrote down: profiles, patches, versions.
         changes: by path.
         ranges: changed (offset, length) of the vendor's image that can be undone.
@@ -120,32 +151,36 @@ class BuildRecord:
 
     offset: int
     end: int
+    volume_end: int
     vendor_size: int
     vendor_sha256: str | None
-    regions_sha256: str
+    masked_sha256: str | None
+    written_sha256: str
     about: Mapping[str, Any]
     changes: tuple[Change, ...]
     ranges: Ranges
     scrubbed: Ranges
     rooms: Ranges
-    undo: bytes
+    undo: bytes = field(repr=False)
+
+    @property
+    def written(self) -> Ranges:
+        """All (offset, length) that were written, but for payload and trailer."""
+        behind = (self.vendor_size, self.offset - self.vendor_size)
+        anchor = (self.end, self.volume_end - self.end)
+        return tuple(merge_ranges([*self.ranges, *self.scrubbed, behind, anchor]))
 
     def as_json(self) -> dict[str, Any]:
         """Return what may be shown of it."""
         return {
             "format": FORMAT,
-            "vendor": {"sha256": self.vendor_sha256, "size": self.vendor_size},
+            "vendor": {
+                "sha256": self.vendor_sha256,
+                "sha256_masked": self.masked_sha256,
+                "size": self.vendor_size,
+            },
             **self.about,
-            "changed": [
-                {
-                    "path": change.path,
-                    "kind": change.kind,
-                    "sha256_before": change.sha256_before,
-                    "sha256_after": change.sha256_after,
-                    "scrubbed": change.scrubbed,
-                }
-                for change in self.changes
-            ],
+            "changed": [change.as_json() for change in self.changes],
             "undoable": not self.scrubbed,
         }
 
@@ -172,9 +207,29 @@ class BuildRecord:
             at += length
         return Overlay(source, regions, size=self.vendor_size)
 
-    def intact(self, source: ByteSource) -> bool:
-        """Tell whether the changed ranges still hold what was written there."""
-        return sha256_of_ranges(source, self.ranges) == self.regions_sha256
+    def masked(self, source: ByteSource) -> Overlay:
+        """Return the vendor's image with the scrubbed ranges zeroed, over *source*.
+
+        Raises ValueError as *originals* does.
+        """
+        return mask(self.vendor(source), self.scrubbed)
+
+    def intact(self, source: ByteSource, pieces: Pieces | None = None) -> bool:
+        """Tell whether all that was written still stands there."""
+        return digest_ranges(source, self.written, below=pieces) == self.written_sha256
+
+    def noting(
+        self, source: ByteSource, pieces: Pieces, touched: Callable[[int, int], bool]
+    ) -> BuildRecord:
+        """Return the record with the digest of what was written.
+
+        Args:
+            source: the complete image, but for the trailer.
+            pieces: digests of what it was made from.
+            touched: whether *source* differs from that in (offset, length).
+        """
+        digest = digest_ranges(source, self.written, below=pieces, touched=touched)
+        return replace(self, written_sha256=digest)
 
     def payload(self) -> bytes:
         """Return the payload as it is written."""
@@ -190,34 +245,44 @@ class BuildRecord:
             len(self._text()),
             len(self.undo),
             hashlib.sha256(self.payload()).digest(),
-            bytes.fromhex(self.regions_sha256),
+            bytes.fromhex(self.written_sha256),
             self.vendor_size,
             bytes.fromhex(self.vendor_sha256) if self.vendor_sha256 else _UNKNOWN,
+            bytes.fromhex(self.masked_sha256) if self.masked_sha256 else _UNKNOWN,
         )
         return (head + hashlib.sha256(head).digest()).ljust(SECTOR, b"\0")
 
-    def sealed(self, vendor_sha256: str) -> Region:
-        """Return the trailer as a late region that knows the vendor's digest."""
-        trailer = replace(self, vendor_sha256=vendor_sha256).trailer()
-        return Region(self.end - SECTOR, b"", trailer)
+    def sealed(self, digests: Sequence[str]) -> Region:
+        """Return the trailer as a late region.
 
-    def ending_at(self, end: int) -> BuildRecord:
-        """Return the record with the place of its trailer's end."""
-        return replace(self, end=end)
+        Args:
+            digests: the vendor's and, where something was scrubbed, the masked one.
+        """
+        vendor, masked = (*digests, None)[:2]
+        named = replace(self, vendor_sha256=vendor, masked_sha256=masked)
+        return Region(self.end - SECTOR, b"", named.trailer())
+
+    def ending_at(self, end: int, volume_end: int) -> BuildRecord:
+        """Return the record with the places of its trailer's and the volume's end."""
+        return replace(self, end=end, volume_end=volume_end)
 
     def _text(self) -> bytes:
-        changes = [
-            [change.path, change.kind, change.sha256_before, change.sha256_after, change.scrubbed]
-            for change in self.changes
-        ]
         document = {
             "about": self.about,
-            "changes": changes,
+            "changes": [change.as_json() for change in self.changes],
             "ranges": self.ranges,
             "rooms": self.rooms,
             "scrubbed": self.scrubbed,
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def mask(vendor: Overlay, scrubbed: Ranges) -> Overlay:
+    """Return *vendor* with *scrubbed* zeroed, over what *vendor* lies over."""
+    zeros = [Region(at, vendor.read_at(at, length), bytes(length)) for at, length in scrubbed]
+    ranges = [(region.offset, len(region.new)) for region in vendor.regions]
+    changed = difference(vendor.base, Overlay(vendor, zeros), [*ranges, *scrubbed])
+    return Overlay(vendor.base, changed, size=vendor.size)
 
 
 @lru_cache(maxsize=8)
@@ -242,77 +307,78 @@ def read_record(source: ByteSource, volume_end: int) -> BuildRecord | DamagedRec
         trailer = source.read_at(end - SECTOR, SECTOR)
         if trailer[:16] == _MAGIC and len(trailer) == SECTOR:
             try:
-                return _parse(source, trailer, end)
-            # A record may say anything at all; json raises RecursionError, too.
-            except (ValueError, TypeError, KeyError, OSError, RecursionError, struct.error) as why:
+                return _parse(source, trailer, end, volume_end)
+            # What it says is bounded by its schema; these are what the numbers can lead to.
+            except (ValueError, OSError, struct.error, InputError) as why:
                 return DamagedRecord(str(why) or type(why).__name__)
     return None
 
 
-def _parse(source: ByteSource, trailer: bytes, end: int) -> BuildRecord:
-    _, version, _, offset, *lengths, payload_sha256, regions_sha256, vendor_size, vendor_sha256 = (
+def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> BuildRecord:
+    from ngtpatch.iso.read.record_text import parse_text
+
+    _, version, reserved, offset, *numbers, payload_sha256, written, vendor_size, vendor, masked = (
         _HEAD.unpack_from(trailer)
     )
-    text_length, undo_length = lengths
+    text_length, undo_length = numbers
     if version != FORMAT:
         raise ValueError(f"it has format version {version}, and this is version {FORMAT}")
     if hashlib.sha256(trailer[: _HEAD.size]).digest() != trailer[_HEAD.size : _HEAD.size + 32]:
         raise ValueError("its trailer does not have the digest it claims")
+    if reserved or any(trailer[_HEAD.size + 32 :]):
+        raise ValueError("something stands where its trailer is empty")
     if text_length > _LONGEST_TEXT or undo_length > LARGEST_UNDO:
         raise ValueError("it is absurdly long")
     length = text_length + undo_length
     if offset % SECTOR or offset + sectors(length) * SECTOR != end - SECTOR:
         raise ValueError("its payload is not before its trailer")
-    payload = source.read_at(offset, length)
+    stored = source.read_at(offset, end - SECTOR - offset)
+    payload = stored[:length]
     if hashlib.sha256(payload).digest() != payload_sha256:
         raise ValueError("its payload does not have the digest it claims")
+    if any(stored[length:]):
+        raise ValueError("something stands behind its payload")
     if vendor_size > offset:
         raise ValueError("the vendor's image would be longer than this one")
-    document = json.loads(payload[:text_length])
-    if not isinstance(document, dict) or not isinstance(document["about"], dict):
-        raise TypeError("its text is not a record")
-    ranges = _ranges(document["ranges"], vendor_size)
+    text = parse_text(payload[:text_length])
+    ranges, scrubbed = (_bounded(one, vendor_size) for one in (text.ranges, text.scrubbed))
+    _bounded(tuple(sorted([*ranges, *scrubbed])), vendor_size)
     if sum(size for _, size in ranges) > LARGEST_UNDO:
         raise ValueError("its originals are absurdly long")
     record = BuildRecord(
         offset=offset,
         end=end,
+        volume_end=volume_end,
         vendor_size=vendor_size,
-        vendor_sha256=None if vendor_sha256 == _UNKNOWN else vendor_sha256.hex(),
-        regions_sha256=regions_sha256.hex(),
-        about=document["about"],
-        changes=tuple(_change(row) for row in document["changes"]),
+        vendor_sha256=None if vendor == _UNKNOWN else vendor.hex(),
+        masked_sha256=None if masked == _UNKNOWN else masked.hex(),
+        written_sha256=written.hex(),
+        about=text.about.model_dump(mode="json"),
+        changes=tuple(_change(row) for row in text.changes),
         ranges=ranges,
-        scrubbed=_ranges(document["scrubbed"], vendor_size),
-        rooms=_ranges(document["rooms"], offset),
+        scrubbed=scrubbed,
+        rooms=_bounded(text.rooms, offset),
         undo=payload[text_length:],
     )
     record.originals  # noqa: B018 - raises unless they can be unpacked, and fit
     return record
 
 
-def _ranges(rows: Any, end: int) -> Ranges:
-    if len(rows) > _MOST_ROWS:
-        raise ValueError("it lists absurdly many ranges")
-    ranges = tuple((offset, length) for offset, length in rows)
-    for offset, length in ranges:
-        if type(offset) is not int or type(length) is not int:
-            raise TypeError("a range of it is no numbers")
-        if offset < 0 or length <= 0 or offset + length > end:
-            raise ValueError("a range of it lies outside the image")
+def _bounded(ranges: Ranges, end: int) -> Ranges:
+    """Return *ranges* if they are in order, apart, and end before *end*. Raises ValueError."""
+    if any(offset + length > end for offset, length in ranges):
+        raise ValueError("a range of it lies outside the image")
     if any(sum(one) > other[0] for one, other in pairwise(ranges)):
-        raise ValueError("its ranges are out of order")
+        raise ValueError("its ranges are out of order, or lie over each other")
     return ranges
 
 
-def _change(row: Any) -> Change:
-    path, kind, before, after, scrubbed = row
-    digests_fit = all(
-        digest is None or (isinstance(digest, str) and len(digest) == 64)
-        for digest in (before, after)
+def _change(row: ChangeText) -> Change:
+    return Change(
+        path=row.path,
+        sha256_before=row.sha256_before,
+        sha256_after=row.sha256_after,
+        scrubbed=row.scrubbed,
+        kind=row.kind,
+        within=row.within,
     )
-    if not (isinstance(path, str) and isinstance(scrubbed, bool) and digests_fit):
-        raise TypeError("a change of it is none")
-    if kind not in ("changed", "added", "removed"):
-        raise ValueError("a change of it is of no known kind")
-    return Change(path, before, after, scrubbed, kind)

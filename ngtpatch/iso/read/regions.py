@@ -30,9 +30,6 @@ __all__ = [
 
 BLOCK = 1 << 20
 
-Seal = Callable[[str], "Region"]
-"""Makes the region that could only be known once the base's SHA-256 (hexadecimal) is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -60,6 +57,22 @@ class Region:
         return self.offset + len(self.new)
 
 
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A region that can only be made once digests over the base are known.
+
+    It lies behind the base's last byte and replaces one of equal place and length, so that
+    a writer in one pass knows the digests in time.
+
+    Attributes:
+        views: the readings of the base that are digested, each an overlay over that base.
+        make: makes the region of their SHA-256 (hexadecimal), in the same order.
+    """
+
+    views: tuple[Overlay, ...]
+    make: Callable[[Sequence[str]], Region]
+
+
 class Overlay:
     """A base with regions over it: itself a source of bytes.
 
@@ -81,7 +94,7 @@ class Overlay:
             regions: in any order.
             size: length of the result in bytes; by default the base's, or where
                 the last region ends.
-            seal: see :meth:`sealed`.
+            seal: makes a late region; see :class:`Seal`.
 
         Raises:
             ValueError: regions overlap, or do not fit the base's end or *size*.
@@ -107,15 +120,11 @@ class Overlay:
         """Length of the result in bytes."""
         return self._size
 
-    def sealed(self, base_sha256: str) -> Overlay:
-        """Return the overlay with its late region made from the base's digest.
-
-        The late region lies behind the base's last byte and replaces one of equal
-        place and length, so that a writer in one pass knows the digest in time.
-        """
+    def sealed(self, digests: Sequence[str]) -> Overlay:
+        """Return the overlay with its late region made of the digests that the seal asks for."""
         if self.seal is None:
             return self
-        late = self.seal(base_sha256)
+        late = self.seal.make(digests)
         kept = [region for region in self.regions if region.offset != late.offset]
         if len(kept) != len(self.regions) - 1:
             raise ValueError("the seal has no place among the regions")

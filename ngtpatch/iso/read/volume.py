@@ -23,6 +23,7 @@ from ngtpatch.iso.read.bytesource import ByteSource, FileSource, SourceStream
 from ngtpatch.iso.read.descriptors import DescriptorSet, read_descriptors
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.entry import Budget, Entry, Extents, TreeName, preferred_tree
+from ngtpatch.iso.read.pieces import Pieces
 from ngtpatch.iso.read.record_tree import RecordTree, read_record_tree, read_rock_ridge_tree
 from ngtpatch.iso.read.regions import Overlay
 from ngtpatch.iso.read.udf_tree import UdfTree, read_udf_tree
@@ -186,6 +187,11 @@ class Volume:
     def record(self) -> BuildRecord | DamagedRecord | None:
         """What ngtpatch did to the image before, if its record is there; see there."""
         return read_record(self.source, self.descriptors.primary.space_size * SECTOR)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Digests of its ranges, each computed once."""
+        return Pieces(self.source)
 
     @property
     def tree(self) -> FileTree:

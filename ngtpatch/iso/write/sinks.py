@@ -2,8 +2,8 @@
 """Where a result goes: a new file, a stream, or over the very file it was made from.
 
 All of them read the base once and give one digest. Hashing costs more than copying, so
-the base's digest and the result's are taken in two threads from the bytes that pass by;
-hashlib releases the interpreter's lock.
+the base's digest, the result's and those that a seal asks for are taken in threads of their
+own from the bytes that pass by; hashlib releases the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -25,7 +25,7 @@ from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
-from ngtpatch.iso.read.regions import Overlay, Region, flatten
+from ngtpatch.iso.read.regions import Overlay, flatten
 
 __all__ = ["Written", "explained", "stream", "write_file", "write_in_place"]
 
@@ -127,7 +127,10 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
     """
     with explained(None):
         _check_unchanged(_file_below(overlay))
-        return _pump(overlay, lambda _, data: _write_all(target, data), "stream", digest=digest)
+        written, _ = _pump(
+            overlay, lambda _, data: _write_all(target, data), "stream", digest=digest
+        )
+        return written
 
 
 def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Written:
@@ -147,8 +150,10 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
     with explained(path):
         _check_unchanged(file)
         base_sha256 = sha256_of_source(overlay.base, overlay.base.size) if digest else None
-        sealed = overlay.sealed(base_sha256) if base_sha256 else overlay
-        flat = flatten(sealed)
+        if digest and overlay.seal:
+            views = overlay.seal.views
+            overlay = overlay.sealed([sha256_of_source(view, view.size) for view in views])
+        flat = flatten(overlay)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             if flat.size > flat.base.size and not file.is_device:
@@ -211,9 +216,10 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
     written = sum(len(region.new) for region in plain.regions)
     if not digest:
         return Written(overlay.size, None, None, written, "reflink")
-    result = _pump(overlay, lambda *_: 0, "reflink", digest=True)
-    for region in _late(overlay, result.base_sha256):
-        _pwrite(descriptor, region.new, region.offset)
+    result, digests = _pump(overlay, lambda *_: 0, "reflink", digest=True)
+    if overlay.seal:
+        late = overlay.seal.make(digests)
+        _pwrite(descriptor, late.new, late.offset)
     return Written(overlay.size, result.sha256, result.base_sha256, written, "reflink")
 
 
@@ -229,7 +235,7 @@ def _copy(overlay: Overlay, descriptor: int, *, digest: bool, durable: bool) -> 
             flusher.wrote(count)
             return count
 
-        return _pump(overlay, write, "copy", digest=digest)
+        return _pump(overlay, write, "copy", digest=digest)[0]
 
 
 def _copy_in_kernel(file: FileSource, plain: Overlay, descriptor: int) -> Written:
@@ -286,27 +292,40 @@ def _data_ranges(file: FileSource, end: int) -> Iterator[tuple[int, int]]:
 
 def _pump(
     overlay: Overlay, write: Callable[[int, bytes], int], method: Method, *, digest: bool
-) -> Written:
-    """Send the result to *write*, block by block, hashing base and result on the way."""
+) -> tuple[Written, list[str]]:
+    """Send the result to *write*, block by block, hashing base and result on the way.
+
+    Returns the digests that the seal asked for, too; none without *digest*.
+    """
     base, size = overlay.base, overlay.size
     written = 0
-    with _Hasher(digest) as before, _Hasher(digest) as after:
+    views = overlay.seal.views if digest and overlay.seal else ()
+    with ExitStack() as stack:
+        before, after = (stack.enter_context(_Hasher(digest)) for _ in range(2))
+        # The base read as it is needs no digest of its own.
+        hashers = [
+            stack.enter_context(_Hasher(True)) if view.regions or view.size != base.size else before
+            for view in views
+        ]
         for offset, length in _blocks(0, base.size):
             below = base.read_at(offset, length)
             if len(below) < length:
                 _check_unchanged(_file_below(overlay))
                 raise NgtpatchError("source-changed", "ended early while it was read")
             before.update(below)
+            for view, hasher in zip(views, hashers, strict=True):
+                if hasher is not before and offset < view.size:
+                    hasher.update(view.lay_over(offset, below))
             data = overlay.lay_over(offset, below) if offset < size else b""
             after.update(data)
             written += write(offset, data)
-        base_sha256 = before.result()
-        late = overlay.sealed(base_sha256) if base_sha256 else overlay
+        digests = [hasher.result() or "" for hasher in hashers]
+        late = overlay.sealed(digests) if views else overlay
         for offset, length in _blocks(base.size, size):
             data = late.read_at(offset, length)
             after.update(data)
             written += write(offset, data)
-        return Written(size, after.result(), base_sha256, written, method)
+        return Written(size, after.result(), before.result(), written, method), digests
 
 
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -379,12 +398,6 @@ class _Hasher:
         assert self._digest  # noqa: S101
         while (data := self._blocks.get()) is not None:
             self._digest.update(data)
-
-
-def _late(overlay: Overlay, base_sha256: str | None) -> list[Region]:
-    if overlay.seal is None or base_sha256 is None:
-        return []
-    return [overlay.seal(base_sha256)]
 
 
 def _pwrite(descriptor: int, data: bytes, offset: int) -> int:

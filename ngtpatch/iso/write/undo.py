@@ -54,7 +54,7 @@ def sound_record(volume: Volume) -> BuildRecord:
             path=str(volume.path),
             hint="take the vendor's image, or write this one anew",
         )
-    if not record.intact(volume.source):
+    if not record.intact(volume.source, volume.pieces):
         raise VerificationError(
             "changed-since",
             "was changed after its record was written",
