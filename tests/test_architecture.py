@@ -89,6 +89,14 @@ def test_inside_iso_the_data_flows_one_way(path: Path) -> None:
         }
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if within(name_of(path), ("ngtpatch.archives",))], ids=name_of
+)
+def test_archives_know_no_image_and_no_ngt(path: Path) -> None:
+    ours = {module for module in imports(path) if within(module, ("ngtpatch",))}
+    assert not [module for module in ours if not within(module, ("ngtpatch.archives",))]
+
+
 def test_no_file_stem_stands_in_two_places() -> None:
     stems = Counter(
         path.stem

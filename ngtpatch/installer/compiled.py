@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled files that an interpreter would run in the place of a source that was patched.
+
+Python 2 takes a ``.pyc`` whose recorded time equals its source's, whatever the source holds
+(its ``import.c`` compares nothing else), and a patched file keeps its time. Python 3 looks
+into ``__pycache__`` and compares the size as well, unless the file says that it is not to be
+checked (PEP 552).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterable
+
+__all__ = ["stale_compiled"]
+
+
+def stale_compiled(patched: Collection[str], paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *paths* that are compiled from one of *patched*, sorted.
+
+    Args:
+        patched: paths of sources, as in *paths*.
+        paths: every path of the tree or archive.
+    """
+    sources = {path for path in patched if path.endswith(".py")}
+    return tuple(sorted(path for path in paths if _source_of(path) in sources))
+
+
+def _source_of(path: str) -> str | None:
+    """Return the source that a compiled file belongs to; None for any other file."""
+    if not path.endswith((".pyc", ".pyo")):
+        return None
+    directory, name = posixpath.split(path)
+    if posixpath.basename(directory) == "__pycache__":
+        # module.cpython-312.opt-1.pyc (PEP 3147, PEP 488)
+        return posixpath.join(posixpath.dirname(directory), name.partition(".")[0] + ".py")
+    return path[:-1]
