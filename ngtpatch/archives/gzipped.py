@@ -15,7 +15,7 @@ import struct
 import zlib
 from typing import BinaryIO
 
-from ngtpatch.archives.streams import BLOCK, Readable, read_exactly
+from ngtpatch.archives.streams import BLOCK, Sequential, read_exactly
 
 __all__ = ["Deflater", "GzipReader", "GzipWriter"]
 
@@ -58,7 +58,7 @@ class GzipReader(io.RawIOBase):
         header: its bytes up to the compressed data.
     """
 
-    def __init__(self, packed: Readable) -> None:
+    def __init__(self, packed: Sequential) -> None:
         """Read the header. Raises ValueError or EOFError."""
         self._packed = packed
         self.header = _header(packed)
@@ -149,7 +149,7 @@ class GzipWriter(io.RawIOBase):
         self._target.write(struct.pack("<II", self._crc, self._size & 0xFFFFFFFF) + padding)
 
 
-def _header(packed: Readable) -> bytes:
+def _header(packed: Sequential) -> bytes:
     """Return the header's bytes (RFC 1952, 2.3)."""
     header = bytearray(read_exactly(packed, 10))
     if header[:3] != b"\x1f\x8b\x08" or header[3] > 2 * _COMMENT - 1:

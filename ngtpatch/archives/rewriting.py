@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from ngtpatch.archives.gzipped import GzipReader, GzipWriter
 from ngtpatch.archives.members import ArchiveDamaged, Member
-from ngtpatch.archives.streams import BLOCK, Readable
+from ngtpatch.archives.streams import BLOCK, Sequential
 from ngtpatch.archives.tar import plan_tar, splice, tar_members
 from ngtpatch.archives.zip import rewrite_zip, zip_members
 
@@ -47,7 +47,7 @@ def members(opened: Opened, name: str, *, limit: int) -> Iterator[Member]:
             stream = GzipReader(packed) if name.endswith(_GZIPPED) else packed
         except (ValueError, EOFError) as error:
             raise ArchiveDamaged(f"the archive cannot be read: {error}") from None
-        yield from tar_members(cast(Readable, stream), limit)
+        yield from tar_members(cast(Sequential, stream), limit)
 
 
 def rewrite(
@@ -83,8 +83,8 @@ def rewrite(
             _rewrite_gzipped(opened, packed, target, changes, limit)
         else:
             with opened() as first:
-                splices = plan_tar(cast(Readable, first), changes, limit)
-            splice(cast(Readable, packed), target, splices)
+                splices = plan_tar(cast(Sequential, first), changes, limit)
+            splice(cast(Sequential, packed), target, splices)
 
 
 def _rewrite_gzipped(
@@ -96,8 +96,8 @@ def _rewrite_gzipped(
 ) -> None:
     try:
         with opened() as first:
-            splices = plan_tar(GzipReader(cast(Readable, first)), changes, limit)
-        source = GzipReader(cast(Readable, packed))
+            splices = plan_tar(GzipReader(cast(Sequential, first)), changes, limit)
+        source = GzipReader(cast(Sequential, packed))
         writer = GzipWriter(target, source.header)
         splice(source, cast(BinaryIO, writer), splices)
         writer.finish(source.padding)

@@ -6,12 +6,12 @@ from __future__ import annotations
 import io
 from typing import BinaryIO, Protocol
 
-__all__ = ["BLOCK", "ForwardStream", "Readable", "copy_range", "discard", "read_exactly"]
+__all__ = ["BLOCK", "ForwardStream", "Sequential", "copy_range", "discard", "read_exactly"]
 
 BLOCK = 1 << 18
 
 
-class Readable(Protocol):
+class Sequential(Protocol):
     """Anything that gives bytes in order."""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -24,7 +24,7 @@ class ForwardStream(io.RawIOBase):
     To seek forward is to read on. To seek back is an error: whoever does so lost the order.
     """
 
-    def __init__(self, below: Readable, limit: int) -> None:
+    def __init__(self, below: Sequential, limit: int) -> None:
         """Read *below*, and raise OSError once more than *limit* bytes came."""
         self._below = below
         self._limit = limit
@@ -66,7 +66,7 @@ class ForwardStream(io.RawIOBase):
         return b"".join(parts)
 
 
-def read_exactly(stream: Readable, length: int) -> bytes:
+def read_exactly(stream: Sequential, length: int) -> bytes:
     """Return *length* bytes. Raises EOFError when there are fewer."""
     parts = []
     while length:
@@ -78,13 +78,13 @@ def read_exactly(stream: Readable, length: int) -> bytes:
     return b"".join(parts)
 
 
-def discard(stream: Readable, length: int) -> None:
+def discard(stream: Sequential, length: int) -> None:
     """Read *length* bytes on. Raises EOFError when there are fewer."""
     while length:
         length -= len(read_exactly(stream, min(BLOCK, length)))
 
 
-def copy_range(source: Readable, target: BinaryIO, length: int) -> None:
+def copy_range(source: Sequential, target: BinaryIO, length: int) -> None:
     """Copy *length* bytes. Raises EOFError when there are fewer."""
     while length:
         block = read_exactly(source, min(BLOCK, length))

@@ -16,7 +16,7 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from ngtpatch.archives.members import ArchiveDamaged, Member, NotRewritten
-from ngtpatch.archives.streams import BLOCK, ForwardStream, Readable, copy_range, discard
+from ngtpatch.archives.streams import BLOCK, ForwardStream, Sequential, copy_range, discard
 
 __all__ = ["Splice", "plan_tar", "splice", "tar_members"]
 
@@ -41,7 +41,7 @@ class Splice:
     new: bytes
 
 
-def tar_members(stream: Readable, limit: int) -> Iterator[Member]:
+def tar_members(stream: Sequential, limit: int) -> Iterator[Member]:
     """Yield the members of an unpacked tar archive, in its order.
 
     Raises:
@@ -59,7 +59,7 @@ def tar_members(stream: Readable, limit: int) -> Iterator[Member]:
 
 
 def plan_tar(
-    stream: Readable, changes: Mapping[str, bytes | None], limit: int
+    stream: Sequential, changes: Mapping[str, bytes | None], limit: int
 ) -> tuple[Splice, ...]:
     """Return the splices that give members other contents, or take them out (None).
 
@@ -101,7 +101,7 @@ def plan_tar(
     return tuple(splices)
 
 
-def splice(source: Readable, target: BinaryIO, splices: tuple[Splice, ...]) -> None:
+def splice(source: Sequential, target: BinaryIO, splices: tuple[Splice, ...]) -> None:
     """Copy *source* with *splices*, which are in order, to *target*."""
     at = 0
     for one in splices:
