@@ -3,38 +3,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
-from ngtpatch.errors import InputError, Refusal, UsageError
-from ngtpatch.files.atomic import new_file
-from ngtpatch.flow.opened import open_source
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """The document of ``ngtpatch extract``.
-
-    Attributes:
-        source: as it was named.
-        path: of the file, in the image.
-        size: in bytes.
-        output: the file that was written; None for stdout, where the document gives way.
-    """
-
-    SCHEMA: ClassVar[str] = "ngtpatch.extract/1"
-
-    source: str
-    path: str
-    size: int
-    output: str | None
+from ngtpatch.errors import UsageError
+from ngtpatch.flow.extract import extract
 
 
 @options.command()
@@ -48,36 +25,31 @@ def command(console: Console, iso: Path, path: str, output: Path | None, force: 
 
     PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout.
     """
-    from ngtpatch.files.wellknown import KEY
-
     path = path.strip("/")
-    with open_source(iso) as source:
-        if path not in source.tree:
-            raise InputError(
-                "no-such-entry",
-                f"holds no file {path}",
-                path=str(iso),
-                hint=f"list what it holds with: ngtpatch ls {iso}",
-            )
-        with source.tree.open(path) as stream:
-            if output is None or str(output) == "-":
-                if path == KEY:
-                    raise Refusal(
-                        "secret",
-                        f"{path} is a private key and is not printed",
-                        path=str(iso),
-                        hint="write it to a file of mode 0600 with -o FILE",
-                    )
-                if sys.stdout is None:
-                    raise UsageError("no-stdout", "stdout is closed", hint="use -o FILE")
-                console.stdout_is_taken = True
-                shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
-                sys.stdout.buffer.flush()
-                output = None
-            else:
-                with new_file(output, force=force, mode=0o600 if path == KEY else 0o644) as file:
-                    shutil.copyfileobj(stream, file, 1 << 20)
-        size = source.tree.size(path)
-    console.result(Extracted(str(iso), path, size, None if output is None else str(output)))
-    if output is not None:
-        console.note(printable(f"{path} -> {output}"))
+    to_stdout = output is None or str(output) == "-"
+    target = _Stdout(console) if output is None or to_stdout else output
+    result = extract(iso, path, target, force=force)
+    if isinstance(target, _Stdout):
+        target.close()
+    console.result(result)
+    if result.output is not None:
+        console.note(printable(f"{path} -> {result.output}"))
+
+
+class _Stdout:
+    """Stdout, which is taken from the first byte on: what fails before is a document there."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, data: bytes) -> int:
+        """Write *data*. Raises UsageError ``no-stdout``."""
+        if sys.stdout is None:
+            raise UsageError("no-stdout", "stdout is closed", hint="use -o FILE")
+        self._console.stdout_is_taken = True
+        return sys.stdout.buffer.write(data)
+
+    def close(self) -> None:
+        """Flush it. Even an empty file was the output: what is told of it goes elsewhere."""
+        self.write(b"")
+        sys.stdout.buffer.flush()

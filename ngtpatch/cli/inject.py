@@ -9,10 +9,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,55 +28,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A VM that has no image, and why."""
-
-    name: str
-    code: str
-    error: str
-
-
-@dataclass(frozen=True)
-class InjectDocument:
-    """The document of ``ngtpatch inject``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
-
-    base: str
-    base_sha256: str | None
-    destination: str
-    total: int
-    written: int
-    kept: int
-    failed: int
-    interrupted: bool
-    bytes_written: int
-    ledger: str
-    failures: tuple[Failure, ...]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One line of ``--dry-run``."""
-
-    name: str
-    output: str
-    refused: str | None
-
-
-@dataclass(frozen=True)
-class InjectPlan:
-    """The document of ``ngtpatch inject --dry-run``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.inject-plan/1"
-
-    base: str
-    destination: str
-    total: int
-    orders: tuple[Planned, ...]
 
 
 @options.command()
@@ -221,31 +171,26 @@ def _template(path: Path | None) -> tuple[str | None, str]:
 
 
 def _show_plan(console: Console, plan: FleetPlan) -> None:
-    orders = tuple(
-        Planned(o.row.name, o.output, o.refusal[1] if o.refusal else None) for o in plan.orders
-    )
-    settings = plan.settings
-    console.result(InjectPlan(settings.base, settings.destination, len(orders), orders))
-    for order in orders:
+    from ngtpatch.fleet.inject_document import InjectPlan
+
+    told = InjectPlan.of(plan)
+    console.result(told)
+    for order in told.orders:
         refused = f"  refused: {order.refused}" if order.refused else ""
         console.say(printable(f"{order.name} -> {order.output}{refused}"))
-    console.say(f"{len(orders)} images would go to {settings.destination}; nothing was written")
+    console.say(f"{told.total} images would go to {told.destination}; nothing was written")
 
 
 def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
-    failures = tuple(Failure(o.name, o.code or "", o.error or "") for o in summary.failures)
-    console.result(
-        InjectDocument(
-            plan.settings.base, plan.settings.base_sha256, plan.settings.destination,
-            summary.total, summary.written, summary.kept, summary.failed, summary.interrupted,
-            summary.bytes_written, str(summary.ledger), failures,
-        )
-    )  # fmt: skip
+    from ngtpatch.fleet.inject_document import InjectDocument
+
+    told = InjectDocument.of(plan, summary)
+    console.result(told)
     for name, warning in summary.warnings[:_SHOWN]:
         console.note(printable(f"{name}: {warning}"))
     if len(summary.warnings) > _SHOWN:
         console.note(f"... and {len(summary.warnings) - _SHOWN} more warnings")
-    for failure in failures[:_SHOWN]:
+    for failure in told.failures[:_SHOWN]:
         console.warn(printable(f"{failure.name}: {failure.error}"))
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")

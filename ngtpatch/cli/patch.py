@@ -4,68 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal, VerificationError
-from ngtpatch.patching.examples import ExampleResult, run_examples
+from ngtpatch.patching.catalogue import PatchFacts, PatchList, PatchShown
+from ngtpatch.patching.examples import try_patches
 from ngtpatch.patching.patch import Patch, load_patch, load_patches
-
-
-@dataclass(frozen=True)
-class PatchFacts:
-    """One patch: what it changes, and where."""
-
-    id: str
-    summary: str
-    kind: str
-    paths: tuple[str, ...]
-    eras: tuple[int, ...]
-    ngt_versions: str
-    examples: tuple[str, ...]
-    source: str
-
-
-@dataclass(frozen=True)
-class PatchList:
-    """The document of ``ngtpatch patch list``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.patch-list/1"
-
-    patches: tuple[PatchFacts, ...]
-
-
-@dataclass(frozen=True)
-class PatchShown:
-    """The document of ``ngtpatch patch show``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.patch-show/1"
-
-    patch: PatchFacts
-
-
-@dataclass(frozen=True)
-class PatchTried:
-    """A patch, and how its own examples went."""
-
-    id: str
-    source: str
-    examples: tuple[ExampleResult, ...]
-
-
-@dataclass(frozen=True)
-class PatchTest:
-    """The document of ``ngtpatch patch test``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.patch-test/1"
-
-    passed: bool
-    patches: tuple[PatchTried, ...]
 
 
 @click.group()
@@ -79,7 +27,7 @@ def command() -> None:
 @click.pass_obj
 def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
     """List the patches, shipped and your own."""
-    patches = [_facts(patch) for patch in load_patches(patch_dirs)]
+    patches = [PatchFacts.of(patch) for patch in load_patches(patch_dirs)]
     console.result(PatchList(tuple(patches)))
     console.table(
         ["id", "what it does", "files", "examples"],
@@ -97,7 +45,7 @@ def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
 def show(console: Console, patch: str, patch_dirs: tuple[Path, ...]) -> None:
     """Show one patch, by id or .toml file."""
     [found] = _chosen((patch,), patch_dirs)
-    facts = _facts(found)
+    facts = PatchFacts.of(found)
     console.result(PatchShown(facts))
     console.heading(facts.id)
     console.pairs(
@@ -127,14 +75,11 @@ def test(ctx: click.Context, patches: tuple[str, ...], patch_dirs: tuple[Path, .
     PATCH is an id or a .toml file; without one, all are run. Exits 5 where an example fails.
     """
     console = ctx.find_object(Console) or Console()
-    tried = tuple(
-        PatchTried(patch.id, patch.source, run_examples(patch))
-        for patch in _chosen(patches, patch_dirs)
-    )
-    results = [result for patch in tried for result in patch.examples]
+    outcome = try_patches(_chosen(patches, patch_dirs))
+    results = [result for patch in outcome.patches for result in patch.examples]
     failed = [result for result in results if not result.passed]
-    console.result(PatchTest(not failed, tried))
-    for patch in tried:
+    console.result(outcome)
+    for patch in outcome.patches:
         console.heading(patch.id)
         for result in patch.examples:
             console.say(f"  {'ok' if result.passed else 'FAILED'}  {printable(result.title)}")
@@ -160,19 +105,6 @@ def _chosen(wanted: Sequence[str], directories: Sequence[Path]) -> tuple[Patch, 
                 hint=f"there are {', '.join(known)}; a file of your own is named by its path",
             )
     return tuple(known[one] for one in wanted if one in known) + files
-
-
-def _facts(patch: Patch) -> PatchFacts:
-    return PatchFacts(
-        id=patch.id,
-        summary=patch.summary,
-        kind=patch.kind,
-        paths=patch.paths,
-        eras=patch.eras,
-        ngt_versions=patch.ngt_versions,
-        examples=tuple(example.title for example in patch.examples),
-        source=patch.source,
-    )
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import click
 
@@ -13,48 +11,8 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.atomic import new_file
-from ngtpatch.patching.profile import Profile, load_profile, load_profiles
-
-
-@dataclass(frozen=True)
-class ProfileList:
-    """The document of ``ngtpatch profile list``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.profile-list/1"
-
-    profiles: tuple[Profile, ...]
-
-
-@dataclass(frozen=True)
-class ProfileShown:
-    """The document of ``ngtpatch profile show``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.profile-show/1"
-
-    profile: Profile
-
-
-@dataclass(frozen=True)
-class ProfileNew:
-    """The document of ``ngtpatch profile new``.
-
-    Attributes:
-        needed: whether a new profile is needed at all.
-        because: why not, or what the distribution was judged to be.
-        kind: ``el``, ``rpm``, ``debian``, ``suse``, ``other`` or ``unknown``; None where
-            none is needed.
-        profile: the new profile; the id of the one that covers it already; None where an
-            unpatched installer knows the name.
-        output: the file that was written; None for stdout, a dry run, or none needed.
-    """
-
-    SCHEMA: ClassVar[str] = "ngtpatch.profile-new/1"
-
-    needed: bool
-    because: str
-    kind: str | None
-    profile: Profile | str | None
-    output: str | None
+from ngtpatch.patching.catalogue import ProfileList, ProfileShown
+from ngtpatch.patching.profile import load_profile, load_profiles
 
 
 @click.group()
@@ -152,14 +110,14 @@ def new(
     profile_dirs: tuple[Path, ...],
 ) -> None:
     """Write a profile for a distribution that was never seen, from its os-release."""
-    from ngtpatch.patching.new_profile import covered, draft_profile
+    from ngtpatch.patching.new_profile import ProfileNew, covered, draft_profile
     from ngtpatch.patching.osrelease import read_os_release, running_os_release
 
     profiles = load_profiles(profile_dirs)
     release = running_os_release() if os_release is None else read_os_release(os_release)
     known = covered(release, profiles)
     if known is not None:
-        console.result(ProfileNew(False, known.because, None, known.profile, None))
+        console.result(ProfileNew.not_needed(known))
         console.say(f"no new profile is needed: {printable(known.because)}")
         return
     if id is None and output is not None and output.suffix == ".toml" and not output.is_dir():
@@ -171,15 +129,7 @@ def new(
             click.echo(draft.text, nl=False)
     elif not dry_run:
         _write(target, draft.text, force=force)
-    console.result(
-        ProfileNew(
-            True,
-            draft.kinship.because,
-            draft.kinship.kind,
-            draft.profile,
-            None if dry_run or target is None else str(target),
-        )
-    )
+    console.result(ProfileNew.of(draft, None if dry_run else target))
     if target is None:
         return
     what = {"el": "an Enterprise Linux clone"}.get(

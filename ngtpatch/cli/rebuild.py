@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 
 import click
 
@@ -16,16 +15,7 @@ from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
 from ngtpatch.flow.changes import choose
-from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, rebuild
-
-
-@dataclass(frozen=True)
-class RebuiltEach:
-    """The document of ``ngtpatch rebuild --each --json``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.rebuild-each/1"
-
-    results: tuple[RebuildResult, ...]
+from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, RebuiltEach, rebuild
 
 
 @options.command()

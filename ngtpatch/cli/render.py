@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,44 +18,6 @@ if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
 
 _MOST_VALUES = 16 << 20
-
-
-@dataclass(frozen=True)
-class Takes:
-    """A parameter of a template."""
-
-    name: str
-    type: str
-    required: bool
-    default: str | int | bool | list[str] | None
-    choices: tuple[str, ...]
-    help: str
-
-
-@dataclass(frozen=True)
-class Described:
-    """A template and what it takes."""
-
-    name: str
-    summary: str
-    parameters: tuple[Takes, ...]
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """The document of ``ngtpatch render``.
-
-    Attributes:
-        templates: what ``--list`` or ``--show`` asked about.
-        output: the file that was written; None otherwise.
-        text: what was rendered, where no file was named.
-    """
-
-    SCHEMA: ClassVar[str] = "ngtpatch.render/1"
-
-    templates: tuple[Described, ...]
-    output: str | None
-    text: str | None = None
 
 
 @options.command()
@@ -82,7 +43,7 @@ def command(
 
     TEMPLATE is the name of one that comes with ngtpatch, or the path of your own.
     """
-    from ngtpatch.render import find_template, render, shipped_templates
+    from ngtpatch.render import Rendering, find_template, render, shipped_templates
 
     if list_all:
         _list(console, shipped_templates())
@@ -110,12 +71,16 @@ def command(
 
 
 def _list(console: Console, templates: tuple[Template, ...]) -> None:
-    console.result(Rendering(tuple(map(_described, templates)), None))
+    from ngtpatch.render import Described, Rendering
+
+    console.result(Rendering(tuple(map(Described.of, templates)), None))
     console.pairs([(template.name, template.summary) for template in templates])
 
 
 def _show(console: Console, template: Template) -> None:
-    console.result(Rendering((_described(template),), None))
+    from ngtpatch.render import Described, Rendering
+
+    console.result(Rendering((Described.of(template),), None))
     console.heading(template.summary or template.name)
     for parameter in template.parameters.values():
         console.say(f"  {parameter.name}  ({_kind(parameter)}; {_default(parameter)})")
@@ -134,17 +99,6 @@ def _default(parameter: Parameter) -> str:
     if isinstance(parameter.default, list):
         return f"default {','.join(parameter.default) or 'none'}"
     return f"default {printable(str(parameter.default)) or 'empty'}"
-
-
-def _described(template: Template) -> Described:
-    return Described(
-        template.name,
-        template.summary,
-        tuple(
-            Takes(p.name, p.type, p.default is None, p.default, p.choices, p.help)
-            for p in template.parameters.values()
-        ),
-    )
 
 
 def _read(path: Path | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import click
@@ -11,20 +10,9 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console, printable
 from ngtpatch.errors import VerificationError
-from ngtpatch.flow.verify import Verification, verify
+from ngtpatch.flow.verify import verify
 from ngtpatch.iso.read.entry import preferred_tree
-from ngtpatch.provenance import ProvenanceVerification, verify_provenance
-
-
-@dataclass(frozen=True)
-class Verified(Verification):
-    """The document of ``ngtpatch verify``.
-
-    Attributes:
-        provenance: what the documents beside the image are worth; None when not asked for.
-    """
-
-    provenance: ProvenanceVerification | None = None
+from ngtpatch.provenance import ProvenanceVerification, Verified, verify_stated
 
 
 @options.command()
@@ -52,11 +40,10 @@ def command(
 ) -> None:
     """Check an ISO, and that it differs from its base only as recorded."""
     console = ctx.ensure_object(Console)
-    image = verify(iso, base=base)
-    result = Verified(**{field.name: getattr(image, field.name) for field in fields(image)})
     if provenance or key is not None:
-        stated = verify_provenance(iso, key=key, base=base)
-        result = replace(result, provenance=stated, ok=result.ok and stated.ok)
+        result = verify_stated(iso, key=key, base=base)
+    else:
+        result = Verified.of(verify(iso, base=base))
     console.result(result)
     report(console, result)
     if not result.ok:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600
 
-__all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "rebuild"]
+__all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "RebuiltEach", "rebuild"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,15 @@ class RebuildResult:
     composed_with: tuple[str, ...]
     carries_identity: bool
     notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RebuiltEach:
+    """The document of ``ngtpatch rebuild --each --json``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.rebuild-each/1"
+
+    results: tuple[RebuildResult, ...]
 
 
 def rebuild(

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ngtpatch.errors import NgtpatchError
 from ngtpatch.installer.python_source import parse
@@ -13,7 +14,7 @@ from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.patch import Example, Patch
 
-__all__ = ["ExampleResult", "run_examples"]
+__all__ = ["ExampleResult", "PatchTest", "PatchTried", "run_examples", "try_patches"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,31 @@ class ExampleResult:
     title: str
     passed: bool
     found: str | None
+
+
+@dataclass(frozen=True)
+class PatchTried:
+    """A patch, and how its own examples went."""
+
+    id: str
+    source: str
+    examples: tuple[ExampleResult, ...]
+
+
+@dataclass(frozen=True)
+class PatchTest:
+    """The document of ``ngtpatch patch test``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.patch-test/1"
+
+    passed: bool
+    patches: tuple[PatchTried, ...]
+
+
+def try_patches(patches: Iterable[Patch]) -> PatchTest:
+    """Try every example of every patch."""
+    tried = tuple(PatchTried(patch.id, patch.source, run_examples(patch)) for patch in patches)
+    return PatchTest(all(one.passed for patch in tried for one in patch.examples), tried)
 
 
 def run_examples(patch: Patch) -> tuple[ExampleResult, ...]:

@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from ngtpatch.errors import InputError, Refusal, UsageError
 from ngtpatch.patching.choice import find_profile
@@ -17,7 +18,7 @@ from ngtpatch.patching.needles import check_needles
 from ngtpatch.patching.osrelease import OsRelease
 from ngtpatch.patching.profile import Profile, Profiles, profile_of
 
-__all__ = ["Covered", "NewProfile", "covered", "draft_profile"]
+__all__ = ["Covered", "NewProfile", "ProfileNew", "covered", "draft_profile"]
 
 _FAMILY: dict[str, Family] = {"el": "el", "rpm": "rpm"}
 
@@ -49,6 +50,42 @@ class Covered:
 
     profile: str | None
     because: str
+
+
+@dataclass(frozen=True)
+class ProfileNew:
+    """The document of ``ngtpatch profile new``.
+
+    Attributes:
+        needed: whether a new profile is needed at all.
+        because: why not, or what the distribution was judged to be.
+        kind: ``el``, ``rpm``, ``debian``, ``suse``, ``other`` or ``unknown``; None where
+            none is needed.
+        profile: the new profile; the id of the one that covers it already; None where an
+            unpatched installer knows the name.
+        output: the file that was written; None for stdout, a dry run, or none needed.
+    """
+
+    SCHEMA: ClassVar[str] = "ngtpatch.profile-new/1"
+
+    needed: bool
+    because: str
+    kind: str | None
+    profile: Profile | str | None
+    output: str | None
+
+    @classmethod
+    def not_needed(cls, known: Covered) -> ProfileNew:
+        """Return the document that says why there is none."""
+        return cls(False, known.because, None, known.profile, None)
+
+    @classmethod
+    def of(cls, draft: NewProfile, output: Path | None) -> ProfileNew:
+        """Return the document of a draft that was written to *output*, if to a file at all."""
+        kin = draft.kinship
+        return cls(
+            True, kin.because, kin.kind, draft.profile, None if output is None else str(output)
+        )
 
 
 def covered(os_release: OsRelease, profiles: Profiles) -> Covered | None:

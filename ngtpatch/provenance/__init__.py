@@ -5,7 +5,12 @@ Needs ``ngtpatch[provenance]``. Offline throughout; with SOURCE_DATE_EPOCH the s
 yields the same documents.
 """
 
-from ngtpatch.provenance.checking import ProvenanceVerification, verify_provenance
+from ngtpatch.provenance.checking import (
+    ProvenanceVerification,
+    Verified,
+    verify_provenance,
+    verify_stated,
+)
 from ngtpatch.provenance.documents import Provenance, require_provenance, write_provenance
 from ngtpatch.provenance.product import Material, Product, materials
 
@@ -14,8 +19,10 @@ __all__ = [
     "Product",
     "Provenance",
     "ProvenanceVerification",
+    "Verified",
     "materials",
     "require_provenance",
     "verify_provenance",
+    "verify_stated",
     "write_provenance",
 ]

@@ -4,19 +4,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
+from ngtpatch.flow.verify import Verification, verify
 from ngtpatch.provenance.documents import STATEMENT_SUFFIX, require_provenance
 from ngtpatch.provenance.envelope import open_envelope, verifier
 from ngtpatch.provenance.statement import parse
 from ngtpatch.provenance.sums import read_sums
 
-__all__ = ["ProvenanceVerification", "verify_provenance"]
+__all__ = ["ProvenanceVerification", "Verified", "verify_provenance", "verify_stated"]
 
 MAX_BYTES = 16 << 20
 
@@ -46,6 +47,36 @@ class ProvenanceVerification:
     source_sha256: str | None
     problems: tuple[tuple[str, str], ...]
     ok: bool
+
+
+@dataclass(frozen=True)
+class Verified(Verification):
+    """The document of ``ngtpatch verify``.
+
+    Attributes:
+        provenance: what the documents beside the image are worth; None when not asked for.
+    """
+
+    provenance: ProvenanceVerification | None = None
+
+    @classmethod
+    def of(cls, image: Verification, stated: ProvenanceVerification | None = None) -> Verified:
+        """Return the one verdict: every part of what was asked must hold."""
+        found = {one.name: getattr(image, one.name) for one in fields(image)}
+        found["ok"] = image.ok and (stated is None or stated.ok)
+        return cls(**found, provenance=stated)
+
+
+def verify_stated(
+    iso: str | Path, *, key: str | Path | None = None, base: str | Path | None = None
+) -> Verified:
+    """Check an ISO as :func:`ngtpatch.verify` does, and the documents beside it.
+
+    Raises:
+        InputError: the ISO, *base* or a document cannot be read, or *key* is no key.
+    """
+    image = verify(iso, base=base)
+    return Verified.of(image, verify_provenance(iso, key=key, base=base))
 
 
 def verify_provenance(

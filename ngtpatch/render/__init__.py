@@ -10,7 +10,16 @@ Shipped templates go by their name, users' own by their path. Every value is quo
 the template's language; an undefined or an unquoted one is refused.
 """
 
+from ngtpatch.render.described import Described, Rendering
 from ngtpatch.render.engine import render
 from ngtpatch.render.template import Parameter, Template, find_template, shipped_templates
 
-__all__ = ["Parameter", "Template", "find_template", "render", "shipped_templates"]
+__all__ = [
+    "Described",
+    "Parameter",
+    "Rendering",
+    "Template",
+    "find_template",
+    "render",
+    "shipped_templates",
+]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents of ``ngtpatch inject``: what a run did, and what it would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ngtpatch.fleet.plan import FleetPlan
+from ngtpatch.fleet.run import InjectSummary
+
+__all__ = ["Failure", "InjectDocument", "InjectPlan", "Planned"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A VM that has no image, and why."""
+
+    name: str
+    code: str
+    error: str
+
+
+@dataclass(frozen=True)
+class InjectDocument:
+    """The document of ``ngtpatch inject``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
+
+    base: str
+    base_sha256: str | None
+    destination: str
+    total: int
+    written: int
+    kept: int
+    failed: int
+    interrupted: bool
+    bytes_written: int
+    ledger: str
+    failures: tuple[Failure, ...]
+
+    @classmethod
+    def of(cls, plan: FleetPlan, summary: InjectSummary) -> InjectDocument:
+        """Return what is told of a run."""
+        settings = plan.settings
+        return cls(
+            base=settings.base,
+            base_sha256=settings.base_sha256,
+            destination=settings.destination,
+            total=summary.total,
+            written=summary.written,
+            kept=summary.kept,
+            failed=summary.failed,
+            interrupted=summary.interrupted,
+            bytes_written=summary.bytes_written,
+            ledger=str(summary.ledger),
+            failures=tuple(
+                Failure(one.name, one.code or "", one.error or "") for one in summary.failures
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One line of ``--dry-run``."""
+
+    name: str
+    output: str
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class InjectPlan:
+    """The document of ``ngtpatch inject --dry-run``."""
+
+    SCHEMA: ClassVar[str] = "ngtpatch.inject-plan/1"
+
+    base: str
+    destination: str
+    total: int
+    orders: tuple[Planned, ...]
+
+    @classmethod
+    def of(cls, plan: FleetPlan) -> InjectPlan:
+        """Return what is told of a plan."""
+        orders = tuple(
+            Planned(one.row.name, one.output, one.refusal[1] if one.refusal else None)
+            for one in plan.orders
+        )
+        return cls(plan.settings.base, plan.settings.destination, len(orders), orders)
