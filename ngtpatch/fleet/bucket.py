@@ -156,7 +156,7 @@ class Bucket:
                 planned = parts(
                     overlay.size,
                     base.volume.size if source else 0,
-                    [*((r.offset, len(r.new)) for r in plan.regions), *base.identity_ranges],
+                    [*((r.offset, r.length) for r in plan.regions), *base.identity_ranges],
                 )
                 uploaded = self._assemble(key, overlay, planned, source, metadata)
         sha256 = sha256_of_source(overlay, overlay.size) if digest else None

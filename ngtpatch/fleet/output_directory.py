@@ -128,8 +128,7 @@ class OutputDirectory:
                 blocks = range(0, plan.size, BLOCK)
                 return all(file.read_at(o, BLOCK) == overlay.read_at(o, BLOCK) for o in blocks)
             return all(
-                file.read_at(region.offset, len(region.new)) == region.new
-                for region in plan.regions
+                file.read_at(region.offset, region.length) == region.new for region in plan.regions
             )
 
     def is_base(self, output: str, plan: EditPlan) -> bool:

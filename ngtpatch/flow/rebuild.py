@@ -313,7 +313,7 @@ def _read_back(
     from ngtpatch.iso.compare.comparison import compare
     from ngtpatch.iso.read.volume import Volume
 
-    within = [(region.offset, len(region.new)) for region in plan.regions]
+    within = [(region.offset, region.length) for region in plan.regions]
     expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
     expected.update(dict.fromkeys(changes.added, frozenset({"added"})))
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))

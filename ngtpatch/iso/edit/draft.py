@@ -8,7 +8,13 @@ from collections.abc import Callable
 
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
-from ngtpatch.iso.read.regions import Region, difference, merge_ranges
+from ngtpatch.iso.read.regions import (
+    BLOCK,
+    Region,
+    SourcedRegion,
+    difference,
+    merge_ranges,
+)
 
 __all__ = ["Draft"]
 
@@ -27,6 +33,7 @@ class Draft:
         self.end = sectors(end) * SECTOR
         self._pages: dict[int, bytearray] = {}
         self._written: list[tuple[int, int]] = []
+        self._sourced: list[tuple[int, ByteSource]] = []
 
     @property
     def size(self) -> int:
@@ -37,8 +44,7 @@ class Draft:
         """Return *length* bytes from *offset*; what nobody has written yet is zero."""
         first, last = offset // SECTOR, (offset + max(length, 1) - 1) // SECTOR
         if not any(sector in self._pages for sector in range(first, last + 1)):
-            data = self.base.read_at(offset, length)
-            return data + bytes(length - len(data))
+            return self._below(offset, length)
         data = b"".join(bytes(self._page(sector)) for sector in range(first, last + 1))
         return data[offset - first * SECTOR :][:length]
 
@@ -71,6 +77,20 @@ class Draft:
         self.write(offset, data + bytes(length - len(data)))
         return offset
 
+    def append_from(self, source: ByteSource) -> int:
+        """Have the bytes of *source* in new sectors at the end, and return their offset.
+
+        They are read when they are asked for, now and after the edit.
+        """
+        offset, size = self.end, source.size
+        whole = size - size % SECTOR
+        self._sourced.append((offset, source))
+        self.end += whole
+        self._written.append((offset, whole))
+        if size > whole:
+            self.append(source.read_at(whole, SECTOR))
+        return offset
+
     @property
     def written(self) -> list[tuple[int, int]]:
         """The ranges written so far, as (offset, length), in order."""
@@ -90,11 +110,37 @@ class Draft:
 
     def regions(self) -> tuple[Region, ...]:
         """Return what was written as regions over the base."""
-        return difference(self.base, self, self._written)
+        ranges, late = list(self._written), []
+        for offset, source in self._sourced:
+            # What lies within the base, such as its old record, has originals to be kept.
+            start = min(max(offset, sectors(self.base.size) * SECTOR), self._end_of(source, offset))
+            ranges.remove((offset, self._end_of(source, offset) - offset))
+            ranges.append((offset, start - offset))
+            while start < self._end_of(source, offset):
+                length = min(BLOCK, self._end_of(source, offset) - start)
+                late.append(SourcedRegion(start, source, start - offset, length))
+                start += length
+        return tuple(
+            sorted([*difference(self.base, self, ranges), *late], key=lambda one: one.offset)
+        )
+
+    @staticmethod
+    def _end_of(source: ByteSource, offset: int) -> int:
+        """Return where the whole sectors of an appended source end."""
+        return offset + source.size - source.size % SECTOR
+
+    def _below(self, offset: int, length: int) -> bytes:
+        """Return bytes as they are without the pages: the base's, or an appended source's."""
+        data = bytearray(self.base.read_at(offset, length))
+        data += bytes(length - len(data))
+        for start, source in self._sourced:
+            first, last = max(offset, start), min(offset + length, self._end_of(source, start))
+            if first < last:
+                data[first - offset : last - offset] = source.read_at(first - start, last - first)
+        return bytes(data)
 
     def _page(self, sector: int) -> bytearray:
         page = self._pages.get(sector)
         if page is None:
-            page = bytearray(self.base.read_at(sector * SECTOR, SECTOR))
-            page += bytes(SECTOR - len(page))
+            page = bytearray(self._below(sector * SECTOR, SECTOR))
         return page

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges, sha256_of_source
 from ngtpatch.iso.edit.base_digests import BaseDigests
 from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.entries import Entries
 from ngtpatch.iso.edit.growth import append_anchor, record_end
 from ngtpatch.iso.edit.history import History
 from ngtpatch.iso.edit.new_entry import NewFile
-from ngtpatch.iso.edit.placement import Placement
+from ngtpatch.iso.edit.placement import Content, Placement
 from ngtpatch.iso.edit.targets import Target, find_target
 from ngtpatch.iso.read.build_record import BuildRecord, Change, mask
 from ngtpatch.iso.read.ecma119 import SECTOR
@@ -35,10 +35,12 @@ class Note:
         digests: of the volume, for many images that are made of it, or for one whose record
             replaces another. Without them the sink that writes the image computes what the
             record of a vendor's image needs on the way, if it computes digests at all.
+        within: what changes in archives that are replaced, member by member.
     """
 
     about: Mapping[str, Any]
     digests: BaseDigests | None = None
+    within: Sequence[Change] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class EditPlan:
 def edit(
     volume: Volume,
     *,
-    replace: Mapping[str, bytes] | None = None,
+    replace: Mapping[str, Content] | None = None,
     add: Mapping[str, NewFile] | None = None,
     remove: Collection[str] = frozenset(),
     scrub: Collection[str] = frozenset(),
@@ -90,7 +92,7 @@ def edit(
 
     Args:
         volume: the image.
-        replace: new content by path in the most expressive tree.
+        replace: new content by path in the most expressive tree; see :meth:`Placement.put`.
         add: files that are not there yet, in directories that are.
         remove: paths of files.
         scrub: paths of *replace* and *remove* whose old content is overwritten wherever
@@ -121,8 +123,8 @@ def edit(
             placement.scrub_range(target, offset, length)
     changes = []
     for path, target in targets.items():
-        new = contents[path] if path in contents else volume.tree[path]
-        change = Change(path, _digest(volume, target), sha256_of_bytes(new), path in scrub)
+        new: Content = contents[path] if path in contents else volume.tree[path]
+        change = Change(path, _digest(volume, target), _digest_of(new), path in scrub)
         differs = change.sha256_before != change.sha256_after
         if differs or path in scrub or path in reserve:
             placement.put(target, new, reserve=reserve.get(path, 0))
@@ -137,6 +139,7 @@ def edit(
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)
     changes = [change.without_secrets() for change in changes]
+    changes += note.within if note else ()
     _refuse_overlaps(volume, draft, owners)
     if draft.written and (note is not None or history.record is not None):
         return _recorded(volume, draft, history, placement, changes, note)
@@ -236,6 +239,12 @@ def _owners(targets: Collection[Target]) -> frozenset[int]:
         if target.udf:
             found.add(target.udf.file_entry.offset)
     return frozenset(found)
+
+
+def _digest_of(content: Content) -> str:
+    if isinstance(content, bytes):
+        return sha256_of_bytes(content)
+    return sha256_of_source(content, content.size)
 
 
 def _digest(volume: Volume, target: Target) -> str:

@@ -14,6 +14,7 @@ from ngtpatch.errors import Refusal
 from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.targets import Target
 from ngtpatch.iso.read import ecma167
+from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, both32, sectors
 from ngtpatch.iso.read.ecma167 import FileEntry
 from ngtpatch.iso.read.entry import Extents
@@ -21,7 +22,10 @@ from ngtpatch.iso.read.record_tree import RecordedNode
 from ngtpatch.iso.read.udf_tree import UdfNode
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Placement", "set_file_entry", "set_record"]
+__all__ = ["Content", "Placement", "set_file_entry", "set_record"]
+
+Content = bytes | ByteSource
+"""A file's new content, in memory or read when it is asked for."""
 
 _LARGEST_CONTENT = (1 << 30) - 1
 """One allocation descriptor's worth (ECMA-167 4/14.14.1.1); held in memory besides."""
@@ -56,18 +60,20 @@ class Placement:
         self.scrubbed: list[tuple[int, int]] = []
         self._claimed: list[tuple[int, int]] = []
 
-    def put(self, target: Target, content: bytes, *, reserve: int = 0) -> None:
+    def put(self, target: Target, content: Content, *, reserve: int = 0) -> None:
         """Give *target* its new content in every tree.
 
         Args:
             target: the file.
-            content: all of it.
+            content: all of it. What is not in memory goes to new sectors, so that what it
+                replaces stays where it is: the way back needs no copy of that.
             reserve: bytes of room that the extent shall have at least.
 
         Raises:
             Refusal: ``too-large`` or ``hard-link``.
         """
-        if max(len(content), reserve) > _LARGEST_CONTENT:
+        length = _length(content)
+        if max(length, reserve) > _LARGEST_CONTENT:
             raise Refusal("too-large", "is given more than 1 GiB of content", path=target.path)
         groups: dict[Extents, tuple[list[RecordedNode], list[UdfNode]]] = {}
         for node in target.records.values():
@@ -78,20 +84,23 @@ class Placement:
         moved: int | None = None
         for extents, (nodes, udf_nodes) in groups.items():
             embedded = bool(udf_nodes) and udf_nodes[0].file_entry.form == "embedded"
-            if embedded and _fits_embedded(udf_nodes[0].file_entry, content):
-                set_file_entry(self._volume, self._draft, udf_nodes[0].file_entry, content)
-                continue
-            if embedded:
-                extents = ()  # noqa: PLW2901 - the content leaves the file entry
-            start = self._in_place(extents or self._empty_room(nodes), content, reserve)
+            start: int | None = None
+            if isinstance(content, bytes):
+                if embedded and _fits_embedded(udf_nodes[0].file_entry, content):
+                    set_file_entry(self._volume, self._draft, udf_nodes[0].file_entry, content)
+                    continue
+                if embedded:
+                    extents = ()  # noqa: PLW2901 - the content leaves the file entry
+                start = self._in_place(extents or self._empty_room(nodes), content, reserve)
             if start is None:
                 if moved is None:
                     moved = self._append(content, reserve)
                 start = moved
-            if content:
-                self._draft.write(start, content + bytes(-len(content) % SECTOR))
+            elif content:
+                assert isinstance(content, bytes)  # noqa: S101 - nothing else stays in place
+                self._draft.write(start, content + bytes(-length % SECTOR))
             for node in nodes:
-                set_record(self._draft, node.records[0].offset, start, len(content))
+                set_record(self._draft, node.records[0].offset, start, length)
             for udf_node in udf_nodes:
                 set_file_entry(self._volume, self._draft, udf_node.file_entry, content, start)
 
@@ -152,7 +161,9 @@ class Placement:
         places = {node.records[0].data_start * SECTOR for node in nodes}
         return tuple((place, 0) for place in places if place in self._rooms)
 
-    def _append(self, content: bytes, reserve: int) -> int:
+    def _append(self, content: Content, reserve: int) -> int:
+        if not isinstance(content, bytes):
+            return self._draft.append_from(content)
         start = self._draft.append(content, room=reserve)
         if sectors(reserve) > sectors(len(content)):
             self.reserved[start] = sectors(reserve) * SECTOR
@@ -203,6 +214,10 @@ class Placement:
             )
 
 
+def _length(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.size
+
+
 def _fits_embedded(file_entry: FileEntry, content: bytes) -> bool:
     return file_entry.area[0] + len(content) <= SECTOR
 
@@ -213,7 +228,7 @@ def set_record(draft: Draft, offset: int, start: int, length: int) -> None:
 
 
 def set_file_entry(
-    volume: Volume, draft: Draft, file_entry: FileEntry, content: bytes, start: int | None = None
+    volume: Volume, draft: Draft, file_entry: FileEntry, content: Content, start: int | None = None
 ) -> None:
     """Write a file's length and place into its (Extended) File Entry.
 
@@ -229,20 +244,22 @@ def set_file_entry(
     area, old_length = file_entry.area
     raw[area:] = bytes(SECTOR - area)
     flags = struct.unpack_from("<H", raw, 34)[0] & ~7
+    length = _length(content)
     if start is None:
+        assert isinstance(content, bytes)  # noqa: S101 - what is embedded is small
         area_data, flags, recorded = content, flags | 3, 0
     else:
-        recorded = sectors(len(content))
+        recorded = sectors(length)
         block = start // SECTOR - volume.udf.partition_start
-        area_data = struct.pack("<II", len(content), block) if content else b""
+        area_data = struct.pack("<II", length, block) if length else b""
         if file_entry.form == "long":
-            area_data += bytes(8) if content else b""
+            area_data += bytes(8) if length else b""
             flags |= 1
     raw[area : area + len(area_data)] = area_data
     struct.pack_into("<H", raw, 34, flags)
-    struct.pack_into("<Q", raw, 56, len(content))
+    struct.pack_into("<Q", raw, 56, length)
     if file_entry.extended:
-        struct.pack_into("<QQ", raw, 64, len(content), recorded)
+        struct.pack_into("<QQ", raw, 64, length, recorded)
     else:
         struct.pack_into("<Q", raw, 64, recorded)
     struct.pack_into("<I", raw, 212 if file_entry.extended else 172, len(area_data))

@@ -280,7 +280,7 @@ class BuildRecord:
 def mask(vendor: Overlay, scrubbed: Ranges) -> Overlay:
     """Return *vendor* with *scrubbed* zeroed, over what *vendor* lies over."""
     zeros = [Region(at, vendor.read_at(at, length), bytes(length)) for at, length in scrubbed]
-    ranges = [(region.offset, len(region.new)) for region in vendor.regions]
+    ranges = [(region.offset, region.length) for region in vendor.regions]
     changed = difference(vendor.base, Overlay(vendor, zeros), [*ranges, *scrubbed])
     return Overlay(vendor.base, changed, size=vendor.size)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Overlay",
     "Region",
     "Seal",
+    "SourcedRegion",
     "difference",
     "flatten",
     "invert",
@@ -52,9 +53,49 @@ class Region:
             raise ValueError("a region is as long as what it replaces")
 
     @property
+    def length(self) -> int:
+        """How many bytes it replaces."""
+        return len(self.new)
+
+    @property
     def end(self) -> int:
         """The first offset after it."""
-        return self.offset + len(self.new)
+        return self.offset + self.length
+
+
+class SourcedRegion(Region):
+    """A region behind the base's end whose bytes are read when they are asked for."""
+
+    __slots__ = ("_at", "_length", "_source")
+    _at: int
+    _length: int
+    _source: ByteSource
+
+    def __init__(self, offset: int, source: ByteSource, at: int, length: int) -> None:
+        """Stand for *length* bytes of *source* from *at*; a block at most, and never none."""
+        if offset < 0 or not 0 < length <= BLOCK:
+            raise ValueError("a region starts in the image and replaces something")
+        for name, value in (
+            ("offset", offset),
+            ("original", b""),
+            ("_source", source),
+            ("_at", at),
+            ("_length", length),
+        ):
+            object.__setattr__(self, name, value)  # the class is frozen
+
+    @property
+    def new(self) -> bytes:
+        """What the result holds there."""
+        data = self._source.read_at(self._at, self._length)
+        if len(data) != self._length:
+            raise ValueError("what a region is made of has become shorter")
+        return data
+
+    @property
+    def length(self) -> int:
+        """How many bytes it replaces."""
+        return self._length
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +255,8 @@ def flatten(overlay: Overlay) -> Overlay:
     if overlay.seal is not None:
         raise ValueError("the overlay has to be sealed first")
     below = flatten(base)
-    ranges = [(region.offset, len(region.new)) for region in below.regions]
-    apart = [(region.offset, len(region.new)) for region in overlay.regions]
+    ranges = [(region.offset, region.length) for region in below.regions]
+    apart = [(region.offset, region.length) for region in overlay.regions]
     # Between the lower overlay's end and its base's, the upper one sees nothing: zeros.
     ranges.append((below.size, min(overlay.size, below.base.size) - below.size))
     regions = difference(below.base, overlay, [*ranges, *apart])
@@ -234,6 +275,9 @@ def isolate(regions: Iterable[Region], offset: int, length: int) -> tuple[Region
     for region in regions:
         cuts = sorted({region.offset, region.end, offset, offset + length})
         cuts = [cut for cut in cuts if region.offset <= cut <= region.end]
+        if len(cuts) == 2:
+            found.append(region)
+            continue
         for start, end in pairwise(cuts):
             at, stop = start - region.offset, end - region.offset
             found.append(Region(start, region.original[at:stop], region.new[at:stop]))
@@ -247,6 +291,6 @@ def regions_digest(regions: Sequence[Region], size: int) -> str:
     """
     digest = hashlib.sha256(b"ngtpatch regions 1\0" + size.to_bytes(8, "big"))
     for region in sorted(regions, key=lambda region: region.offset):
-        digest.update(region.offset.to_bytes(8, "big") + len(region.new).to_bytes(8, "big"))
+        digest.update(region.offset.to_bytes(8, "big") + region.length.to_bytes(8, "big"))
         digest.update(region.new)
     return digest.hexdigest()

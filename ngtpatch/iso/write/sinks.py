@@ -165,7 +165,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        written = sum(len(region.new) for region in flat.regions)
+        written = sum(region.length for region in flat.regions)
     sha256 = None
     if digest:
         with closing(FileSource(path)) as result:
@@ -213,7 +213,7 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
         os.ftruncate(descriptor, plain.size)
     for region in plain.regions:
         _pwrite(descriptor, region.new, region.offset)
-    written = sum(len(region.new) for region in plain.regions)
+    written = sum(region.length for region in plain.regions)
     if not digest:
         return Written(overlay.size, None, None, written, "reflink")
     result, digests = _pump(overlay, lambda *_: 0, "reflink", digest=True)
@@ -267,7 +267,7 @@ def _copy_in_kernel(file: FileSource, plain: Overlay, descriptor: int) -> Writte
             written += count
     for region in plain.regions:
         _pwrite(descriptor, region.new, region.offset)
-        written += len(region.new)
+        written += region.length
     return Written(plain.size, None, None, written, method)
 
 
