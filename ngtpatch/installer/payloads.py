@@ -2,30 +2,35 @@
 """Large files of the installer, and scripts inside its archives, read within bounds.
 
 An agent's payload can be hundreds of megabytes and is not ours to trust: it is
-never held in memory, and after :data:`MAX_UNPACKED` bytes the search ends.
+never held in memory, and after :data:`MAX_UNPACKED` bytes the search ends. An archive
+inside an archive is looked into one level deep.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ngtpatch.archives.members import ArchiveDamaged, Member
+from ngtpatch.archives.rewriting import is_rewritable, members
+from ngtpatch.archives.sealed import is_sealed, sealed_members
 from ngtpatch.files.tree import FileTree
 
 __all__ = [
     "MAX_UNPACKED",
     "MEMBER",
+    "Payload",
     "Script",
     "SearchEnded",
     "head_of",
     "is_archive",
+    "opener",
+    "read_payload",
     "scripts",
     "size_of",
+    "split_member",
 ]
 
 #: Bytes of unpacked archive that are looked through; reading them takes a few seconds.
@@ -34,8 +39,11 @@ MAX_UNPACKED = 1 << 30
 #: Stands between an archive's path and that of the script in it.
 MEMBER = "!"
 
-_ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _SCRIPTS = (".py", ".sh")
+# What Python imports from is a zip archive, too.
+_NESTED = (".egg", ".whl", ".pyz")
+_LARGEST_NESTED = 16 << 20
+_MOST_SOURCES = 32 << 20
 
 
 class SearchEnded(Exception):
@@ -47,17 +55,76 @@ class Script:
     """One script in an archive.
 
     Attributes:
-        path: ``archive.tar.gz!member``.
+        path: ``archive.tar.gz!member``; with a second ``!`` in an archive's archive.
         data: its content.
+        fixed: why it cannot be changed; None where it can.
     """
 
     path: str
     data: bytes
+    fixed: str | None = None
+
+
+@dataclass(frozen=True)
+class Payload:
+    """An archive of the installer, looked through once.
+
+    Attributes:
+        path: in the tree.
+        names: of its members, in its order.
+        scripts: those with a word that was asked for, and small enough to be one.
+        unread: why a part of it was not looked into, if one was not; None otherwise.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    scripts: tuple[Script, ...] = field(repr=False)
+    unread: str | None
+
+
+def split_member(path: str) -> tuple[str, str]:
+    """Return the archive and the member of ``archive.tar.gz!member``."""
+    archive, _, member = path.partition(MEMBER)
+    return archive, member
 
 
 def is_archive(path: str) -> bool:
     """Tell by its name whether a file is an archive that :func:`scripts` reads."""
-    return path.endswith(_ARCHIVES)
+    return is_rewritable(path) or is_sealed(path)
+
+
+def read_payload(
+    tree: Mapping[str, bytes],
+    path: str,
+    *,
+    largest: int,
+    wanted: Callable[[bytes], bool],
+    limit: int = MAX_UNPACKED,
+) -> Payload:
+    """Look through the archive at *path*. What cannot be read is said, never raised.
+
+    Args:
+        tree: the files.
+        path: the archive's.
+        largest: bytes; larger members are passed over.
+        wanted: which scripts to keep, by content.
+        limit: bytes of unpacked archive to read at most.
+    """
+    names: list[str] = []
+    kept: list[Script] = []
+    unread, held = None, 0
+    try:
+        for one in _scripts(tree, path, largest, limit, names):
+            if not wanted(one.data):
+                continue
+            held += len(one.data)
+            if held > _MOST_SOURCES:
+                unread = f"it holds more than {_MOST_SOURCES >> 20} MiB of scripts"
+                break
+            kept.append(one)
+    except SearchEnded as end:
+        unread = str(end)
+    return Payload(path, tuple(names), tuple(kept), unread)
 
 
 def scripts(
@@ -74,20 +141,57 @@ def scripts(
     Raises:
         SearchEnded: the archive is damaged, or longer than *limit*.
     """
-    with _opened(tree, path) as packed:
-        stream: BinaryIO = packed
-        if not path.endswith(".tar"):
-            stream = gzip.GzipFile(fileobj=packed)  # type: ignore[assignment]
-        bounded = _Bounded(stream, limit)
-        try:
-            with tarfile.open(fileobj=bounded, mode="r|") as archive:
-                for member in archive:
-                    if member.isreg() and member.name.endswith(_SCRIPTS) and member.size <= largest:
-                        content = archive.extractfile(member)
-                        assert content is not None  # noqa: S101 - a regular file has content
-                        yield Script(path + MEMBER + member.name, content.read())
-        except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-            raise SearchEnded(f"the archive cannot be read to its end: {error}") from None
+    return _scripts(tree, path, largest, limit, [])
+
+
+def _scripts(
+    tree: Mapping[str, bytes], path: str, largest: int, limit: int, names: list[str]
+) -> Iterator[Script]:
+    """Yield the scripts; the names of all members are appended to *names*."""
+    sealed = "it is inside a package that is not written again" if is_sealed(path) else None
+    beyond: list[str] = []
+    try:
+        for member in _members(opener(tree, path), path, limit):
+            names.append(member.name)
+            if not member.regular:
+                if member.fixed == "it is encrypted":
+                    beyond.append(f"{member.name} is encrypted")
+            elif member.name.endswith(_SCRIPTS):
+                if member.size <= largest:
+                    yield Script(path + MEMBER + member.name, member.read(), sealed or member.fixed)
+            elif is_archive(member.name) or member.name.endswith(_NESTED):
+                yield from _within(path, member, largest, beyond)
+    except ArchiveDamaged as error:
+        raise SearchEnded(str(error)) from None
+    if beyond:
+        raise SearchEnded("; ".join(beyond[:3]))
+
+
+def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Iterator[Script]:
+    """Yield the scripts of an archive in an archive; what was not seen goes to *beyond*."""
+    if member.size > _LARGEST_NESTED:
+        beyond.append(f"{member.name}, an archive itself, is too large to be looked into")
+        return
+    data = member.read()
+    name = "nested.zip" if member.name.endswith(_NESTED) else member.name
+    try:
+        for inner in _members(lambda: io.BytesIO(data), name, MAX_UNPACKED):
+            if inner.regular and inner.name.endswith(_SCRIPTS) and inner.size <= largest:
+                yield Script(
+                    f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}",
+                    inner.read(),
+                    "it is inside an archive's archive, which is not written again",
+                )
+            elif is_archive(inner.name) or inner.name.endswith(_NESTED):
+                beyond.append(f"{member.name} holds a further archive, {inner.name}")
+    except ArchiveDamaged as error:
+        beyond.append(f"{member.name}: {error}")
+
+
+def _members(opened: Callable[[], BinaryIO], path: str, limit: int) -> Iterator[Member]:
+    if is_sealed(path):
+        return sealed_members(opened, path, limit=limit)
+    return members(opened, path, limit=limit)
 
 
 def size_of(tree: Mapping[str, bytes], path: str) -> int:
@@ -97,24 +201,12 @@ def size_of(tree: Mapping[str, bytes], path: str) -> int:
 
 def head_of(tree: Mapping[str, bytes], path: str, length: int) -> bytes:
     """Return the first *length* bytes of a file of any size."""
-    with _opened(tree, path) as stream:
+    with opener(tree, path)() as stream:
         return stream.read(length)
 
 
-def _opened(tree: Mapping[str, bytes], path: str) -> BinaryIO:
-    return tree.open(path) if isinstance(tree, FileTree) else io.BytesIO(tree[path])
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that ends with an error after so many bytes."""
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._stream = stream
-        self._left = limit
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise OSError("it is longer than what is searched")
-        return data
+def opener(tree: Mapping[str, bytes], path: str) -> Callable[[], BinaryIO]:
+    """Return what opens a file of any size, as often as it is called."""
+    if isinstance(tree, FileTree):
+        return lambda: tree.open(path)
+    return lambda: io.BytesIO(tree[path])

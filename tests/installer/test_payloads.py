@@ -4,11 +4,12 @@
 import gzip
 import io
 import tarfile
+import zipfile
 
 import pytest
 
 from ngtpatch.files.tree import MemoryTree
-from ngtpatch.installer.payloads import SearchEnded, scripts
+from ngtpatch.installer.payloads import SearchEnded, read_payload, scripts, split_member
 from ngtpatch.installer.recognition import find_sites
 from tests.installer.texts import FACTORY
 
@@ -64,3 +65,51 @@ def test_links_and_large_members_are_passed_over() -> None:
         large.size = 100
         tar.addfile(large, io.BytesIO(b"#" * 100))
     assert list(scripts({AGENT: packed.getvalue()}, AGENT, largest=99)) == []
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_archives_in_an_archive_are_looked_into_and_cannot_be_changed() -> None:
+    egg = zipped({"lib/pick.py": FACTORY.encode()})
+    data = archive(
+        {"./lib/x.egg": egg, "./inner.tar.gz": archive({"b.py": b"pass"}), "./a.py": b""}
+    )
+    found = {one.path: one for one in scripts({AGENT: data}, AGENT, largest=9999)}
+    assert list(found) == [
+        f"{AGENT}!./lib/x.egg!lib/pick.py",
+        f"{AGENT}!./inner.tar.gz!b.py",
+        f"{AGENT}!./a.py",
+    ]
+    fixed = [one.fixed for one in found.values()]
+    assert fixed[2] is None
+    assert all(why and "archive's archive" in why for why in fixed[:2])
+    payload = read_payload(
+        {AGENT: data}, AGENT, largest=9999, wanted=lambda data: b"centos" in data
+    )
+    assert payload.names == ("./lib/x.egg", "./inner.tar.gz", "./a.py")
+    assert [one.path for one in payload.scripts] == [f"{AGENT}!./lib/x.egg!lib/pick.py"]
+    assert payload.unread is None
+
+
+def test_what_is_not_looked_into_is_named() -> None:
+    deep = zipped({"a.egg": zipped({"x.py": b""})})
+    cut = archive({"b.py": b"#" * 999})[:-30]
+    data = archive({"deep.egg": deep, "cut.tgz": cut, "rest.py": b"pass"})
+    payload = read_payload({AGENT: data}, AGENT, largest=9999, wanted=lambda _: True)
+    assert [one.path for one in payload.scripts] == [f"{AGENT}!rest.py"]
+    assert payload.unread
+    assert "a further archive, a.egg" in payload.unread
+    assert "cut.tgz" in payload.unread
+
+
+def test_a_zip_is_an_archive_like_the_others() -> None:
+    path = "installer/linux/agent.zip"
+    (one,) = scripts({path: zipped({"bin/x.py": b"pass"})}, path, largest=99)
+    assert (one.path, one.fixed) == (f"{path}!bin/x.py", None)
+    assert split_member(one.path) == (path, "bin/x.py")
