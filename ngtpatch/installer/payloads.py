@@ -21,7 +21,7 @@ from ngtpatch.files.tree import FileTree
 __all__ = [
     "MAX_UNPACKED",
     "MEMBER",
-    "Payload",
+    "PayloadArchive",
     "Script",
     "SearchEnded",
     "head_of",
@@ -66,7 +66,7 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Payload:
+class PayloadArchive:
     """An archive of the installer, looked through once.
 
     Attributes:
@@ -100,7 +100,7 @@ def read_payload(
     largest: int,
     wanted: Callable[[bytes], bool],
     limit: int = MAX_UNPACKED,
-) -> Payload:
+) -> PayloadArchive:
     """Look through the archive at *path*. What cannot be read is said, never raised.
 
     Args:
@@ -124,7 +124,7 @@ def read_payload(
             kept.append(one)
     except SearchEnded as end:
         unread = str(end)
-    return Payload(path, tuple(names), tuple(kept), unread)
+    return PayloadArchive(path, tuple(names), tuple(kept), unread)
 
 
 def scripts(
