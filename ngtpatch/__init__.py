@@ -28,18 +28,19 @@ if TYPE_CHECKING:
     from ngtpatch.flow.changes import IdentityRequest
     from ngtpatch.flow.diff import Differences, diff
     from ngtpatch.flow.inspect import Inspection, inspect
-    from ngtpatch.flow.rebuild import ChangedEntry, RebuildResult, rebuild
+    from ngtpatch.flow.rebuild import RebuildResult, rebuild
     from ngtpatch.flow.reset import ResetResult, reset
     from ngtpatch.flow.support import support
     from ngtpatch.flow.verdicts import DistroSupport, Support
     from ngtpatch.flow.verify import Verification, verify
+    from ngtpatch.flow.written_image import ChangedEntry
     from ngtpatch.identity.findings import Finding
     from ngtpatch.identity.inventory import InventoryError
 
 _HOME = {
     "Audit": "fleet.audit",
     "BatchError": "errors",
-    "ChangedEntry": "flow.rebuild",
+    "ChangedEntry": "flow.written_image",
     "Differences": "flow.diff",
     "DistroSupport": "flow.verdicts",
     "Finding": "identity.findings",

@@ -14,8 +14,9 @@ from ngtpatch.cli.output import Console, printable
 from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
-from ngtpatch.flow.changes import choose
-from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, RebuiltEach, rebuild
+from ngtpatch.flow.changes import IdentityRequest
+from ngtpatch.flow.rebuild import RebuildResult, RebuiltEach, rebuild
+from ngtpatch.flow.written_image import ChangedEntry
 
 
 @options.command()
@@ -94,6 +95,8 @@ def command(
     if documented and (output_tree or (target is not None and not isinstance(target, Path))):
         raise UsageError("no-image-file", "only an image in a file has documents beside it")
     if each or output_dir is not None:
+        from ngtpatch.patching.choice import choose
+
         chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
         jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
         for _, into in jobs:

@@ -13,11 +13,12 @@ from ngtpatch.files.tree import Altered
 from ngtpatch.flow.opened import OpenedSource
 
 if TYPE_CHECKING:
-    from ngtpatch.patching.apply import Already, ChangedFile
+    from ngtpatch.patching.apply import ChangedFile
+    from ngtpatch.patching.outcome import Already
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
 
-__all__ = ["Changes", "IdentityRequest", "choose", "plan_changes"]
+__all__ = ["Changes", "IdentityRequest", "plan_changes"]
 
 
 @dataclass(frozen=True)
@@ -137,27 +138,6 @@ def plan_changes(
     )
 
 
-def choose(
-    distros: Sequence[str],
-    *,
-    os_release: str | Path | None = None,
-    profile_dirs: Sequence[str | Path] = (),
-) -> tuple[Profile, ...]:
-    """Return the profiles that are meant by *distros*, each once.
-
-    Raises:
-        Refusal: there is no such profile, or none for the os-release.
-        InputError: a profile or the os-release cannot be used.
-        UsageError: ``auto`` without an os-release.
-    """
-    from ngtpatch.patching.choice import choose_profiles
-    from ngtpatch.patching.osrelease import read_os_release
-    from ngtpatch.patching.profile import load_profiles
-
-    release = None if os_release is None else read_os_release(os_release)
-    return choose_profiles(load_profiles(profile_dirs), distros, os_release=release)
-
-
 def _patched(
     source: OpenedSource,
     distros: Sequence[str],
@@ -168,6 +148,7 @@ def _patched(
     if not distros:
         return (), (), (), ()
     from ngtpatch.patching.apply import apply
+    from ngtpatch.patching.choice import choose
     from ngtpatch.patching.patch import load_patches
 
     profiles = choose(distros, os_release=os_release, profile_dirs=profile_dirs)

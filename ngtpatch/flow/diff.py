@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from ngtpatch.iso.compare.comparison import Comparison, Difference, Side
+    from ngtpatch.iso.compare.comparison import Comparison, Difference
+    from ngtpatch.iso.compare.sides import Side
 
 __all__ = ["Changed", "Differences", "diff"]
 
@@ -74,7 +75,8 @@ def diff(a: str | Path, b: str | Path, *, text: bool = True) -> Differences:
     Raises:
         InputError: a side cannot be read.
     """
-    from ngtpatch.iso.compare.comparison import compare, open_side
+    from ngtpatch.iso.compare.comparison import compare
+    from ngtpatch.iso.compare.sides import open_side
 
     with ExitStack() as stack:
         before, after = stack.enter_context(open_side(a)), stack.enter_context(open_side(b))

@@ -17,6 +17,7 @@ from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
 from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.flow.verify import REPLACED
+from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
 # Not for type checkers alone: the document's schema is read from the annotations.
 from ngtpatch.patching.outcome import Already
@@ -30,66 +31,33 @@ if TYPE_CHECKING:
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600
 
-__all__ = ["ChangedEntry", "IdentityRequest", "RebuildResult", "RebuiltEach", "rebuild"]
+__all__ = ["RebuildResult", "RebuiltEach", "rebuild"]
 
 
 @dataclass(frozen=True)
-class ChangedEntry:
-    """A file that the rebuild changes.
-
-    Attributes:
-        path: in the image.
-        done: ``patched``; for identity ``replaced``, ``added`` or ``removed``.
-        sha256_before: of the vendor's content; None where it held identity.
-        sha256_after: of the new content; None where it holds identity, or is gone.
-        edits: how many operands or statements the patches added; 0 for identity.
-        diff: unified diff of a patched file; None where it holds identity.
-    """
-
-    path: str
-    done: str
-    sha256_before: str | None
-    sha256_after: str | None
-    edits: int
-    diff: str | None
-
-
-@dataclass(frozen=True)
-class RebuildResult:
-    """The document of ``ngtpatch rebuild``.
+class RebuildResult(WrittenImage):
+    """The document of ``ngtpatch rebuild``: the image, and how it came to be.
 
     Attributes:
         source: as it was named.
         output: the file or directory that was written; None for a dry run or a stream.
-        sha256: of the whole output; None with ``digest=False`` and for a dry run.
-        size: of the output, in bytes; of a directory, that of its files.
         volume_id: its volume identifier, which is the source's.
-        profiles: ids of the profiles it accepts now.
-        changed: the files that differ from the source's.
         already: the places that accepted a profile as they were.
         method: ``regions``: the source's bytes with some regions replaced; ``master``: of a
             directory a new image was made first.
         bytes_written: data handed to the file system, in bytes.
         composed_with: profiles of the earlier rebuild that the source came from.
-        carries_identity: whether the output belongs to one VM.
-        notices: what a person should know.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
 
     source: str
     output: str | None
-    sha256: str | None
-    size: int
     volume_id: str
-    profiles: tuple[str, ...]
-    changed: tuple[ChangedEntry, ...]
     already: tuple[Already, ...]
     method: str
     bytes_written: int
     composed_with: tuple[str, ...]
-    carries_identity: bool
-    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True)

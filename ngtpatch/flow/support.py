@@ -28,7 +28,8 @@ from ngtpatch.flow.verdicts import (
 if TYPE_CHECKING:
     from ngtpatch.files.tree import FileTree
     from ngtpatch.installer.hazards import Hazard
-    from ngtpatch.installer.recognition import DistroFacts, Site
+    from ngtpatch.installer.recognition import Site
+    from ngtpatch.installer.subject import DistroFacts
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.profile import Profile, Profiles
 
@@ -59,12 +60,9 @@ def support(
         InputError: a file cannot be read, or *source* holds no NGT installer.
         Refusal: ``unknown-profile``.
     """
-    from ngtpatch.patching.choice import AUTO, choose_profiles
-    from ngtpatch.patching.osrelease import read_os_release
-    from ngtpatch.patching.profile import load_profiles
+    from ngtpatch.patching.choice import AUTO, choose_profiles, read_choices
 
-    profiles = load_profiles(profile_dirs)
-    release = None if os_release is None else read_os_release(os_release)
+    profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     asked = [one for one in distros if one != AUTO or release is None]
     if not distros and release is None:
         chosen: Sequence[Profile] = tuple(profiles.values())
@@ -114,7 +112,7 @@ class _Guest:
     @property
     def facts(self) -> Iterator[DistroFacts]:
         """Yield every combination of what it was seen to report."""
-        from ngtpatch.installer.recognition import DistroFacts
+        from ngtpatch.installer.subject import DistroFacts
 
         for name, id_ in product(self.names, self.ids or (None,)):
             for release in self.releases or (None,):

@@ -32,7 +32,6 @@ __all__ = [
     "UNSUPPORTED",
     "Branch",
     "Decision",
-    "DistroFacts",
     "Site",
     "find_sites",
     "sites_in",

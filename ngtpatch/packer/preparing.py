@@ -19,7 +19,9 @@ from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
-from ngtpatch.flow.rebuild import ChangedEntry, IdentityRequest, RebuildResult, rebuild
+from ngtpatch.flow.changes import IdentityRequest
+from ngtpatch.flow.rebuild import RebuildResult, rebuild
+from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 from ngtpatch.packer.store import Store, StoredDisc
 from ngtpatch.provenance.product import Material, Product, materials
 
@@ -68,18 +70,45 @@ class PrepareResult:
     changed: tuple[ChangedEntry, ...]
     notices: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        made_from: tuple[Material, ...],
+        place: Path,
+        entry: StoredDisc,
+        origin: Origin,
+    ) -> PrepareResult:
+        """Return what is told of *entry*, which stands at *place*."""
+        image = entry.image
+        return cls(
+            source=source,
+            materials=made_from,
+            iso_path=str(place.resolve()),
+            iso_name=entry.name,
+            iso_sha256=image.sha256 or sha256_of_file(place),
+            size=image.size,
+            ngt_version=entry.ngt_version,
+            profile="+".join(image.profiles),
+            origin=origin,
+            as_shipped=not image.changed,
+            carries_identity=image.carries_identity,
+            changed=image.changed,
+            notices=image.notices,
+        )
+
     @property
     def subject(self) -> Product:
         """The ISO as what provenance is written about."""
-        return Product(
-            iso=Path(self.iso_path),
-            sha256=self.iso_sha256,
-            ngt_version=self.ngt_version,
-            distros=tuple(self.profile.split("+")),
-            carries_identity=self.carries_identity,
-            changed=self.changed,
-            materials=self.materials,
+        image = WrittenImage(
+            self.iso_sha256,
+            self.size,
+            tuple(self.profile.split("+")),
+            self.changed,
+            self.carries_identity,
+            self.notices,
         )
+        return Product(Path(self.iso_path), image, self.ngt_version, self.materials)
 
 
 def prepare(
@@ -131,21 +160,7 @@ def prepare(
     cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
     name = target.name if named else None
     entry, origin = _found_or_built(job, job.key(made_from), store, name, cache)
-    return PrepareResult(
-        source=str(iso),
-        materials=made_from,
-        iso_path=str(store.path(entry).resolve()),
-        iso_name=entry.name,
-        iso_sha256=entry.sha256,
-        size=entry.size,
-        ngt_version=entry.ngt_version,
-        profile="+".join(entry.profiles),
-        origin=origin,
-        as_shipped=entry.as_shipped,
-        carries_identity=entry.carries_identity,
-        changed=entry.changed,
-        notices=entry.notices,
-    )
+    return PrepareResult.of(str(iso), made_from, store.path(entry), entry, origin)
 
 
 def write_variables(result: PrepareResult, path: Path) -> None:
@@ -233,7 +248,8 @@ def _said(entry: StoredDisc, why: str | None) -> StoredDisc:
     """Return the entry with a notice of why an earlier ISO was not reused."""
     if why is None:
         return entry
-    return replace(entry, notices=(*entry.notices, f"an earlier ISO was not reused: {why}"))
+    notices = (*entry.image.notices, f"an earlier ISO was not reused: {why}")
+    return replace(entry, image=replace(entry.image, notices=notices))
 
 
 def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
@@ -270,18 +286,15 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
             else "the vendor's ISO is passed on, byte for byte"
         )
         notices = (*notices, f"accepts {', '.join(result.profiles)} as shipped: {done}")
-    return StoredDisc(
-        key=key,
-        name=name or _name(version, result, sha256),
+    described = WrittenImage(
         sha256=sha256,
         size=result.size,
-        ngt_version=version,
         profiles=result.profiles,
         changed=result.changed,
-        as_shipped=not result.changed,
         carries_identity=result.carries_identity,
         notices=notices,
     )
+    return StoredDisc(key, name or _name(version, result, sha256), version, described)
 
 
 def _name(version: str | None, result: RebuildResult, sha256: str) -> str:
@@ -302,7 +315,7 @@ def _copied(entry: StoredDisc, origin: Store, store: Store, name: str | None) ->
     copy = replace(entry, name=name or entry.name)
     source = FileSource(origin.path(entry))
     try:
-        write_file(Overlay(source, ()), store.path(copy), force=True, expect=entry.sha256)
+        write_file(Overlay(source, ()), store.path(copy), force=True, expect=entry.image.sha256)
     finally:
         source.close()
     store.note(copy)

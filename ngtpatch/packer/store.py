@@ -17,10 +17,11 @@ from pathlib import Path
 from time import time
 
 from ngtpatch.document import document
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
-from ngtpatch.flow.rebuild import ChangedEntry
+from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
 __all__ = ["Store", "StoredDisc"]
 
@@ -36,26 +37,14 @@ class StoredDisc:
     Attributes:
         key: what it was made from, as a digest.
         name: its file name.
-        sha256: of its bytes.
-        size: in bytes.
         ngt_version: the NGT on it; None where it is not told.
-        profiles: what it accepts, of what was asked for.
-        changed: what differs from the vendor's ISO.
-        as_shipped: it is the vendor's ISO, byte for byte.
-        carries_identity: it belongs to one VM.
-        notices: what a person should know.
+        image: what is known of it, its digest in any case.
     """
 
     key: str
     name: str
-    sha256: str
-    size: int
     ngt_version: str | None
-    profiles: tuple[str, ...]
-    changed: tuple[ChangedEntry, ...]
-    as_shipped: bool
-    carries_identity: bool
-    notices: tuple[str, ...]
+    image: WrittenImage
 
 
 class Store:
@@ -119,10 +108,10 @@ class Store:
             raise _UnusableError("its note is about something else")
         if self._max_age is not None and age > self._max_age.total_seconds():
             raise _UnusableError(f"it has expired, being {int(age // 86400)} days old")
-        image = self.path(entry)
-        if not image.is_file():
+        file = self.path(entry)
+        if not file.is_file():
             raise _UnusableError(f"{entry.name} is gone")
-        if image.stat().st_size != entry.size or sha256_of_file(image) != entry.sha256:
+        if file.stat().st_size != entry.image.size or sha256_of_file(file) != entry.image.sha256:
             raise _UnusableError(f"{entry.name} is damaged")
 
     def require_own(self, name: str) -> None:
@@ -158,16 +147,18 @@ class _UnusableError(Exception):
 
 def _read(note: Path) -> StoredDisc:
     try:
-        with note.open("rb") as file:
-            body = json.loads(file.read(MAX_NOTE))
+        body = json.loads(read_small(note, limit=MAX_NOTE, what="note"))
         if body.pop("schema") != FORMAT:
             raise _UnusableError("its note is of another format")
-        body["changed"] = tuple(ChangedEntry(**changed) for changed in body["changed"])
+        image = body.pop("image")
+        image["changed"] = tuple(ChangedEntry(**changed) for changed in image["changed"])
         for key in ("notices", "profiles"):
-            body[key] = tuple(body[key])
-        entry = StoredDisc(**body)
-    except FileNotFoundError:
-        raise
+            image[key] = tuple(image[key])
+        entry = StoredDisc(**body, image=WrittenImage(**image))
+    except InputError as error:
+        if error.code == "not-found":
+            raise FileNotFoundError(str(note)) from None
+        raise _UnusableError("its note is damaged") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _UnusableError("its note is damaged") from None
     # A note is a file like any other: its name must not lead out of the directory.

@@ -15,7 +15,7 @@ from ngtpatch.patching.outcome import ORDER_HAZARD, Already
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["Already", "ChangedFile", "Patched", "apply"]
+__all__ = ["ChangedFile", "Patched", "apply"]
 
 
 @dataclass(frozen=True)

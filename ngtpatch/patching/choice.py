@@ -4,16 +4,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.patching.known_names import known_names
-from ngtpatch.patching.osrelease import OsRelease
-from ngtpatch.patching.profile import Profile, Profiles
+from ngtpatch.patching.osrelease import OsRelease, read_os_release
+from ngtpatch.patching.profile import Profile, Profiles, load_profiles
 
-__all__ = ["ALL", "AUTO", "choose_profiles", "find_profile", "match_profile"]
+__all__ = [
+    "ALL",
+    "AUTO",
+    "choose",
+    "choose_profiles",
+    "find_profile",
+    "match_profile",
+    "read_choices",
+]
 
 ALL = "all"
 AUTO = "auto"
+
+
+def choose(
+    ids: Sequence[str],
+    *,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+) -> tuple[Profile, ...]:
+    """Return the profiles that *ids* name, of the shipped ones and those in *profile_dirs*.
+
+    Raises:
+        Refusal: there is no such profile, or none for the os-release.
+        InputError: a profile or the os-release cannot be used.
+        UsageError: ``auto`` without an os-release.
+    """
+    profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
+    return choose_profiles(profiles, ids, os_release=release)
+
+
+def read_choices(
+    *, os_release: str | Path | None, profile_dirs: Sequence[str | Path]
+) -> tuple[Profiles, OsRelease | None]:
+    """Return the profiles there are, and what the guest says about itself, if that was given.
+
+    Raises:
+        InputError: a profile or the os-release cannot be used.
+    """
+    profiles = load_profiles(profile_dirs)
+    return profiles, None if os_release is None else read_os_release(os_release)
 
 
 def choose_profiles(

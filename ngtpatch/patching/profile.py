@@ -10,7 +10,7 @@ which Python each of its releases runs the installer with.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -112,14 +112,6 @@ class Profiles(Mapping[str, Profile]):
     # Mapping's own would take the refusal for a failure.
     def __contains__(self, key: object) -> bool:
         return key in self._profiles
-
-    def choose(self, ids: Sequence[str]) -> tuple[Profile, ...]:
-        """Return the profiles asked for, each once, in the order asked.
-
-        Raises:
-            Refusal: ``unknown-profile``.
-        """
-        return tuple(self[key] for key in dict.fromkeys(ids))
 
     def automatic(self) -> tuple[Profile, ...]:
         """Return the profiles that need not be asked for by name."""

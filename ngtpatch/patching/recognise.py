@@ -15,16 +15,8 @@ from dataclasses import dataclass
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import AnyOf, Match
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.installer.recognition import (
-    ASKED,
-    UNKNOWN,
-    UNSUPPORTED,
-    Branch,
-    DistroFacts,
-    Site,
-    sites_in,
-)
-from ngtpatch.installer.subject import Subject
+from ngtpatch.installer.recognition import ASKED, UNKNOWN, UNSUPPORTED, Branch, Site, sites_in
+from ngtpatch.installer.subject import DistroFacts, Subject
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome

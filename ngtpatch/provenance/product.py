@@ -7,11 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.digest import sha256_of_file
-from ngtpatch.flow.rebuild import ChangedEntry, RebuildResult
+from ngtpatch.flow.rebuild import RebuildResult
+from ngtpatch.flow.written_image import WrittenImage
 
 __all__ = ["Material", "Product", "materials", "moment"]
 
@@ -37,20 +39,14 @@ class Product:
 
     Attributes:
         iso: the file.
-        sha256: of its bytes.
+        image: what is known of it.
         ngt_version: the NGT on it; None where it is not told.
-        distros: the profiles that were asked for.
-        carries_identity: it belongs to one VM.
-        changed: what differs from the vendor's ISO.
         materials: what it was made from; the vendor's ISO first.
     """
 
     iso: Path
-    sha256: str
+    image: WrittenImage
     ngt_version: str | None
-    distros: tuple[str, ...]
-    carries_identity: bool
-    changed: tuple[ChangedEntry, ...]
     materials: tuple[Material, ...]
 
     @classmethod
@@ -74,20 +70,15 @@ class Product:
                 hint="name one with -o FILE",
             )  # fmt: skip
         iso = Path(result.output)
-        return cls(
-            iso=iso,
-            sha256=result.sha256 or sha256_of_file(iso),
-            ngt_version=inspect(iso).ngt.version,
-            distros=result.profiles,
-            carries_identity=result.carries_identity,
-            changed=result.changed,
-            materials=materials(
-                Path(result.source),
-                result.profiles,
-                profile_dirs=profile_dirs,
-                patch_dirs=patch_dirs,
-            ),
+        made_from = materials(
+            Path(result.source), result.profiles, profile_dirs=profile_dirs, patch_dirs=patch_dirs
         )
+        return cls(iso, result, inspect(iso).ngt.version, made_from)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of its bytes, computed now where nobody did before."""
+        return self.image.sha256 or sha256_of_file(self.iso)
 
     @property
     def vendor(self) -> Material:
@@ -109,11 +100,10 @@ def materials(
         InputError: one of them cannot be read.
         Refusal: ``unknown-profile``.
     """
-    from ngtpatch.patching.choice import choose_profiles
+    from ngtpatch.patching.choice import choose
     from ngtpatch.patching.patch import load_patches
-    from ngtpatch.patching.profile import load_profiles
 
-    profiles = choose_profiles(load_profiles(profile_dirs), distros)
+    profiles = choose(distros, profile_dirs=profile_dirs)
     return (
         Material("iso", source.name, source_sha256 or sha256_of_file(source)),
         *(_material("profile", profile.source) for profile in profiles),

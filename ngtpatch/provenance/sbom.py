@@ -51,7 +51,7 @@ def sbom(subject: Product, when: datetime) -> bytes:
                     url=XsUri(entry.path),
                 ),
             )
-            for entry in subject.changed
+            for entry in subject.image.changed
             if entry.diff is not None
         ],
         notes=_notes(subject),
@@ -77,8 +77,8 @@ def sbom(subject: Product, when: datetime) -> bytes:
 
 
 def _notes(subject: Product) -> str | None:
-    identity = [entry.path for entry in subject.changed if entry.diff is None]
+    identity = [entry.path for entry in subject.image.changed if entry.diff is None]
     if not identity:
         return None
-    done = "replaced" if subject.carries_identity else "removed"
+    done = "replaced" if subject.image.carries_identity else "removed"
     return f"A VM's identity was {done}; not shown: {', '.join(identity)}"

@@ -49,15 +49,15 @@ def _predicate(subject: Product, when: datetime) -> dict[str, Any]:
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "source": subject.vendor.name,
-                "distros": list(subject.distros),
-                "carriesIdentity": subject.carries_identity,
+                "distros": list(subject.image.profiles),
+                "carriesIdentity": subject.image.carries_identity,
             },
             "resolvedDependencies": [_dependency(material) for material in subject.materials],
         },
         "runDetails": {
             "builder": {"id": BUILDER, "version": {"ngtpatch": __version__}},
             "metadata": {"finishedOn": f"{when:%Y-%m-%dT%H:%M:%SZ}"},
-            "byproducts": [_byproduct(entry.path, entry) for entry in subject.changed],
+            "byproducts": [_byproduct(entry.path, entry) for entry in subject.image.changed],
         },
     }
 

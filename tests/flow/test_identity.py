@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import ngtpatch
+from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.opened import open_source
-from ngtpatch.flow.rebuild import IdentityRequest
 from ngtpatch.sample import write_sample
 from tests.flow.conftest import Pairs, run
 

@@ -5,7 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from ngtpatch.installer.recognition import ASKED, DistroFacts, Site, find_sites
+from ngtpatch.installer.recognition import ASKED, Site, find_sites
+from ngtpatch.installer.subject import DistroFacts
 from tests.installer.texts import FACTORY, ROOT, UNINSTALLER, tree
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, Refusal
-from ngtpatch.iso.edit.image_edit import NewFile, edit
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.build_record import BuildRecord
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import write_file

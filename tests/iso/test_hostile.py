@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.iso.edit.image_edit import NewFile, Note, edit
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.ecma119 import both16, both32
 from ngtpatch.iso.read.volume import Volume

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.iso.edit.image_edit import Change, EditPlan, Note, edit
-from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.edit.image_edit import EditPlan, Note, edit
+from ngtpatch.iso.read.build_record import BuildRecord, Change
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.regions import BLOCK, SourcedRegion
 from ngtpatch.iso.read.volume import Volume

@@ -15,7 +15,8 @@ import pytest
 
 from ngtpatch.errors import Refusal
 from ngtpatch.iso.check import check
-from ngtpatch.iso.edit.image_edit import NewFile, Note, edit
+from ngtpatch.iso.edit.image_edit import Note, edit
+from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.ecma167 import FileEntry, retag
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import write_file

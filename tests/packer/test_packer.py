@@ -48,7 +48,7 @@ def accepting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("accepting")
     write_sample(directory / "one-vm.iso", era=3)
     shared = directory / "ngt.iso"
-    from ngtpatch.flow.rebuild import IdentityRequest
+    from ngtpatch.flow.changes import IdentityRequest
 
     rebuild(directory / "one-vm.iso", output=shared, identity=IdentityRequest(strip=True))
     return shared

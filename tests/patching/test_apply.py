@@ -7,7 +7,8 @@ import pytest
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.installer.recognition import find_sites
-from ngtpatch.patching.apply import Already, Patched, apply
+from ngtpatch.patching.apply import Patched, apply
+from ngtpatch.patching.outcome import Already
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.patching.profile import load_profiles
 from tests.installer.texts import FACTORY, ROOT, UNINSTALLER, tree

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.errors import InputError, Refusal
+from ngtpatch.patching.choice import choose_profiles
 from ngtpatch.patching.known_names import known_names
 from ngtpatch.patching.needles import foreign_names
 from ngtpatch.patching.profile import Profile, load_profile, load_profiles
@@ -223,12 +224,12 @@ def test_an_unknown_profile_is_refused_with_the_nearest_name(asked: str, nearest
 
 def test_a_wholly_unknown_profile_points_to_the_list() -> None:
     with pytest.raises(Refusal, match="zzzzzz") as caught:
-        load_profiles().choose(["rocky", "zzzzzz"])
+        choose_profiles(load_profiles(), ["rocky", "zzzzzz"])
     assert "profile list" in (caught.value.hint or "")
 
 
 def test_asking_twice_is_asking_once() -> None:
-    assert [one.id for one in load_profiles().choose(["rocky", "rocky"])] == ["rocky"]
+    assert [one.id for one in choose_profiles(load_profiles(), ["rocky", "rocky"])] == ["rocky"]
 
 
 # The whole table of known names -----------------------------------------------------

@@ -110,7 +110,7 @@ def test_the_statement_is_slsa_provenance_by_in_toto_s_own_reading(subject: Prod
     dependencies = document["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert [one["name"] for one in dependencies][:2] == ["vendor.iso", "rocky.toml"]
     changed = document["predicate"]["runDetails"]["byproducts"]
-    assert {one["name"] for one in changed} == {entry.path for entry in subject.changed}
+    assert {one["name"] for one in changed} == {entry.path for entry in subject.image.changed}
 
 
 def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Product) -> None:
@@ -122,7 +122,7 @@ def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Product) -> None:
         patch["diff"]["url"]: patch["diff"]["text"]["content"]
         for patch in component["pedigree"]["patches"]
     }
-    assert diffs == {entry.path: entry.diff for entry in subject.changed}
+    assert diffs == {entry.path: entry.diff for entry in subject.image.changed}
     assert (
         '+      "rocky linux" in distribution or'
         in diffs["installer/linux/src/installer_factory.py"]
@@ -133,10 +133,11 @@ def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Product) -> None:
 
 def test_no_key_material_is_in_any_document(subject: Product) -> None:
     """Also where an identity was replaced: then only the paths are told."""
-    from ngtpatch.flow.rebuild import ChangedEntry
+    from ngtpatch.flow.written_image import ChangedEntry
 
     identity = ChangedEntry("config/client-key.pem", "replaced", None, None, 0, None)
-    written = write_provenance(replace(subject, changed=(*subject.changed, identity)))
+    image = replace(subject.image, changed=(*subject.image.changed, identity))
+    written = write_provenance(replace(subject, image=image))
     iso = subject.iso.read_bytes()
     start = iso.index(b"-----BEGIN PRIVATE KEY-----") if b"PRIVATE KEY" in iso else None
     assert start is not None, "the sample carries a key"

@@ -12,11 +12,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ngtpatch.iso.compare.sides import Contents, Counterparts, Side, open_side
+from ngtpatch.iso.compare.sides import Contents, Counterparts, Side
 from ngtpatch.iso.read.entry import TREES, Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
 
-__all__ = ["ASPECTS", "Comparison", "Difference", "Side", "compare", "open_side"]
+__all__ = ["ASPECTS", "Comparison", "Difference", "compare"]
 
 ASPECTS = ("content", "size", "mode", "owner", "mtime", "kind", "target")
 """What can differ about an entry that both sides have."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 import difflib
 import re
 
-from ngtpatch.iso.compare.comparison import Difference, Side
+from ngtpatch.iso.compare.comparison import Difference
+from ngtpatch.iso.compare.sides import Side
 from ngtpatch.iso.read.entry import Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
 

@@ -23,7 +23,7 @@ from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Change", "EditPlan", "NewFile", "Note", "edit"]
+__all__ = ["EditPlan", "Note", "edit"]
 
 
 @dataclass(frozen=True)

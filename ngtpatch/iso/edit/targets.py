@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.iso.read.entry import Entry
+from ngtpatch.iso.read.entry import Entry, TreeName
 from ngtpatch.iso.read.record_tree import RecordedNode
 from ngtpatch.iso.read.udf_tree import UdfNode
-from ngtpatch.iso.read.volume import TreeName, Volume
+from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["Target", "directory_in", "edited_trees", "find_target"]
 

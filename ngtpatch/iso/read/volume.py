@@ -29,7 +29,7 @@ from ngtpatch.iso.read.regions import Overlay
 from ngtpatch.iso.read.udf_tree import UdfTree, read_udf_tree
 from ngtpatch.iso.read.usage import Usage
 
-__all__ = ["Entry", "TreeName", "Volume", "VolumeTree"]
+__all__ = ["Volume", "VolumeTree"]
 
 _LARGEST_READ = 64 << 20
 
