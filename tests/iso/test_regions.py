@@ -14,10 +14,10 @@ from ngtpatch.iso.read.regions import (
     Seal,
     difference,
     flatten,
-    invert,
     merge_ranges,
     regions_digest,
 )
+from tests.iso.algebra import invert, whole
 
 
 @st.composite
@@ -52,7 +52,7 @@ def test_any_range_of_an_overlay_reads_as_the_edited_bytes(
 @given(edits(), st.integers(1, 40))
 def test_chunks_are_the_whole_result(edit: tuple[bytes, bytes, Overlay], block: int) -> None:
     _, expected, overlay = edit
-    assert b"".join(overlay.chunks(block)) == expected
+    assert whole(overlay, block) == expected
     assert overlay.size == len(expected)
 
 
@@ -60,7 +60,7 @@ def test_chunks_are_the_whole_result(edit: tuple[bytes, bytes, Overlay], block: 
 def test_undoing_an_edit_gives_the_base(edit: tuple[bytes, bytes, Overlay]) -> None:
     base, _, overlay = edit
     if overlay.size >= len(base):  # what was cut off is not in the regions
-        assert b"".join(invert(overlay).chunks()) == base
+        assert whole(invert(overlay)) == base
 
 
 @given(st.data())
@@ -68,7 +68,7 @@ def test_an_edit_of_an_edit_flattens_to_one_over_the_base(data: st.DataObject) -
     base, middle, lower = data.draw(edits())
     _, expected, over = data.draw(edits(base=middle))
     flat = flatten(Overlay(lower, over.regions, size=over.size))
-    assert b"".join(flat.chunks()) == expected
+    assert whole(flat) == expected
     assert flat.base.read_at(0, 1000) == base
     for region in flat.regions:
         assert region.original in (b"", base[region.offset : region.end])

@@ -14,6 +14,7 @@ from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.regions import BLOCK, SourcedRegion
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import write_file
+from tests.iso.algebra import whole
 from tests.iso.images import Zoo
 from tests.iso.layouts import FACTORY, noise
 from tests.iso.test_edit import EDITABLE, holding, listing, reopened
@@ -26,7 +27,7 @@ def sha256(data: bytes) -> str:
 
 
 def applied(plan: EditPlan) -> bytes:
-    return b"".join(plan.overlay().chunks())
+    return whole(plan.overlay())
 
 
 @pytest.mark.parametrize("length", SIZES)
@@ -76,7 +77,7 @@ def test_the_undo_needs_no_copy_and_a_second_edit_composes(zoo: Zoo, tmp_path: P
             assert inner in record.changes
             assert volume.tree[path] == wanted
             assert len(record.undo) < 4096
-            assert b"".join(record.vendor(volume.source).chunks()) == vendor
+            assert whole(record.vendor(volume.source)) == vendor
 
 
 def test_what_has_become_shorter_is_an_error() -> None:

@@ -2,15 +2,15 @@
 """Edits as regions over a base that is never written to.
 
 A region says what stands at an offset, and what shall stand there. From regions
-alone follow the new image (overlay), the way back (invert) and two edits in one
-(compose, flatten). Everything here is pure: bytes in, bytes out.
+alone follow the new image (overlay), the way back, and two edits in one (flatten).
+Everything here is pure: bytes in, bytes out.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +23,6 @@ __all__ = [
     "SourcedRegion",
     "difference",
     "flatten",
-    "invert",
     "isolate",
     "merge_ranges",
     "regions_digest",
@@ -204,11 +203,6 @@ class Overlay:
             ]
         return bytes(data)
 
-    def chunks(self, block: int = BLOCK) -> Iterator[bytes]:
-        """Yield the whole result in pieces of *block* bytes."""
-        for offset in range(0, self._size, block):
-            yield self.read_at(offset, block)
-
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return (offset, length) ranges in order, with those that touch or overlap as one."""
@@ -261,12 +255,6 @@ def flatten(overlay: Overlay) -> Overlay:
     ranges.append((below.size, min(overlay.size, below.base.size) - below.size))
     regions = difference(below.base, overlay, [*ranges, *apart])
     return Overlay(below.base, regions, size=overlay.size)
-
-
-def invert(overlay: Overlay) -> Overlay:
-    """Return the overlay over *overlay* that gives its base's bytes again."""
-    back = [Region(r.offset, r.new, r.original) for r in overlay.regions if r.original]
-    return Overlay(overlay, back, size=overlay.base.size)
 
 
 def isolate(regions: Iterable[Region], offset: int, length: int) -> tuple[Region, ...]:

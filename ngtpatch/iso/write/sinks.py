@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
-import queue
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +22,12 @@ from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, flatten
+from ngtpatch.iso.write.background import Flusher, Hasher
 
 __all__ = ["Written", "explained", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
-_FLUSH = 32 << 20
-"""Bytes after which the disk is set to work."""
 _FICLONE = 0x40049409
 """ioctl of linux/fs.h: share all extents of another file (btrfs, xfs)."""
 
@@ -225,7 +220,7 @@ def _over_clone(overlay: Overlay, plain: Overlay, descriptor: int, *, digest: bo
 
 def _copy(overlay: Overlay, descriptor: int, *, digest: bool, durable: bool) -> Written:
     """Copy through memory, since the bytes are needed for their digest anyway."""
-    with _Flusher(descriptor, wanted=durable) as flusher:
+    with Flusher(descriptor, wanted=durable) as flusher:
 
         def write(offset: int, data: bytes) -> int:
             # A block of zeros is left out: it reads the same as a hole, and stays one.
@@ -301,10 +296,10 @@ def _pump(
     written = 0
     views = overlay.seal.views if digest and overlay.seal else ()
     with ExitStack() as stack:
-        before, after = (stack.enter_context(_Hasher(digest)) for _ in range(2))
+        before, after = (stack.enter_context(Hasher(digest)) for _ in range(2))
         # The base read as it is needs no digest of its own.
         hashers = [
-            stack.enter_context(_Hasher(True)) if view.regions or view.size != base.size else before
+            stack.enter_context(Hasher(True)) if view.regions or view.size != base.size else before
             for view in views
         ]
         for offset, length in _blocks(0, base.size):
@@ -331,73 +326,6 @@ def _pump(
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
     for offset in range(start, end, _BLOCK):
         yield offset, min(_BLOCK, end - offset)
-
-
-class _Flusher:
-    """Keeps the disk busy while bytes are hashed; otherwise all would wait for the last fsync."""
-
-    def __init__(self, descriptor: int, *, wanted: bool) -> None:
-        self._descriptor = descriptor
-        self._wanted = wanted
-        self._since = 0
-        self._thread = ThreadPoolExecutor(1)
-        self._pending: Future[None] | None = None
-
-    def __enter__(self) -> _Flusher:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-        # An error is told to one fdatasync only: the last fsync would not hear of it.
-        if self._pending:
-            self._pending.result()
-
-    def wrote(self, count: int) -> None:
-        """Take note of bytes that were written, and flush them from time to time."""
-        self._since += count
-        if not self._wanted or self._since < _FLUSH:
-            return
-        if self._pending is None or self._pending.done():
-            if self._pending:
-                self._pending.result()
-            self._pending = self._thread.submit(os.fdatasync, self._descriptor)
-            self._since = 0
-
-
-class _Hasher:
-    """SHA-256 in a thread of its own, a few blocks behind; or nothing at all."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._digest = hashlib.sha256() if wanted else None
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(4)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> _Hasher:
-        if self._digest:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.result()
-
-    def update(self, data: bytes) -> None:
-        """Hash *data* some time soon."""
-        if self._digest and data:
-            self._blocks.put(data)
-
-    def result(self) -> str | None:
-        """Return the digest, hexadecimal; None if none was wanted."""
-        if not self._digest:
-            return None
-        if self._thread.is_alive():
-            self._blocks.put(None)
-            self._thread.join()
-        return self._digest.hexdigest()
-
-    def _run(self) -> None:
-        assert self._digest  # noqa: S101
-        while (data := self._blocks.get()) is not None:
-            self._digest.update(data)
 
 
 def _pwrite(descriptor: int, data: bytes, offset: int) -> int:
