@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are there in full or not at all.
 
-Every file that ngtpatch writes goes through here: a temporary file beside the target,
-fsync, then one rename. Whatever interrupts it, the target is untouched and the
-temporary file is gone.
+Every file that ngtpatch writes goes through here: a file without a name, fsync, then its
+name. Whatever interrupts it, the target is untouched; what :mod:`ngtpatch.files.temporaries`
+says of file systems without such files holds, too.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.temporaries import give_name, named, replacing, sweep, unnamed, unnamed_to
 
 __all__ = ["check_target", "new_file"]
 
@@ -67,6 +68,9 @@ def new_file(
 ) -> Iterator[BinaryIO]:
     """Yield a file that becomes *target* when the block ends without an exception.
 
+    It has no name until then, where the file system can do that; its ``name`` is a path by
+    which this process can open it. What a killed run left of *target* is removed.
+
     Args:
         target: where it will stand.
         force: replace an existing file. Without it, a target that appears meanwhile is kept.
@@ -78,44 +82,67 @@ def new_file(
         OSError: the file system refused (ENOSPC, ...); nothing is left behind.
     """
     check_target(target, force=force)
-    temporary = target.with_name(f".{target.name[:200]}.{os.urandom(6).hex()}.tmp")
-
-    def opener(path: str, flags: int) -> int:
-        return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC, mode)
-
-    try:
-        # Opened by its path, so that file.name tells a reader where it stands meanwhile.
-        with open(temporary, "w+b", opener=opener) as file:
+    sweep(target)
+    descriptor = unnamed(target.parent, mode)
+    if descriptor is None:
+        with named(target, mode) as (temporary, descriptor):
+            with _opened(temporary, os.dup(descriptor)) as file:
+                yield file
+                _flush(file, durable=durable)
+            _take_name(temporary, target, force=force)
+    else:
+        with _opened(unnamed_to(descriptor), descriptor) as file:
             yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        if force:
-            temporary.replace(target)
-        else:
-            # link() fails where the target exists: two runs cannot overwrite each other.
-            _link(temporary, target)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+            _flush(file, durable=durable)
+            _first_name(descriptor, target, force=force)
     if durable:
         _sync_directory(target.parent)
 
 
-def _link(temporary: Path, target: Path) -> None:
+def _opened(path: Path, descriptor: int) -> BinaryIO:
+    # Under a path, so that file.name tells a reader where to find it meanwhile.
+    return open(path, "w+b", opener=lambda *_: descriptor)  # noqa: PTH123 - Path.open has no opener
+
+
+def _flush(file: BinaryIO, *, durable: bool) -> None:
+    file.flush()
+    if durable:
+        os.fsync(file.fileno())
+
+
+def _first_name(descriptor: int, target: Path, *, force: bool) -> None:
+    """Give a file that has no name the target's; link() never takes another's."""
     try:
+        give_name(descriptor, target)
+    except FileExistsError:
+        if not force:
+            raise _appeared(target) from None
+        with replacing(descriptor, target) as temporary:
+            temporary.replace(target)
+
+
+def _take_name(temporary: Path, target: Path, *, force: bool) -> None:
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        # link() fails where the target exists: two runs cannot overwrite each other.
         target.hardlink_to(temporary)
     except FileExistsError:
-        raise UsageError(
-            "output-exists",
-            "appeared while it was being written, and was kept",
-            path=str(target),
-            hint="use --force to replace it",
-        ) from None
+        raise _appeared(target) from None
     except OSError:
         # FAT and some network file systems have no hard links.
         check_target(target, force=False)
         temporary.rename(target)
+
+
+def _appeared(target: Path) -> UsageError:
+    return UsageError(
+        "output-exists",
+        "appeared while it was being written, and was kept",
+        path=str(target),
+        hint="use --force to replace it",
+    )
 
 
 def _sync_directory(directory: Path) -> None:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.iso.edit.image_edit import EditPlan
@@ -20,8 +20,6 @@ from ngtpatch.iso.write.sinks import Written, write_file
 
 __all__ = ["OutputDirectory"]
 
-# What files/atomic.py makes: ".<name>.<12 hexadecimal digits>.tmp".
-_TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{12}\.tmp")
 _STATE = ".ngtpatch"
 # A probe holds another's lock for an instant; a run holds it for good.
 _PROBE_SECONDS = 2.0
@@ -96,15 +94,12 @@ class OutputDirectory:
 
         Nothing else's: another shard may be at work here.
         """
-        prefixes = {name[:200] for name in outputs}
-        removed = 0
-        for name in os.listdir(self.path):  # noqa: PTH208
-            match = _TEMPORARY.fullmatch(name)
-            if match and match["name"] in prefixes:
-                with suppress(FileNotFoundError):
-                    (self.path / name).unlink()
-                    removed += 1
-        return removed
+        stems = {name_stem(name) for name in outputs}
+        found = ((name, TEMPORARY.fullmatch(name)) for name in os.listdir(self.path))  # noqa: PTH208
+        return sum(
+            remove_abandoned(self.path / name) for name, match in found
+            if match and match["stem"] in stems
+        )  # fmt: skip
 
     def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
         """Say whether the file is the one that *plan* would write.
@@ -144,7 +139,7 @@ class OutputDirectory:
         overlay = plan.overlay()
         if replace and self.is_base(output, plan):
             # Refreshed in place: the base stays open until its successor has its name.
-            successor = target.with_name(f".{output[:200]}.{secrets.token_hex(6)}.tmp")
+            successor = target.with_name(f".{name_stem(output)}.{secrets.token_hex(6)}.tmp")
             try:
                 written = write_file(
                     overlay, successor, digest=digest, durable=False, mode=0o600, check=_sync

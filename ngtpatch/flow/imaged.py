@@ -39,18 +39,20 @@ def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
     if source.volume is not None:
         yield source.volume
         return
+    from ngtpatch.files.temporaries import unnamed_to
+    from ngtpatch.iso.read.bytesource import FileSource
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.master import master
 
     with ExitStack() as stack:
-        file = stack.enter_context(
-            tempfile.NamedTemporaryFile(dir=scratch, prefix=".ngtpatch-", suffix=".tmp")
-        )
+        # It may hold a key, so it has no name, and a killed run leaves nothing of it.
+        file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
         nodes = list(_nodes(source.path, stack))
         newest = max((node.mtime or 0 for node in nodes), default=0)
-        master(cast(BinaryIO, file.file), nodes, volume_id=LABEL, created=newest)
+        master(cast(BinaryIO, file), nodes, volume_id=LABEL, created=newest)
         file.flush()
-        yield stack.enter_context(Volume.open(file.name))
+        made = FileSource(unnamed_to(file.fileno()))
+        yield stack.enter_context(Volume(made, source.path))
 
 
 def _nodes(root: Path, stack: ExitStack) -> Iterator[DiscNode]:

@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.files.temporaries import (
+    abandoned,
+    lock,
+    name_stem,
+    named_directory,
+    remove_abandoned,
+    sweep,
+)
 from ngtpatch.iso.read.entry import Entry, check_name
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import explained
@@ -55,18 +62,13 @@ def write_tree(
         UsageError: ``output-exists``, ``no-such-directory`` or ``not-a-directory``.
         NgtpatchError: ``disk-full`` or ``not-written``. Nothing is left behind.
     """
+    _recover(destination)
     _check_destination(destination, force=force)
     entries = volume.entries(volume.primary_tree)
     _check_entries(volume, entries.values())
-    temporary = destination.with_name(f".{destination.name[:200]}.{secrets.token_hex(6)}.tmp")
-    with explained(destination):
-        try:
-            temporary.mkdir(mode=0o755)
-            written = _unpack(volume, temporary, entries.values(), frozenset(private))
-            _take_name(temporary, destination)
-        finally:
-            if temporary.exists():
-                shutil.rmtree(temporary)
+    with explained(destination), named_directory(destination) as temporary:
+        written = _unpack(volume, temporary, entries.values(), frozenset(private))
+        _take_name(temporary, destination)
     return written
 
 
@@ -124,7 +126,8 @@ def _unpack(
     directories = sorted((e for e in entries if e.kind == "directory"), key=lambda e: e.path)
     for entry in directories:
         (root / entry.path).mkdir(mode=0o700)
-    for entry in entries:
+    # Keys come last: the longer a run takes, the likelier it is killed.
+    for entry in sorted(entries, key=lambda entry: entry.path in private):
         if entry.kind != "file":
             continue
         mode = 0o644 if entry.mode is None else entry.mode & 0o777
@@ -147,14 +150,35 @@ def _unpack(
 
 def _take_name(temporary: Path, destination: Path) -> None:
     """Give the new directory its name; what had it before goes only once that has worked."""
+    temporary.chmod(0o755)
     if not destination.exists() or not any(destination.iterdir()):
         temporary.rename(destination)
         return
-    old = temporary.with_suffix(".old")
-    destination.rename(old)
+    old = _old(destination)
+    held = lock(destination)
     try:
-        temporary.rename(destination)
-    except BaseException:
-        old.rename(destination)
-        raise
-    shutil.rmtree(old)
+        destination.rename(old)
+        try:
+            temporary.rename(destination)
+        except BaseException:
+            old.rename(destination)
+            raise
+        shutil.rmtree(old)
+    finally:
+        os.close(held)
+
+
+def _recover(destination: Path) -> None:
+    """Remove what killed runs left; one killed while it took the name gives back the old tree."""
+    sweep(destination)
+    old = _old(destination)
+    if destination.exists():
+        remove_abandoned(old)
+        return
+    with abandoned(old) as found:
+        if found:
+            old.rename(destination)
+
+
+def _old(destination: Path) -> Path:
+    return destination.with_name(f".{name_stem(destination.name)}.old")
