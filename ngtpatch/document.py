@@ -12,23 +12,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ngtpatch.disclosure import redacted
+
 __all__ = ["document", "json_schema"]
 
 
 def document(result: Any) -> Any:
-    """Return *result* as what ``json.dumps`` takes."""
+    """Return *result* as what ``json.dumps`` takes. A private key in it is hidden."""
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         body = {f.name: document(getattr(result, f.name)) for f in dataclasses.fields(result)}
         schema = getattr(result, "SCHEMA", None)
         return {"schema": schema, **body} if schema else body
-    if isinstance(result, Path):
-        return str(result)
+    if isinstance(result, str | Path):
+        return redacted(str(result))
     if isinstance(result, Mapping):
-        return {str(key): document(value) for key, value in result.items()}
+        return {redacted(str(key)): document(value) for key, value in result.items()}
     if isinstance(result, tuple | list):
         return [document(item) for item in result]
     if isinstance(result, set | frozenset):
-        return sorted(result)
+        return sorted(map(document, result))
     return result
 
 

@@ -13,12 +13,16 @@
 
 The exit code sits on the class, the reason in ``code``: a stable word that
 scripts may compare (``not-iso``, ``anchor-missing``, ...). The message says
-what was found, the hint what to do next. No message ever holds key material.
+what was found, the hint what to do next. No message ever holds key material: a private key in
+a name or a value that it quotes is hidden when the error is made.
 """
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
+
+from ngtpatch.disclosure import redacted
 
 __all__ = [
     "BatchError",
@@ -28,6 +32,7 @@ __all__ = [
     "RemoteError",
     "UsageError",
     "VerificationError",
+    "of_any",
 ]
 
 
@@ -46,6 +51,8 @@ class NgtpatchError(Exception):
     def __init__(
         self, code: str, message: str, *, path: str | None = None, hint: str | None = None
     ) -> None:
+        message = redacted(message)
+        path, hint = (None if text is None else redacted(text) for text in (path, hint))
         super().__init__(code, message, path, hint)
         self.code = code
         self.message = message
@@ -58,6 +65,28 @@ class NgtpatchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def of_any(error: Exception) -> NgtpatchError:
+    """Return what a program should say that ends by *error*, whatever that is."""
+    if isinstance(error, NgtpatchError):
+        return error
+    if not isinstance(error, OSError):
+        return NgtpatchError(
+            "unexpected",
+            f"{type(error).__name__}: {error}",
+            hint="this is a defect of ngtpatch; -vv shows where, please report it",
+        )
+    reason = error.strerror or str(error)
+    path = error.filename if isinstance(error.filename, str) else None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NgtpatchError(
+            "disk-full", reason, path=path, hint="free some space and run the command again"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = "name another place, or run the command as a user who has the permission"
+        return NgtpatchError("not-permitted", reason, path=path, hint=hint)
+    return NgtpatchError("os-error", reason, path=path)
 
 
 def _rebuild(

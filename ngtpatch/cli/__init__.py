@@ -1,11 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: the only place that prints, asks or exits."""
 
+import os
+import sys
+from contextlib import suppress
+
+from ngtpatch import interrupts
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run ``ngtpatch`` with the process's arguments. The console script's entry point."""
-    from ngtpatch.cli.app import app
+    interrupts.heed()
+    try:
+        from ngtpatch.cli.app import app
 
-    app(prog_name="ngtpatch")
+        app(prog_name="ngtpatch")
+        code: int | str | None = 0
+    except SystemExit as end:
+        code = end.code
+    except interrupts.Interrupted:
+        code = interrupts.EXIT_CODE
+        with suppress(OSError, AttributeError):  # the terminal is gone, or stderr is closed
+            sys.stderr.write("ngtpatch: interrupted: nothing was left half-written\n")
+    interrupts.exit_at_once()
+    _settle()
+    sys.exit(code)
+
+
+def _settle() -> None:
+    """Leave nothing for the interpreter's last flush to complain about: a terminal may be gone."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -8,18 +8,16 @@ completion stay free of pycdlib, libcst and pydantic.
 from __future__ import annotations
 
 import errno
-import signal
 import sys
 from importlib import import_module
-from types import FrameType
 from typing import Any
 
 import click
 
 from ngtpatch._version import __version__
 from ngtpatch.cli.options import global_options
-from ngtpatch.cli.output import Console
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.cli.output import Console, lines
+from ngtpatch.errors import NgtpatchError, UsageError, of_any
 
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
@@ -42,8 +40,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "support": ("support", "Show what an ISO decides for each distribution, shipped and patched."),
     "verify": ("verify", "Check an ISO, and that it differs from its base only as recorded."),
 }
-
-INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -80,11 +76,11 @@ class LazyGroup(click.Group):
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             console.error_document(_from_usage(error), command=None)
-            raise
+            raise _shown(error) from None
         except OSError as error:  # --help and --version print here
             if error.errno == errno.EPIPE:
                 raise
-            console.error(_from_os_error(error), command=None)
+            console.error(of_any(error), command=None)
             raise click.exceptions.Exit(NgtpatchError.exit_code) from None
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -92,66 +88,38 @@ class LazyGroup(click.Group):
         console = ctx.ensure_object(Console)
         # Behind the command's name it is not read yet when another word there is wrong.
         json_behind = "--json" in ctx.args
-        signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
-        except NgtpatchError as error:
-            console.error(error, command=ctx.invoked_subcommand)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            console.warn("interrupted: nothing was left half-written")
-            ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader of our stdout went away (`| head`). Python would complain again at exit.
             sys.stderr.close()
             ctx.exit(1)
-        except OSError as error:
-            console.error(_from_os_error(error), command=ctx.invoked_subcommand)
-            ctx.exit(NgtpatchError.exit_code)
         except click.UsageError as error:
             # Its message is click's own, with the line of usage.
             console.as_json |= json_behind
             console.error_document(_from_usage(error), command=ctx.invoked_subcommand)
-            raise
+            raise _shown(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if console.verbosity > 1:
-                raise
-            console.error(_unexpected(error), command=ctx.invoked_subcommand)
-            ctx.exit(NgtpatchError.exit_code)
+            failure = of_any(error)
+            if failure.code == "unexpected" and console.verbosity > 1:
+                console.traceback()
+            console.error(failure, command=ctx.invoked_subcommand)
+            ctx.exit(failure.exit_code)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    # SIGTERM takes the same way out as Ctrl-C, so that temporary files are removed.
-    raise KeyboardInterrupt
-
-
-def _from_os_error(error: OSError) -> NgtpatchError:
-    reason = error.strerror or str(error)
-    path = error.filename if isinstance(error.filename, str) else None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NgtpatchError(
-            "disk-full", reason, path=path, hint="free some space and run the command again"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "name another place, or run the command as who has the permission"
-        return NgtpatchError("not-permitted", reason, path=path, hint=hint)
-    return NgtpatchError("os-error", reason, path=path)
+def _shown(error: click.UsageError) -> click.UsageError:
+    """Return click's error with what it quotes of the command line fit for a terminal."""
+    if "\n" in error.message and error.ctx and error.message == error.ctx.get_help():
+        return error  # a group was named alone
+    return click.UsageError(lines(error.format_message()), ctx=error.ctx)
 
 
 def _from_usage(error: click.UsageError) -> UsageError:
     hint = f"{error.ctx.command_path} --help" if error.ctx is not None else None
     # Where a group was named alone, the message is all of its help.
     return UsageError("usage", error.format_message().partition("\n")[0], hint=hint)
-
-
-def _unexpected(error: Exception) -> NgtpatchError:
-    return NgtpatchError(
-        "unexpected",
-        f"{type(error).__name__}: {error}",
-        hint="this is a defect of ngtpatch; -vv shows where, please report it",
-    )
 
 
 @click.group(

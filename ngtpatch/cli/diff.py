@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.flow.diff import diff
 
 
@@ -24,19 +24,19 @@ def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, text: bool) -
     found = diff(a, b, text=text)
     console.result(found)
     for path in found.removed:
-        console.say(f"removed  {printable(path)}")
+        console.say(f"removed  {path}")
     for path in found.added:
-        console.say(f"added    {printable(path)}")
+        console.say(f"added    {path}")
     for change in found.changed:
         where = f"  [{', '.join(change.trees)}]" if change.trees != found.trees else ""
-        console.say(f"changed  {printable(change.path)}: {', '.join(change.what)}{where}")
+        console.say(f"changed  {change.path}: {', '.join(change.what)}{where}")
         if change.diff:
-            console.say(printable(change.diff.rstrip("\n")))
+            console.block(change.diff)
     for kind, trees in (("removed", found.trees_removed), ("added", found.trees_added)):
         for tree in trees:
             console.say(f"{kind}  the whole {tree} tree")
     if found.volume_ids is not None:
-        before, after = map(printable, found.volume_ids)
+        before, after = found.volume_ids
         console.say(f"changed  volume identifier: {before} -> {after}")
     if found.same:
         console.say("no difference")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console, lines
 from ngtpatch.errors import UsageError
 from ngtpatch.flow.extract import extract
 
@@ -19,21 +19,29 @@ from ngtpatch.flow.extract import extract
 @click.argument("path")
 @options.output_option
 @options.force_option
+@click.option(
+    "--allow-identity",
+    is_flag=True,
+    help="Write a file that holds a private key, too: with -o, readable by you alone (0600).",
+)
 @click.pass_obj
-def command(console: Console, iso: Path, path: str, output: Path | None, force: bool) -> None:
+def command(
+    console: Console, iso: Path, path: str, output: Path | None, force: bool, allow_identity: bool
+) -> None:
     """Copy one file out of an ISO.
 
-    PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout.
+    PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout. It is searched for
+    private keys first; what is compressed in it is not looked into.
     """
     path = path.strip("/")
     to_stdout = output is None or str(output) == "-"
     target = _Stdout(console) if output is None or to_stdout else output
-    result = extract(iso, path, target, force=force)
+    result = extract(iso, path, target, force=force, allow_identity=allow_identity)
     if isinstance(target, _Stdout):
         target.close()
     console.result(result)
     if result.output is not None:
-        console.note(printable(f"{path} -> {result.output}"))
+        console.note(f"{path} -> {result.output}")
 
 
 class _Stdout:
@@ -47,6 +55,9 @@ class _Stdout:
         if sys.stdout is None:
             raise UsageError("no-stdout", "stdout is closed", hint="use -o FILE")
         self._console.stdout_is_taken = True
+        if sys.stdout.isatty():
+            click.echo(lines(data.decode("utf-8", "replace")), nl=False)
+            return len(data)
         return sys.stdout.buffer.write(data)
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError, VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
 
@@ -165,7 +166,7 @@ def _table(console: Console, result: Audit) -> None:
                     (c.not_after or "-")[:10],
                     "-" if c.days_left is None else str(c.days_left),
                     c.worst,
-                    printable("\n".join(by_source.get(c.source, []))),
+                    tuple(by_source.get(c.source, [])),
                 ]
                 for c in shown
             ],
@@ -192,7 +193,7 @@ def _plan(
         return
     text = runbook(result.renewals, method=method, template=own)
     if output is None or str(output) == "-":
-        console.say(text.rstrip("\n"))
+        console.block(text)
         return
     with new_file(output, force=force) as file:
         file.write(text.encode("utf-8"))

@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from ngtpatch import interrupts
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.errors import BatchError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ngtpatch.fleet.plan import FleetPlan
     from ngtpatch.fleet.run import InjectSummary
 
-INTERRUPTED = 130
 _SHOWN = 20
 
 
@@ -129,7 +128,7 @@ def command(
         force=force, remote=scheduler is not None,
     )  # fmt: skip
     for note in plan.notes:
-        console.warn(printable(f"{inventory}: {note}"))
+        console.warn(f"{inventory}: {note}")
     if dry_run:
         _show_plan(console, plan)
         return
@@ -144,7 +143,7 @@ def command(
         )  # fmt: skip
     _show(console, plan, summary)
     if summary.interrupted:
-        raise click.exceptions.Exit(INTERRUPTED)
+        raise click.exceptions.Exit(interrupts.EXIT_CODE)
     if summary.failed:
         raise click.exceptions.Exit(BatchError.exit_code)
 
@@ -177,7 +176,7 @@ def _show_plan(console: Console, plan: FleetPlan) -> None:
     console.result(told)
     for order in told.orders:
         refused = f"  refused: {order.refused}" if order.refused else ""
-        console.say(printable(f"{order.name} -> {order.output}{refused}"))
+        console.say(f"{order.name} -> {order.output}{refused}")
     console.say(f"{told.total} images would go to {told.destination}; nothing was written")
 
 
@@ -187,11 +186,11 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     told = InjectDocument.of(plan, summary)
     console.result(told)
     for name, warning in summary.warnings[:_SHOWN]:
-        console.note(printable(f"{name}: {warning}"))
+        console.note(f"{name}: {warning}")
     if len(summary.warnings) > _SHOWN:
         console.note(f"... and {len(summary.warnings) - _SHOWN} more warnings")
     for failure in told.failures[:_SHOWN]:
-        console.warn(printable(f"{failure.name}: {failure.error}"))
+        console.warn(f"{failure.name}: {failure.error}")
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
     left = summary.total - summary.written - summary.kept - summary.failed
@@ -216,21 +215,18 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
 
 @contextmanager
 def _stopping(console: Console) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into an event; a second one interrupts at once."""
+    """Turn the first signal to end into an event; a later one interrupts at once."""
     stop = threading.Event()
 
     def handler(_signal: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            raise interrupts.Interrupted
         stop.set()
-        console.note("finishing what is in flight ...")
+        with suppress(RuntimeError):  # in the middle of another message
+            console.note("finishing what is in flight ...")
 
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with interrupts.heeded(handler):
         yield stop
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
 
 
 @contextmanager
@@ -262,7 +258,7 @@ def _progress(console: Console) -> Iterator[Callable[[VmResult, int, int], None]
 
 def _lines(console: Console) -> Callable[[VmResult, int, int], None]:
     def report(outcome: VmResult, done: int, total: int) -> None:
-        console.detail(printable(f"{outcome.state} {outcome.name} -> {outcome.output}"))
+        console.detail(f"{outcome.state} {outcome.name} -> {outcome.output}")
         step = max(1, total // 10)
         if done % step == 0 or done == total:
             console.note(f"{done} of {total}")

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import printable
 from ngtpatch.flow.inspect import Identified, Inspection, inspect
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.flow.entry_list import list_entries
 from ngtpatch.iso.read.entry import TREES
 
@@ -29,8 +29,8 @@ def command(console: Console, iso: Path, tree: str | None) -> None:
     width = max((len(str(entry.size)) for entry in entries), default=0)
     for entry in entries:
         owner = "" if entry.uid is None else f"{entry.uid:>5} {entry.gid:>5} "
-        target = f" -> {printable(entry.target)}" if entry.target else ""
+        target = f" -> {entry.target}" if entry.target else ""
         console.say(
             f"{entry.mode or '?' * 10} {owner}{entry.size:>{width}} {entry.mtime or '-':<20} "
-            f"{printable(entry.path)}{target}"
+            f"{entry.path}{target}"
         )

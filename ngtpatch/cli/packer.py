@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.cli.provenance import provenance_options, wanted, write
 from ngtpatch.errors import VerificationError
 from ngtpatch.packer import (
@@ -113,9 +113,9 @@ def verify(
     console: Console = ctx.obj
     result = verify_prepared(variables, base=base, allow_identity=allow_identity)
     console.result(result)
-    console.pairs([("iso", printable(result.iso_path)), ("sha256", result.iso_sha256 or "-")])
+    console.pairs([("iso", result.iso_path), ("sha256", result.iso_sha256 or "-")])
     for problem in result.problems:
-        console.say(f"wrong    {printable(problem)}")
+        console.say(f"wrong    {problem}")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
     console.say("as it was prepared")
@@ -125,14 +125,14 @@ def _report(console: Console, result: PrepareResult, variables: Path | None = No
     how = {"built": "built now", "cache": "from the cache", "output": "there already"}
     console.pairs(
         [
-            ("iso", f"{printable(result.iso_path)} ({how[result.origin]})"),
+            ("iso", f"{result.iso_path} ({how[result.origin]})"),
             ("sha256", result.iso_sha256),
             ("accepts", result.profile),
             *([("variables", str(variables))] if variables else []),
         ]
     )
     for notice in result.notices:
-        console.warn(printable(notice))
+        console.warn(notice)
 
 
 command.add_command(prepare, "prepare")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import indent
 
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal, VerificationError
 from ngtpatch.patching.catalogue import PatchFacts, PatchList, PatchShown
 from ngtpatch.patching.examples import try_patches
@@ -31,10 +32,7 @@ def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
     console.result(PatchList(tuple(patches)))
     console.table(
         ["id", "what it does", "files", "examples"],
-        [
-            [one.id, printable(one.summary), ", ".join(one.paths), str(len(one.examples))]
-            for one in patches
-        ],
+        [[one.id, one.summary, ", ".join(one.paths), str(len(one.examples))] for one in patches],
     )
 
 
@@ -50,19 +48,19 @@ def show(console: Console, patch: str, patch_dirs: tuple[Path, ...]) -> None:
     console.heading(facts.id)
     console.pairs(
         [
-            ("does", printable(facts.summary)),
+            ("does", facts.summary),
             ("kind", facts.kind),
-            ("files", ", ".join(map(printable, facts.paths))),
+            ("files", ", ".join(facts.paths)),
             ("eras", ", ".join(map(str, facts.eras))),
-            ("NGT versions", printable(facts.ngt_versions or "all")),
-            ("file", printable(facts.source)),
+            ("NGT versions", facts.ngt_versions or "all"),
+            ("file", facts.source),
         ]
     )
     for example in found.examples:
         end = f"refused: {example.refused}" if example.refused else "changes"
         if example.after == example.before:
             end = "stays"
-        console.say(f"  {printable(example.title)}  [{end}]")
+        console.say(f"  {example.title}  [{end}]")
 
 
 @options.command()
@@ -82,9 +80,9 @@ def test(ctx: click.Context, patches: tuple[str, ...], patch_dirs: tuple[Path, .
     for patch in outcome.patches:
         console.heading(patch.id)
         for result in patch.examples:
-            console.say(f"  {'ok' if result.passed else 'FAILED'}  {printable(result.title)}")
+            console.say(f"  {'ok' if result.passed else 'FAILED'}  {result.title}")
             if result.found is not None:
-                console.say("\n".join(f"      {line}" for line in _lines(result.found)))
+                console.block(indent(result.found, " " * 6))
     console.say(f"{len(results) - len(failed)} of {len(results)} examples hold")
     if failed:
         ctx.exit(VerificationError.exit_code)
@@ -108,7 +106,7 @@ def _chosen(wanted: Sequence[str], directories: Sequence[Path]) -> tuple[Patch, 
 
 
 def _lines(text: str) -> Iterator[str]:
-    return (printable(line) for line in text.splitlines())
+    return (line for line in text.splitlines())
 
 
 command.add_command(list_, "list")

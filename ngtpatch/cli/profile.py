@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.patching.catalogue import ProfileList, ProfileShown
@@ -33,7 +33,7 @@ def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
         [
             [
                 profile.id,
-                printable(profile.name),
+                profile.name,
                 profile.family,
                 ", ".join(profile.versions),
                 ", ".join(dict.fromkeys(one.evidence for one in profile.versions.values())),
@@ -52,16 +52,16 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
     """Show one profile."""
     profile = load_profiles(profile_dirs)[id]
     console.result(ProfileShown(profile))
-    console.heading(printable(profile.name))
+    console.heading(profile.name)
     console.pairs(
         [
             ("id", profile.id),
             ("family", profile.family),
-            ("NAME", ", ".join(map(printable, profile.names))),
-            ("ID", ", ".join(map(printable, profile.ids)) or "not known"),
+            ("NAME", ", ".join(profile.names)),
+            ("ID", ", ".join(profile.ids) or "not known"),
             ("needles", ", ".join(profile.needles)),
-            ("file", printable(profile.source)),
-            *([("opt-in", printable(profile.opt_in))] if profile.opt_in else []),
+            ("file", profile.source),
+            *([("opt-in", profile.opt_in)] if profile.opt_in else []),
         ]
     )
     console.table(
@@ -118,7 +118,7 @@ def new(
     known = covered(release, profiles)
     if known is not None:
         console.result(ProfileNew.not_needed(known))
-        console.say(f"no new profile is needed: {printable(known.because)}")
+        console.say(f"no new profile is needed: {known.because}")
         return
     if id is None and output is not None and output.suffix == ".toml" and not output.is_dir():
         id = output.stem
@@ -135,9 +135,9 @@ def new(
     what = {"el": "an Enterprise Linux clone"}.get(
         draft.kinship.kind, "not known to be an Enterprise Linux clone"
     )
-    console.say(f"{printable(release.name)} is {what}: {printable(draft.kinship.because)}")
+    console.say(f"{release.name} is {what}: {draft.kinship.because}")
     if dry_run:
-        console.say(draft.text.rstrip("\n"))
+        console.block(draft.text)
         return
     console.say(f"wrote  {target}")
     console.say(
@@ -196,7 +196,7 @@ def test(
     matrix(console, trial.distros)
     refusals(console, trial.distros)
     if trial.names_changed:
-        console.say(f"would also change: {', '.join(map(printable, trial.names_changed))}")
+        console.say(f"would also change: {', '.join(trial.names_changed)}")
     else:
         console.say(f"{trial.names_kept} other known names decide as before, at every site")
     if not trial.passed:

@@ -10,8 +10,9 @@ from typing import BinaryIO
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.cli.provenance import provenance_options, wanted, write
+from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
 from ngtpatch.flow.changes import IdentityRequest
@@ -156,7 +157,7 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     for entry in result.changed:
         console.say(f"{would}{entry.done:<8} {printable(entry.path)}{_edits(entry)}")
         if entry.diff and (dry_run or console.verbosity > 0):
-            console.say(printable(entry.diff.rstrip("\n")))
+            console.block(entry.diff)
     for place in result.already:
         console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
     if not result.changed:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
-from ngtpatch.errors import InputError, UsageError
+from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import redacted
+from ngtpatch.errors import InputError, Refusal, UsageError
 from ngtpatch.files.json_file import parse_json, read_json_object
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
 
+_BY_PATH = "keep the key in a file that only you may read, and name its path"
 _MOST_VALUES = 16 << 20
 
 
@@ -55,9 +57,16 @@ def command(
         _show(console, found)
         return
     text = render(found, {**_read(values), **_assigned(assignments)})
+    if redacted(text) != text:
+        raise Refusal(
+            "secret", "the result would hold a private key", path=found.name,
+            hint=_BY_PATH,
+        )  # fmt: skip
     if output is None or str(output) == "-":
         console.result(Rendering((), None, text))
-        if not console.as_json:
+        if sys.stdout is not None and sys.stdout.isatty():
+            console.block(text)
+        elif not console.as_json:
             click.echo(text, nl=False)
         return
     from ngtpatch.files.atomic import new_file
@@ -98,7 +107,7 @@ def _default(parameter: Parameter) -> str:
         return "must be given"
     if isinstance(parameter.default, list):
         return f"default {','.join(parameter.default) or 'none'}"
-    return f"default {printable(str(parameter.default)) or 'empty'}"
+    return f"default {str(parameter.default) or 'empty'}"
 
 
 def _read(path: Path | None) -> dict[str, Any]:
@@ -115,6 +124,10 @@ def _read(path: Path | None) -> dict[str, Any]:
 def _assigned(assignments: tuple[str, ...]) -> dict[str, str]:
     values = {}
     for assignment in assignments:
+        if redacted(assignment) != assignment:
+            raise UsageError(
+                "secret", "--set: a private key is not taken as a value", hint=_BY_PATH
+            )
         name, equals, value = assignment.partition("=")
         if not equals or not name:
             raise UsageError("set", f"--set {assignment}: expected NAME=VALUE")

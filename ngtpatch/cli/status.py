@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
 
@@ -48,7 +48,7 @@ def command(
         ("VM", "enabled", "mounted", "link", "days left", "next"),
         [
             (
-                printable(vm.name or vm.vm_uuid or "?"),
+                vm.name or vm.vm_uuid or "?",
                 _word(vm.enabled, "yes", "no"),
                 _word(vm.mounted, "yes", "no"),
                 _word(vm.link_active, "active", "down"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal
 from ngtpatch.flow.support import support
 from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Refused, Support
@@ -50,7 +50,7 @@ def command(
         patch_dirs=patch_dirs,
     )
     console.result(found)
-    console.heading(f"NGT {printable(found.ngt_version or 'of untold version')}, era {found.era}.x")
+    console.heading(f"NGT {found.ngt_version or 'of untold version'}, era {found.era}.x")
     matrix(console, found.distros)
     _summary(console, found, explicit=bool(distros or os_release))
     if not found.supported:
@@ -82,9 +82,10 @@ def refusals(console: Console, rows: Iterable[DistroSupport]) -> None:
     for reason, whom in refused.items():
         named = "; ".join(f"{who} {', '.join(versions)}" for who, versions in whom.items())
         where = f"{reason.path}: " if reason.path else ""
-        console.say(printable(f"refused: {named}\n[{reason.code}] {where}{reason.message}"))
+        console.say(f"refused: {named}")
+        console.say(f"[{reason.code}] {where}{reason.message}")
         if reason.hint:
-            console.say(f"  {printable(reason.hint)}")
+            console.say(f"  {reason.hint}")
 
 
 def _fate(row: DistroSupport) -> tuple[object, ...]:
@@ -102,8 +103,8 @@ def _cells(
     stops = row.verdict != "refused" and row.runs is False
     pythons = dict.fromkeys(one.python or "?" for one in group)
     return [
-        printable(row.profile or row.name),
-        ", ".join(printable(one.version) for one in group),
+        row.profile or row.name,
+        ", ".join(one.version for one in group),
         ", ".join(pythons),
         *sites,
         f"{row.verdict}, but stops" if stops else row.verdict,
@@ -116,12 +117,12 @@ def _step(shipped: str, patched: str) -> str:
 
 
 def _short(path: str) -> str:
-    return printable(path.removeprefix("installer/linux/"))
+    return path.removeprefix("installer/linux/")
 
 
 def _described(hazard: HazardFound) -> str:
     end = "a rebuild mends it" if hazard.mended_by else ("stops" if hazard.stops else "goes on")
-    return f"{hazard.code}  {_short(hazard.path)}:{hazard.line}  {printable(hazard.text)} [{end}]"
+    return f"{hazard.code}  {_short(hazard.path)}:{hazard.line}  {hazard.text} [{end}]"
 
 
 def _summary(console: Console, found: Support, *, explicit: bool) -> None:
@@ -131,15 +132,14 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
     ):
         # In a table of everything the reasons of a dozen opt-in profiles would bury the rest.
         tell = console.say if explicit else console.detail
-        tell(f"{printable(profile)} is opt-in: {printable(opt_in or '')}")
+        tell(f"{profile} is opt-in: {opt_in or ''}")
     for row in found.distros:
         if row.profile is None and row.verdict == "patchable":
             console.say(
-                f"{printable(row.name)} has no profile yet: "
-                "'ngtpatch profile new --os-release' makes one"
+                f"{row.name} has no profile yet: 'ngtpatch profile new --os-release' makes one"
             )
     named = dict.fromkeys(
-        printable(row.profile or row.name) for row in found.distros if row.evidence == "name"
+        row.profile or row.name for row in found.distros if row.evidence == "name"
     )
     if named:
         console.say(f"known by name only, no release of it was read: {', '.join(named)}")

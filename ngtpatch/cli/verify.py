@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
-from ngtpatch.cli.output import Console, printable
+from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import printable
 from ngtpatch.errors import VerificationError
 from ngtpatch.flow.verify import verify
 from ngtpatch.iso.read.entry import preferred_tree

@@ -101,7 +101,7 @@ def new_file(
 
 def _opened(path: Path, descriptor: int) -> BinaryIO:
     # Under a path, so that file.name tells a reader where to find it meanwhile.
-    return open(path, "w+b", opener=lambda *_: descriptor)  # noqa: PTH123 - Path.open has no opener
+    return open(path, "w+b", opener=lambda *_: descriptor)
 
 
 def _flush(file: BinaryIO, *, durable: bool) -> None:

@@ -7,15 +7,25 @@ import os
 import stat
 from pathlib import Path
 
+from ngtpatch.disclosure import holds_private_key
 from ngtpatch.errors import InputError
 
 __all__ = ["read_small", "read_small_and_mode"]
 
 
 def read_small(
-    path: Path, *, limit: int, what: str = "file", hint: str | None = None, code: str | None = None
+    path: Path,
+    *,
+    limit: int,
+    what: str = "file",
+    hint: str | None = None,
+    code: str | None = None,
+    may_hold_key: bool = False,
 ) -> bytes:
     """Return the bytes of *path*, which should be a *what* ("report").
+
+    What is read from such a file may be quoted in messages and documents. So a private key in
+    it is refused here, whatever field it stands in, unless a key is what is looked for.
 
     Args:
         path: as the user named it.
@@ -23,11 +33,19 @@ def read_small(
         what: what the file should be, for messages.
         hint: where to get one.
         code: the code of every error, where none of those below would say enough.
+        may_hold_key: whether a private key is expected in it.
 
     Raises:
-        InputError: ``not-found``, ``is-directory``, ``unreadable``, ``too-large``.
+        InputError: ``not-found``, ``is-directory``, ``unreadable``, ``too-large``; ``secret``:
+            it holds a private key.
     """
-    return read_small_and_mode(path, limit=limit, what=what, hint=hint, code=code)[0]
+    data = read_small_and_mode(path, limit=limit, what=what, hint=hint, code=code)[0]
+    if not may_hold_key and holds_private_key(data):
+        raise InputError(
+            "secret", f"holds a private key, which no {what} may", path=str(path),
+            hint="keep the key in a file of its own that only you may read, and name its path",
+        )  # fmt: skip
+    return data
 
 
 def read_small_and_mode(

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ngtpatch.disclosure import escaped_json
+from ngtpatch.document import document
 from ngtpatch.errors import InputError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.fleet.order import Known, VmResult
@@ -68,7 +70,7 @@ class Ledger:
 
     def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
-        line = json.dumps(_row(outcome), ensure_ascii=False)
+        line = escaped_json(document(_row(outcome)))
         self._rows[outcome.name] = line
         self._late.append(line)
         try:

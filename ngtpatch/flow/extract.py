@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from ngtpatch.disclosure import stream_holds_private_key
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.wellknown import KEY
@@ -15,6 +16,8 @@ from ngtpatch.flow.opened import open_source
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+    from ngtpatch.files.tree import FileTree
 
 __all__ = ["Extracted", "extract"]
 
@@ -39,15 +42,21 @@ class Extracted:
 
 
 def extract(
-    source: str | Path, path: str, output: Path | SupportsWrite[bytes], *, force: bool = False
+    source: str | Path,
+    path: str,
+    output: Path | SupportsWrite[bytes],
+    *,
+    force: bool = False,
+    allow_identity: bool = False,
 ) -> Extracted:
     """Copy the file at *path* to *output*, a file to be made or a stream.
 
-    A private key becomes a file of mode 0600, and goes into no stream.
+    The file is searched for private keys first; what is compressed in it is not looked into.
+    With *allow_identity* one that holds a key becomes a file of mode 0600; a stream gets none.
 
     Raises:
         InputError: *source* cannot be read; ``no-such-entry``.
-        Refusal: ``secret``.
+        Refusal: ``secret``: it holds a private key.
         UsageError: *output* exists, or has no directory.
     """
     with open_source(source) as opened:
@@ -58,18 +67,27 @@ def extract(
                 path=str(source),
                 hint=f"list what it holds with: ngtpatch ls {source}",
             )
-        if path == KEY and not isinstance(output, Path):
+        secret = _is_secret(opened.tree, path)
+        if secret and not (allow_identity and isinstance(output, Path)):
             raise Refusal(
                 "secret",
-                f"{path} is a private key and is not printed",
+                f"{path} holds a private key"
+                + (", which is not printed" if allow_identity else ""),
                 path=str(source),
-                hint="write it to a file of mode 0600 with -o FILE",
+                hint="--allow-identity -o FILE writes it to a file that only you may read",
             )
         size = opened.tree.size(path)
         with opened.tree.open(path) as stream:
             if isinstance(output, Path):
-                with new_file(output, force=force, mode=0o600 if path == KEY else 0o644) as file:
+                with new_file(output, force=force, mode=0o600 if secret else 0o644) as file:
                     shutil.copyfileobj(stream, file, 1 << 20)
             else:
                 shutil.copyfileobj(stream, output, 1 << 20)
     return Extracted(str(source), path, size, str(output) if isinstance(output, Path) else None)
+
+
+def _is_secret(tree: FileTree, path: str) -> bool:
+    if path == KEY:
+        return True  # whatever is in it
+    with tree.open(path) as stream:
+        return stream_holds_private_key(stream)

@@ -159,7 +159,8 @@ def read_authorities(path: Path) -> tuple[x509.Certificate, ...]:
         InputError: ``certificate-pem``, or as :func:`~ngtpatch.files.bounded.read_small`.
     """
     return _certificates(
-        read_small(path, limit=MAX_BYTES, what="file of CA certificates"), str(path)
+        read_small(path, limit=MAX_BYTES, what="file of CA certificates", may_hold_key=True),
+        str(path),
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.findings import Finding, Severity
@@ -145,10 +146,15 @@ def parse_sets(assignments: Iterable[str]) -> dict[str, str]:
     """Return ``KEY=VALUE`` arguments as a mapping.
 
     Raises:
-        UsageError: ``set``: no ``=``, no key, or the same key twice.
+        UsageError: ``set``: no ``=``, no key, or the same key twice; ``secret``: a private key.
     """
     sets: dict[str, str] = {}
     for assignment in assignments:
+        if redacted(assignment) != assignment:
+            raise UsageError(
+                "secret", "--set: a private key is not taken as a value",
+                hint="a VM's key is named by its file: --key FILE, or the inventory's column key",
+            )  # fmt: skip
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise UsageError("set", f"--set {assignment}: expected KEY=VALUE")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -158,6 +157,7 @@ def prepare(
     named = target.suffix == ".iso"
     store = Store(target.parent if named else target)
     cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
+    store.sweep()
     name = target.name if named else None
     entry, origin = _found_or_built(job, job.key(made_from), store, name, cache)
     return PrepareResult.of(str(iso), made_from, store.path(entry), entry, origin)
@@ -253,12 +253,14 @@ def _said(entry: StoredDisc, why: str | None) -> StoredDisc:
 
 
 def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
-    temporary = store.directory / f".ngtpatch-{secrets.token_hex(6)}.iso"
+    # Under this name for as long as the lock is held: who holds it next removes it.
+    temporary = store.scratch(name or key[:32])
     try:
         result = rebuild(
             job.iso,
             distros=job.distros,
             output=temporary,
+            force=True,
             profile_dirs=job.profile_dirs,
             patch_dirs=job.patch_dirs,
             identity=job.identity,

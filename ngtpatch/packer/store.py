@@ -21,6 +21,7 @@ from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
+from ngtpatch.files.temporaries import TEMPORARY, remove_abandoned
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
 __all__ = ["Store", "StoredDisc"]
@@ -65,18 +66,33 @@ class Store:
         """Return where *entry*'s ISO is."""
         return self.directory / entry.name
 
+    def scratch(self, name: str) -> Path:
+        """Return where the holder of lock *name* makes an ISO that is then given its name."""
+        return self.directory / f".ngtpatch-{name}.part.iso"
+
+    def sweep(self) -> None:
+        """Remove what killed builds left: what they made, which may hold a key, and pieces."""
+        for scratch in self.directory.glob(".ngtpatch-*.part.iso"):
+            name = scratch.name.removeprefix(".ngtpatch-").removesuffix(".part.iso")
+            with suppress(NgtpatchError), self.lock(name, wait=timedelta()):
+                scratch.unlink(missing_ok=True)
+        for path in self.directory.glob(".*.tmp"):
+            found = TEMPORARY.fullmatch(path.name)
+            if found and found["stem"].startswith(".ngtpatch-"):
+                remove_abandoned(path)
+
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, *, wait: timedelta = LOCK_TIMEOUT) -> Iterator[None]:
         """Hold *name* alone, among all processes, while the block runs.
 
         Raises:
-            NgtpatchError: ``locked``: another process held it for an hour.
+            NgtpatchError: ``locked``: another process held it all the while.
         """
         from filelock import FileLock, Timeout
 
         path = self.directory / f".ngtpatch-{name}.lock"
         try:
-            with FileLock(path, timeout=LOCK_TIMEOUT.total_seconds()):
+            with FileLock(path, timeout=wait.total_seconds()):
                 yield
         except Timeout:
             raise NgtpatchError(

@@ -85,7 +85,8 @@ def signer(path: Path) -> Ed25519PrivateKey:
 
     try:
         key = load_pem_private_key(
-            read_small(path, limit=MAX_KEY, what="key", code="sign-key"), password=None
+            read_small(path, limit=MAX_KEY, what="key", code="sign-key", may_hold_key=True),
+            password=None,
         )
     except (ValueError, TypeError):
         key = None
@@ -104,7 +105,9 @@ def verifier(path: Path) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(read_small(path, limit=MAX_KEY, what="key", code="verify-key"))
+        key = load_pem_public_key(
+            read_small(path, limit=MAX_KEY, what="key", code="verify-key", may_hold_key=True)
+        )
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PublicKey):

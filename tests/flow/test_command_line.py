@@ -261,7 +261,7 @@ def test_an_address_without_a_port_is_wrong_usage(pairs: Pairs, tmp_path: Path) 
     folder = tmp_path / "certificates" / "web-01"
     folder.mkdir(parents=True)
     for name in ("ngt_config.json", "client-cert.pem", "client-key.pem"):
-        run("extract", pairs(2).base, f"config/{name}", "-o", folder / name)
+        run("extract", pairs(2).base, f"config/{name}", "-o", folder / name, "--allow-identity")
     (tmp_path / "vms.csv").write_text("name\nweb-01\n")
     ran = run(
         "--json", "inject", pairs(2).base, "--inventory", tmp_path / "vms.csv", "--certificates",

@@ -127,10 +127,15 @@ def test_no_key_is_ever_said(pairs: Pairs, vm: dict[str, Path], tmp_path: Path) 
     said += [run("rebuild", base, "-d", "rocky", *given, "-n", "--json")]
     said += [run("inspect", output, "--json"), run("diff", base, output), run("verify", output)]
     said += [run("extract", output, KEY), run("ls", output)]
+    said += [run("extract", output, KEY, "--allow-identity"), run("extract", output, KEY, "--json")]
     for ran in said:
         for secret in (vm[KEY].read_bytes(), material(base)[KEY]):
             assert not any(window.decode() in ran.out + ran.err for window in windows(secret))
-    assert run("extract", output, KEY, "-o", tmp_path / "key").code == 0
+    assert {ran.code for ran in said[-2:]} == {4}
+    refused = run("--json", "extract", output, KEY, "-o", tmp_path / "key")
+    assert (refused.code, refused.document["error"]["code"]) == (4, "secret")
+    assert not (tmp_path / "key").exists()
+    assert run("extract", output, KEY, "-o", tmp_path / "key", "--allow-identity").code == 0
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 

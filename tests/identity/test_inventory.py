@@ -195,8 +195,9 @@ def test_the_list_of_errors_survives_a_process_boundary(tmp_path: Path) -> None:
 
 def test_a_pasted_key_is_not_quoted_back(tmp_path: Path) -> None:
     key = m.files(1)["config/client-key.pem"].decode()
-    with pytest.raises(InventoryError) as caught:
+    with pytest.raises(InputError) as caught:
         load(write(tmp_path / "vms.json", [{"name": "vm1", "port": key}])).require()
+    assert caught.value.code == "secret"
     assert not any(line in caught.value.message for line in key.splitlines())
 
 

@@ -20,6 +20,7 @@ from typing import BinaryIO, Literal
 from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
+from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, flatten
 from ngtpatch.iso.write.background import Flusher, Hasher
@@ -151,13 +152,15 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
         flat = flatten(overlay)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            if flat.size > flat.base.size and not file.is_device:
-                os.ftruncate(descriptor, flat.size)
-            for region in sorted(flat.regions, key=lambda region: -region.offset):
-                _pwrite(descriptor, region.new, region.offset)
-            if flat.size < flat.base.size and not file.is_device:
-                os.ftruncate(descriptor, flat.size)
-            os.fsync(descriptor)
+            # Who is told to end does so when the image is whole again, which is soon.
+            with deferred():
+                if flat.size > flat.base.size and not file.is_device:
+                    os.ftruncate(descriptor, flat.size)
+                for region in sorted(flat.regions, key=lambda region: -region.offset):
+                    _pwrite(descriptor, region.new, region.offset)
+                if flat.size < flat.base.size and not file.is_device:
+                    os.ftruncate(descriptor, flat.size)
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         written = sum(region.length for region in flat.regions)

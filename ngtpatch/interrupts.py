@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGHUP, SIGINT and SIGTERM end a program in the same, clean way: exit code 130.
+
+One that was ignored when the program began (nohup, a shell's background job) stays ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from types import FrameType
+from typing import Any, NoReturn
+
+__all__ = ["EXIT_CODE", "Interrupted", "deferred", "exit_at_once", "heed", "heeded"]
+
+EXIT_CODE = 130
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_SAME = 2.0
+"""Seconds within which a second signal means the same as the first: a terminal that is closed and
+a service that is stopped send two."""
+
+Handler = Callable[[int, "FrameType | None"], object]
+
+
+class Interrupted(BaseException):
+    """The process was told to end. Like KeyboardInterrupt, no ``except Exception`` stops it."""
+
+
+def heed(handler: Handler | None = None) -> dict[signal.Signals, Any]:
+    """Call *handler* for the three signals, by default one that raises Interrupted.
+
+    In another thread than the main one nothing is changed: only that one handles signals.
+
+    Returns:
+        What handled them before.
+    """
+    # Cleaning up must not be interrupted by the request that it follows.
+    chosen = _once(handler or _interrupt)
+    before: dict[signal.Signals, Any] = {}
+    for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue
+        try:
+            before[number] = signal.signal(number, chosen)
+        except ValueError:  # another thread
+            break
+    return before
+
+
+@contextmanager
+def heeded(handler: Handler | None = None) -> Iterator[None]:
+    """Do as :func:`heed` while the block runs."""
+    before = heed(handler)
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let the signals wait until the block has ended, and then come."""
+    came: list[int] = []
+    with heeded(lambda number, _: came.append(number)):
+        yield
+    for number in came[:1]:
+        os.kill(os.getpid(), number)
+
+
+def exit_at_once() -> None:
+    """From now on a signal ends the process without another word: its work is done."""
+    heed(lambda *_: os._exit(EXIT_CODE))
+
+
+def _once(handler: Handler) -> Handler:
+    """Return *handler*, deaf to what comes just after a signal and means the same."""
+    last = -_SAME
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, monotonic()
+        if last - before >= _SAME:
+            handler(number, frame)
+
+    return heard
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupted

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGHUP, SIGINT and SIGTERM end every command with 130, cleanly; what was ignored stays so."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ngtpatch import interrupts
+from ngtpatch.sample import write_sample
+
+SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
+# A shell's background job ignores SIGINT, and so would what these tests start from there. The
+# line "ready" says that main() is about to be called: before that the interpreter itself starts.
+MAIN = (
+    "import signal, sys\n"
+    "for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):\n"
+    "    signal.signal(number, signal.{disposition})\n"
+    "from ngtpatch.cli import main\n"
+    "from ngtpatch import interrupts; interrupts.heed()\n"
+    "print('ready', file=sys.stderr, flush=True)\n"
+    "main()\n"
+)
+
+
+def start(*arguments: object, disposition: str = "SIG_DFL") -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN.format(disposition=disposition), *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ready\n"
+    return process
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("base") / "ngt.iso"
+    write_sample(path, payload=16 << 20)
+    return path
+
+
+COMMANDS: dict[str, Callable[[Path, Path], list[object]]] = {
+    "rebuild": lambda base, out: ["rebuild", base, "-d", "rocky", "-o", out / "o.iso"],
+    "tree": lambda base, out: ["rebuild", base, "-d", "rocky", "--output-tree", out / "tree"],
+    "prepare": lambda base, out: [
+        "packer", "prepare", base, "-d", "rocky", "-o", out, "--variables", out / "v.json",
+    ],
+    "support": lambda base, _: ["support", base],
+    "inspect": lambda base, _: ["--json", "inspect", base],
+    "sample": lambda _, out: ["sample", "-o", out / "s.iso", "--payload", "20M"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_at_a_random_moment(
+    base: Path, tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    """Either it was done already, whole, or it ends with 130; never a traceback or a remnant."""
+    chance = random.Random(f"{command}{number}")  # noqa: S311 - no secret
+    process = start(*COMMANDS[command](base, tmp_path))
+    time.sleep(chance.uniform(0, 0.7))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 130), err
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    left = [p.name for p in tmp_path.iterdir() if p.name.endswith((".tmp", ".part.iso", ".old"))]
+    assert left == []
+    if process.returncode == 130:
+        assert err in ("", "ngtpatch: interrupted: nothing was left half-written\n")
+        assert command == "prepare" or list(tmp_path.iterdir()) == [] or not err
+
+
+def test_a_pair_of_signals_is_one_request(base: Path, tmp_path: Path) -> None:
+    process = start(*COMMANDS["tree"](base, tmp_path))
+    time.sleep(0.3)
+    for number in SIGNALS:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in err
+    assert [p.name for p in tmp_path.iterdir()] in ([], ["tree"])
+
+
+def test_what_nohup_ignores_stays_ignored(base: Path, tmp_path: Path) -> None:
+    process = start(*COMMANDS["rebuild"](base, tmp_path), disposition="SIG_IGN")
+    for number in SIGNALS:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+
+
+def test_a_terminal_that_is_gone_is_no_reason_to_fail(base: Path, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ngtpatch", "-v", *map(str, COMMANDS["rebuild"](base, tmp_path))],
+        stdout=subprocess.DEVNULL, stderr=writing,
+    )  # fmt: skip
+    os.close(writing)
+    os.close(reading)
+    assert process.wait() == 0
+    assert (tmp_path / "o.iso").exists()
+
+
+def test_in_place_is_either_old_or_new(base: Path, tmp_path: Path) -> None:
+    """A signal in the middle of the regions waits until the last one is written."""
+    came: list[int] = []
+    with interrupts.heeded(lambda number, _: came.append(number)):
+        with interrupts.deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+            assert came == []
+        time.sleep(0.05)
+        assert came == [signal.SIGTERM]
+
+
+def test_the_handlers_of_a_program_that_calls_the_library_come_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(interrupts.Interrupted), interrupts.heeded():
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(1)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
