@@ -86,6 +86,8 @@ def of_any(error: Exception) -> NgtpatchError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = "name another place, or run the command as a user who has the permission"
         return NgtpatchError("not-permitted", reason, path=path, hint=hint)
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError("name-too-long", "is no name that a file can have", path=path)
     return NgtpatchError("os-error", reason, path=path)
 
 

@@ -235,6 +235,12 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     assert list(directory.iterdir()) == [target]
 
 
+def test_a_name_that_no_file_can_have_is_wrong_usage(base: Path, tmp_path: Path) -> None:
+    ran = run("--json", "render", "x" * 300)
+    assert (ran.code, ran.document["error"]["code"]) == (2, "name-too-long")
+    assert run("rebuild", base, "-d", "rocky", "-o", tmp_path / ("x" * 300)).code == 2
+
+
 def test_an_error_is_one_message_without_json(base: Path, tmp_path: Path) -> None:
     ran = run("rebuild", tmp_path / "absent.iso", "-d", "rocky", "-o", tmp_path / "out.iso")
     assert ran.out == ""
