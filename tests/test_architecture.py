@@ -26,9 +26,10 @@ IMAGE_WING = ("ngtpatch.iso",)
 INSTALLER_WING = ("ngtpatch.installer", "ngtpatch.patching", "ngtpatch.identity")
 # A label, the paths of an identity: iso/ is told them, and knows none.
 WORDS_OF_NGT = "ngtpatch.files.wellknown"
-# Which room of iso/ may import which. check/ takes the bytes alone: it is a second opinion.
+# Which room of iso/ may import which. check/ takes the bytes alone: it is a second opinion, which
+# read/ asks where pycdlib's is that it cannot open an image.
 ISO_ARROWS = {
-    "read": set[str](),
+    "read": {"check"},
     "edit": {"read"},
     "write": {"read"},
     "compare": {"read"},

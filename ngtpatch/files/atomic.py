@@ -25,7 +25,7 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
 
     Raises:
         UsageError: code ``no-such-directory``, ``not-writable`` (the directory),
-            ``not-a-file``, ``same-file`` (it is *source*, even with *force*) or
+            ``is-directory``, ``not-a-file``, ``same-file`` (it is *source*, even with *force*) or
             ``output-exists``.
     """
     if not target.parent.is_dir():
@@ -50,6 +50,13 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
             "is the input itself, which is never overwritten",
             path=str(target),
             hint="name another output",
+        )
+    if target.is_dir():
+        raise UsageError(
+            "is-directory",
+            "is a directory, and a file is written",
+            path=str(target),
+            hint=f"name a file in it, such as {target / 'ngt.iso'}",
         )
     if not target.is_file():
         raise UsageError("not-a-file", "exists and is not a regular file", path=str(target))

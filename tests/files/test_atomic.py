@@ -76,7 +76,7 @@ def test_a_missing_directory_and_a_directory_are_named(tmp_path: Path) -> None:
     assert caught.value.code == "no-such-directory"
     with pytest.raises(UsageError) as caught:
         check_target(tmp_path, force=True)
-    assert caught.value.code == "not-a-file"
+    assert caught.value.code == "is-directory"
 
 
 def test_a_full_disk_leaves_no_trace(tmp_path: Path) -> None:

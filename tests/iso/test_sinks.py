@@ -148,7 +148,7 @@ def left_behind(directory: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("target", "code"),
-    [("there.img", "output-exists"), ("no/where.img", "no-such-directory"), ("", "not-a-file")],
+    [("there.img", "output-exists"), ("no/where.img", "no-such-directory"), ("", "is-directory")],
 )
 def test_targets_that_cannot_be_written(base: Path, tmp_path: Path, target: str, code: str) -> None:
     (tmp_path / "there.img").write_bytes(b"kept")

@@ -63,19 +63,23 @@ class FolderEditor:
             raw.insert(at, new)
             keys.insert(at, key)
         packed = _pack(raw)
-        if len(packed) <= length:
-            self._draft.write(old * SECTOR, packed + bytes(length - len(packed)))
-        else:
-            self._move(extent, packed)
+        room = sectors(length) * SECTOR
+        if len(packed) > room:
+            self._settle(extent, self._draft.append(packed) // SECTOR, len(packed))
+            return
+        self._draft.write(old * SECTOR, packed + bytes(room - len(packed)))
+        if any(packed[length:]):
+            # The length was exact, and the directory has grown within its last sector.
+            self._settle(extent, old, room)
 
     def _records(self, extent: int, length: int) -> list[DirectoryRecord]:
         data = self._draft.read_at(extent * SECTOR, length)
         return list(parse_directory(data, extent * SECTOR))
 
-    def _move(self, extent: int, packed: bytes) -> None:
+    def _settle(self, extent: int, new: int, length: int) -> None:
+        """Let everything that points at a directory know where it is now, and how long."""
         old, _ = self._places[extent]
-        new = self._draft.append(packed) // SECTOR
-        place = (new, len(packed))
+        place = (new, length)
         self._places[extent] = place
         first, second, *others = self._records(*place)
         self._point(first.offset, place)
@@ -94,8 +98,9 @@ class FolderEditor:
                 above = self._records(*self._current(record.extent))[1]
                 if above.extent == old:
                     self._point(above.offset, place)
-        self._point_relocated(old, new)
-        self._point_path_tables(old, new)
+        if new != old:
+            self._point_relocated(old, new)
+            self._point_path_tables(old, new)
 
     def _current(self, extent: int) -> tuple[int, int]:
         return next(place for place in self._places.values() if place[0] == extent)

@@ -26,6 +26,9 @@ from ngtpatch.iso.read.volume import Volume
 __all__ = ["EditPlan", "Note", "edit"]
 
 
+_THE_DIRECTORY_WAY = "unpack or mount it, and name the directory: a new image is made of it"
+
+
 @dataclass(frozen=True)
 class Note:
     """What the record shall say beside what the edit itself knows.
@@ -216,11 +219,27 @@ def _recorded(
 
 
 def _refuse_image(volume: Volume) -> None:
-    if volume.descriptors.has_gpt:
+    if volume.doubt is not None:
+        raise Refusal(
+            "second-opinion",
+            f"is not edited, since pycdlib cannot open it: {volume.doubt}",
+            path=str(volume.path),
+            hint=_THE_DIRECTORY_WAY,
+        )
+    if volume.descriptors.system_area.has_gpt:
         raise Refusal(
             "hybrid-gpt",
             "is a hybrid with a GUID partition table, which an edit would make wrong",
             path=str(volume.path),
+            hint=_THE_DIRECTORY_WAY,
+        )
+    others = volume.descriptors.system_area.others
+    if others:
+        raise Refusal(
+            "unknown-tree",
+            f"has {' and '.join(others)} over the same files, which an edit would leave behind",
+            path=str(volume.path),
+            hint=_THE_DIRECTORY_WAY,
         )
     known = {tree.descriptor.root.extent for tree in volume.records.values()}
     for descriptor in volume.descriptors.all:
@@ -229,6 +248,7 @@ def _refuse_image(volume: Volume) -> None:
                 "unknown-tree",
                 "has a further directory tree, which an edit would leave behind",
                 path=str(volume.path),
+                hint=_THE_DIRECTORY_WAY,
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 __all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream"]
+
+
+# pathlib makes one slash of two.
+_ADDRESS = re.compile(r"(https?|ftps?|sftp|scp|nfs|smb|s3|file):/", re.IGNORECASE)
 
 
 class ByteSource(Protocol):
@@ -51,8 +56,8 @@ class FileSource:
         """Open *path*.
 
         Raises:
-            InputError: codes ``not-found``, ``is-directory``, ``not-iso`` (a pipe, a terminal)
-                or ``unreadable``.
+            InputError: codes ``not-found``, ``address`` (of the network), ``is-directory``,
+                ``not-iso`` (a pipe, a terminal) or ``unreadable``.
         """
         self.path = Path(path)
         self._fd = -1
@@ -66,6 +71,13 @@ class FileSource:
             self.close()
             code = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
             what = "does not exist" if code == "not-found" else f"cannot be read: {error.strerror}"
+            if code == "not-found" and _ADDRESS.match(str(path)):
+                raise InputError(
+                    "address",
+                    "is an address, and only files and devices are read",
+                    path=str(path),
+                    hint="download it first, and name the file: curl -fLO ADDRESS",
+                ) from error
             raise InputError(code, what, path=str(path)) from error
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is no name a file can have", path=repr(path)) from error

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ngtpatch.errors import InputError
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, VolumeDescriptor, parse_descriptor
+from ngtpatch.iso.read.foreign import not_an_image
+from ngtpatch.iso.read.system_area import SystemArea, read_system_area
 
 __all__ = ["DescriptorSet", "read_descriptors"]
 
@@ -27,7 +29,7 @@ class DescriptorSet:
         all: every primary, supplementary and enhanced descriptor, in order.
         boot_sectors: first sectors that an El Torito catalogue names, and the catalogue's own.
         has_udf: whether an NSR descriptor announces UDF.
-        has_gpt: whether the system area holds a GUID partition table (a hybrid image).
+        system_area: partition tables and file systems that stand before the descriptors.
         end: the first sector after the sets.
     """
 
@@ -36,7 +38,7 @@ class DescriptorSet:
     all: tuple[VolumeDescriptor, ...]
     boot_sectors: frozenset[int]
     has_udf: bool
-    has_gpt: bool
+    system_area: SystemArea
     end: int
 
 
@@ -44,8 +46,8 @@ def read_descriptors(source: ByteSource) -> DescriptorSet:
     """Read the volume descriptor set.
 
     Raises:
-        InputError: ``not-iso``: there is no Primary Volume Descriptor; ``unsupported``:
-            logical blocks of another size.
+        InputError: there is no Primary Volume Descriptor (see :func:`not_an_image`);
+            ``unsupported``: logical blocks of another size.
     """
     found: list[VolumeDescriptor] = []
     boot: set[int] = set()
@@ -69,11 +71,7 @@ def read_descriptors(source: ByteSource) -> DescriptorSet:
         sector += 1
     primary = next((d for d in found if d.kind == "primary"), None)
     if primary is None:
-        raise InputError(
-            "not-iso",
-            "is not an ISO 9660 image: there is no primary volume descriptor",
-            hint="name the NGT ISO as it came from the cluster",
-        )
+        raise not_an_image(source)
     if in_set and (sector + 1) * SECTOR > source.size:
         raise InputError("truncated", "is truncated: it ends among its volume descriptors")
     if in_set:
@@ -84,7 +82,7 @@ def read_descriptors(source: ByteSource) -> DescriptorSet:
         all=tuple(found),
         boot_sectors=frozenset(boot),
         has_udf=has_udf,
-        has_gpt=source.read_at(512, 8) == b"EFI PART",
+        system_area=read_system_area(source),
         end=sector,
     )
 

@@ -7,8 +7,9 @@ Offsets here count from 0; the standard's byte positions count from 1.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ngtpatch.errors import InputError
@@ -19,6 +20,8 @@ __all__ = [
     "VolumeDescriptor",
     "both16",
     "both32",
+    "decode_name",
+    "distinct_names",
     "file_name",
     "joliet_name",
     "parse_descriptor",
@@ -37,6 +40,9 @@ MULTI_EXTENT_FLAG = 0x80
 
 _LARGEST_PATH_TABLE = 16 << 20
 """65,535 directories, which is all that it can number, with the longest names."""
+
+_LENGTHS = struct.Struct("<I4xI")
+"""Location of Extent and Data Length (9.1.3, 9.1.4), of both byte orders the little-endian."""
 
 _JOLIET_ESCAPES = (b"%/@", b"%/C", b"%/E")
 
@@ -129,7 +135,7 @@ def parse_record(data: bytes, at: int, offset: int) -> DirectoryRecord:
     name_end = 33 + name_length + (1 - name_length % 2)
     if length < 34 or at + length > len(data) or 33 + name_length > length or not name_length:
         raise InputError("hostile", f"the directory record at byte {offset} is damaged")
-    extent, data_length = struct.unpack_from("<I4xI", data, at + 2)
+    extent, data_length = _LENGTHS.unpack_from(data, at + 2)
     return DirectoryRecord(
         offset=offset,
         raw=data[at : at + length],
@@ -188,7 +194,7 @@ def parse_descriptor(data: bytes, offset: int) -> VolumeDescriptor:
 
 def file_name(identifier: bytes) -> str:
     """Return the name that readers without extensions show: no version, no final dot."""
-    name = identifier.decode("latin-1")
+    name = decode_name(identifier)
     return name.removesuffix(";1").rstrip(".") or name
 
 
@@ -198,6 +204,48 @@ def joliet_name(identifier: bytes) -> str:
     return name.removesuffix(";1") or name
 
 
+def decode_name(name: bytes) -> str:
+    """Return a name that no standard gives an encoding: UTF-8 where it is that, else Latin-1.
+
+    Writers put the host's bytes into Rock Ridge, and into ISO 9660 of level 4 (ISO 9660:1999).
+    """
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+
+
+def distinct_names(records: Sequence[DirectoryRecord], *, joliet: bool) -> list[str]:
+    """Return the names of a directory's entries, given by the first record of each.
+
+    Identifiers that are one name without version and final dot (a directory ``NGT_GUES``
+    and a file ``NGT_GUES.;1``, as mkisofs and xorriso make them at level 1) are two entries:
+    the directory keeps the name, the file keeps the dot, or as much as it takes. Two that
+    are the same byte for byte stay the same.
+    """
+    name_of = joliet_name if joliet else file_name
+    names = [name_of(record.identifier) for record in records]
+    if len(set(names)) == len(names):
+        return names
+    taken: set[str] = set()
+    identifiers: set[bytes] = set()
+    for at in sorted(range(len(names)), key=lambda at: not records[at].is_directory):
+        whole = _whole_name(records[at], joliet=joliet)
+        choices = (names[at], whole.removesuffix(";1"), whole)
+        if records[at].identifier not in identifiers:
+            names[at] = next((name for name in choices if name not in taken), names[at])
+        taken.add(names[at])
+        identifiers.add(records[at].identifier)
+    return names
+
+
+def _whole_name(record: DirectoryRecord, *, joliet: bool) -> str:
+    if joliet:
+        return record.identifier.decode("utf-16-be", "replace")
+    return decode_name(record.identifier)
+
+
+@lru_cache(maxsize=4096)
 def recorded_time(data: bytes) -> str | None:
     """Return a recording date (9.1.5, seven bytes) as ISO 8601 text; None when unset."""
     if len(data) < 7 or not any(data[:6]):

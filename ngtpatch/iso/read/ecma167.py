@@ -10,6 +10,7 @@ import binascii
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ngtpatch.errors import InputError
@@ -270,6 +271,7 @@ def encode_identifier(name: str) -> bytes:
         return b"\x10" + name.encode("utf-16-be")
 
 
+@lru_cache(maxsize=4096)
 def stamp_time(data: bytes) -> str | None:
     """Return a timestamp (1/7.3) as ISO 8601 text; None when unset."""
     zone, year, month, day, hour, minute, second = struct.unpack_from("<HhBBBBB", data)

@@ -41,13 +41,14 @@ EntryKind = Literal["file", "directory", "symlink", "other"]
 Extents = tuple[tuple[int, int], ...]
 """(offset, length) of each piece, in bytes from the image's start."""
 
-# What a reader puts up with, over all trees of an image. NGT has some hundreds of entries; these
-# bounds keep the worst image under 200 MB of memory and ten seconds, pycdlib's share included.
+# What a reader puts up with, in each tree of an image. NGT has some hundreds of entries; these
+# bounds keep the worst image within memory and time that a build machine has.
 MOST_ENTRIES = 70_000
 MOST_RECORDS = 150_000
 MOST_DIRECTORY_BYTES = 32 << 20
 MOST_CONTINUATION_BYTES = 8 << 20
 MOST_PATH_CHARACTERS = 16 << 20
+_REMEDY = "an NGT disc has some hundreds of files: unpack it, keep those, and name that directory"
 LONGEST_PATH = 4096
 DEEPEST_PATH = 255
 
@@ -86,6 +87,8 @@ def coalesce(extents: Extents) -> Extents:
     UDF cuts at 1 GiB and ISO 9660 at 4 GiB what stands there in one piece: trees that
     share a file must agree on where it is.
     """
+    if len(extents) < 2:
+        return extents
     joined: list[tuple[int, int]] = []
     for offset, length in extents:
         if joined and sum(joined[-1]) == offset:
@@ -96,26 +99,43 @@ def coalesce(extents: Extents) -> Extents:
 
 
 class Budget:
-    """Counts what an image makes a reader do, over all its trees, and stops it in time.
+    """Counts what one tree of an image makes a reader do, and stops it in time.
 
     Every method raises InputError ``hostile`` when it is too much.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tree: TreeName) -> None:
+        """Take the tree's name, for messages."""
+        self._tree = tree
         self._entries = self._records = self._characters = 0
         self._directories = self._continuations = 0
 
     def entry(self, path: str) -> None:
         """Count one entry."""
-        if len(path) > LONGEST_PATH or path.count("/") > DEEPEST_PATH:
-            raise InputError("hostile", "holds a path that is absurdly long")
-        self._entries = self._count(self._entries + 1, MOST_ENTRIES, "entries")
-        total = self._characters + len(path)
-        self._characters = self._count(total, MOST_PATH_CHARACTERS, "characters of names")
+        length = len(path)
+        # Shorter than that it cannot have as many separators.
+        if length > DEEPEST_PATH and (length > LONGEST_PATH or path.count("/") > DEEPEST_PATH):
+            raise InputError(
+                "hostile",
+                f"its {self._tree} tree holds a path of {length:,} characters and "
+                f"{path.count('/') + 1:,} levels; up to {LONGEST_PATH:,} and "
+                f"{DEEPEST_PATH + 1:,} are read",
+                hint=_REMEDY,
+            )
+        self._entries += 1
+        self._characters += length
+        if self._entries > MOST_ENTRIES or self._characters > MOST_PATH_CHARACTERS:
+            self._count(self._entries, MOST_ENTRIES, "entries")
+            self._count(self._characters, MOST_PATH_CHARACTERS, "characters of names")
 
-    def record(self) -> None:
-        """Count a record of a directory, whether it gives an entry or not."""
-        self._records = self._count(self._records + 1, MOST_RECORDS, "directory records")
+    @property
+    def records_left(self) -> int:
+        """How many more records of directories are read."""
+        return MOST_RECORDS - self._records
+
+    def records(self, count: int) -> None:
+        """Count records of a directory, whether they give entries or not."""
+        self._records = self._count(self._records + count, MOST_RECORDS, "directory records")
 
     def directory(self, length: int) -> None:
         """Count a directory's bytes, before they are read."""
@@ -129,10 +149,13 @@ class Budget:
             total, MOST_CONTINUATION_BYTES, "bytes of continuation areas"
         )
 
-    @staticmethod
-    def _count(now: int, most: int, of: str) -> int:
+    def _count(self, now: int, most: int, of: str) -> int:
         if now > most:
-            raise InputError("hostile", f"holds more than {most:,} {of}")
+            raise InputError(
+                "hostile",
+                f"its {self._tree} tree holds {now:,} {of} or more; up to {most:,} are read",
+                hint=_REMEDY,
+            )
         return now
 
 
@@ -144,7 +167,7 @@ def check_name(name: str) -> str:
             NUL or another control character. Such a name leads out of a directory, or
             plays tricks on the terminal that shows it.
     """
-    if name.isascii() and name.isprintable() and not {"/", "\\"} & set(name):
+    if name.isascii() and name.isprintable() and "/" not in name and "\\" not in name:
         if name not in ("", ".", ".."):
             return name
     elif name and not any(

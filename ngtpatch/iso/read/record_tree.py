@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 
 from ngtpatch.errors import InputError
 from ngtpatch.iso.read.bytesource import ByteSource
@@ -15,8 +17,8 @@ from ngtpatch.iso.read.ecma119 import (
     SECTOR,
     DirectoryRecord,
     VolumeDescriptor,
-    file_name,
-    joliet_name,
+    decode_name,
+    distinct_names,
     parse_directory,
     recorded_time,
 )
@@ -49,9 +51,18 @@ class RecordedNode:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a directory lists under one identifier, before it has a path."""
+    """What a directory lists under one identifier, before it has a path.
+
+    Attributes:
+        records: one for each extent.
+        name: as this tree's readers show it, without Rock Ridge.
+        extents: of the content; inside the image, that has been checked.
+        rock_ridge: what that says about it; None where it is not in use.
+    """
 
     records: tuple[DirectoryRecord, ...]
+    name: str
+    extents: Extents
     rock_ridge: RockRidge | None
 
 
@@ -67,21 +78,39 @@ class RecordedDirectory:
 
 @dataclass(frozen=True)
 class RecordTree:
-    """A whole tree: nodes by path, and the directories by their first sector.
+    """A whole tree: items by path, and the directories by their first sector.
 
     Attributes:
         descriptor: the volume descriptor whose root it starts from.
-        nodes: by path.
+        items: by path.
         directories: by extent; the same ones for ISO 9660 and its Rock Ridge names.
         extent_of: the directory at a path (``""`` is the root) -> its extent.
         skip: length to skip in system use fields (SUSP); None without Rock Ridge.
+        named: whether paths are by Rock Ridge.
     """
 
     descriptor: VolumeDescriptor
-    nodes: dict[str, RecordedNode] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
     directories: dict[int, RecordedDirectory] = field(default_factory=dict)
     extent_of: dict[str, int] = field(default_factory=dict)
     skip: int | None = None
+    named: bool = False
+
+    @cached_property
+    def nodes(self) -> Mapping[str, RecordedNode]:
+        """The entries by path. Made when first asked for: of most images one tree is."""
+        if self.named:
+            return {
+                path: RecordedNode(
+                    _rock_ridge_entry(path, item, item.rock_ridge), item.records, item.rock_ridge
+                )
+                for path, item in self.items.items()
+                if item.rock_ridge is not None
+            }
+        return {
+            path: RecordedNode(_plain_entry(path, item), item.records)
+            for path, item in self.items.items()
+        }
 
 
 def read_record_tree(
@@ -93,14 +122,14 @@ def read_record_tree(
         InputError: ``hostile`` (loops, damaged records, extents outside the image) or
             ``hostile-name``.
     """
-    name_of = joliet_name if descriptor.kind == "joliet" else file_name
+    joliet = descriptor.kind == "joliet"
     root = descriptor.root
     first = _first_record(source, root)
-    shared = sharing(first) if descriptor.kind != "joliet" else None
+    shared = None if joliet else sharing(first)
     if shared and not has_rock_ridge(read_system_use(source, first, shared[0])):
         shared = None
     tree = RecordTree(descriptor, skip=shared[1] if shared else None)
-    reader = _RecordReader(source, budget, tree.skip)
+    reader = _RecordReader(source, budget, tree.skip, joliet=joliet)
     pending = [("", root.extent, root.length)]
     while pending:
         path, extent, length = pending.pop()
@@ -109,18 +138,18 @@ def read_record_tree(
         tree.extent_of[path] = extent
         taken: set[str] = set()
         for item in directory.items:
-            name = check_name(name_of(item.records[0].identifier))
-            below = _join(path, name, taken)
+            below = _join(path, item.name, taken)
             budget.entry(below)
-            tree.nodes[below] = RecordedNode(_plain_entry(below, item, source), item.records)
-            if item.records[0].is_directory:
-                pending.append((below, item.records[0].data_start, item.records[0].length))
+            tree.items[below] = item
+            first = item.records[0]
+            if first.is_directory:
+                pending.append((below, first.data_start, first.length))
     return tree
 
 
-def read_rock_ridge_tree(source: ByteSource, plain: RecordTree, budget: Budget) -> RecordTree:
+def read_rock_ridge_tree(plain: RecordTree, budget: Budget) -> RecordTree:
     """Read the same directories by their Rock Ridge names, relocated ones in their true place."""
-    tree = RecordTree(plain.descriptor, directories=plain.directories, skip=plain.skip)
+    tree = RecordTree(plain.descriptor, directories=plain.directories, skip=plain.skip, named=True)
     pending = [("", plain.descriptor.root.extent)]
     seen: set[int] = set()
     while pending:
@@ -134,14 +163,13 @@ def read_rock_ridge_tree(source: ByteSource, plain: RecordTree, budget: Budget) 
             known = item.rock_ridge
             if known is None or known.relocated:
                 continue
-            raw = known.name
-            name = _decode(raw) if raw is not None else file_name(item.records[0].identifier)
-            below = _join(path, check_name(name), taken)
+            name = item.name if known.name is None else check_name(decode_name(known.name))
+            below = _join(path, name, taken)
             budget.entry(below)
-            entry = _rock_ridge_entry(below, item, known, source)
-            tree.nodes[below] = RecordedNode(entry, item.records, known)
-            if entry.kind == "directory":
-                child = item.records[0].data_start if known.child is None else known.child
+            tree.items[below] = item
+            first = item.records[0]
+            if first.is_directory or known.child is not None:
+                child = first.data_start if known.child is None else known.child
                 pending.append((below, child))
     return tree
 
@@ -149,8 +177,10 @@ def read_rock_ridge_tree(source: ByteSource, plain: RecordTree, budget: Budget) 
 class _RecordReader:
     """Reads directories, each extent once: a second visit is a loop."""
 
-    def __init__(self, source: ByteSource, budget: Budget, skip: int | None) -> None:
-        self._source, self._budget, self._skip = source, budget, skip
+    def __init__(
+        self, source: ByteSource, budget: Budget, skip: int | None, *, joliet: bool
+    ) -> None:
+        self._source, self._budget, self._skip, self._joliet = source, budget, skip, joliet
         self._seen: set[int] = set()
 
     def read(self, extent: int, length: int, path: str) -> RecordedDirectory:
@@ -158,36 +188,49 @@ class _RecordReader:
         if extent in self._seen:
             raise InputError("hostile", f"the directory {path!r} contains itself")
         self._seen.add(extent)
-        if offset + length > self._source.size or length % SECTOR:
+        # A length that is no multiple of a sector (6.8.1.3) ends with the last record.
+        if offset + length > self._source.size:
             raise InputError("hostile", f"the directory {path!r} lies outside the image")
         self._budget.directory(length)
-        records = tuple(self._records(offset, length))
-        items: list[Item] = []
+        listed = parse_directory(self._source.read_at(offset, length), offset)
+        records = tuple(islice(listed, self._budget.records_left + 1))
+        self._budget.records(len(records))
+        return RecordedDirectory(extent, length, records, self._items(records, path))
+
+    def _items(self, records: tuple[DirectoryRecord, ...], path: str) -> tuple[Item, ...]:
+        wholes: list[tuple[DirectoryRecord, ...]] = []
         parts: list[DirectoryRecord] = []
         for record in records:
             if record.is_special or record.flags & ASSOCIATED_FLAG:
+                continue
+            if not parts and not record.flags & MULTI_EXTENT_FLAG:
+                wholes.append((record,))
                 continue
             parts.append(record)
             if record.flags & MULTI_EXTENT_FLAG:
                 continue
             if len({part.identifier for part in parts}) > 1:
                 raise InputError("hostile", f"a file of {path!r} lacks its last extent")
-            # Every record of a multi-extent file repeats the system use field; the first counts.
-            items.append(Item(tuple(parts), self._rock_ridge(parts[0])))
+            wholes.append(tuple(parts))
             parts = []
         if parts:
             raise InputError("hostile", f"a file of {path!r} lacks its last extent")
-        return RecordedDirectory(extent, length, records, tuple(items))
+        names = distinct_names([whole[0] for whole in wholes], joliet=self._joliet)
+        return tuple(map(self._item, wholes, map(check_name, names)))
 
-    def _records(self, offset: int, length: int) -> Iterator[DirectoryRecord]:
-        for record in parse_directory(self._source.read_at(offset, length), offset):
-            self._budget.record()
-            yield record
-
-    def _rock_ridge(self, record: DirectoryRecord) -> RockRidge | None:
-        if self._skip is None:
-            return None
-        return read_rock_ridge(read_system_use(self._source, record, self._skip, self._budget))
+    def _item(self, records: tuple[DirectoryRecord, ...], name: str) -> Item:
+        known = None
+        if self._skip is not None:
+            # Every record of a multi-extent file repeats the system use field; the first counts.
+            used = read_system_use(self._source, records[0], self._skip, self._budget)
+            known = read_rock_ridge(used)
+        if known is not None and known.child is not None:
+            return Item(records, name, (), known)  # the extent of a stand-in is no content
+        extents = tuple((r.data_start * SECTOR, r.length) for r in records if r.length)
+        for offset, length in extents:
+            if offset + length > self._source.size:
+                raise InputError("hostile", f"{name!a} in it reaches behind the image's end")
+        return Item(records, name, coalesce(extents), known)
 
 
 def _first_record(source: ByteSource, root: DirectoryRecord) -> DirectoryRecord:
@@ -208,30 +251,17 @@ def _join(path: str, name: str, taken: set[str]) -> str:
     return below
 
 
-def _decode(name: bytes) -> str:
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError:
-        return name.decode("latin-1")
-
-
-def _extents(path: str, records: tuple[DirectoryRecord, ...], source: ByteSource) -> Extents:
-    extents = coalesce(tuple((r.data_start * SECTOR, r.length) for r in records if r.length))
-    for offset, length in extents:
-        if offset + length > source.size:
-            raise InputError("hostile", f"{path!a} in it reaches behind the image's end")
-    return extents
-
-
-def _plain_entry(path: str, item: Item, source: ByteSource) -> Entry:
+def _plain_entry(path: str, item: Item) -> Entry:
     first = item.records[0]
     kind: EntryKind = "directory" if first.is_directory else "file"
     if item.rock_ridge is not None and item.rock_ridge.child is not None:
-        kind = "other"  # stands in for a relocated directory; its extent is no content
-    extents = _extents(path, item.records, source) if kind != "other" else ()
-    size = sum(length for _, length in extents) if kind == "file" else 0
+        kind = "other"  # stands in for a relocated directory
     when = recorded_time(first.raw[18:25])
-    return Entry(path, kind, size, None, None, None, when, None, extents)
+    return Entry(path, kind, _size(kind, item.extents), None, None, None, when, None, item.extents)
+
+
+def _size(kind: EntryKind, extents: Extents) -> int:
+    return sum(length for _, length in extents) if kind == "file" else 0
 
 
 def _kind(known: RockRidge, record: DirectoryRecord) -> EntryKind:
@@ -242,19 +272,17 @@ def _kind(known: RockRidge, record: DirectoryRecord) -> EntryKind:
     return "symlink" if stat.S_ISLNK(known.mode) else "other"
 
 
-def _rock_ridge_entry(path: str, item: Item, known: RockRidge, source: ByteSource) -> Entry:
+def _rock_ridge_entry(path: str, item: Item, known: RockRidge) -> Entry:
     kind: EntryKind = _kind(known, item.records[0])
-    extents = _extents(path, item.records, source) if kind in ("file", "directory") else ()
-    if known.child is not None:
-        extents = ()
+    extents = item.extents if kind in ("file", "directory") else ()
     return Entry(
         path=path,
         kind=kind,
-        size=sum(length for _, length in extents) if kind == "file" else 0,
+        size=_size(kind, extents),
         mode=None if known.mode is None else stat.S_IMODE(known.mode),
         uid=known.uid,
         gid=known.gid,
         mtime=known.mtime or recorded_time(item.records[0].raw[18:25]),
-        target=None if known.target is None else _decode(known.target),
+        target=None if known.target is None else decode_name(known.target),
         extents=extents,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ngtpatch.errors import InputError
 from ngtpatch.iso.read.bytesource import ByteSource
@@ -25,11 +26,13 @@ _MOST_AREAS = 64
 """Continuation areas followed for one record; real images have one or two."""
 _LARGEST_AREA = 64 << 10
 
+_ATTRIBUTES = struct.Struct("<I4xI4xI4xI")
+"""PX (RRIP 4.1.1): mode, links, owner, group, of both byte orders the little-endian."""
+
 _RRIP_IDENTIFIERS = (b"RRIP_1991A", b"IEEE_P1282", b"IEEE_1282")
 
 
-@dataclass(frozen=True, slots=True)
-class SystemUseEntry:
+class SystemUseEntry(NamedTuple):
     """One system use entry (SUSP 4.1): signature, payload, and where it stands in the image."""
 
     signature: bytes
@@ -146,37 +149,48 @@ def _read_area(area: bytes, offset: int, found: list[SystemUseEntry]) -> bytes |
 
 def read_rock_ridge(entries: Sequence[SystemUseEntry]) -> RockRidge:
     """Return what Rock Ridge says in *entries*."""
-    known: dict[str, object] = {}
-    name, target = b"", _SymbolicLink()
-    for entry in entries:
-        data = entry.data
-        match entry.signature:
-            case b"PX" if len(data) >= 32:
-                known["mode"], known["links"], known["uid"], known["gid"] = struct.unpack_from(
-                    "<I4xI4xI4xI", data
-                )
-                if len(data) >= 40:
-                    known["serial"] = struct.unpack_from("<I", data, 32)[0]
+    name: bytes | None = None
+    target: _SymbolicLink | None = None
+    mode = links = uid = gid = serial = child = parent = mtime = None
+    relocated = compressed = False
+    for signature, _, data, _ in entries:
+        match signature:
             case b"NM" if data:
                 # Flags 2 and 4: the name is "." or ".."; such a record needs no name.
-                name += data[1:]
-                known["name"] = name
-            case b"SL":
-                target.add(data)
-                known["target"] = target.text()
+                name = data[1:] if name is None else name + data[1:]
+            case b"PX" if len(data) >= 32:
+                mode, links, uid, gid = _ATTRIBUTES.unpack_from(data)
+                if len(data) >= 40:
+                    serial = struct.unpack_from("<I", data, 32)[0]
             case b"TF" if data:
-                known["mtime"] = _modification_time(data)
+                mtime = _modification_time(data)
+            case b"SL":
+                target = target or _SymbolicLink()
+                target.add(data)
             case b"CL" if len(data) >= 8:
-                known["child"] = struct.unpack_from("<I", data)[0]
+                child = struct.unpack_from("<I", data)[0]
             case b"PL" if len(data) >= 8:
-                known["parent"] = struct.unpack_from("<I", data)[0]
+                parent = struct.unpack_from("<I", data)[0]
             case b"RE":
-                known["relocated"] = True
+                relocated = True
             case b"ZF":
-                known["compressed"] = True
+                compressed = True
             case _:
                 pass
-    return RockRidge(**known)  # type: ignore[arg-type]
+    return RockRidge(
+        name=name,
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        links=links,
+        serial=serial,
+        mtime=mtime,
+        target=None if target is None else target.text(),
+        child=child,
+        parent=parent,
+        relocated=relocated,
+        compressed=compressed,
+    )
 
 
 def _modification_time(data: bytes) -> str | None:

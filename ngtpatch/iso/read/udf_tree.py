@@ -181,7 +181,7 @@ class _UdfReader:
             content = self._content(file_entry, path)
             found = []
             for identifier in ecma167.parse_identifiers(content, path):
-                self._budget.record()
+                self._budget.records(1)
                 found.append(identifier)
             tree.directories[path] = UdfDirectory(file_entry, block, tuple(found))
             taken: set[str] = set()

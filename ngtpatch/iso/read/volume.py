@@ -3,8 +3,8 @@
 
 Two readers look at every image. Our own comes first; it is bounded, and it knows the
 offset of every record, which editing needs. pycdlib, the library that the ecosystem
-trusts, must then be able to open the image as well: what only one of two readers
-understands is no image to build upon.
+trusts, is then asked to open the image as well. Where it cannot, the structure check
+decides: an image without an error is read, with the doubt on it, and is not edited.
 """
 
 from __future__ import annotations
@@ -24,9 +24,15 @@ from ngtpatch.iso.read.descriptors import DescriptorSet, read_descriptors
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.entry import Budget, Entry, Extents, TreeName, preferred_tree
 from ngtpatch.iso.read.pieces import Pieces
-from ngtpatch.iso.read.record_tree import RecordTree, read_record_tree, read_rock_ridge_tree
+from ngtpatch.iso.read.record_tree import (
+    RecordedNode,
+    RecordTree,
+    read_record_tree,
+    read_rock_ridge_tree,
+)
 from ngtpatch.iso.read.regions import Overlay
-from ngtpatch.iso.read.udf_tree import UdfTree, read_udf_tree
+from ngtpatch.iso.read.second_opinion import doubt
+from ngtpatch.iso.read.udf_tree import UdfNode, UdfTree, read_udf_tree
 from ngtpatch.iso.read.usage import Usage
 
 __all__ = ["Volume", "VolumeTree"]
@@ -46,6 +52,7 @@ class Volume:
         descriptors: the volume descriptors.
         records: the trees of directory records: ``iso9660``, ``rock_ridge``, ``joliet``.
         udf: the UDF tree; None without one.
+        doubt: why pycdlib cannot open the image; None where it can, or was not asked.
     """
 
     def __init__(self, source: ByteSource, path: Path, *, second_opinion: bool = True) -> None:
@@ -54,8 +61,8 @@ class Volume:
         Args:
             source: its bytes; closed with the volume where that is possible.
             path: what messages call it.
-            second_opinion: whether pycdlib must be able to open it too. An image that
-                was planned from one which passed need not be asked again.
+            second_opinion: whether pycdlib is asked to open it too. An image that was
+                planned from one which passed need not be asked again.
         """
         self.path = path
         self.source = source
@@ -75,8 +82,8 @@ class Volume:
         """Open an image file or a block device.
 
         Raises:
-            InputError: ``not-found``, ``is-directory``, ``unreadable``, ``not-iso``,
-                ``truncated``, ``hostile``, ``hostile-name`` or ``unsupported``.
+            InputError: ``not-found``, ``is-directory``, ``unreadable``, ``not-iso`` or what
+                it is instead, ``truncated``, ``hostile``, ``hostile-name`` or ``unsupported``.
         """
         return cls(FileSource(path), Path(path))
 
@@ -95,23 +102,20 @@ class Volume:
         if on_device:
             self.source = _Prefix(cast(FileSource, self.source), recorded)
         self.size = self.source.size
-        budget = Budget()
-        plain = read_record_tree(self.source, primary, budget)
+        plain = read_record_tree(self.source, primary, Budget("iso9660"))
         self.records: dict[TreeName, RecordTree] = {"iso9660": plain}
         if plain.skip is not None:
-            self.records["rock_ridge"] = read_rock_ridge_tree(self.source, plain, budget)
-            if any(
-                node.rock_ridge and node.rock_ridge.compressed
-                for node in self.records["rock_ridge"].nodes.values()
-            ):
+            named = read_rock_ridge_tree(plain, Budget("rock_ridge"))
+            self.records["rock_ridge"] = named
+            if any(item.rock_ridge and item.rock_ridge.compressed for item in named.items.values()):
                 raise InputError("zisofs", "holds files compressed by zisofs, which is not read")
-        if self.descriptors.joliet is not None:
-            self.records["joliet"] = read_record_tree(self.source, self.descriptors.joliet, budget)
+        joliet = self.descriptors.joliet
+        if joliet is not None:
+            self.records["joliet"] = read_record_tree(self.source, joliet, Budget("joliet"))
         self.udf: UdfTree | None = None
         if self.descriptors.has_udf:
-            self.udf = read_udf_tree(self.source, primary.space_size, budget)
-        if second_opinion:
-            _ask_pycdlib(self.source)
+            self.udf = read_udf_tree(self.source, primary.space_size, Budget("udf"))
+        self.doubt = doubt(self.source) if second_opinion else None
 
     @property
     def volume_id(self) -> str:
@@ -130,21 +134,23 @@ class Volume:
 
     @cached_property
     def _entries(self) -> dict[str, Mapping[str, Entry]]:
-        found: dict[str, Mapping[str, Entry]] = {}
-        for tree, records in self.records.items():
-            nodes = sorted(records.nodes.items())
-            found[tree] = MappingProxyType({path: node.entry for path, node in nodes})
-        if self.udf:
-            named = sorted(self.udf.nodes.items())
-            found["udf"] = MappingProxyType({path: node.entry for path, node in named})
-        return found
+        return {}
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
         """Return the complete listing of one tree, by path, sorted.
 
         Raises KeyError when the image has no such tree.
         """
+        if tree not in self._entries:
+            nodes = self._nodes(tree)
+            listing = {path: nodes[path].entry for path in sorted(nodes)}
+            self._entries[tree] = MappingProxyType(listing)
         return self._entries[tree]
+
+    def _nodes(self, tree: str) -> Mapping[str, RecordedNode] | Mapping[str, UdfNode]:
+        if tree == "udf" and self.udf:
+            return self.udf.nodes
+        return self.records[cast(TreeName, tree)].nodes
 
     def siblings(self, tree: str, folder: str) -> Mapping[str, Entry]:
         """Return what a directory holds, by path; ``""`` is the root."""
@@ -165,9 +171,9 @@ class Volume:
     @cached_property
     def _by_folder(self) -> dict[str, dict[str, dict[str, Entry]]]:
         found: dict[str, dict[str, dict[str, Entry]]] = {}
-        for tree, entries in self._entries.items():
+        for tree in self.trees:
             folders: dict[str, dict[str, Entry]] = {}
-            for path, entry in entries.items():
+            for path, entry in self.entries(tree).items():
                 folders.setdefault(path.rpartition("/")[0], {})[path] = entry
             found[tree] = folders
         return found
@@ -175,9 +181,9 @@ class Volume:
     @cached_property
     def _by_extents(self) -> dict[str, dict[Extents, list[str]]]:
         found: dict[str, dict[Extents, list[str]]] = {}
-        for tree, entries in self._entries.items():
+        for tree in self.trees:
             files: dict[Extents, list[str]] = {}
-            for path, entry in entries.items():
+            for path, entry in self.entries(tree).items():
                 if entry.kind == "file" and entry.extents:
                     files.setdefault(entry.extents, []).append(path)
             found[tree] = files
@@ -277,20 +283,3 @@ class _Prefix:
 
     def read_at(self, offset: int, length: int) -> bytes:
         return self.base.read_at(offset, min(length, self.size - offset))
-
-
-def _ask_pycdlib(source: ByteSource) -> None:
-    """Let pycdlib open the image. Whatever it raises means that it cannot."""
-    import pycdlib
-
-    image = pycdlib.PyCdlib()
-    stream = io.BufferedReader(SourceStream(source, ((0, source.size),)))
-    try:
-        image.open_fp(stream)
-        image.close()
-    except NgtpatchError:
-        raise
-    # Damaged images raise struct.error, KeyError, IndexError, ... beside pycdlib's own.
-    except Exception as error:
-        said = str(error) or type(error).__name__
-        raise InputError("unsupported", f"cannot be opened by pycdlib: {said}") from error
