@@ -175,6 +175,8 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
 
 
 def _edits(entry: ChangedEntry) -> str:
+    if entry.done == "removed" and entry.sha256_before is not None:
+        return "  (compiled: would run instead of the patched source)"
     if not entry.edits:
         return "  (identity)"
     return f"  ({entry.edits} edit{'s' if entry.edits > 1 else ''})"

@@ -122,7 +122,9 @@ def _short(path: str) -> str:
 
 def _described(hazard: HazardFound) -> str:
     end = "a rebuild mends it" if hazard.mended_by else ("stops" if hazard.stops else "goes on")
-    return f"{hazard.code}  {_short(hazard.path)}:{hazard.line}  {hazard.text} [{end}]"
+    place = _short(hazard.path) + (f":{hazard.line}" if hazard.line else "")
+    parts = (hazard.code, place, f"{hazard.text} [{end}]")
+    return "  ".join(part for part in parts if part)
 
 
 def _summary(console: Console, found: Support, *, explicit: bool) -> None:

@@ -56,6 +56,8 @@ class Changes:
         contents: path -> new bytes.
         added: those of *contents* that the source does not have.
         removed: paths that go.
+        compiled: those of *removed* that are compiled files, which some Python would run
+            instead of a patched source.
         secret: those of *contents* and *removed* that hold or held identity: their old
             bytes must not remain anywhere in the image, and their digests are not told.
         reserve: path -> room in bytes.
@@ -70,6 +72,7 @@ class Changes:
     contents: Mapping[str, bytes] = field(repr=False)
     added: frozenset[str]
     removed: tuple[str, ...]
+    compiled: tuple[str, ...]
     secret: frozenset[str]
     reserve: Mapping[str, int]
     changed: tuple[ChangedFile, ...]
@@ -107,6 +110,8 @@ def plan_changes(
     profiles, patches, changed, already = _patched(
         source, distros, os_release, profile_dirs, patch_dirs
     )
+    after = {file.path: file.after for file in changed}
+    compiled = _compiled(source, after)
     contents, removed, warnings = _identified(source, identity)
     reserve: dict[str, int] = {}
     if identity.reserve:
@@ -119,14 +124,16 @@ def plan_changes(
     carries = _carries_identity(source, contents, removed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += warnings
+    notices += _readiness(source, contents, removed)
     if carries and not identity.injects:
         notices.append(
             "the output carries a VM's identity; do not share it, or use --strip-identity"
         )
     return Changes(
-        contents={**{file.path: file.after for file in changed}, **contents},
+        contents={**after, **contents},
         added=frozenset(path for path in contents if path not in source.tree),
-        removed=removed,
+        removed=(*removed, *compiled),
+        compiled=compiled,
         secret=frozenset({*contents, *removed}),
         reserve=reserve,
         changed=changed,
@@ -180,6 +187,22 @@ def _identified(
         found = injected(source.tree, given, sets=identity.sets)
         return found.files, (), tuple(str(warning.message) for warning in found.warnings)
     return {}, (), ()
+
+
+def _compiled(source: OpenedSource, after: Mapping[str, bytes]) -> tuple[str, ...]:
+    if not after:
+        return ()
+    from ngtpatch.installer.compiled import stale_compiled
+
+    return stale_compiled(after, source.tree)
+
+
+def _readiness(
+    source: OpenedSource, contents: Mapping[str, bytes], removed: Sequence[str]
+) -> tuple[str, ...]:
+    from ngtpatch.flow.readiness import readiness_notices
+
+    return readiness_notices(Altered(source.tree, contents, removed), source.volume)
 
 
 def _carries_identity(

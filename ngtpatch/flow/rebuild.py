@@ -47,6 +47,8 @@ class RebuildResult(WrittenImage):
             directory a new image was made first.
         bytes_written: data handed to the file system, in bytes.
         composed_with: profiles of the earlier rebuild that the source came from.
+        stale_digests: digests on the disc that do not hold for what was changed: what they are
+            called, or the path of a list of them.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
@@ -58,6 +60,7 @@ class RebuildResult(WrittenImage):
     method: str
     bytes_written: int
     composed_with: tuple[str, ...]
+    stale_digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ def rebuild(
         )
         with as_image(opened, scratch) as volume:
             plan = _plan(volume, changes)
+            stale, left = _left_behind(plan, changes, unpacked=output_tree is not None)
             sha256, written = None, 0
             if not dry_run and output_tree is not None:
                 written = _unpack(volume, plan, changes, Path(output_tree), force=force)
@@ -145,13 +149,14 @@ def rebuild(
                 size=plan.size if output_tree is None else written,
                 volume_id=volume.volume_id,
                 profiles=tuple(profile.id for profile in changes.profiles),
-                changed=_entries(changes),
+                changed=_entries(volume, changes),
                 already=changes.already,
                 method="master" if opened.volume is None else "regions",
                 bytes_written=written,
                 composed_with=tuple(_earlier(volume).get("profiles", ())),
                 carries_identity=changes.carries_identity,
-                notices=changes.notices,
+                stale_digests=stale,
+                notices=(*changes.notices, *left),
             )
 
 
@@ -183,6 +188,23 @@ def _plan(volume: Volume, changes: Changes) -> EditPlan:
         reserve=changes.reserve,
         note=Note(_about(changes, _earlier(volume))),
     )
+
+
+def _left_behind(
+    plan: EditPlan, changes: Changes, *, unpacked: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which digests the edit makes wrong, and all that it leaves behind, in sentences."""
+    from ngtpatch.flow.stale import partition_notice, stale_digests, stale_notice
+    from ngtpatch.iso.read.volume import Volume
+
+    if not plan.regions:
+        return (), ()
+    image = Volume(plan.overlay(), plan.volume.path, second_opinion=False)
+    stale = stale_digests(image, {*changes.contents, *changes.removed})
+    if unpacked:  # what concerns the image does not concern its files
+        stale = tuple(name for name in stale if name in image.tree)
+    notices = (stale_notice(stale), None if unpacked else partition_notice(image))
+    return stale, tuple(notice for notice in notices if notice)
 
 
 def _earlier(volume: Volume) -> Mapping[str, Any]:
@@ -329,12 +351,18 @@ def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
     )
 
 
-def _entries(changes: Changes) -> tuple[ChangedEntry, ...]:
+def _entries(volume: Volume, changes: Changes) -> tuple[ChangedEntry, ...]:
     patched = {file.path: file for file in changes.changed}
-    return tuple(
-        _patched(patched[path]) if path in patched else _identity(path, changes)
-        for path in sorted({*changes.contents, *changes.removed})
-    )
+
+    def entry(path: str) -> ChangedEntry:
+        if path in patched:
+            return _patched(patched[path])
+        if path in changes.compiled:
+            before = sha256_of_bytes(volume.tree[path])
+            return ChangedEntry(path, "removed", before, sha256_after=None, edits=0, diff=None)
+        return _identity(path, changes)
+
+    return tuple(entry(path) for path in sorted({*changes.contents, *changes.removed}))
 
 
 def _patched(file: ChangedFile) -> ChangedEntry:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngtpatch.errors import NgtpatchError, Refusal
-from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.flow.verdicts import (
     DistroSupport,
     HazardFound,
@@ -26,7 +26,6 @@ from ngtpatch.flow.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from ngtpatch.files.tree import FileTree
     from ngtpatch.installer.hazards import Hazard
     from ngtpatch.installer.recognition import Site
     from ngtpatch.installer.subject import DistroFacts
@@ -69,7 +68,7 @@ def support(
     else:
         chosen = choose_profiles(profiles, asked)
     with open_source(source) as opened:
-        installer = _Installer(opened.tree, patch_dirs)
+        installer = _Installer(opened, patch_dirs)
         rows = [row for profile in chosen for row in installer.versions(profile)]
         if release is not None:
             rows.append(installer.stranger(release, profiles))
@@ -89,7 +88,7 @@ def try_profile(
     own = {name.lower() for name in profile.names}
     others = [known.name for known in known_names() if known.name not in own]
     with open_source(source) as opened:
-        installer = _Installer(opened.tree, patch_dirs)
+        installer = _Installer(opened, patch_dirs)
         rows = tuple(installer.versions(profile))
         changed = tuple(installer.others_changed(profile, others))
     return ProfileTrial(str(source), profile.id, rows, len(others) - len(changed), changed)
@@ -137,17 +136,20 @@ class _Effect:
 class _Installer:
     """An NGT tree whose sites and hazards are found once and asked many times."""
 
-    def __init__(self, tree: FileTree, patch_dirs: Sequence[str | Path]) -> None:
+    def __init__(self, source: OpenedSource, patch_dirs: Sequence[str | Path]) -> None:
+        from ngtpatch.flow.readiness import disc_hazards
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.layout import survey
         from ngtpatch.installer.recognition import find_sites
         from ngtpatch.patching.patch import load_patches
 
+        tree = source.tree
         layout = survey(tree)
         self.version, self.era = layout.version, layout.era
         self._tree = tree
         self._sites = find_sites(tree, payloads=True)
         self._hazards = find_hazards(tree)
+        self._of_the_disc = disc_hazards(tree, source.volume)
         self._patches = load_patches(patch_dirs)
 
     def versions(self, profile: Profile) -> Iterator[DistroSupport]:
@@ -207,6 +209,7 @@ class _Installer:
                 yield name
 
     def _patched(self, profile: Profile) -> _Effect:
+        from ngtpatch.installer.compiled import stale_compiled
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
         from ngtpatch.patching.apply import apply
@@ -216,7 +219,8 @@ class _Installer:
         except Refusal as refusal:
             return _Effect(self._sites, _keys(self._hazards), refusal)
         after = {file.path: file.after for file in changed}
-        left = [one for one in self._hazards if one.path not in after]
+        gone = {*after, *stale_compiled(after, self._tree)}
+        left = [one for one in self._hazards if one.path not in gone]
         return _Effect(
             _in_step(self._sites, find_sites(after), after),
             _keys([*left, *find_hazards(after)]),
@@ -230,13 +234,10 @@ class _Installer:
         )
         hazards = tuple(self._struck(guest, effect))
         verdict, refused = _verdict(sites, effect.refused)
-        runs = (
-            None
-            if guest.python is None
-            else (
-                verdict != "refused" and not any(one.stops and not one.mended_by for one in hazards)
-            )
-        )
+        stops = any(one.stops and not one.mended_by for one in hazards)
+        runs: bool | None = verdict != "refused" and not stops
+        if guest.python is None and not stops:
+            runs = None  # all that is known is what stops on any Python
         return DistroSupport(
             profile=guest.profile,
             name=guest.title,
@@ -252,6 +253,8 @@ class _Installer:
         )
 
     def _struck(self, guest: _Guest, effect: _Effect) -> Iterator[HazardFound]:
+        for one in self._of_the_disc:
+            yield HazardFound(one.code, one.path, one.line, one.text, one.stops, mended_by=None)
         if guest.python is None:
             return
         for one in self._hazards:

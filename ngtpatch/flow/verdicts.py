@@ -45,8 +45,8 @@ class HazardFound:
 
     Attributes:
         code: stable word for the kind of hazard.
-        path: the file.
-        line: the line in it, as shipped.
+        path: the file; empty where it is the disc itself.
+        line: the line in it, as shipped; 0 where it is not about one.
         text: what happens.
         stops: whether the installation ends there; otherwise a step has no effect.
         mended_by: the kind of patch with which a rebuild mends it; None where it stays.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiled files that an interpreter would run in the place of a source that was patched.
+"""Compiled files: what an interpreter runs in a source's place, and what has no source.
 
 Python 2 takes a ``.pyc`` whose recorded time equals its source's, whatever the source holds
 (its ``import.c`` compares nothing else), and a patched file keeps its time. Python 3 looks
@@ -12,7 +12,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterable
 
-__all__ = ["stale_compiled"]
+from ngtpatch.installer.layout import ROOT
+
+__all__ = ["is_cached", "lone_compiled", "source_of", "stale_compiled"]
 
 
 def stale_compiled(patched: Collection[str], paths: Iterable[str]) -> tuple[str, ...]:
@@ -23,10 +25,10 @@ def stale_compiled(patched: Collection[str], paths: Iterable[str]) -> tuple[str,
         paths: every path of the tree or archive.
     """
     sources = {path for path in patched if path.endswith(".py")}
-    return tuple(sorted(path for path in paths if _source_of(path) in sources))
+    return tuple(sorted(path for path in paths if source_of(path) in sources))
 
 
-def _source_of(path: str) -> str | None:
+def source_of(path: str) -> str | None:
     """Return the source that a compiled file belongs to; None for any other file."""
     if not path.endswith((".pyc", ".pyo")):
         return None
@@ -35,3 +37,23 @@ def _source_of(path: str) -> str | None:
         # module.cpython-312.opt-1.pyc (PEP 3147, PEP 488)
         return posixpath.join(posixpath.dirname(directory), name.partition(".")[0] + ".py")
     return path[:-1]
+
+
+def lone_compiled(tree: Collection[str]) -> tuple[str, ...]:
+    """Return the compiled files in the installer's way that have no source beside them.
+
+    What is in ``__pycache__`` without one is never imported (PEP 3147).
+    """
+    return tuple(
+        path
+        for path in sorted(tree)
+        if path.startswith(ROOT)
+        and (source := source_of(path)) is not None
+        and not is_cached(path)
+        and source not in tree
+    )
+
+
+def is_cached(path: str) -> bool:
+    """Tell whether a compiled file stands in ``__pycache__``, where Python 2 does not look."""
+    return "/__pycache__/" in f"/{path}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.compiled import is_cached, lone_compiled, source_of
 from ngtpatch.installer.floors import class_constants, floors
 from ngtpatch.installer.gates import Gate, gates
 from ngtpatch.installer.layout import ROOT
@@ -36,7 +37,8 @@ class Hazard:
 
     Attributes:
         code: ``linux-distribution``, ``distutils``, ``python-gate``, ``python2-syntax``,
-            ``version-floor``, ``shebang``, ``dracut`` or ``chkconfig``.
+            ``version-floor``, ``shebang``, ``dracut``, ``chkconfig``, ``compiled`` or
+            ``compiled-only``; of the disc itself ``label`` or ``no-config``.
         path: the file.
         line: where in it.
         text: what happens.
@@ -69,6 +71,7 @@ def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
     """Return every hazard in the installer's files, sorted by path and line."""
     found: list[Hazard] = []
     sources: list[PythonSource] = []
+    found += _compiled(tree)
     for path in sorted(tree):
         if not path.startswith(ROOT) or any(name in path for name in _OTHER_FAMILIES):
             continue
@@ -86,6 +89,28 @@ def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
         found += _assumptions(source)
     found += _floors(sources)
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.code)))
+
+
+def _compiled(tree: Mapping[str, bytes]) -> Iterator[Hazard]:
+    for path in lone_compiled(tree):
+        text = "compiled code without its source: what it does was not looked into"
+        yield Hazard("compiled-only", path, 1, text, stops=False)
+    for path in sorted(tree):
+        source = source_of(path)
+        if source is not None and path.startswith(ROOT) and source in tree and not is_cached(path):
+            text = (
+                f"Python 2 runs this instead of {source.rpartition('/')[2]}, if the time recorded "
+                "in it is that file's: what it does was not looked into"
+            )
+            yield Hazard(
+                "compiled",
+                path,
+                1,
+                text,
+                stops=False,
+                mended_by="removal",
+                _concerns=lambda python, release: python < (3, 0),
+            )
 
 
 def _brings_python(tree: Mapping[str, bytes]) -> bool:

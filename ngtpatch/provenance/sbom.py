@@ -77,8 +77,17 @@ def sbom(subject: Product, when: datetime) -> bytes:
 
 
 def _notes(subject: Product) -> str | None:
-    identity = [entry.path for entry in subject.image.changed if entry.diff is None]
-    if not identity:
-        return None
-    done = "replaced" if subject.image.carries_identity else "removed"
-    return f"A VM's identity was {done}; not shown: {', '.join(identity)}"
+    secret = [entry for entry in subject.image.changed if entry.sha256_before == entry.sha256_after]
+    identity = [entry.path for entry in secret]
+    compiled = [
+        entry.path
+        for entry in subject.image.changed
+        if entry.done == "removed" and entry not in secret
+    ]
+    notes = []
+    if identity:
+        done = "replaced" if subject.image.carries_identity else "removed"
+        notes.append(f"A VM's identity was {done}; not shown: {', '.join(identity)}")
+    if compiled:
+        notes.append(f"Compiled files of patched sources were removed: {', '.join(compiled)}")
+    return "\n".join(notes) or None

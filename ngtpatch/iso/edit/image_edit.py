@@ -109,7 +109,8 @@ def edit(
             :func:`~ngtpatch.iso.edit.targets.find_target`, :class:`Placement` and :class:`Entries`.
     """
     contents, added, reserve = dict(replace or {}), dict(add or {}), dict(reserve or {})
-    _refuse_image(volume)
+    if contents or added or reserve or remove:
+        _refuse_image(volume)
     kept = sorted({*contents, *reserve} - added.keys())
     targets = {path: find_target(volume, path) for path in kept}
     removed = {path: find_target(volume, path) for path in sorted(remove)}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a disc must have beside an installer that accepts: its label, and its configuration.
+
+The guest agent takes the one disc that lsblk lists with NUTANIX_TOOLS in its label. The
+installer reads ``ngt_version`` from config/ngt_config.json, and exits where it is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ngtpatch.files.wellknown import CONFIG, LABEL
+from ngtpatch.installer.compiled import lone_compiled
+from ngtpatch.installer.hazards import Hazard
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.read.volume import Volume
+
+__all__ = ["disc_hazards", "readiness_notices"]
+
+
+def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Hazard, ...]:
+    """Return what will fail on any guest, whatever its Python, and whatever is patched.
+
+    Args:
+        tree: the disc's files.
+        volume: the image; None for a directory, which gets the label when it is made an image.
+    """
+    return (*_label(volume), *_config(tree))
+
+
+def readiness_notices(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[str, ...]:
+    """Return the same in sentences, and what runs there without a source to look at."""
+    lone = lone_compiled(tree)
+    return (
+        *(f"{one.text[0].upper()}{one.text[1:]}" for one in disc_hazards(tree, volume)),
+        *(f"Compiled, without a source, and not looked into: {path}" for path in lone),
+    )
+
+
+def _label(volume: Volume | None) -> Iterator[Hazard]:
+    if volume is None:
+        return
+    joliet = volume.descriptors.joliet
+    labels = {
+        "the disc's label": volume.volume_id,
+        "the disc's label in Joliet": volume.volume_id if joliet is None else joliet.volume_id,
+    }
+    for which, label in labels.items():
+        if label != LABEL:
+            # lsblk's line need only contain it.
+            who = "scripts look" if LABEL in label else "the guest agent and scripts look"
+            text = f"{which} is {label!r}: {who} for {LABEL}"
+            yield Hazard("label", "", 0, text, stops=False)
+            return
+
+
+def _config(tree: Mapping[str, bytes]) -> Iterator[Hazard]:
+    if CONFIG not in tree:
+        found = "there is no config/ngt_config.json"
+    elif not _has_version(tree[CONFIG]):
+        found = "config/ngt_config.json names no ngt_version"
+    else:
+        return
+    yield Hazard("no-config", CONFIG, 0, f"{found}: the installer exits without it", stops=True)
+
+
+def _has_version(data: bytes) -> bool:
+    try:
+        config = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and "ngt_version" in config

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an edit leaves on a disc that no longer holds: digests, and a partition's end.
+
+Digests of the whole disc are found where the programs that write them put them; lists of
+files' digests by their names (``SHA256SUMS``, ``md5sum.txt``, ``a.iso.sha256``). A list under
+another name is not looked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.disc_digests import application_use, disc_digests
+
+if TYPE_CHECKING:
+    from ngtpatch.files.tree import FileTree
+    from ngtpatch.iso.read.volume import Volume
+
+__all__ = ["partition_notice", "stale_digests", "stale_notice"]
+
+_LIST = re.compile(
+    r"(md5|sha\d*|b2|check)-?sums?(\.txt|\.asc)?$|^checksums?(\.txt)?$|\.(md5|sha\d+)(sums?)?$",
+    re.IGNORECASE,
+)
+_LARGEST_LIST = 4 << 20
+# GNU and BSD style; a path ends with its line.
+_LINES = (
+    re.compile(r"(?P<digest>[0-9A-Fa-f]{32,128}) [ *]?(?P<path>.+)$"),
+    re.compile(r"\w[\w-]* ?\((?P<path>.+)\) ?= ?(?P<digest>[0-9A-Fa-f]{32,128})$"),
+)
+_ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+_BLOCK = 1 << 20
+
+
+def stale_digests(image: Volume, changed: Collection[str]) -> tuple[str, ...]:
+    """Return the digests on an edited image that its edit has made wrong, by name or path.
+
+    Args:
+        image: the result.
+        changed: paths in the most expressive tree whose content is new, or that are gone.
+    """
+    if not changed:
+        return ()
+    whole = list(disc_digests(image.source, image.descriptors))
+    record = image.record
+    if isinstance(record, BuildRecord):
+        # What was implanted after the edit is not what the vendor's disc had.
+        vendor = record.vendor(image.source)
+        now = application_use(image.source, image.descriptors)
+        if application_use(vendor, image.descriptors) != now:
+            whole = [name for name in whole if "ISO MD5SUM" not in name]
+    return (*whole, *_lists(image.tree, frozenset(changed)))
+
+
+def stale_notice(stale: Collection[str]) -> str | None:
+    """Return the one sentence about them; None where there are none."""
+    if not stale:
+        return None
+    tags = any("libisofs" in name for name in stale)
+    return f"digests on the disc no longer hold for what was changed: {', '.join(stale)}" + (
+        "; xorriso with -md5 on will not load it" if tags else ""
+    )
+
+
+def partition_notice(image: Volume) -> str | None:
+    """Return a sentence about the partitions of a hybrid's boot record that end too early."""
+    short = [
+        partition
+        for partition in image.descriptors.system_area.partitions
+        if partition.end < image.size
+    ]
+    if not short:
+        return None
+    ends = " and ".join(f"{one.number} ends at byte {one.end:,}" for one in short)
+    return (
+        f"partition {ends}, before the image does ({image.size:,}): what is behind it is not "
+        "seen through the partition, on a USB stick for example; as a CD-ROM the disc is whole"
+    )
+
+
+def _lists(tree: FileTree, changed: frozenset[str]) -> Iterator[str]:
+    """Yield the lists in which a line about a changed file does not hold."""
+    for path in sorted(tree):
+        if not _LIST.search(posixpath.basename(path)) or tree.size(path) > _LARGEST_LIST:
+            continue
+        text = tree[path].decode("utf-8", "replace")
+        if any(_broken(tree, path, line.strip(), changed) for line in text.splitlines()):
+            yield path
+
+
+def _broken(tree: FileTree, path: str, line: str, changed: frozenset[str]) -> bool:
+    for pattern in _LINES:
+        found = pattern.match(line)
+        if found is None:
+            continue
+        digest, named = found["digest"].lower(), found["path"]
+        # Relative to the list, as sha256sum wants it, or to the disc's root.
+        for whole in (posixpath.join(posixpath.dirname(path), named), named):
+            target = posixpath.normpath(whole).lstrip("/")
+            if target in changed:
+                return target not in tree or _digest(tree, target, digest) != digest
+    return False
+
+
+def _digest(tree: FileTree, path: str, like: str) -> str | None:
+    """Return the file's digest of the algorithm that *like* is of; None for an unknown one."""
+    if len(like) not in _ALGORITHMS:
+        return None
+    digest = hashlib.new(_ALGORITHMS[len(like)], usedforsecurity=False)
+    with tree.open(path) as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
