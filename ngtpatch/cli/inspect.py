@@ -47,6 +47,8 @@ def command(console: Console, iso: Path) -> None:
     _identity(console, found.identity)
     console.heading("Build record")
     _record(console, found)
+    for notice in found.notices:
+        console.warn(printable(notice))
 
 
 def _branches(branches: tuple[str, ...], problem: str | None) -> str:

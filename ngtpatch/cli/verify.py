@@ -11,6 +11,7 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import printable
 from ngtpatch.errors import VerificationError
+from ngtpatch.flow.remarks import REMARKS
 from ngtpatch.flow.verify import verify
 from ngtpatch.iso.read.entry import preferred_tree
 from ngtpatch.provenance import ProvenanceVerification, Verified, verify_stated
@@ -59,6 +60,8 @@ def report(console: Console, result: Verified) -> None:
     for problem in result.problems:
         place = "" if problem.offset is None else f" at byte {problem.offset}"
         mild = "" if problem.counts else "  [a quirk, or the vendor's own]"
+        if problem.code in REMARKS and not problem.counts:
+            mild = "  [no fault of structure]"
         console.say(f"  {problem.code}{place}: {printable(problem.message)}{mild}")
     console.say(f"record      {printable(result.record)}")
     if result.base is not None:

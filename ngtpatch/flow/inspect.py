@@ -90,6 +90,7 @@ class Inspection:
         volume: None for a directory.
         record: what ngtpatch did to the image; None for a vendor's image or a directory.
         record_problem: why a record that is there cannot be trusted.
+        notices: what a person should know about the disc.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inspect/1"
@@ -101,6 +102,7 @@ class Inspection:
     identity: Identified
     record: dict[str, object] | None
     record_problem: str | None
+    notices: tuple[str, ...]
 
 
 def inspect(source: str | Path) -> Inspection:
@@ -123,6 +125,7 @@ def inspect(source: str | Path) -> Inspection:
             identity=_identity(opened),
             record=record,
             record_problem=problem,
+            notices=_notices(opened),
         )
 
 
@@ -130,6 +133,15 @@ def _volume(source: OpenedSource) -> VolumeFacts | None:
     if source.volume is None:
         return None
     return VolumeFacts(source.volume.volume_id, source.volume.trees, source.volume.size)
+
+
+def _notices(source: OpenedSource) -> tuple[str, ...]:
+    from ngtpatch.flow.readiness import lone_notices, readiness_notices
+    from ngtpatch.flow.remarks import remarks
+
+    if source.volume is None:
+        return readiness_notices(source.tree, None)
+    return (*(one.text for one in remarks(source.volume)), *lone_notices(source.tree))
 
 
 def _site(site: Site) -> SiteFound:

@@ -18,7 +18,7 @@ from ngtpatch.installer.hazards import Hazard
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["disc_hazards", "readiness_notices"]
+__all__ = ["disc_hazards", "lone_notices", "readiness_notices"]
 
 
 def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Hazard, ...]:
@@ -33,10 +33,14 @@ def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Haza
 
 def readiness_notices(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[str, ...]:
     """Return the same in sentences, and what runs there without a source to look at."""
-    lone = lone_compiled(tree)
-    return (
-        *(f"{one.text[0].upper()}{one.text[1:]}" for one in disc_hazards(tree, volume)),
-        *(f"Compiled, without a source, and not looked into: {path}" for path in lone),
+    return (*(one.text for one in disc_hazards(tree, volume)), *lone_notices(tree))
+
+
+def lone_notices(tree: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return a sentence for each compiled file that the installer may run and nobody can read."""
+    return tuple(
+        f"{path} is compiled code without its source, and was not looked into"
+        for path in lone_compiled(tree)
     )
 
 

@@ -96,7 +96,7 @@ def verify(image: str | Path, *, base: str | Path | None = None) -> Verification
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(Volume.open(base))
-        problems = _problems(volume, original)
+        problems = (*_problems(volume, original), *_remarks(volume))
         record, accounted = _record(volume)
         deviations: tuple[Deviation, ...] = ()
         if original is not None:
@@ -130,6 +130,12 @@ def _problems(volume: Volume, original: Volume | None) -> tuple[Problem, ...]:
         Problem(f.code, f.offset, f.message, counts=f.severity != "warning" and f in new)
         for f in findings
     )
+
+
+def _remarks(volume: Volume) -> tuple[Problem, ...]:
+    from ngtpatch.flow.remarks import remarks
+
+    return tuple(Problem(one.code, None, one.text, counts=one.counts) for one in remarks(volume))
 
 
 def deviations_from(

@@ -15,6 +15,8 @@ from ngtpatch.packer.preparing import VARIABLES
 __all__ = ["PackerVerification", "verify"]
 
 _NAMES = ("ngt_iso_path", "ngt_iso_name", "ngt_iso_sha256", "ngt_profile")
+# Sound, and yet no disc that an agent finds or an installer goes on with.
+_UNREADY = ("label", "no-config")
 _MAX_BYTES = 1 << 20
 
 
@@ -76,7 +78,9 @@ def _content(
 
     problems = []
     image = verify_image(iso, base=base)
-    problems += [problem.message for problem in image.problems]
+    problems += [
+        problem.message for problem in image.problems if problem.counts or problem.code in _UNREADY
+    ]
     problems += [
         f"{deviation.path or 'the volume'} differs from {base} in the {deviation.tree} tree"
         for deviation in image.deviations
