@@ -55,8 +55,8 @@ def remarks(image: Volume) -> Iterator[Remark]:
     if others:
         yield Remark(
             "unknown-tree",
-            f"{' and '.join(others)} over the same files "
-            + ("shows them as they were before" if changed else "was not looked into"),
+            f"{' and '.join(others)} over the same files: "
+            + ("left as before the edit" if changed else "not looked into"),
             counts=bool(changed),
         )
     stale = stale_notice(stale_digests(image, changed))

@@ -175,7 +175,11 @@ class _Walk:
     def _check_specials(self, folder: Folder) -> None:
         """6.8.2.2: the first two records stand for the directory itself and its parent."""
         start = folder.extent * SECTOR
-        if [record.name for record in folder.records[:2]] != [_SELF, _PARENT]:
+        names = [record.name for record in folder.records[:2]]
+        if names == [_SELF, _SELF]:
+            # isoinfo, bsdtar, 7-Zip and xorriso go by the place; pycdlib refuses it.
+            self._report.warning("dot-dot", start, "a directory's parent is named as itself")
+        elif names != [_SELF, _PARENT]:
             self._report.error(
                 "dot", start, "a directory does not begin with itself and its parent"
             )

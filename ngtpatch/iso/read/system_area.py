@@ -46,7 +46,7 @@ class SystemArea:
     Attributes:
         has_gpt: whether there is a GUID partition table.
         others: further file systems over the image, and an Apple partition map: ``HFS``,
-            ``HFS+``, ``Apple partition map``.
+            ``HFS+``, ``an Apple partition map``.
         partitions: of the master boot record, those that a reader would find the volume in.
     """
 
@@ -63,7 +63,7 @@ def read_system_area(source: ByteSource) -> SystemArea:
         others.append(header)
     starts = _apple_partitions(source)
     if starts is not None:
-        others.append("Apple partition map")
+        others.append("an Apple partition map")
         for start in starts:
             header = _HEADERS.get(source.read_at(start + _VOLUME_HEADER, 2))
             if header:
