@@ -14,8 +14,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from ngtpatch.iso.read.build_record import BuildRecord
-from ngtpatch.iso.read.disc_digests import application_use, disc_digests
+from ngtpatch.iso.read.disc_digests import disc_digests
 
 if TYPE_CHECKING:
     from ngtpatch.files.tree import FileTree
@@ -46,14 +45,7 @@ def stale_digests(image: Volume, changed: Collection[str]) -> tuple[str, ...]:
     """
     if not changed:
         return ()
-    whole = list(disc_digests(image.source, image.descriptors))
-    record = image.record
-    if isinstance(record, BuildRecord):
-        # What was implanted after the edit is not what the vendor's disc had.
-        vendor = record.vendor(image.source)
-        now = application_use(image.source, image.descriptors)
-        if application_use(vendor, image.descriptors) != now:
-            whole = [name for name in whole if "ISO MD5SUM" not in name]
+    whole = disc_digests(image.source, image.descriptors)
     return (*whole, *_lists(image.tree, frozenset(changed)))
 
 
