@@ -16,111 +16,567 @@ help = "units to stop, so that none writes the identity back"
 #!/bin/bash
 # Takes this VM's NGT identity out before it is captured as an image.
 #
-#   ngt-generalize [--check]
+#   ngt-generalize [--check] [--keep PATH]...
 #
-#   --check   only report what identity is there: exit 1 when there is some
+#   --check      only report what identity is there: exit 1 when there is some
+#   --keep PATH  the keys in this file or directory are not NGT's: leave them, say nothing
 #
-# Client certificate and key are overwritten and removed, ngt_uuid is taken out of
-# ngt_config.json. What the agent needs stays: the installation, its services, and an
-# ngt_config.json with ngt_version. A clone gets its own identity from the disc that the
-# cluster mounts, or that ngtpatch inject writes, when its agent starts.
+# Identity is four files (ngt_config.json with its ngt_uuid, client-cert.pem, client-key.pem,
+# ca-cert.pem) and every copy. Searched, by name and by content (private keys in PEM, ngt_uuid):
+# PREFIX/nutanix and copies called PREFIX/nutanix.*, whatever links in them lead to, and the
+# rest of PREFIX. In PREFIX/nutanix and its copies all of it goes. Elsewhere a private key goes
+# only if it belongs to the client certificate that was found; any other is named, and that
+# is an error.
+# What the agent needs stays: the installation, its services, an ngt_config.json with
+# ngt_version. A clone gets its own identity from the disc that the cluster mounts, or that
+# ngtpatch inject writes, when its agent starts.
 #
+# Not looked at: archives and compressed files, keys that are not PEM, in files of other names
+# (DER, PKCS#12), links from the rest of PREFIX, other places of the guest, swap, snapshots and
+# free blocks. Files are overwritten before they are removed; that reaches their old blocks
+# on ext4 and XFS, not on btrfs or below thin volumes.
 # machine-id, SSH host keys and the like are not NGT's: cloud-init clean, virt-sysprep.
 #
-# Exit codes: 0 no identity is left; 1 --check found some; 2 usage; 11 not root, or no
-# Python; 14 something could not be removed.
+# It may be interrupted and run again. Exit codes, the lowest one where there are several:
+#    0  no identity was found, or none is left     13  something could not be read or resolved:
+#    1  --check found some                             the search is not complete
+#    2  usage                                      14  something could not be removed
+#   11  not root; no Python to edit the            15  a private key elsewhere, or something
+#       configuration, or no working directory         else that is not clearly NGT's, was left
+#   12  there is no such prefix                   130  interrupted
 #
 # From: ngtpatch render guest-generalize.sh
 set -euo pipefail
+export LC_ALL=C
+unset CDPATH
 
-readonly NGT={{ prefix | sh }}/nutanix
+readonly PREFIX={{ prefix | sh }}
 readonly SERVICES=({{ services | sh }})
+# Of the configuration, what belongs to one VM; the rest is the same for every clone.
+readonly ONE_VMS='ngt_uuid|system_uuid|modify_guest_vm_configuration|last_configuration_uuid'
+readonly MARKER='-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----'
+readonly HEX='[0-9A-Fa-f]'
+readonly UUID="$HEX{8}-$HEX{4}-$HEX{4}-$HEX{4}-$HEX{12}"
 
-say() { printf 'ngt-generalize: %s\n' "$*"; }
+CHECK_ONLY=
+KEEP=()
+PYTHON=
+WORK=
+WORST=
+ENDED=
+RESOLVED=
+declare -A KNOWN
+
+# Names come from the file system, and may hold what a terminal would obey.
+say() { printf 'ngt-generalize: %s\n' "${*//[[:cntrl:]]/?}"; }
+
+end() {
+  ENDED=yes
+  exit "$1"
+}
 
 fail() {
   local code=$1
   shift
-  printf 'ngt-generalize: %s\n' "$*" >&2
-  exit "$code"
+  say "$@" >&2
+  end "$code"
 }
 
-# 1.x keeps config/ in nutanix/, 2.x in nutanix/ngt/: found by name, wherever it is.
-secrets() { find "$NGT" -type f \( -name client-key.pem -o -name client-cert.pem \) 2>/dev/null; }
-configs() { find "$NGT" -type f -name ngt_config.json -exec grep -l '"ngt_uuid"' {} + 2>/dev/null; }
+# Goes on: what can be removed is removed, and the end says that it was not all.
+problem() {
+  local code=$1
+  shift
+  say "$@" >&2
+  if [[ -z $WORST ]] || ((code < WORST)); then WORST=$code; fi
+}
+
+# shellcheck disable=SC2317  # the trap runs it
+clean_up() {
+  local code=$?
+  [[ -z $WORK ]] || rm -rf "$WORK"
+  [[ -n $ENDED ]] || {
+    say "stopped by an error that was not foreseen: do not capture this VM" >&2
+    exit 14
+  }
+  exit "$code"
+}
+trap clean_up EXIT
+trap 'end 130' INT TERM HUP
+
+# Root runs nothing that happens to lie in the current directory.
+leave_current_directory() {
+  local entry entries kept=
+  IFS=: read -r -d '' -a entries <<<"$PATH" || true
+  for entry in "${entries[@]}"; do
+    entry=${entry%$'\n'}
+    [[ $entry != /* ]] || kept+=${kept:+:}$entry
+  done
+  export PATH=$kept
+  cd /
+}
 
 find_python() {
   local candidate
-  for candidate in python3 python2 python /usr/libexec/platform-python "$NGT"/ngt/python*/bin/python3; do
-    if command -v "$candidate" >/dev/null; then
-      printf '%s\n' "$candidate"
+  for candidate in python3 python2 python /usr/libexec/platform-python \
+    "$PREFIX"/nutanix/ngt/python*/bin/python3; do
+    if command -v "$candidate" >/dev/null && "$candidate" -E -s -c 'import sys' 2>/dev/null; then
+      PYTHON=$candidate
       return 0
     fi
   done
   return 1
 }
 
-# Beside the file and renamed, so that a power cut leaves one of the two; order and unknown
-# keys stay as they are. The old file's blocks are overwritten like the key's.
-drop_uuid() {
-  "$1" - "$2" <<'PYTHON' || return 1
-import collections, json, os, sys
-path = sys.argv[1]
-with open(path) as file:
-    config = json.load(file, object_pairs_hook=collections.OrderedDict)
-config.pop("ngt_uuid", None)
-descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-with os.fdopen(descriptor, "w") as file:
-    os.fchmod(file.fileno(), os.stat(path).st_mode & 0o7777)
-    file.write(json.dumps(config))
-    file.flush()
-    os.fsync(file.fileno())
-PYTHON
-  erase "$2" && mv "$2.new" "$2"
-}
-
-# One pass of noise suffices: an image is copied block by block, not read under a microscope.
-erase() { shred --iterations=1 --zero --remove "$1"; }
-
-main() {
-  local found python file unit
-  found=$(
-    secrets
-    configs
-  ) || true
-  if [[ -z $found ]]; then
-    say "no identity in $NGT"
-    return 0
-  fi
-  if [[ ${1-} == --check ]]; then
-    say "identity:"
-    printf '%s\n' "$found"
+# Where a path ends, through every link, into RESOLVED; 1 where it ends nowhere.
+resolve() {
+  local path=$1 target hops=0
+  while [[ -L $path ]]; do
+    ((++hops <= 40)) || return 1
+    # The x keeps line breaks at the end of a name.
+    target=$(find "$path" -maxdepth 0 -printf '%lx' 2>/dev/null) || return 1
+    target=${target%x}
+    [[ $target == /* ]] || target=${path%/*}/$target
+    path=$target
+  done
+  while [[ $path == ?*/ ]]; do path=${path%/}; done
+  if [[ -d $path ]]; then
+    target=$(cd -P -- "$path" 2>/dev/null && printf '%sx' "$PWD") || return 1
+    RESOLVED=${target%x}
+  elif [[ -e $path ]]; then
+    target=$(cd -P -- "${path%/*}/" 2>/dev/null && printf '%sx' "$PWD") || return 1
+    RESOLVED=${target%x}
+    RESOLVED=${RESOLVED%/}/${path##*/}
+  else
     return 1
   fi
-
-  ((EUID == 0)) || fail 11 "not root: run this with sudo"
-  python=$(find_python) || fail 11 "no Python here: ngt_config.json cannot be edited safely"
-  for unit in "${SERVICES[@]}"; do
-    systemctl stop "$unit" 2>/dev/null || true
-  done
-  while IFS= read -r file; do
-    case $file in
-      */ngt_config.json) drop_uuid "$python" "$file" && say "took ngt_uuid out of $file" ;;
-      *) erase "$file" && say "removed $file" ;;
-    esac || fail 14 "$file could not be cleaned: do not capture this VM"
-  done <<<"$found"
-  # What this VM's installation logged is no clone's business.
-  rm -f /tmp/ngt_install_log_*.txt
-  sync
-  [[ -z $(
-    secrets
-    configs
-  ) ]] || fail 14 "identity came back while it was removed: is the agent still running?"
-  say "done: shut down now, and capture"
 }
 
-case ${1-} in
-  '' | --check) (($# < 2)) || fail 2 "too many arguments" ;;
-  *) fail 2 "what is $1? usage: ngt-generalize [--check]" ;;
-esac
-main "$@"
+below() { [[ $1 == "$2" || $1 == "${2%/}"/* ]]; }
+
+# NGT's own: in PREFIX/nutanix or nutanix.old and the like, in truth and not by a link.
+is_own() { [[ $1/ == "${HOME_OF_NGT%/}"/nutanix[./]* ]]; }
+
+is_kept() {
+  local path
+  for path in ${KEEP[@]+"${KEEP[@]}"}; do
+    if below "$1" "$path"; then return 0; fi
+  done
+  return 1
+}
+
+add_root() {
+  local known
+  for known in ${ROOTS[@]+"${ROOTS[@]}"}; do
+    if below "$1" "$known"; then return 0; fi
+  done
+  ROOTS+=("$1")
+  ROOT_COUNT=$((ROOT_COUNT + 1))
+}
+
+# Every place to search: what is NGT's own, then, link by link, what it leads to.
+find_roots() {
+  local link i=0
+  for link in "${HOME_OF_NGT%/}"/nutanix "${HOME_OF_NGT%/}"/nutanix.*; do
+    if [[ -L $link ]]; then
+      follow "$link"
+    elif [[ -e $link ]]; then
+      add_root "$link"
+    fi
+  done
+  while ((i < ROOT_COUNT)); do
+    while IFS= read -r -d '' link; do follow "$link"; done \
+      < <(find "${ROOTS[i]}" -type l -print0 2>>"$WORK/errors")
+    i=$((i + 1))
+  done
+}
+
+follow() {
+  if ! resolve "$1"; then
+    problem 13 "$1 leads nowhere: mend or remove the link, and run this again"
+    return 0
+  fi
+  LINKS+=("$1")
+  TARGETS+=("$RESOLVED")
+  LINK_COUNT=$((LINK_COUNT + 1))
+  case $RESOLVED in
+    / | /proc | /proc/* | /sys | /sys/*)
+      problem 13 "$1 leads to $RESOLVED, which is not searched: remove the link, and run this again"
+      ;;
+    *) add_root "$RESOLVED" ;;
+  esac
+}
+
+# A key is a marker on a line of its own, or one that base64 follows; a program that only
+# knows the marker has neither.
+holds_key() {
+  grep -qaE "^[^[:alnum:]]{0,3}${MARKER}[[:space:]]*\$" -- "$1" 2>>"$WORK/errors" ||
+    grep -aE -A 8 -e "$MARKER" -- "$1" 2>>"$WORK/errors" | grep -aE '[A-Za-z0-9+/]{40}' >/dev/null
+}
+
+# -z: the value may stand on another line than its name.
+holds_uuid() {
+  grep -qazE "ngt_uuid[^[:alnum:]]{1,16}$UUID" -- "$1" 2>>"$WORK/errors" || {
+    [[ $1 != *.py && $1 != *.pyc ]] &&
+      grep -qazE '"ngt_uuid"[[:space:]]*:[[:space:]]*"[^"]' -- "$1" 2>>"$WORK/errors"
+  }
+}
+
+# With isolated options, and no current directory to import from.
+python() {
+  "$PYTHON" -E -s -c '
+import sys
+sys.path[:] = [entry for entry in sys.path if entry.startswith("/")]
+exec(sys.stdin.read())
+' "$@"
+}
+
+# 0: the configuration holds what is one VM's; 1: it does not; 2: it cannot be told.
+judge_config() {
+  local status=0
+  [[ -s $1 ]] || return 1
+  if [[ -z $PYTHON ]]; then
+    # Without a parser: an escape in a name hides it, so an escaped letter counts.
+    grep -qaE "\"($ONE_VMS)\"|\\\\u00[2-7]" -- "$1" 2>>"$WORK/errors" || status=1
+    return "$status"
+  fi
+  python "$1" "$ONE_VMS" <<'PYTHON' 2>/dev/null || status=$?
+import json, sys
+try:
+    with open(sys.argv[1]) as file:
+        config = json.load(file)
+    held = isinstance(config, dict) and set(config) & set(sys.argv[2].split("|"))
+except ValueError:
+    sys.exit(3)
+sys.exit(0 if held else 4)
+PYTHON
+  case $status in
+    0) return 0 ;;
+    4) return 1 ;;
+    3) if grep -qaE "($ONE_VMS)" -- "$1" 2>>"$WORK/errors"; then return 0; else return 2; fi ;;
+    *) return 2 ;;
+  esac
+}
+
+classify() {
+  local file=$1 name=${1##*/} status=0
+  [[ -z ${KNOWN[$file]+x} ]] || return 0
+  KNOWN[$file]=yes
+  if [[ ! -f $file ]]; then
+    problem 13 "$file is not a regular file: it was not looked into"
+  elif [[ ! -r $file ]]; then
+    problem 13 "$file cannot be read"
+  elif holds_key "$file"; then
+    KEYS+=("$file")
+  elif [[ $name == ngt_config.json ]]; then
+    judge_config "$file" || status=$?
+    case $status in
+      0) CONFIGS+=("$file") ;;
+      2) problem 13 "$file is not JSON: whether it holds identity cannot be told" ;;
+    esac
+  elif [[ $name == .ngt_config.json.ngt-generalize-* ]] || holds_uuid "$file"; then
+    COPIES+=("$file")
+  elif is_own "$file"; then
+    if [[ $name == *client-key* || $name == *client-cert* || $name == *ca-cert.pem* ]]; then
+      NAMED+=("$file")
+    fi
+  elif [[ $name == client-key* && -s $file ]]; then
+    FOREIGN+=("$file")
+  elif [[ $name == client-cert* || $name == ca-cert.pem* ]] && has_config "${file%/*}"; then
+    NAMED+=("$file")
+  fi
+  if [[ $name == *client-cert* && -r $file ]]; then CERTIFICATES+=("$file"); fi
+}
+
+has_config() {
+  local config
+  for config in "$1"/ngt_config.json*; do
+    if [[ -f $config ]]; then return 0; fi
+  done
+  return 1
+}
+
+candidates() {
+  find "$@" ! -type d ! -type l \( -name '*client-key*' -o -name '*client-cert*' \
+    -o -name '*ca-cert.pem*' -o -name '*ngt_config.json*' \) -print0 2>>"$WORK/errors" || true
+  find "$@" -type f -exec grep -laZE -e 'PRIVATE KEY|ngt_uuid' -- {} + 2>>"$WORK/errors" || true
+}
+
+# A copy of the value in a log, or anywhere else: only known while a configuration has it.
+find_values() {
+  local value values=() file root
+  for file in ${CONFIGS[@]+"${CONFIGS[@]}"} ${COPIES[@]+"${COPIES[@]}"}; do
+    value=$(grep -oazE "ngt_uuid[^[:alnum:]]{1,16}$UUID" -- "$file" 2>>"$WORK/errors" |
+      grep -oaE "$UUID" | sed -n 1p) || true
+    [[ -z $value ]] || values+=(-e "$value")
+  done
+  [[ -n ${values[*]-} ]] || return 0
+  for root in "${ROOTS[@]}"; do
+    while IFS= read -r -d '' file; do
+      [[ -z ${KNOWN[$file]+x} ]] || continue
+      KNOWN[$file]=yes
+      case $file in
+        *.log | *.log.* | */log/* | */logs/*) if is_own "$file"; then LOGS+=("$file"); else VALUES+=("$file"); fi ;;
+        *) VALUES+=("$file") ;;
+      esac
+    done < <(find "$root" -type f -exec grep -laiZF "${values[@]}" -- {} + 2>>"$WORK/errors")
+  done
+}
+
+search() {
+  local file root i
+  ROOTS=() LINKS=() TARGETS=() KNOWN=()
+  ROOT_COUNT=0 LINK_COUNT=0
+  KEYS=() CONFIGS=() COPIES=() NAMED=() FOREIGN=() CERTIFICATES=() LOGS=() VALUES=()
+  : >"$WORK/errors"
+  find_roots
+  for root in ${ROOTS[@]+"${ROOTS[@]}"}; do
+    while IFS= read -r -d '' file; do classify "$file"; done < <(candidates "$root")
+  done
+  # A certificate by the link that leads to it, whatever it is called itself.
+  for ((i = 0; i < LINK_COUNT; i++)); do
+    case ${LINKS[i]##*/} in
+      *client-cert*) if [[ -f ${TARGETS[i]} ]]; then CERTIFICATES+=("${TARGETS[i]}"); fi ;;
+      *client-key*)
+        [[ ! -f ${TARGETS[i]} || -n ${KNOWN[${TARGETS[i]}]+x} ]] || FOREIGN+=("${TARGETS[i]}")
+        ;;
+    esac
+  done
+  if [[ $HOME_OF_NGT != / ]]; then
+    while IFS= read -r -d '' file; do classify "$file"; done \
+      < <(candidates "$HOME_OF_NGT" -path "$HOME_OF_NGT/nutanix" -prune -o)
+  fi
+  find_values
+  while IFS= read -r file; do problem 13 "not searched: $file"; done <"$WORK/errors"
+  sort_keys
+}
+
+# Whether a key belongs to a certificate, by what both say of the public key.
+is_pair() {
+  local public
+  if command -v openssl >/dev/null; then
+    public=$(openssl x509 -in "$2" -noout -pubkey 2>/dev/null </dev/null) || return 1
+    [[ -n $public && $public == "$(openssl pkey -in "$1" -passin pass: -pubout 2>/dev/null </dev/null)" ]]
+  elif [[ -n $PYTHON ]]; then
+    python "$1" "$2" <<'PYTHON' 2>/dev/null
+import ssl, sys
+context = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_CLIENT", ssl.PROTOCOL_SSLv23))
+context.load_cert_chain(sys.argv[2], sys.argv[1], lambda: b"")
+PYTHON
+  else
+    return 1
+  fi
+}
+
+belongs() {
+  local certificate
+  for certificate in ${CERTIFICATES[@]+"${CERTIFICATES[@]}"}; do
+    if is_pair "$1" "$certificate"; then return 0; fi
+  done
+  return 1
+}
+
+# A second name outside of what was searched: overwriting this one would overwrite that.
+is_shared() {
+  local names inode file found=0
+  read -r names inode < <(find "$1" -maxdepth 0 -printf '%n %D:%i\n')
+  ((names > 1)) || return 1
+  for file in "${KEYS[@]}"; do
+    if [[ $(find "$file" -maxdepth 0 -printf '%D:%i') == "$inode" ]]; then found=$((found + 1)); fi
+  done
+  ((found < names))
+}
+
+sort_keys() {
+  local key ours=()
+  for key in ${KEYS[@]+"${KEYS[@]}"}; do
+    if is_own "$key" && ! is_shared "$key" || belongs "$key"; then
+      ours+=("$key")
+    elif is_own "$key" || ! is_kept "$key"; then
+      FOREIGN+=("$key")
+    fi
+  done
+  KEYS=(${ours[@]+"${ours[@]}"})
+}
+
+report_foreign() {
+  local file
+  for file in ${FOREIGN[@]+"${FOREIGN[@]}"}; do
+    problem 15 "$file: a private key that was not shown to be NGT's; nothing was done to it." \
+      "Remove it, or the link that leads to it, or say --keep $file"
+  done
+  for file in ${VALUES[@]+"${VALUES[@]}"}; do
+    problem 15 "$file holds the ngt_uuid, and is no copy of the configuration: look at it, and remove it"
+  done
+}
+
+# One pass suffices: an image is copied block by block, not read under a microscope.
+erase() { shred --iterations=1 --zero -- "$1" && rm -f -- "$1"; }
+
+# The links to what was removed would lead nowhere.
+remove_links_to() {
+  local i
+  for ((i = 0; i < LINK_COUNT; i++)); do
+    [[ ${TARGETS[i]} != "$1" ]] || rm -f -- "${LINKS[i]}" || return 1
+  done
+}
+
+remove() {
+  if erase "$1" && remove_links_to "$1"; then
+    say "removed $1"
+  else
+    problem 14 "$1 could not be removed: do not capture this VM"
+  fi
+}
+
+# The new text beside the old one, then in its place: whoever looks sees one of them whole.
+# The old one keeps a name until it is overwritten.
+edit() {
+  local new=${1%/*}/.ngt_config.json.ngt-generalize-new old=${1%/*}/.ngt_config.json.ngt-generalize-old
+  if [[ -z $PYTHON ]]; then
+    problem 11 "no Python here: ngt_uuid cannot be taken out of $1"
+    return 0
+  fi
+  if [[ ! -e $old ]] || erase "$old"; then
+    if python "$1" "$new" "$old" "$ONE_VMS" <<'PYTHON' && erase "$old"; then
+import collections, json, os, sys
+path, new, old, names = sys.argv[1:]
+with open(path) as file:
+    config = json.load(file, object_pairs_hook=collections.OrderedDict)
+for name in names.split("|"):
+    config.pop(name, None)
+if os.path.lexists(new):
+    os.unlink(new)
+status = os.stat(path)
+descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+with os.fdopen(descriptor, "w") as file:
+    file.write(json.dumps(config))
+    file.flush()
+    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+    os.fchmod(file.fileno(), status.st_mode & 0o7777)
+    # The SELinux label and ACLs.
+    for name in getattr(os, "listxattr", lambda path: ())(path):
+        os.setxattr(new, name, os.getxattr(path, name))
+    os.fsync(file.fileno())
+os.link(path, old)
+os.rename(new, path)
+PYTHON
+      say "took ngt_uuid out of $1"
+      return 0
+    fi
+  fi
+  problem 14 "ngt_uuid could not be taken out of $1: do not capture this VM"
+}
+
+stop_services() {
+  local unit
+  command -v systemctl >/dev/null || return 0
+  for unit in ${SERVICES[@]+"${SERVICES[@]}"}; do
+    if ! systemctl stop "$unit" 2>/dev/null && systemctl is-active --quiet "$unit" 2>/dev/null; then
+      problem 14 "$unit cannot be stopped, and may write the identity back"
+    fi
+  done
+}
+
+generalize() {
+  local file i
+  stop_services
+  for file in ${KEYS[@]+"${KEYS[@]}"} ${LOGS[@]+"${LOGS[@]}"}; do remove "$file"; done
+  # While another file has the value, the configuration tells the next run what to look for.
+  if [[ -z ${VALUES[*]-} ]]; then
+    for file in ${COPIES[@]+"${COPIES[@]}"}; do
+      if is_own "$file" || [[ ${file##*/} == .ngt_config.json.ngt-generalize-* ]]; then
+        remove "$file"
+      else
+        edit "$file"
+      fi
+    done
+    for file in ${CONFIGS[@]+"${CONFIGS[@]}"}; do edit "$file"; done
+  fi
+  # The certificates tell which keys are NGT's, so they go last.
+  [[ -z $WORST ]] || return 0
+  for file in ${NAMED[@]+"${NAMED[@]}"}; do remove "$file"; done
+  for ((i = 0; i < LINK_COUNT; i++)); do
+    case ${LINKS[i]##*/} in
+      *client-cert* | *ca-cert.pem*)
+        [[ ! -L ${LINKS[i]} || ! -f ${TARGETS[i]} ]] || rm -f -- "${LINKS[i]}" ||
+          problem 14 "${LINKS[i]} could not be removed"
+        [[ ! -e ${TARGETS[i]} ]] || say "left ${TARGETS[i]}: a certificate that is not in NGT's tree"
+        ;;
+    esac
+  done
+  # What this VM's installation logged is no clone's business.
+  rm -f /tmp/ngt_install_log_*.txt || problem 14 "the installation's logs in /tmp could not be removed"
+  sync
+}
+
+found() {
+  local list
+  list=(
+    ${KEYS[@]+"${KEYS[@]}"} ${CONFIGS[@]+"${CONFIGS[@]}"} ${COPIES[@]+"${COPIES[@]}"}
+    ${NAMED[@]+"${NAMED[@]}"} ${LOGS[@]+"${LOGS[@]}"}
+  )
+  FOUND=(${list[@]+"${list[@]}"})
+  local i
+  for ((i = 0; i < LINK_COUNT; i++)); do
+    case ${LINKS[i]##*/} in
+      *client-cert* | *ca-cert.pem*)
+        if [[ -f ${TARGETS[i]} && -z ${KNOWN[${TARGETS[i]}]+x} ]]; then FOUND+=("${LINKS[i]}"); fi
+        ;;
+    esac
+  done
+}
+
+where() {
+  local there="$PREFIX/nutanix" root elsewhere=()
+  [[ -e $there ]] || there="$PREFIX (there is no $PREFIX/nutanix)"
+  for root in ${ROOTS[@]+"${ROOTS[@]}"}; do is_own "$root" || elsewhere+=("$root"); done
+  printf '%s' "$there${elsewhere[*]+, nor in ${elsewhere[*]}, where links lead}"
+}
+
+main() {
+  leave_current_directory
+  ((EUID == 0)) || fail 11 "not root: run this with sudo"
+  if ! resolve "$PREFIX" || [[ ! -d $RESOLVED ]]; then
+    fail 12 "there is no directory $PREFIX: nothing was searched"
+  fi
+  HOME_OF_NGT=$RESOLVED
+  WORK=$(mktemp -d) || fail 11 "no directory to work in: is /tmp full, or read-only?"
+  find_python || true
+
+  search
+  found
+  report_foreign
+  if [[ -n ${FOUND[*]-} && -n $CHECK_ONLY ]]; then
+    say "identity:"
+    printf '%s\n' "${FOUND[@]//[[:cntrl:]]/?}"
+    end "${WORST:-1}"
+  elif [[ -n ${FOUND[*]-} ]]; then
+    generalize
+    [[ -z $WORST ]] || fail "$WORST" "not all of it is out: do not capture this VM"
+    search
+    found
+    report_foreign
+    [[ -z ${FOUND[*]-} ]] ||
+      fail 14 "${FOUND[0]} came back while it was removed: is the agent still running?"
+  fi
+  [[ -z $WORST ]] || fail "$WORST" "that no identity is left cannot be said: do not capture this VM"
+  say "no identity in $(where)"
+  [[ -n $CHECK_ONLY ]] || say "done: shut down now, and capture"
+  end 0
+}
+
+while (($#)); do
+  case $1 in
+    --check) CHECK_ONLY=yes ;;
+    --keep)
+      (($# > 1)) || fail 2 "$1 wants a path"
+      # As it is now: the current directory is left.
+      case $2 in /*) resolve "$2" ;; *) resolve "$PWD/$2" ;; esac || fail 2 "--keep: there is no $2"
+      KEEP+=("$RESOLVED")
+      shift
+      ;;
+    *) fail 2 "what is $1? usage: ngt-generalize [--check] [--keep PATH]..." ;;
+  esac
+  shift
+done
+main
