@@ -3,7 +3,7 @@
 
 Its /usr/local, /etc, /opt, /var, /tmp and root's home are directories of the test; programs are
 the machine's, read-only in effect since only /usr is shared. What a test puts into ``stand_ins``
-comes first on PATH.
+comes first on PATH. $NGTPATCH_TEST_BASH names another bash to run them with, such as EL7's 4.2.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from tests.requirements import missing, tool
 
 __all__ = ["Cell", "Ended", "make_cell"]
 
+PATH = f"/stand-ins:/usr/bin:/bin:/usr/sbin:/sbin:{sys.base_prefix}/bin"
+_BASH = os.environ.get("NGTPATCH_TEST_BASH", "")
+
 # The machine's own directories go into the new root, then the test's over them.
 _ENTER = """
-root=$1 python=$2 cwd=$3; shift 3
+root=$1 python=$2 bash=$3 cwd=$4; shift 4
 mount --bind "$root" "$root"
 for there in usr bin sbin lib lib64; do
   if [ -L "/$there" ]; then ln -sfn "$(readlink "/$there")" "$root/$there"
   elif [ -d "/$there" ]; then mkdir -p "$root/$there"; mount --bind "/$there" "$root/$there"; fi
 done
+[ -z "$bash" ] || mount --bind "$bash" "$root/usr/bin/bash"
 mount --bind "$root/local" "$root/usr/local"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
@@ -80,14 +84,14 @@ class Cell:
         command: Sequence[str],
         *,
         cwd: str = "/root",
-        path: str = "/stand-ins:/usr/bin:/bin:/usr/sbin:/sbin",
+        path: str = PATH,
         environment: Mapping[str, str] | None = None,
         without: str = "",
         stdin: int | None = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start *command* in the guest; *without* names capabilities that it shall not have."""
         unshare = [tool("unshare", "util-linux"), "--mount", "--propagation", "private"]
-        enter = ["sh", "-euc", _ENTER, "sh", str(self.root), sys.base_prefix, cwd]
+        enter = ["sh", "-euc", _ENTER, "sh", str(self.root), sys.base_prefix, _BASH, cwd]
         if without:
             dropped = ",".join(f"-{name}" for name in without.split(","))
             command = [
@@ -110,7 +114,7 @@ class Cell:
         self,
         *command: str,
         cwd: str = "/root",
-        path: str = "/stand-ins:/usr/bin:/bin:/usr/sbin:/sbin",
+        path: str = PATH,
         environment: Mapping[str, str] | None = None,
         without: str = "",
         input: bytes | None = None,

@@ -105,10 +105,9 @@ trap 'end 130' INT TERM HUP
 
 # Root runs nothing that happens to lie in the current directory.
 leave_current_directory() {
-  local entry entries kept=
-  IFS=: read -r -d '' -a entries <<<"$PATH" || true
-  for entry in "${entries[@]}"; do
-    entry=${entry%$'\n'}
+  local entry rest=$PATH: kept=
+  while [[ -n $rest ]]; do
+    entry=${rest%%:*} rest=${rest#*:}
     [[ $entry != /* ]] || kept+=${kept:+:}$entry
   done
   export PATH=$kept
