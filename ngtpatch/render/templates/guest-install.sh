@@ -393,9 +393,14 @@ run_installer() {
   rm -f "$UNFINISHED"
 }
 
+# systemctl does not answer everywhere, and 1.x has an init script.
 is_registered() {
-  systemctl cat "$1" >/dev/null 2>&1 || [[ -e /etc/systemd/system/$1 ||
-    -e /usr/lib/systemd/system/$1 || -e /lib/systemd/system/$1 || -e /etc/init.d/${1%.service} ]]
+  local there
+  if systemctl cat "$1" >/dev/null 2>&1; then return 0; fi
+  for there in /{etc,usr/lib,lib}/systemd/system/"$1" "/etc/init.d/${1%.service}"; do
+    if [[ -e $there ]]; then return 0; fi
+  done
+  return 1
 }
 
 wait_for_services() {
