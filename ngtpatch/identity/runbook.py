@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from ngtpatch.identity.findings import Finding
 
@@ -64,16 +65,27 @@ def renewals(
 def runbook(due: Sequence[Renewal], *, method: str, template: str | None = None) -> str:
     """Return the steps for *due* as text.
 
+    Names come from inventories and certificates. Each value goes through the filter of the
+    language it stands in (see :mod:`ngtpatch.render.quoting`); a template of one's own may
+    leave out the filter where the value is a plain word.
+
     Args:
         due: from :func:`renewals`.
         method: one of :data:`METHODS`.
         template: jinja2 text over ``vms`` and ``method``; the shipped Markdown by default.
 
     Raises:
-        InputError: ``template``.
+        InputError: ``template-syntax``, ``template-undefined``, ``template-unquoted`` and
+            their like, each with the template's line.
     """
-    from ngtpatch.identity.values import render
+    from ngtpatch.render.engine import render
+    from ngtpatch.render.template import Template
 
-    shipped = files("ngtpatch.identity").joinpath("runbook.md.j2")
-    text = template if template is not None else shipped.read_text(encoding="utf-8")
-    return render(text, {"vms": due, "method": method}, path="the runbook's template")
+    shipped = Path(str(files("ngtpatch.identity"))) / "runbook.md.j2"
+    text = shipped.read_text(encoding="utf-8") if template is None else template
+    name = "the runbook's template"
+    return render(
+        Template(name, shipped, text, "", {}, declared=False),
+        {"vms": due, "method": method},
+        plain_words=True,
+    )

@@ -12,7 +12,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ngtpatch.errors import InputError, NgtpatchError
-from ngtpatch.render.quoting import FILTERS, Quoted, QuotingError
+from ngtpatch.render.quoting import FILTERS, Quoted, QuotingError, plain
 from ngtpatch.render.template import TEMPLATES, Template, find_template
 
 __all__ = ["render"]
@@ -22,12 +22,24 @@ class _UnquotedError(ValueError):
     """A template prints a value that no filter has quoted."""
 
 
-def render(template: str | Path | Template, values: Mapping[str, object] | None = None) -> str:
-    """Return the text that *template* makes of *values*.
+# Windows PowerShell takes a script without it for the machine's code page, in which a letter's
+# second byte may be a quote (about_Character_Encoding).
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def render(
+    template: str | Path | Template,
+    values: Mapping[str, object] | None = None,
+    *,
+    plain_words: bool = False,
+) -> str:
+    """Return the text that *template* makes of *values*; a ``.ps1`` begins with a byte order mark.
 
     Args:
         template: a shipped template's name, or the path of one's own.
         values: parameters by name; text is converted to the parameter's type.
+        plain_words: let words that are the same in every language stand unquoted: letters,
+            digits and a few marks.
 
     Raises:
         UsageError: no such template or parameter, or a value of the wrong type.
@@ -36,9 +48,9 @@ def render(template: str | Path | Template, values: Mapping[str, object] | None 
     """
     if not isinstance(template, Template):
         template = find_template(template)
-    environment = _environment(template)
+    environment = _environment(template, plain_words)
     try:
-        return environment.from_string(template.text).render(template.values(values or {}))
+        text = environment.from_string(template.text).render(template.values(values or {}))
     except jinja2.TemplateSyntaxError as error:
         where = error.name if error.name and not error.name.startswith("<") else template.name
         raise InputError(
@@ -67,16 +79,19 @@ def render(template: str | Path | Template, values: Mapping[str, object] | None 
         raise _located(
             template, error, "template-failed", f"{type(error).__name__}: {error}"
         ) from None
+    if template.path.suffix.lower() == ".ps1" and not text.startswith(_BYTE_ORDER_MARK):
+        return _BYTE_ORDER_MARK + text
+    return text
 
 
-def _environment(template: Template) -> jinja2.Environment:
+def _environment(template: Template, plain_words: bool) -> jinja2.Environment:
     # Sandboxed, since templates get passed around; no HTML anywhere, so no autoescape:
     # quoting is the filters' business, and finalize sees that none is forgotten.
     environment = ImmutableSandboxedEnvironment(
         autoescape=False,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(_folders(template)),
-        finalize=_only_quoted,
+        finalize=_quoted_or_plain if plain_words else _only_quoted,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -117,6 +132,10 @@ def _only_quoted(value: object) -> object:
         # Undefined raises its own, better error when it is printed.
         return value
     raise _UnquotedError(f"prints a {type(value).__name__} as it is")
+
+
+def _quoted_or_plain(value: object) -> object:
+    return value if plain(value) else _only_quoted(value)
 
 
 def _how_to_define(template: Template, given: Mapping[str, object]) -> str:

@@ -10,12 +10,14 @@ command or open another language's expression.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FILTERS", "Quoted", "QuotingError"]
+__all__ = ["FILTERS", "Quoted", "QuotingError", "plain"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -60,26 +62,47 @@ def sh_line(value: object) -> Quoted:
     """As :func:`sh`, but for bash and on one line, for places that a line break would end.
 
     Kickstart sections end at a line ``%end``, fenced blocks at a line of backticks. Where
-    the value holds control characters, bash's ``$'...'`` spells them.
+    the value holds what does not print (controls, but also what turns the direction of
+    writing round), bash's ``$'...'`` spells it, so that a terminal shows it and does not obey.
     """
     if isinstance(value, list | tuple):
         return Quoted(" ".join(map(sh_line, value)))
     text = _shell_word(value)
-    if not _CONTROL.search(text):
+    if text.isprintable():
         return Quoted(shlex.quote(text))
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return Quoted("$'" + _CONTROL.sub(_escape_octal, escaped) + "'")
+    # By number too: what would end the quotes, or what an interactive bash takes for history.
+    return Quoted("$'" + "".join(c if _stays(c) else _octal(c) for c in text) + "'")
+
+
+def _stays(character: str) -> bool:
+    return character.isprintable() and character not in "\\'!"
+
+
+def _octal(character: str) -> str:
+    # Three digits always: a digit that follows in the text would be taken in otherwise.
+    return "".join(f"\\{byte:03o}" for byte in character.encode())
+
+
+# Sections and directives of a kickstart; pykickstart looks for the first word of each line,
+# and its lines end where str.splitlines() ends them.
+_KICKSTART = re.compile(r"\s*(%[A-Za-z]\S*)")
 
 
 def heredoc(value: object, delimiter: str) -> Quoted:
     """The lines of a here-document whose *delimiter* is quoted (XCU 2.7.4).
 
-    Neither the delimiter nor a kickstart's ``%end`` may stand among them.
+    It may stand in a kickstart: neither the delimiter nor a line that begins with ``%end``,
+    ``%include``, ``%ksappend`` or a section may stand among them.
     """
     text = _shell_word(value).rstrip("\n")
-    for line in text.split("\n"):
-        if line == delimiter or line.strip() == "%end":
-            raise QuotingError(f"the line {line!r} would end the here-document")
+    if delimiter in text.split("\n"):
+        raise QuotingError(f"the line {delimiter!r} would end the here-document")
+    for line in text.splitlines():
+        if found := _KICKSTART.match(line):
+            raise QuotingError(
+                f"the line {line[:80]!r} would end the here-document's section, or begin another: "
+                f"kickstart reads {found[1][:80]!r}"
+            )
     return Quoted(text)
 
 
@@ -89,9 +112,50 @@ _YAML_ESCAPED = re.compile(
 )
 
 
+# YAML 1.2 section 7.4.3: a key without "?" ends within 1024 characters.
+_LONGEST_KEY = 1000
+
+
 def yaml(value: object) -> Quoted:
     """A YAML flow scalar or collection (YAML 1.2 sections 7.3.1 and 7.4)."""
-    return Quoted(_YAML_ESCAPED.sub(_escape_unicode, _json_text(value)))
+    return _written(value, _scalar)
+
+
+def _written(value: object, scalar: Callable[[object], str]) -> Quoted:
+    try:
+        return Quoted(_flow(value, scalar))
+    except RecursionError:
+        raise QuotingError("is nested too deeply to be written down") from None
+
+
+def _flow(value: object, scalar: Callable[[object], str]) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_key(key)}: {_flow(each, scalar)}" for key, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_flow(each, scalar) for each in value) + "]"
+    return scalar(value)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise QuotingError(f"has a key that is a {type(key).__name__}, not text")
+    text = _scalar(key)
+    return f"? {text}" if len(text) > _LONGEST_KEY else text
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, float):
+        _finite(value)
+        # YAML 1.1, as PyYAML and Ansible read it, wants a point in what is a number.
+        text = repr(value)
+        return text if "." in text else text.replace("e", ".0e")
+    return _YAML_ESCAPED.sub(_escape_unicode, _json_text(value))
+
+
+def _finite(value: float) -> None:
+    if not math.isfinite(value):
+        raise QuotingError(f"is not a value that can be written down: {value}")
 
 
 def yaml_block(value: object, indent: int) -> Quoted:
@@ -113,10 +177,16 @@ def yaml_block(value: object, indent: int) -> Quoted:
 
 
 def ansible(value: object) -> Quoted:
-    """A YAML value that Ansible takes literally: ``!unsafe`` stops its own ``{{ }}``."""
-    if isinstance(value, bool | int):
-        return yaml(value)
-    return Quoted("!unsafe " + yaml(value))
+    """A YAML value that Ansible takes literally: ``!unsafe`` stops its own ``{{ }}``.
+
+    Only where a brace stands, as in each of Jinja's openings: ansible-core 2.19 forgets the
+    quotes of what is ``!unsafe``, and makes true of "yes" and null of "".
+    """
+    return _written(value, _literal)
+
+
+def _literal(value: object) -> str:
+    return ("!unsafe " if isinstance(value, str) and "{" in value else "") + _scalar(value)
 
 
 def json_(value: object) -> Quoted:
@@ -130,7 +200,11 @@ def hcl(value: object) -> Quoted:
         return Quoted("[" + ", ".join(map(hcl, value)) + "]")
     if not isinstance(value, str):
         return Quoted(_word(value))
-    text = _word(value).replace("\\", "\\\\").replace('"', '\\"')
+    text = _word(value)
+    # HCL's strings are always in normal form C (HCL native syntax, "Template Expressions").
+    if unicodedata.normalize("NFC", text) != text:
+        raise QuotingError("is not in Unicode's normal form C, and HCL would change it")
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
     text = text.replace("${", "$${").replace("%{", "%%{")
     text = text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return Quoted('"' + _CONTROL.sub(_escape_unicode, text) + '"')
@@ -147,7 +221,10 @@ def powershell(value: object) -> Quoted:
     if isinstance(value, bool):
         return Quoted("$true" if value else "$false")
     if isinstance(value, int):
-        return Quoted(str(value))
+        if not -(2**63) <= value < 2**63:
+            raise QuotingError("PowerShell would not take so large a number for a whole one")
+        # In brackets: -5 alone would be taken for a parameter where a command stands before it.
+        return Quoted(str(value) if value >= 0 else f"({value})")
     text = _word(value)
     if "\0" in text:
         raise QuotingError("a PowerShell script cannot hold NUL")
@@ -155,15 +232,24 @@ def powershell(value: object) -> Quoted:
 
 
 def markdown(value: object) -> Quoted:
-    """Plain text in Markdown (CommonMark 2.4), on one line."""
-    text = re.sub(r"([\\`*_\[\]<>&|~$])", r"\\\1", " ".join(_word(value).split()))
-    # What only means something at the beginning of a line: headings, lists, rules.
-    return Quoted(re.sub(r"^([0-9]*)([#+=.)-])", r"\1\\\2", text))
+    """Plain text in Markdown (CommonMark 2.4), on one line; what does not print is spelled out."""
+    words = " ".join(_word(value).split())
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
+    text = re.sub(r"([\\`*_\[\]<>&|~$#])", r"\\\1", shown)
+    # What only means something at the beginning of a line: lists, rules.
+    return Quoted(re.sub(r"^([0-9]*)([+=.)-])", r"\1\\\2", text))
 
 
-def _escape_octal(match: re.Match[str]) -> str:
-    # Three digits always: a digit that follows in the text would be taken in otherwise.
-    return "".join(f"\\{byte:03o}" for byte in match.group().encode())
+# Letters, digits and what means nothing to any of the languages; no option either.
+_PLAIN = re.compile(r"(?!-)[\w.,:@%/+-]+")
+
+
+def plain(value: object) -> bool:
+    """Say whether *value* is the same word in every language, so that it may stand unquoted."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return False
+    text = str(value)
+    return text.isprintable() and _PLAIN.fullmatch(text) is not None
 
 
 def _escape_unicode(match: re.Match[str]) -> str:
@@ -172,12 +258,19 @@ def _escape_unicode(match: re.Match[str]) -> str:
 
 
 def _json_text(value: object) -> str:
+    _text_keys(value)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise QuotingError(f"is not a value that can be written down: {error}") from None
     return text
+
+
+def _text_keys(value: object) -> None:
+    # json would turn other keys into text, perhaps into one that is there already.
+    if isinstance(value, dict) and (odd := [key for key in value if not isinstance(key, str)]):
+        raise QuotingError(f"has a key that is a {type(odd[0]).__name__}, not text")
 
 
 # Jinja filters, by the name that templates use.

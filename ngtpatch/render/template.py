@@ -199,7 +199,7 @@ def find_template(name: str | Path) -> Template:
     )
 
 
-def _load(name: str, path: Path) -> Template:
+def _load(name: str, path: Path, within: tuple[Path, ...] = ()) -> Template:
     try:
         text = read_small(path, limit=MAX_BYTES, what="template").decode("utf-8")
     except UnicodeDecodeError as error:
@@ -207,14 +207,58 @@ def _load(name: str, path: Path) -> Template:
     found = _HEADER.match(text)
     if found is None:
         return Template(name, path, text, "", {}, declared=False)
-    header = parse_toml(found.group(1), what="its header", path=name, code="template-header")
-    parameters = {
-        key: _parameter(name, key, table) for key, table in header.get("parameters", {}).items()
-    }
-    for included in header.get("includes", []):
-        for key, parameter in find_template(included).parameters.items():
+    header = parse_toml(found.group(1), path=name, code="template-header", what="its header")
+    return _declared(name, path, text, header, within)
+
+
+def _declared(
+    name: str, path: Path, text: str, header: Mapping[str, Any], within: tuple[Path, ...]
+) -> Template:
+    def bad(what: str) -> InputError:
+        return InputError(
+            "template-header",
+            what,
+            path=name,
+            hint="a header has summary, includes and [parameters.NAME]",
+        )
+
+    if unknown := sorted(set(header) - {"summary", "includes", "parameters"}):
+        raise bad(f"its header has an unknown key {unknown[0]!r}")
+    summary = header.get("summary", "")
+    if not isinstance(summary, str):
+        raise bad("summary is not text")
+    tables = header.get("parameters", {})
+    if not isinstance(tables, dict):
+        raise bad("parameters is not a table: write [parameters.NAME]")
+    includes = header.get("includes", [])
+    if not isinstance(includes, list) or not all(isinstance(each, str) for each in includes):
+        raise bad("includes is not a list of templates' names")
+    parameters = {key: _parameter(name, key, table) for key, table in tables.items()}
+    for included in includes:
+        for key, parameter in _included(name, included, path, within).parameters.items():
             parameters.setdefault(key, parameter)
-    return Template(name, path, text, header.get("summary", ""), parameters, declared=True)
+    return Template(name, path, text, summary, parameters, declared=True)
+
+
+def _included(name: str, included: str, path: Path, within: tuple[Path, ...]) -> Template:
+    """Return a template that *name* includes: a neighbour of its file, or a shipped one."""
+
+    def bad(what: str) -> InputError:
+        return InputError("template-header", f"includes {included!r}, {what}", path=name)
+
+    there = next((d / included for d in (path.parent, TEMPLATES) if _is_file(d / included)), None)
+    if there is None:
+        raise bad("which is neither beside it nor shipped")
+    if there.resolve() in (*within, path.resolve()):
+        raise bad("which includes it again")
+    return _load(included, there, (*within, path.resolve()))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except ValueError:  # a NUL in it
+        return False
 
 
 def _parameter(template: str, name: str, table: object) -> Parameter:
@@ -226,14 +270,16 @@ def _parameter(template: str, name: str, table: object) -> Parameter:
     unknown = set(table) - {"type", "help", "default", "choices", "pattern"}
     if unknown:
         raise bad(f"unknown key {sorted(unknown)[0]}")
-    if table.get("type") not in _CONVERTERS:
+    if not isinstance(table.get("type"), str) or table["type"] not in _CONVERTERS:
         raise bad(f"type is {table.get('type')!r}, expected one of {', '.join(_CONVERTERS)}")
     if not isinstance(table.get("help"), str):
         raise bad("has no help")
+    choices = table.get("choices", [])
+    if not isinstance(choices, list) or not all(isinstance(each, str) for each in choices):
+        raise bad("choices is not a list of text")
     parameter = Parameter(
-        name, table["type"], table["help"], None, tuple(table.get("choices", ())),
-        table.get("pattern"),
-    )  # fmt: skip
+        name, table["type"], table["help"], None, tuple(choices), _pattern(table, bad)
+    )
     if (parameter.type == "choice") != bool(parameter.choices):
         raise bad("a choice has choices, and nothing else does")
     if "default" not in table:
@@ -243,3 +289,18 @@ def _parameter(template: str, name: str, table: object) -> Parameter:
     except UsageError as error:
         raise bad(f"its default does not fit: {error.message}") from None
     return Parameter(**{**vars(parameter), "default": default})
+
+
+def _pattern(table: Mapping[str, Any], bad: Callable[[str], InputError]) -> str | None:
+    pattern = table.get("pattern")
+    if pattern is None:
+        return None
+    if not isinstance(pattern, str):
+        raise bad("pattern is not text")
+    if table["type"] not in ("string", "list"):
+        raise bad(f"pattern is for text, and its type is {table['type']}")
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise bad(f"pattern {pattern!r} is not a regular expression: {error}") from None
+    return pattern

@@ -151,6 +151,23 @@ def test_an_own_template_may_include_its_neighbour_and_embed_a_shipped_one(tmp_p
         "[parameters.a]\ntype='string'\nhelp=''\nchoices=['x']",
         "[parameters.a]\ntype='string'\nhelp=''\ndefualt='x'",
         "[parameters.a]\ntype='integer'\nhelp=''\ndefault='x'",
+        "[parameters.a]\ntype='string'\nhelp=''\npattern='[a'",
+        "[parameters.a]\ntype='string'\nhelp=''\npattern=1",
+        "[parameters.a]\ntype='string'\nhelp=''\ndefault='b'\npattern='(?P<x>a){99999999999}'",
+        "[parameters.a]\ntype='integer'\nhelp=''\npattern='a'",
+        "[parameters.a]\ntype='choice'\nhelp=''\nchoices='ab'",
+        "[parameters.a]\ntype='choice'\nhelp=''\nchoices=[1]",
+        "[parameters.a]\ntype=['string']\nhelp=''",
+        "[parameters.a]\ntype='string'\nhelp=1",
+        "[[parameters]]\ntype='string'",
+        "parameters = 'a'",
+        "summary = 1",
+        "notes = 'a'",
+        "includes = 'guest-install.sh'",
+        "includes = [1]",
+        "includes = ['nowhere.sh']",
+        "includes = ['a\\u0000b']",
+        "includes = ['bad.sh']",
     ],
 )
 def test_a_bad_header_is_refused_with_the_template_s_name(tmp_path: Path, header: str) -> None:
@@ -159,6 +176,37 @@ def test_a_bad_header_is_refused_with_the_template_s_name(tmp_path: Path, header
     with pytest.raises(InputError) as caught:
         find_template(path)
     assert (caught.value.code, caught.value.path) == ("template-header", str(path))
+
+
+def test_templates_that_include_each_other_are_one_error(tmp_path: Path) -> None:
+    for name, other in (("a.sh", "b.sh"), ("b.sh", "a.sh")):
+        (tmp_path / name).write_text(f"{{#\nincludes = ['{other}']\n#}}\n")
+    with pytest.raises(InputError, match="includes it again") as caught:
+        find_template(tmp_path / "a.sh")
+    assert caught.value.code == "template-header"
+
+
+def test_a_neighbour_s_parameters_are_found_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/part.sh").write_text(
+        "{#\n[parameters.word]\ntype='string'\nhelp='w'\n#}\n{{ word | sh }}\n"
+    )
+    (tmp_path / "there/own.sh").write_text(
+        "{#\nincludes = ['part.sh']\n#}\n{% include 'part.sh' %}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert render(tmp_path / "there/own.sh", {"word": "a b"}).strip() == "'a b'"
+
+
+def test_powershell_scripts_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    text = render("windows-silent.ps1", {"label": "\u00d2; x"})
+    assert text.encode().startswith(b"\xef\xbb\xbf")
+    own = tmp_path / "own.PS1"
+    own.write_text("\ufeff$x = {{ x | powershell }}\n")
+    assert render(own, {"x": "a"}) == "\ufeff$x = 'a'\n"
+    assert not render("guest-install.sh").startswith("\ufeff")
 
 
 def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
