@@ -121,6 +121,17 @@ def test_a_run_after_a_failure_installs_again(guest: Cell) -> None:
     assert "nothing done" in install(guest).out
 
 
+def test_without_systemd_what_was_not_seen_is_said(guest: Cell) -> None:
+    guest.put("/root/system-state", "offline\n")
+    assert "start with the next boot" in install(guest).out
+    installer(guest, f"mkdir -p {NGT}/x; rm /etc/systemd/system/*; echo ran >>/root/ran")
+    ended = install(guest, "--force")
+    assert (ended.code, runs(guest)) == (0, 2)
+    assert "was not seen" in ended.out
+    # Nor is it "already" then.
+    assert (install(guest).code, runs(guest)) == (0, 3)
+
+
 def test_a_tree_without_its_service_is_installed_again(guest: Cell) -> None:
     guest.put(f"{NGT}/ngt_marker")
     ended = install(guest)

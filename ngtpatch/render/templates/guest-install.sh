@@ -406,13 +406,17 @@ is_registered() {
 wait_for_services() {
   local unit deadline=$((SECONDS + SERVICE_TIMEOUT))
   [[ -n ${SERVICES[*]-} ]] || return 0
-  is_registered "${SERVICES[0]}" || fail 15 "the installer registered no ${SERVICES[0]}"
   case $(systemctl is-system-running 2>/dev/null) in
     '' | offline)
-      say "systemd does not run here: the services start with the next boot"
+      if is_registered "${SERVICES[0]}"; then
+        say "systemd does not run here: the services start with the next boot"
+      else
+        say "systemd does not run here, and there is no ${SERVICES[0]}: whether the services will start was not seen"
+      fi
       return 0
       ;;
   esac
+  is_registered "${SERVICES[0]}" || fail 15 "the installer registered no ${SERVICES[0]}"
   for unit in "${SERVICES[@]}"; do
     is_registered "$unit" || continue
     until systemctl is-active --quiet "$unit"; do
