@@ -55,7 +55,7 @@ case $how in
 esac
 show() {
   [ -e "/root/disc-$1" ] && mounted=true || mounted=false
-  name=$(printf 'web\\033[2J: x')
+  name=$(printf 'b\\303\\274ro\\033[2J: \\302\\2332J \\342\\200\\256x')
   printf '    %-26s: %s\\n' "VM Id" "0005::$(echo "$1" | tr A-Z a-z)" "VM Name" "$name" \
     "NGT Enabled" true "Tools ISO Mounted" "$mounted" "Communication Link Active" false
 }
@@ -121,7 +121,8 @@ def test_it_renews_mounts_and_looks(cvm: Cell, method: str) -> None:
     assert ended.code == 0, ended
     assert steps(cvm) == done(FIRST, method) + done(SECOND, method)
     assert ended.out.count("Tools ISO Mounted         : true") == 2
-    assert "\x1b" not in ended.out
+    assert all(line.isprintable() for line in ended.out.splitlines())
+    assert "b\u00fcro?[2J" in ended.out
 
 
 def test_a_disc_that_was_there_before_is_ejected_first(cvm: Cell) -> None:

@@ -105,6 +105,8 @@ def test_all_four_files_go_and_what_stays_keeps_its_owner_and_mode(guest: Cell) 
         f"{HERE}/-rf",
         f"{HERE}/a name\nwith a line break",
         f"{HERE}/\x1b[31mred",
+        f"{HERE}/\x9b31mred\u202eder\u2066",
+        f"{HERE}/schl\u00fcssel",
         "/usr/local/nutanix/readme.txt",
         "/usr/local/nutanix.old/config/client-key.pem",
         "/usr/local/share/backup/odd",
@@ -115,8 +117,8 @@ def test_a_key_is_found_under_any_name(guest: Cell, name: str) -> None:
     guest.put(name, KEY)
     checked = generalize(guest, "--check")
     assert checked.code == 1
-    assert re.sub(r"[\x00-\x1f]", "?", name) in checked.out
-    assert "\x1b" not in checked.out
+    assert re.sub("[\x00-\x1f\x80-\x9f\u202e\u2066]", "?", name) in checked.out
+    assert all(line.isprintable() for line in checked.out.splitlines())
     assert generalize(guest).code == 0
     assert gone(guest)
     assert not guest.at(name).exists()

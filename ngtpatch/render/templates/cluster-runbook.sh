@@ -56,6 +56,7 @@ readonly STEP_TIMEOUT={{ step_timeout | sh }}
 readonly CLI=nutanix_guest_tools_cli
 
 DO_IT=
+CLEAN=
 OUTPUT=
 LAST=
 SAID=
@@ -68,7 +69,19 @@ FAILED=()
 REPORT=()
 
 # What tools print goes to a terminal, line by line, without what it would obey.
-say() { printf '%s\n' "${*//[[:cntrl:]]/?}"; }
+clean() {
+  local LC_ALL=C
+  CLEAN=${*//[[:cntrl:]]/?}
+  # In UTF-8: the second set of controls, and what turns the direction of writing round.
+  CLEAN=${CLEAN//$'\xc2'[$'\x80'-$'\x9f']/?}
+  CLEAN=${CLEAN//$'\xe2\x80'[$'\xa8'-$'\xae']/?}
+  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
+}
+
+say() {
+  clean "$@"
+  printf '%s\n' "$CLEAN"
+}
 
 # Runs a command: its output into OUTPUT, its last line that is not blank into LAST.
 ask() {

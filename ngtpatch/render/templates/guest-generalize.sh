@@ -65,10 +65,23 @@ WORK=
 WORST=
 ENDED=
 RESOLVED=
+CLEAN=
 declare -A KNOWN
 
 # Names come from the file system, and may hold what a terminal would obey.
-say() { printf 'ngt-generalize: %s\n' "${*//[[:cntrl:]]/?}"; }
+clean() {
+  local LC_ALL=C
+  CLEAN=${*//[[:cntrl:]]/?}
+  # In UTF-8: the second set of controls, and what turns the direction of writing round.
+  CLEAN=${CLEAN//$'\xc2'[$'\x80'-$'\x9f']/?}
+  CLEAN=${CLEAN//$'\xe2\x80'[$'\xa8'-$'\xae']/?}
+  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
+}
+
+say() {
+  clean "$@"
+  printf 'ngt-generalize: %s\n' "$CLEAN"
+}
 
 end() {
   ENDED=yes
@@ -533,6 +546,7 @@ where() {
 }
 
 main() {
+  local file
   leave_current_directory
   ((EUID == 0)) || fail 11 "not root: run this with sudo"
   if ! resolve "$PREFIX" || [[ ! -d $RESOLVED ]]; then
@@ -547,7 +561,10 @@ main() {
   report_foreign
   if [[ -n ${FOUND[*]-} && -n $CHECK_ONLY ]]; then
     say "identity:"
-    printf '%s\n' "${FOUND[@]//[[:cntrl:]]/?}"
+    for file in "${FOUND[@]}"; do
+      clean "$file"
+      printf '%s\n' "$CLEAN"
+    done
     end "${WORST:-1}"
   elif [[ -n ${FOUND[*]-} ]]; then
     generalize

@@ -95,12 +95,25 @@ FORCE=
 TAKEN_FOR=
 WORK=
 INSTALLER=
+CLEAN=
 ENDED=
 COMMAND=()
 DISCS=()
 
 # Names come from discs and logs, and may hold what a terminal would obey.
-say() { printf 'ngt-install: %s\n' "${*//[[:cntrl:]]/?}"; }
+clean() {
+  local LC_ALL=C
+  CLEAN=${*//[[:cntrl:]]/?}
+  # In UTF-8: the second set of controls, and what turns the direction of writing round.
+  CLEAN=${CLEAN//$'\xc2'[$'\x80'-$'\x9f']/?}
+  CLEAN=${CLEAN//$'\xe2\x80'[$'\xa8'-$'\xae']/?}
+  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
+}
+
+say() {
+  clean "$@"
+  printf 'ngt-install: %s\n' "$CLEAN"
+}
 
 end() {
   ENDED=yes
