@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of a document."),
     "status": ("status", "Say what state NGT is in, VM by VM, and what to do next."),
     "support": ("support", "Show what an ISO decides for each distribution, shipped and patched."),
-    "verify": ("verify", "Check an ISO, and that it differs from its base only as recorded."),
+    "verify": ("verify", "Account for every byte of an ISO, against its base or by its record."),
 }
 
 

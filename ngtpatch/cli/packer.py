@@ -116,6 +116,8 @@ def verify(
     console.pairs([("iso", result.iso_path), ("sha256", result.iso_sha256 or "-")])
     for problem in result.problems:
         console.say(f"wrong    {problem}")
+    for sentence in result.proven:
+        console.say(f"  {sentence}")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
     console.say("as it was prepared")

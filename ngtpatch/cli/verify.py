@@ -9,12 +9,10 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.disclosure import printable
 from ngtpatch.errors import VerificationError
 from ngtpatch.flow.remarks import REMARKS
 from ngtpatch.flow.verify import verify
-from ngtpatch.iso.read.entry import preferred_tree
-from ngtpatch.provenance import ProvenanceVerification, Verified, verify_stated
+from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provenance
 
 
 @options.command()
@@ -23,7 +21,14 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_stated
     "--base",
     metavar="ISO",
     type=options.PATH,
-    help="The ISO it was made from: exactly the recorded entries may differ.",
+    help="What it was made from: every byte outside the recorded regions has to be as there.",
+)
+@options.distro_option
+@click.option(
+    "--document",
+    metavar="FILE",
+    type=options.PATH,
+    help="For a directory that --output-tree wrote: what 'rebuild --json' printed.",
 )
 @click.option(
     "--provenance",
@@ -34,18 +39,41 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_stated
     "--key",
     metavar="FILE",
     type=options.PATH,
-    help="The ed25519 public key (PEM) that must have signed the statement; implies --provenance.",
+    help="The public key (PEM) that must have signed the statement; implies --provenance.",
 )
+@options.profiles_option
+@options.patches_option
 @click.pass_context
 def command(
-    ctx: click.Context, iso: Path, base: Path | None, provenance: bool, key: Path | None
+    ctx: click.Context,
+    iso: Path,
+    base: Path | None,
+    distros: tuple[str, ...],
+    document: Path | None,
+    provenance: bool,
+    key: Path | None,
+    profile_dirs: tuple[Path, ...],
+    patch_dirs: tuple[Path, ...],
 ) -> None:
-    """Check an ISO, and that it differs from its base only as recorded."""
+    """Account for every byte of an ISO, against its base or by its record.
+
+    With --base every byte outside the recorded regions is compared with it. Without, what was
+    done is undone in memory, and the digest that the record names is looked for; the record is
+    not signed, provenance is (--key).
+    """
     console = ctx.ensure_object(Console)
+    image = verify(
+        iso,
+        base=base,
+        distros=distros,
+        document=document,
+        profile_dirs=profile_dirs,
+        patch_dirs=patch_dirs,
+    )
+    stated = None
     if provenance or key is not None:
-        result = verify_stated(iso, key=key, base=base)
-    else:
-        result = Verified.of(verify(iso, base=base))
+        stated = verify_provenance(iso, key=key, base=base)
+    result = Verified.of(image, stated)
     console.result(result)
     report(console, result)
     if not result.ok:
@@ -54,44 +82,41 @@ def command(
 
 def report(console: Console, result: Verified) -> None:
     """Print what was found, for people."""
-    trees = ", ".join(result.trees)
-    faults = sum(problem.counts for problem in result.problems)
-    console.say(f"structure   {faults or 'no'} faults; trees: {trees}")
+    faults = [problem for problem in result.problems if problem.counts]
+    console.say(f"trees       {', '.join(result.trees)}: {result.entries:,} entries")
+    console.say(f"record      {result.record}")
+    for one in result.recorded:
+        inside = f"  in {one.within}" if one.within else ""
+        hidden = "  (identity)" if one.identity else ""
+        console.say(f"  {one.kind:<8} {one.path}{inside}{hidden}")
     for problem in result.problems:
-        place = "" if problem.offset is None else f" at byte {problem.offset}"
         mild = "" if problem.counts else "  [a quirk, or the vendor's own]"
         if problem.code in REMARKS and not problem.counts:
             mild = "  [no fault of structure]"
-        console.say(f"  {problem.code}{place}: {printable(problem.message)}{mild}")
-    console.say(f"record      {printable(result.record)}")
-    if result.base is not None:
-        beyond = [d for d in result.deviations if not d.expected]
-        recorded = len(
-            {
-                d.path
-                for d in result.deviations
-                if d.expected and d.tree == preferred_tree(result.trees)
-            }
-        )
-        console.say(
-            f"base        {recorded} entries differ as recorded, {len(beyond) or 'none'} beyond; "
-            f"{result.entries} compared"
-        )
-        for deviation in result.deviations:
-            mark = "  recorded " if deviation.expected else "  BEYOND   "
-            console.say(
-                f"{mark} {deviation.tree:<10} {printable(deviation.path)}: "
-                f"{', '.join(deviation.what)}"
-            )
+        console.say(f"  {problem.code}: {problem.message}{mild}")
+    for sentence in result.sentences():
+        console.say(f"  {sentence}")
     if result.provenance is not None:
         _provenance(console, result.provenance)
-    console.heading("verified" if result.ok else "NOT verified")
+    if faults and result.error is not None and result.error.hint:
+        console.say(f"next        {result.error.hint}")
+    console.heading(_verdict(result))
+
+
+def _verdict(result: Verified) -> str:
+    if result.ok:
+        return result.verdict
+    if result.verdict == "not-verified":
+        return "NOT verified"
+    if result.provenance is not None and not result.provenance.ok:
+        return "NOT verified: its provenance"
+    return f"NOT accepted: {result.verdict}, and its installer refuses what was asked for"
 
 
 def _provenance(console: Console, stated: ProvenanceVerification) -> None:
     if stated.source is not None:
-        console.say(f"made from   {printable(stated.source)}, sha256 {stated.source_sha256}")
+        console.say(f"made from   {stated.source}, sha256 {stated.source_sha256}")
     signed = f"by {stated.signed_by}" if stated.signed_by else "not checked: no --key, or not valid"
-    console.say(f"signature   {printable(signed)}")
+    console.say(f"signature   {signed}")
     for code, problem in stated.problems:
-        console.say(f"  {code}: {printable(problem)}")
+        console.say(f"  {code}: {problem}")

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+from ngtpatch._version import __version__
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
 from ngtpatch.files.tree import FileTree, MemoryTree
@@ -22,9 +24,12 @@ from ngtpatch.files.wellknown import (
     LABEL,
 )
 from ngtpatch.flow.opened import OpenedSource, open_source
+from ngtpatch.flow.sound_source import require_sound
 from ngtpatch.identity.exchange import Injected
-from ngtpatch.iso.edit.image_edit import EditPlan, edit
+from ngtpatch.iso.edit.base_digests import BaseDigests
+from ngtpatch.iso.edit.image_edit import EditPlan, Note, edit
 from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.build_record import BuildRecord
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import merge_ranges
@@ -47,6 +52,7 @@ class Base:
         sha256: of that image; None when it was not asked for.
         blank: the image holds room only, for all three files.
         single: it is one VM's own, and nothing else is made from it.
+        digests: what the record of each image says of it, computed once.
     """
 
     volume: Volume
@@ -54,6 +60,7 @@ class Base:
     sha256: str | None
     blank: bool
     single: bool
+    digests: BaseDigests
     _stack: ExitStack
 
     @classmethod
@@ -66,12 +73,14 @@ class Base:
             path: an image; for config-only images also a directory with the tree.
             config_only: lay regions over a small image that holds config/ alone.
             sha256: what the digest of the image was when the run was planned.
-            prove: compute it, and compare; a config-only image is always compared.
+            prove: compute it, and compare; a config-only image is always compared. What its
+                record says of it is proven, too.
             single: it is one VM's own.
 
         Raises:
             InputError: it cannot be used.
-            Refusal: ``base-changed``: it is not the image that *sha256* is of.
+            Refusal: ``base-changed``: it is not the image that *sha256* is of;
+                ``source-disproved``: its own record disproves it.
         """
         with ExitStack() as stack:
             source = stack.enter_context(open_source(path))
@@ -83,7 +92,8 @@ class Base:
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = sha256_of_bytes(data)
                 _refuse_another(path, digest, sha256)
-                return cls(volume, tree, digest, True, single, stack.pop_all())
+                digests = BaseDigests(volume.source, digest)
+                return cls(volume, tree, digest, True, single, digests, stack.pop_all())
             if source.volume is None:
                 raise UsageError(
                     "is-directory", "is a directory, which has no image to make others from",
@@ -93,7 +103,9 @@ class Base:
                 actual = sha256_of_source(source.volume.source, source.volume.size)
                 _refuse_another(path, actual, sha256)
                 sha256 = actual
-            return cls(source.volume, tree, sha256, False, single, stack.pop_all())
+                require_sound(source.volume)
+            digests = BaseDigests(source.volume.source, sha256)
+            return cls(source.volume, tree, sha256, False, single, digests, stack.pop_all())
 
     def plan(self, injected: Injected) -> EditPlan:
         """Return the regions that make the base one VM's.
@@ -113,7 +125,19 @@ class Base:
             for path, data in files.items()
             if path not in listing
         }
-        return edit(self.volume, replace=there, add=added, scrub=frozenset(there))
+        return edit(
+            self.volume, replace=there, add=added, scrub=frozenset(there),
+            note=self._note(there, added),
+        )  # fmt: skip
+
+    def _note(self, there: Mapping[str, bytes], added: Collection[str]) -> Note | None:
+        """Return what the image's record says; None where nothing changes, and none is needed."""
+        record = self.volume.record
+        if isinstance(record, BuildRecord):
+            return Note(record.about, self.digests)
+        if not added and all(self.volume.tree[path] == data for path, data in there.items()):
+            return None
+        return Note({"ngtpatch": __version__}, self.digests)
 
     @cached_property
     def identity_ranges(self) -> tuple[tuple[int, int], ...]:

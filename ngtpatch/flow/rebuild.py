@@ -16,7 +16,7 @@ from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
 from ngtpatch.flow.opened import OpenedSource, open_source
-from ngtpatch.flow.verify import REPLACED
+from ngtpatch.flow.sound_source import faults_of, require_sound
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
 # Not for type checkers alone: the document's schema is read from the annotations.
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600
 
-__all__ = ["RebuildResult", "RebuiltEach", "rebuild"]
+REPLACED = frozenset({"content", "size"})
+"""What may differ about an entry whose content was replaced. Mode, owner and times stay."""
+
+__all__ = ["REPLACED", "RebuildResult", "RebuiltEach", "rebuild"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def rebuild(
     Raises:
         UsageError: the output exists, is the source, has no directory; nothing was asked for.
         InputError: the source, a profile, a patch or an identity cannot be used.
-        Refusal: a profile is unknown, or a patch does not fit; nothing was written.
+        Refusal: a profile is unknown, a patch does not fit, or the source's own record
+            disproves it (``source-disproved``); nothing was written.
         VerificationError: the written image is not what was planned; it was removed.
         NgtpatchError: the disk is full or failed; nothing was left behind.
     """
@@ -133,7 +137,8 @@ def rebuild(
             identity=identity or IdentityRequest(),
         )
         with as_image(opened, scratch) as volume:
-            plan = _plan(volume, changes)
+            require_sound(volume)
+            plan = _plan(volume, changes, digest=digest and not dry_run)
             stale, left = _left_behind(plan, changes, unpacked=output_tree is not None)
             sha256, written = None, 0
             if not dry_run and output_tree is not None:
@@ -156,7 +161,7 @@ def rebuild(
                 composed_with=tuple(_earlier(volume).get("profiles", ())),
                 carries_identity=changes.carries_identity,
                 stale_digests=stale,
-                notices=(*changes.notices, *left),
+                notices=(*changes.notices, *left, *faults_of(volume)),
             )
 
 
@@ -174,7 +179,8 @@ def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | Bin
     return named[0] if named else None
 
 
-def _plan(volume: Volume, changes: Changes) -> EditPlan:
+def _plan(volume: Volume, changes: Changes, *, digest: bool) -> EditPlan:
+    from ngtpatch.iso.edit.base_digests import BaseDigests
     from ngtpatch.iso.edit.image_edit import Note, edit
     from ngtpatch.iso.edit.new_entry import NewFile
 
@@ -186,7 +192,11 @@ def _plan(volume: Volume, changes: Changes) -> EditPlan:
         remove=changes.removed,
         scrub=changes.secret - added,
         reserve=changes.reserve,
-        note=Note(_about(changes, _earlier(volume))),
+        note=Note(
+            _about(changes, _earlier(volume)),
+            # A record in the place of another cannot wait for what the sink finds out.
+            digests=BaseDigests(volume.source) if digest and volume.record else None,
+        ),
     )
 
 
@@ -347,7 +357,7 @@ def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
         "read-back",
         found,
         path=path,
-        hint="nothing was kept; this is a defect of ngtpatch or of the disk",
+        hint="nothing was kept; if 'ngtpatch verify' finds no fault in the source, report this",
     )
 
 

@@ -1,123 +1,168 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an image is sound, and differs from its base exactly as recorded."""
+"""Whether every byte of an image is accounted for, and what its installer accepts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal
+
+from ngtpatch.errors import InputError
+from ngtpatch.flow.verification import (
+    Accounted,
+    Problem,
+    Recorded,
+    Verification,
+    failure,
+    problems_of,
+)
 
 if TYPE_CHECKING:
-    from ngtpatch.iso.compare.comparison import Comparison
     from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Deviation", "Problem", "Verification", "verify"]
-
-# What may differ about an entry whose content was replaced. Mode, owner and times stay.
-REPLACED = frozenset({"content", "size"})
+__all__ = ["Verification", "accepted", "verify"]
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A fault in the image's structure.
-
-    Attributes:
-        code: stable word.
-        offset: where in the image, in bytes; None where it has no place.
-        message: what was found.
-        counts: whether it makes the image unsound. A quirk that readers put up with does
-            not, nor does a fault that the vendor's image has as well.
-    """
-
-    code: str
-    offset: int | None
-    message: str
-    counts: bool = True
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """An entry that differs from the base in one tree.
-
-    Attributes:
-        tree: the tree it was seen in.
-        path: its name in that tree.
-        what: the aspects that differ, or ``added`` or ``removed``.
-        expected: whether the record accounts for it.
-    """
-
-    tree: str
-    path: str
-    what: tuple[str, ...]
-    expected: bool
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The document of ``ngtpatch verify``.
-
-    Attributes:
-        image: as it was named.
-        base: as it was named; None when there was none to compare with.
-        trees: the trees that were compared, or that the image has.
-        entries: how many entries they hold in all.
-        problems: faults of structure.
-        deviations: entries that differ from the base.
-        record: ``valid``, ``absent`` or why it is not trusted.
-        ok: nothing is wrong and every deviation is accounted for.
-    """
-
-    SCHEMA: ClassVar[str] = "ngtpatch.verify/1"
-
-    image: str
-    base: str | None
-    trees: tuple[str, ...]
-    entries: int
-    problems: tuple[Problem, ...]
-    deviations: tuple[Deviation, ...]
-    record: str
-    ok: bool
-
-
-def verify(image: str | Path, *, base: str | Path | None = None) -> Verification:
-    """Check *image*, and that it differs from *base* only in what its record says.
+def verify(
+    image: str | Path,
+    *,
+    base: str | Path | None = None,
+    distros: Sequence[str] = (),
+    document: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+) -> Verification:
+    """Account for every byte of *image*, and ask it what it accepts.
 
     A false ``ok`` is a result, not an exception.
 
+    Args:
+        image: an image or a block device; with *document*, a directory that ``--output-tree``
+            wrote.
+        base: what it was made from: an image, a block device or a directory. Outside the recorded
+            regions every byte is compared with it. Without it the undo is done in memory, and
+            the digest that the record names is looked for.
+        distros: ids of profiles that it has to accept.
+        document: what ``rebuild --json`` printed when it wrote the directory.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+
     Raises:
         InputError: one of them cannot be read at all.
+        UsageError: ``no-base`` or ``no-document``: a directory needs both.
+        Refusal: ``unknown-profile``.
     """
-    from ngtpatch.iso.compare.comparison import compare
+    from ngtpatch.iso.compare.proof import prove
     from ngtpatch.iso.read.volume import Volume
 
+    if Path(image).is_dir() or document is not None:
+        from ngtpatch.flow.verify_tree import tree_sides, verify_tree
+
+        sides = tree_sides(image, base, document)
+        accepts, refused = accepted(
+            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs
+        )
+        return verify_tree(*sides, accepts=accepts, refused=refused)
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
-        original = None if base is None else stack.enter_context(Volume.open(base))
-        problems = (*_problems(volume, original), *_remarks(volume))
-        record, accounted = _record(volume)
-        deviations: tuple[Deviation, ...] = ()
-        if original is not None:
-            problems += _foreign_base(volume, original)
-            deviations = deviations_from(compare(original, volume), accounted)
+        original = None if base is None else stack.enter_context(_opened(Path(base)))
+        proof = prove(volume, original)
+        own = not proof.identical
+        found = (
+            *problems_of(proof),
+            *_structure(volume, original, own=own),
+            *_remarks(volume, own=own),
+        )
+        accepts, refused = accepted(
+            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs
+        )
+        verdict: Literal["verified", "identical", "not-verified"] = "verified"
+        if proof.identical:
+            verdict = "identical"
+        elif any(problem.counts for problem in found):
+            verdict = "not-verified"
+        problems = (*found, *refused)
+        failed = failure(problems, str(image))
         return Verification(
             image=str(image),
             base=None if base is None else str(base),
+            verdict=verdict,
+            ok=failed is None,
+            error=failed,
+            problems=problems,
             trees=volume.trees,
             entries=sum(len(volume.entries(tree)) for tree in volume.trees),
-            problems=problems,
-            deviations=deviations,
-            record=record,
-            ok=not any(problem.counts for problem in problems)
-            and record in ("valid", "absent")
-            and all(deviation.expected for deviation in deviations),
+            record=_record(volume),
+            recorded=_recorded(volume),
+            bytes=Accounted(
+                ground=proof.ground,
+                regions=proof.regions,
+                differing=proof.differing,
+                digest=proof.digest,
+                unseen=proof.unseen,
+            ),
+            accepts=accepts,
         )
 
 
-def _problems(volume: Volume, original: Volume | None) -> tuple[Problem, ...]:
-    """Return the faults of structure, with whether the vendor's image has them, too."""
+def accepted(
+    image: str | Path,
+    *,
+    distros: Sequence[str] = (),
+    profile_dirs: Sequence[str | Path] = (),
+    patch_dirs: Sequence[str | Path] = (),
+) -> tuple[tuple[str, ...] | None, tuple[Problem, ...]]:
+    """Ask an image what its installer accepts, as ``support`` does.
+
+    Returns:
+        The ids of the profiles all of whose versions it accepts as it stands; None where there
+        is no installer to ask. And a problem for each of *distros* that is not among them.
+
+    Raises:
+        Refusal: ``unknown-profile``.
+    """
+    from ngtpatch.flow.support import support
+    from ngtpatch.patching.choice import choose
+
+    asked = {profile.id for profile in choose(distros, profile_dirs=profile_dirs)}
+    try:
+        rows = support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs).distros
+    except InputError as error:
+        message = f"its installer cannot be asked: {error.message}"
+        return None, (Problem("not-accepted", None, message),) if asked else ()
+    kept: dict[str, bool] = {}
+    problems = []
+    for row in rows:
+        if row.profile is None:
+            continue
+        recognised = row.verdict == "recognised"
+        kept[row.profile] = kept.get(row.profile, True) and recognised
+        if row.profile in asked and not recognised:
+            message = f"its installer does not accept {row.name} {row.version}: {row.verdict}"
+            problems.append(Problem("not-accepted", None, message))
+    return tuple(profile for profile, all_of_it in kept.items() if all_of_it), tuple(problems)
+
+
+@contextmanager
+def _opened(base: Path) -> Iterator[Volume]:
+    """Open a base; of a directory, the image that a rebuild makes of it."""
+    from ngtpatch.flow.imaged import as_image
+    from ngtpatch.flow.opened import open_source
+
+    with open_source(base) as source, as_image(source, None) as volume:
+        yield volume
+
+
+def _structure(volume: Volume, original: Volume | None, *, own: bool) -> tuple[Problem, ...]:
+    """Return the faults of structure, with whether they are the image's own.
+
+    Args:
+        volume: the image.
+        original: the vendor's; without it, what the record gives back of that.
+        own: whether the image is another than the vendor's.
+    """
     from ngtpatch.iso.check import check, introduced
     from ngtpatch.iso.read.build_record import BuildRecord
 
@@ -127,65 +172,43 @@ def _problems(volume: Volume, original: Volume | None) -> tuple[Problem, ...]:
         vendor = volume.record.vendor(volume)
     new = findings if vendor is None else introduced(findings, check(vendor))
     return tuple(
-        Problem(f.code, f.offset, f.message, counts=f.severity != "warning" and f in new)
+        Problem(f.code, f.offset, f.message, counts=own and f.severity != "warning" and f in new)
         for f in findings
     )
 
 
-def _remarks(volume: Volume) -> tuple[Problem, ...]:
+def _remarks(volume: Volume, *, own: bool) -> tuple[Problem, ...]:
     from ngtpatch.flow.remarks import remarks
 
-    return tuple(Problem(one.code, None, one.text, counts=one.counts) for one in remarks(volume))
+    return tuple(
+        Problem(one.code, None, one.text, counts=own and one.counts) for one in remarks(volume)
+    )
 
 
-def deviations_from(
-    comparison: Comparison, accounted: Mapping[str, frozenset[str]]
-) -> tuple[Deviation, ...]:
-    """Return what *comparison* found, each with whether *accounted* (path -> aspects) covers it."""
-    beyond = set(map(id, comparison.beyond(accounted)))
-    found = [
-        Deviation(
-            tree=difference.tree,
-            path=difference.path,
-            what=difference.what or (difference.kind,),
-            expected=id(difference) not in beyond,
-        )
-        for difference in comparison.differences
-    ]
-    found += [Deviation(tree, "", ("added",), False) for tree in comparison.trees_added]
-    found += [Deviation(tree, "", ("removed",), False) for tree in comparison.trees_removed]
-    if comparison.volume_ids is not None:
-        found.append(Deviation("", "", ("volume identifier",), False))
-    return tuple(found)
-
-
-def _record(volume: Volume) -> tuple[str, dict[str, frozenset[str]]]:
-    """Return how far the record can be trusted, and what it accounts for."""
+def _record(volume: Volume) -> str:
     from ngtpatch.iso.read.build_record import BuildRecord
 
     record = volume.record
     if record is None:
-        return "absent", {}
+        return "absent"
     if not isinstance(record, BuildRecord):
-        return f"damaged: {record.reason}", {}
+        return f"damaged: {record.reason}"
     if not record.intact(volume.source, volume.pieces):
-        return "broken: the image was changed after it was written", {}
-    return "valid", {
-        change.path: REPLACED if change.kind == "changed" else frozenset({change.kind})
-        for change in record.changes
-    }
+        return "broken: the image was changed after it was written"
+    return "valid"
 
 
-def _foreign_base(volume: Volume, original: Volume) -> tuple[Problem, ...]:
-    """Return a problem where the record names another image than the given base."""
-    from ngtpatch.files.digest import sha256_of_source
+def _recorded(volume: Volume) -> tuple[Recorded, ...]:
     from ngtpatch.iso.read.build_record import BuildRecord
 
-    record = volume.record
-    if not isinstance(record, BuildRecord) or record.vendor_sha256 is None:
+    if not isinstance(volume.record, BuildRecord):
         return ()
-    found = sha256_of_source(original.source, original.size)
-    if found == record.vendor_sha256:
-        return ()
-    message = f"it was made from the image {record.vendor_sha256}, and the base is {found}"
-    return (Problem("other-base", None, message),)
+    return tuple(
+        Recorded(
+            change.path,
+            change.within,
+            change.kind,
+            identity=change.sha256_before is None and change.sha256_after is None,
+        )
+        for change in volume.record.changes
+    )

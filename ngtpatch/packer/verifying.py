@@ -18,6 +18,8 @@ _NAMES = ("ngt_iso_path", "ngt_iso_name", "ngt_iso_sha256", "ngt_profile")
 # Sound, and yet no disc that an agent finds or an installer goes on with.
 _UNREADY = ("label", "no-config")
 _MAX_BYTES = 1 << 20
+_SILENT = frozenset({"no-record", "no-digest"})
+"""What an image cannot say of itself; it says nothing against it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class PackerVerification:
         variables: the file that was judged.
         iso_path: the ISO it names.
         iso_sha256: what that hashes to now; None where it is not there.
-        problems: what is wrong; empty when nothing is.
+        problems: what is wrong, or could not be proven; empty when nothing is.
+        proven: what was looked at, what that rests on, and what was not looked at: the
+            sentences of ``ngtpatch verify``.
         ok: nothing is wrong.
     """
 
@@ -38,6 +42,7 @@ class PackerVerification:
     iso_path: str
     iso_sha256: str | None
     problems: tuple[str, ...]
+    proven: tuple[str, ...]
     ok: bool
 
 
@@ -49,12 +54,14 @@ def verify(
 ) -> PackerVerification:
     """Check the ISO that *variables* names.
 
-    It is there, is called so and hashes to that; is sound, and differs from *base* only as
-    its record says; accepts the profiles named; and carries no VM's identity.
+    It is there, is called so and hashes to that; every byte of it is accounted for, as
+    :func:`ngtpatch.verify` does; it accepts the profiles named, and carries no VM's identity.
 
     Raises:
         InputError: *variables* or the ISO cannot be read at all.
     """
+    from ngtpatch.flow.inspect import inspect
+
     values = _read(Path(variables))
     iso = Path(values["ngt_iso_path"])
     if not iso.is_file():
@@ -65,33 +72,34 @@ def verify(
         problems.append(f"it hashes to {sha256}, and {values['ngt_iso_sha256']} was prepared")
     if iso.name != values["ngt_iso_name"] or iso.suffix != ".iso":
         problems.append(f"it is called {iso.name}, and {values['ngt_iso_name']} was prepared")
-    problems += _content(iso, values["ngt_profile"], base, allow_identity=allow_identity)
-    return _verdict(variables, iso, sha256, problems)
+    wrong, proven = _content(iso, values["ngt_profile"], base, prepared=not problems)
+    if not allow_identity and inspect(iso).identity.present:
+        wrong.append("it carries a VM's identity: an image made with it would be that VM's")
+    return _verdict(variables, iso, sha256, [*problems, *wrong], proven)
 
 
 def _content(
-    iso: Path, profile: str, base: str | Path | None, *, allow_identity: bool
-) -> list[str]:
-    from ngtpatch.flow.inspect import inspect
-    from ngtpatch.flow.support import support
+    iso: Path, profile: str, base: str | Path | None, *, prepared: bool
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return what is wrong with the ISO itself, and what was proven.
+
+    Args:
+        iso: the image.
+        profile: what it has to accept.
+        base: the vendor's.
+        prepared: it has the digest that it was prepared with. Then that accounts for its bytes
+            where the image itself cannot: a vendor's ISO that is passed on has no record.
+    """
     from ngtpatch.flow.verify import verify as verify_image
 
-    problems = []
-    image = verify_image(iso, base=base)
-    problems += [
-        problem.message for problem in image.problems if problem.counts or problem.code in _UNREADY
-    ]
-    problems += [
-        f"{deviation.path or 'the volume'} differs from {base} in the {deviation.tree} tree"
-        for deviation in image.deviations
-        if not deviation.expected
-    ]
-    if not allow_identity and inspect(iso).identity.present:
-        problems.append("it carries a VM's identity: an image made with it would be that VM's")
-    rows = support(iso, distros=profile.split("+")).distros
-    refused = dict.fromkeys(row.name for row in rows if row.verdict != "recognised")
-    problems += [f"its installer refuses {name}" for name in refused]
-    return problems
+    image = verify_image(iso, base=base, distros=profile.split("+"))
+    wrong = [one for one in image.problems if one.counts or one.code in _UNREADY]
+    proven = [*image.sentences()]
+    if prepared:
+        proven.append("its SHA-256 is the one that it was prepared with")
+        proven += [f"by that digest alone: {one.message}" for one in wrong if one.code in _SILENT]
+        wrong = [one for one in wrong if one.code not in _SILENT]
+    return [one.message for one in wrong], tuple(proven)
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -109,6 +117,11 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _verdict(
-    variables: str | Path, iso: Path, sha256: str | None, problems: list[str]
+    variables: str | Path,
+    iso: Path,
+    sha256: str | None,
+    problems: list[str],
+    proven: tuple[str, ...] = (),
 ) -> PackerVerification:
-    return PackerVerification(str(variables), str(iso), sha256, tuple(problems), not problems)
+    ok = not problems
+    return PackerVerification(str(variables), str(iso), sha256, tuple(problems), proven, ok)

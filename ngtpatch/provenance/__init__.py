@@ -9,7 +9,6 @@ from ngtpatch.provenance.checking import (
     ProvenanceVerification,
     Verified,
     verify_provenance,
-    verify_stated,
 )
 from ngtpatch.provenance.documents import Provenance, require_provenance, write_provenance
 from ngtpatch.provenance.product import Material, Product, materials
@@ -23,6 +22,5 @@ __all__ = [
     "materials",
     "require_provenance",
     "verify_provenance",
-    "verify_stated",
     "write_provenance",
 ]

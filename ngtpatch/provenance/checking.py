@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,15 +12,16 @@ from typing import Any, ClassVar
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
-from ngtpatch.flow.verify import Verification, verify
+from ngtpatch.flow.verification import FirstProblem, Verification
 from ngtpatch.provenance.documents import STATEMENT_SUFFIX, require_provenance
-from ngtpatch.provenance.envelope import open_envelope, verifier
-from ngtpatch.provenance.statement import parse
+from ngtpatch.provenance.envelope import PublicKey, decoded, open_envelope, verifier
+from ngtpatch.provenance.statement import encode, parse
 from ngtpatch.provenance.sums import read_sums
 
-__all__ = ["ProvenanceVerification", "Verified", "verify_provenance", "verify_stated"]
+__all__ = ["ProvenanceVerification", "Verified", "verify_provenance"]
 
 MAX_BYTES = 16 << 20
+_TELLING = frozenset({"signature", "other-key"})
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,10 @@ class Verified(Verification):
         """Return the one verdict: every part of what was asked must hold."""
         found = {one.name: getattr(image, one.name) for one in fields(image)}
         found["ok"] = image.ok and (stated is None or stated.ok)
+        if image.error is None and stated is not None and stated.problems:
+            code, message = stated.problems[0]
+            found["error"] = FirstProblem(code, image.image, message, None)
         return cls(**found, provenance=stated)
-
-
-def verify_stated(
-    iso: str | Path, *, key: str | Path | None = None, base: str | Path | None = None
-) -> Verified:
-    """Check an ISO as :func:`ngtpatch.verify` does, and the documents beside it.
-
-    Raises:
-        InputError: the ISO, *base* or a document cannot be read, or *key* is no key.
-    """
-    image = verify(iso, base=base)
-    return Verified.of(image, verify_provenance(iso, key=key, base=base))
 
 
 def verify_provenance(
@@ -93,7 +86,8 @@ def verify_provenance(
 
     Args:
         iso: the ISO.
-        statement: its statement or envelope; by default ``<iso>.intoto.jsonl``.
+        statement: its statement or envelope, or several, one on a line; by default
+            ``<iso>.intoto.jsonl``.
         key: the public key that must have signed it.
         base: the vendor's ISO, which the statement must name.
 
@@ -102,14 +96,15 @@ def verify_provenance(
     """
     iso = Path(iso)
     path = Path(statement) if statement else iso.with_name(iso.name + STATEMENT_SUFFIX)
+    public = None
     if key is not None:
         require_provenance()
-        verifier(Path(key))  # whatever the statement is, a wrong key is said
+        public = verifier(Path(key))  # whatever the statement is, a wrong key is said
     digests = {iso.name: sha256_of_file(iso), path.name: sha256_of_file(path)}
     problems: list[tuple[str, str]] = []
     document: dict[str, Any] = {}
     try:
-        document = _statement(path, None if key is None else Path(key))
+        document = _statement(path, public, digests[iso.name])
     except VerificationError as error:
         problems.append((error.code, f"{path.name} {error.message}"))
     else:
@@ -130,28 +125,57 @@ def verify_provenance(
     )
 
 
-def _statement(path: Path, key: Path | None) -> dict[str, Any]:
-    """Return the statement in a file. Raises InputError, VerificationError."""
-    lines = read_small(path, limit=MAX_BYTES, what="statement")
-    try:
-        outer = json.loads(lines)
-    except (ValueError, RecursionError):
-        outer = None
-    if not isinstance(outer, dict):
-        raise VerificationError("statement", "is not one JSON object on one line", path=str(path))
-    if key is not None:
-        if "payload" not in outer:
-            raise VerificationError("unsigned", "carries no signature", path=str(path))
-        return parse(open_envelope(outer, key, path=str(path)), path=str(path))
-    if "payload" not in outer:
-        return parse(lines, path=str(path))
-    from base64 import b64decode
+def _statement(path: Path, key: PublicKey | None, iso_sha256: str) -> dict[str, Any]:
+    """Return the statement in a file: of several lines, the first that is about the ISO.
 
+    Raises:
+        VerificationError: no line is one; with *key*, none that this signed.
+    """
+    found: list[dict[str, Any]] = []
+    errors: list[VerificationError] = []
+    for outer in _lines(path):
+        try:
+            found.append(parse(_payload(outer, key, path), path=str(path)))
+        except VerificationError as error:
+            errors.append(error)
+    for document in found:
+        if any(subject["digest"]["sha256"] == iso_sha256 for subject in document["subject"]):
+            return document
+    if found:
+        return found[0]
+    # What is signed and does not fit tells more than a line that is something else.
+    raise next((error for error in errors if error.code in _TELLING), errors[0])
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file: one over several lines, or one on each."""
+    lines = read_small(path, limit=MAX_BYTES, what="statement")
+    damaged = VerificationError(
+        "statement", "is not a JSON object, nor one on each line", path=str(path)
+    )
     try:
-        payload = b64decode(outer["payload"], validate=True)
+        documents = [json.loads(lines)]
+    except (ValueError, RecursionError):
+        try:
+            documents = [json.loads(line) for line in lines.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
+            raise damaged from None
+    if not documents or not all(isinstance(one, dict) for one in documents):
+        raise damaged
+    yield from documents
+
+
+def _payload(outer: dict[str, Any], key: PublicKey | None, path: Path) -> bytes:
+    if "payload" not in outer:
+        if key is not None:
+            raise VerificationError("unsigned", "carries no signature", path=str(path))
+        return encode(outer)
+    if key is not None:
+        return open_envelope(outer, key, path=str(path))
+    try:
+        return decoded(outer["payload"])
     except (ValueError, TypeError):
-        payload = b""
-    return parse(payload, path=str(path))
+        return b""
 
 
 def _about(document: dict[str, Any], iso: Path, sha256: str) -> list[tuple[str, str]]:

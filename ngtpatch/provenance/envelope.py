@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures: a DSSE envelope around the statement, by an ed25519 key, offline."""
+"""Signatures: a DSSE envelope around the statement, offline.
+
+Ours are made with ed25519. Others' are taken as they come: any public key that the library
+takes, any keyid or none, several signatures.
+"""
 
 from __future__ import annotations
 
-import json
+import base64
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +18,13 @@ from ngtpatch.files.bounded import read_small
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
-        Ed25519PublicKey,
     )
 
-__all__ = ["PAYLOAD_TYPE", "open_envelope", "seal", "signer", "verifier"]
+__all__ = ["PAYLOAD_TYPE", "PublicKey", "decoded", "open_envelope", "seal", "signer", "verifier"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY = 1 << 16
+_MOST_SIGNATURES = 100
 _HOW = "openssl genpkey -algorithm ed25519 -out sign.key; openssl pkey -in sign.key -pubout"
 
 
@@ -37,45 +42,65 @@ def seal(payload: bytes, key: Path) -> dict[str, Any]:
     return dict(envelope.to_dict())
 
 
-def open_envelope(document: dict[str, Any], key: Path, *, path: str) -> bytes:
-    """Return the payload of an envelope that *key* (public, PEM) signed.
+def open_envelope(document: dict[str, Any], key: PublicKey, *, path: str) -> bytes:
+    """Return the payload of an envelope that *key* signed.
+
+    Each signature is tried, whatever keyid it names or does not: that is a hint, which others
+    compute otherwise or leave out (DSSE v1, "keyid").
 
     Raises:
-        InputError: ``verify-key``: not an ed25519 public key in PEM.
         VerificationError: ``unsigned``, ``other-key`` or ``signature``.
     """
-    from securesystemslib.dsse import Envelope
-    from securesystemslib.exceptions import FormatError
-    from securesystemslib.exceptions import VerificationError as Invalid
-    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
+    from securesystemslib.signer import Signature  # type: ignore[attr-defined]
 
-    public = SSlibKey.from_crypto(verifier(key))
     try:
-        # A copy: the library decodes in place what it is given.
-        envelope = Envelope.from_dict(json.loads(json.dumps(document)))
-    except (KeyError, ValueError, TypeError, AttributeError, FormatError):
+        kind, payload = document["payloadType"], decoded(document["payload"])
+        given = [(str(one.get("keyid")), one["sig"]) for one in document["signatures"]]
+        pae = b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
+    except (KeyError, ValueError, TypeError, AttributeError):
         raise VerificationError(
             "signature", "is not a DSSE envelope, or was damaged", path=path
         ) from None
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise VerificationError(
-            "signature", f"holds {envelope.payload_type!r}, not in-toto", path=path
-        )
-    if not envelope.signatures:
+    if kind != PAYLOAD_TYPE:
+        raise VerificationError("signature", f"holds {kind!r}, not in-toto", path=path)
+    if not given:
         raise VerificationError("unsigned", "carries no signature", path=path)
-    if public.keyid not in envelope.signatures:
+    if len(given) > _MOST_SIGNATURES:
+        raise VerificationError("signature", f"carries {len(given):,} signatures", path=path)
+    for _, text in given:
+        try:
+            signature = decoded(text).hex()
+        except (ValueError, TypeError):
+            continue
+        if any(_fits(one, Signature(one.keyid, signature), pae) for one in key.schemes):
+            return payload
+    if any(keyid in {one.keyid for one in key.schemes} for keyid, _ in given):
         raise VerificationError(
-            "other-key", f"was signed by another key than {key}", path=path,
-            hint="ask the builder for the public key; do not use the ISO until it verifies",
-        )  # fmt: skip
-    try:
-        envelope.verify([public], 1)
-    except Invalid:
-        raise VerificationError(
-            "signature", f"was changed after {key} signed it: the signature does not fit",
+            "signature", f"was changed after {key.name} signed it: the signature does not fit",
             path=path, hint="do not use the ISO; ask the builder for the original",
-        ) from None  # fmt: skip
-    return bytes(envelope.payload)
+        )  # fmt: skip
+    raise VerificationError(
+        "other-key", f"was not signed by {key.name}, or was changed since: no signature fits",
+        path=path,
+        hint="ask the builder for the public key; do not use the ISO until it verifies",
+    )  # fmt: skip
+
+
+def _fits(key: Any, signature: Any, pae: bytes) -> bool:
+    from securesystemslib.exceptions import Error
+
+    try:
+        key.verify_signature(signature, pae)
+    except Error:
+        return False
+    return True
+
+
+def decoded(text: str) -> bytes:
+    """Return what base64 says, in the standard or the URL-safe alphabet (DSSE v1)."""
+    if not isinstance(text, str):
+        raise TypeError("base64 is text")
+    return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
 
 
 def signer(path: Path) -> Ed25519PrivateKey:
@@ -99,20 +124,44 @@ def signer(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def verifier(path: Path) -> Ed25519PublicKey:
-    """Return the public key to verify with. Raises InputError ``verify-key``."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key to verify with.
+
+    Attributes:
+        name: the file it was read from.
+        schemes: the library's keys: one for each way in which such a key signs.
+    """
+
+    name: str
+    schemes: tuple[Any, ...]
+
+
+def verifier(path: Path) -> PublicKey:
+    """Return the public key to verify with.
+
+    ed25519, ECDSA over P-256, P-384 or P-521, RSA (PSS or PKCS #1 v1.5, SHA-256), and whatever
+    else the library takes.
+
+    Raises:
+        InputError: ``verify-key``: it is not a public key in PEM, or of no such kind.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
     try:
         key = load_pem_public_key(
             read_small(path, limit=MAX_KEY, what="key", code="verify-key", may_hold_key=True)
         )
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
+        schemes = (None, "rsa-pkcs1v15-sha256") if isinstance(key, RSAPublicKey) else (None,)
+        return PublicKey(
+            str(path), tuple(SSlibKey.from_crypto(key, scheme=scheme) for scheme in schemes)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InputError(
-            "verify-key", "is not an ed25519 public key in PEM",
+            "verify-key", "is not a public key in PEM that signatures are verified with: ed25519, "
+            "ECDSA (P-256, P-384, P-521) or RSA",
             path=str(path), hint=f"made with: {_HOW}",
         ) from None  # fmt: skip
-    return key

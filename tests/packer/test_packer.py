@@ -440,7 +440,7 @@ def test_verify_says_everything_that_is_wrong(prepared: Path, vendor: Path, tmp_
     assert "was prepared" in problems
     assert "it is called ngt.iso" in problems
     assert "carries a VM's identity" in problems
-    assert "its installer refuses Rocky Linux" in problems
+    assert "its installer does not accept Rocky Linux" in problems
     values["ngt_iso_path"] = str(tmp_path / "gone.iso")
     prepared.write_text(json.dumps(values))
     assert verify(prepared).problems == ("it is not there: run ngtpatch packer prepare",)

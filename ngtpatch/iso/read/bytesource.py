@@ -7,6 +7,8 @@ import io
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -117,18 +119,38 @@ class FileSource:
         length = min(length, self._size - offset)
         if length <= 0:
             return b""
-        try:
+        with self._explained(offset):
             data = os.pread(self._fd, length, offset)
             while len(data) < length:
                 more = os.pread(self._fd, length - len(data), offset + len(data))
                 if not more:
                     break
                 data += more
+        return data
+
+    def read_into(self, offset: int, block: bytearray) -> int:
+        """Fill *block* from *offset*, and return how much of it; less only at the end.
+
+        Raises InputError ``unreadable``.
+        """
+        view, length = memoryview(block), min(len(block), self._size - offset)
+        got = 0
+        with self._explained(offset):
+            while got < length:
+                more = os.preadv(self._fd, [view[got:length]], offset + got)
+                if not more:
+                    break
+                got += more
+        return got
+
+    @contextmanager
+    def _explained(self, offset: int) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise InputError(
                 "unreadable", f"cannot be read at {offset}: {error.strerror}", path=str(self.path)
             ) from error
-        return data
 
     def close(self) -> None:
         """Close the descriptor; a second time does nothing."""

@@ -49,6 +49,7 @@ class Volume:
         path: the file it was opened from.
         source: its bytes.
         size: length in bytes; of a block device, that of the volume on it.
+        is_on_device: whether it is on a block device.
         descriptors: the volume descriptors.
         records: the trees of directory records: ``iso9660``, ``rock_ridge``, ``joliet``.
         udf: the UDF tree; None without one.
@@ -98,8 +99,8 @@ class Volume:
                 f"but its volume descriptor says {recorded:,}",
                 hint="copy it again; compare the size or the digest with the original's",
             )
-        on_device = isinstance(self.source, FileSource) and self.source.is_device
-        if on_device:
+        self.is_on_device = isinstance(self.source, FileSource) and self.source.is_device
+        if self.is_on_device:
             self.source = _Prefix(cast(FileSource, self.source), recorded)
         self.size = self.source.size
         plain = read_record_tree(self.source, primary, Budget("iso9660"))
