@@ -22,6 +22,7 @@ _DESCRIPTORS = 16 * SECTOR
 _VOLUME_HEADER = 1024
 """Where HFS and HFS+ put theirs, from the start of their partition or disc."""
 _HEADERS = {b"BD": "HFS", b"H+": "HFS+", b"HX": "HFS+"}
+_PROTECTIVE = 0xEE
 _APPLE_BLOCKS = (512, 1024, 2048)
 _MOST_APPLE_ENTRIES = 64
 
@@ -45,8 +46,8 @@ class SystemArea:
 
     Attributes:
         has_gpt: whether there is a GUID partition table.
-        others: further file systems over the image, and an Apple partition map: ``HFS``,
-            ``HFS+``, ``an Apple partition map``.
+        others: further file systems over the image, in words: ``HFS``, ``HFS+``, ``an Apple
+            partition map``, ``a further ISO 9660 volume in partition 1``.
         partitions: of the master boot record, those that a reader would find the volume in.
     """
 
@@ -57,20 +58,15 @@ class SystemArea:
 
 def read_system_area(source: ByteSource) -> SystemArea:
     """Read it. Whatever stands there, this returns: code may look like a table by chance."""
-    others = []
-    header = _HEADERS.get(source.read_at(_VOLUME_HEADER, 2))
-    if header:
-        others.append(header)
     starts = _apple_partitions(source)
+    headers = [source.read_at(start + _VOLUME_HEADER, 2) for start in (0, *(starts or ()))]
+    others = [_HEADERS[header] for header in headers if header in _HEADERS]
     if starts is not None:
         others.append("an Apple partition map")
-        for start in starts:
-            header = _HEADERS.get(source.read_at(start + _VOLUME_HEADER, 2))
-            if header:
-                others.append(header)
+    others += _volumes_in_partitions(source)
     return SystemArea(
         has_gpt=source.read_at(_BLOCK, 8) == b"EFI PART",
-        others=tuple(sorted(set(others))),
+        others=tuple(dict.fromkeys(others)),
         partitions=tuple(_partitions(source)),
     )
 
@@ -91,13 +87,29 @@ def _apple_partitions(source: ByteSource) -> list[int] | None:
     return None
 
 
+def _volumes_in_partitions(source: ByteSource) -> Iterator[str]:
+    """Yield the ISO 9660 volumes that begin with a partition, as ``-partition_offset`` makes one.
+
+    Such a volume has descriptors and directories of its own over the same files.
+    """
+    for number, _, start, _ in _entries(source):
+        if start and source.read_at(start + _DESCRIPTORS + 1, 5) == b"CD001":
+            yield f"a further ISO 9660 volume in partition {number}"
+
+
 def _partitions(source: ByteSource) -> Iterator[Partition]:
+    for number, kind, start, end in _entries(source):
+        # 0xEE protects a GUID table, which has a say of its own.
+        if kind != _PROTECTIVE and start <= _DESCRIPTORS < end:
+            yield Partition(number, end)
+
+
+def _entries(source: ByteSource) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, kind, start and end (in bytes) of the boot record's partitions."""
     data = source.read_at(0, _BLOCK)
     if data[510:] != b"\x55\xaa":
         return
     for number in range(4):
         kind, start, length = struct.unpack_from("<4xB3xII", data, 446 + 16 * number)
-        end = (start + length) * _BLOCK
-        # 0xEE protects a GUID table, which has a say of its own.
-        if length and kind != 0xEE and start * _BLOCK <= _DESCRIPTORS < end:
-            yield Partition(number + 1, end)
+        if length:
+            yield number + 1, kind, start * _BLOCK, (start + length) * _BLOCK
