@@ -29,3 +29,16 @@ def test_a_small_run_prints_every_peer_that_is_here(tmp_path: Path) -> None:
         assert f"| {row} | " in run.stdout
     assert list(tmp_path.iterdir()) == []
     assert (document.read_bytes() if document.exists() else None) == before
+
+
+def test_opening_is_measured_with_pycdlib_s_share_apart() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.opening", "--files", "150", "--runs", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    for row in ("our reader, opening", "pycdlib, opening (the second opinion)"):
+        assert f"| {row} | " in run.stdout

@@ -209,18 +209,22 @@ def test_every_tree_agrees_with_isoinfo(tmp_path: Path, name: str) -> None:
             assert same == theirs.keys()
 
 
-@pytest.mark.parametrize("option", ["-hfsplus", "-hfs"])
-def test_a_second_file_system_over_the_same_files_is_refused(tmp_path: Path, option: str) -> None:
+FURTHER = {
+    "HFS+": xorriso("-R", "-J", "-hfsplus"),
+    "HFS": genisoimage("-R", "-J", "-hfs"),
+    "a further ISO 9660 volume in partition 1": xorriso("-R", "-J", "-partition_offset", "16"),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_second_file_system_over_the_same_files_is_refused(tmp_path: Path, name: str) -> None:
     source, out = tmp_path / "tree", tmp_path / "out.iso"
     source.mkdir()
     ngt_tree(source)
-    maker = xorriso if option == "-hfsplus" else genisoimage
-    maker("-R", "-J", option)(source, out)
+    FURTHER[name](source, out)
     with Volume.open(out) as volume:
-        assert (
-            volume.descriptors.system_area.others[0] == {"-hfsplus": "HFS+", "-hfs": "HFS"}[option]
-        )
-        with pytest.raises(Refusal, match="HFS") as refused:
+        assert volume.descriptors.system_area.others[0] == name
+        with pytest.raises(Refusal, match=re.escape(name)) as refused:
             edit(volume, replace={FACTORY_PATH: b"new"})
         assert refused.value.code == "unknown-tree"
         assert "directory" in (refused.value.hint or "")
