@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.absent import absent
 
 __all__ = ["Readable", "sha256_of_bytes", "sha256_of_file", "sha256_of_ranges", "sha256_of_source"]
 
@@ -39,7 +40,7 @@ def sha256_of_file(path: Path) -> str:
             while block := file.read(_BLOCK):
                 digest.update(block)
     except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
+        raise absent(path) from None
     except IsADirectoryError:
         raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
     except OSError as error:

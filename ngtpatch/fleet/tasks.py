@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.files.absent import absent
 from ngtpatch.files.wellknown import (
     CERTIFICATE,
     CERTIFICATE_NAME,
@@ -85,7 +86,7 @@ def is_image(path: Path) -> bool:
             file.seek(16 * 2048 + 1)
             return file.read(5) == b"CD001"
     except FileNotFoundError:
-        raise InputError("not-found", "there is no such file", path=str(path)) from None
+        raise absent(path) from None
     except OSError as error:
         raise InputError(
             "unreadable", f"cannot be read: {error.strerror}", path=str(path)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ngtpatch.errors import Refusal
 from ngtpatch.files.wellknown import CONFIG, LABEL
 from ngtpatch.installer.compiled import lone_compiled
 from ngtpatch.installer.hazards import Hazard
@@ -18,7 +19,7 @@ from ngtpatch.installer.hazards import Hazard
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["disc_hazards", "lone_notices", "readiness_notices"]
+__all__ = ["disc_hazards", "edit_hazards", "lone_notices", "readiness_notices"]
 
 
 def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Hazard, ...]:
@@ -29,6 +30,20 @@ def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Haza
         volume: the image; None for a directory, which gets the label when it is made an image.
     """
     return (*_label(volume), *_config(tree))
+
+
+def edit_hazards(volume: Volume | None) -> tuple[Hazard, ...]:
+    """Return why a rebuild refuses the image, whatever its installer could be made to do."""
+    if volume is None:
+        return ()
+    from ngtpatch.iso.edit.image_edit import refuse_image
+
+    try:
+        refuse_image(volume)
+    except Refusal as refused:
+        text = f"a rebuild refuses this image, which {refused.message}; {refused.hint}"
+        return (Hazard(refused.code, "", 0, text, stops=False),)
+    return ()
 
 
 def readiness_notices(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[str, ...]:

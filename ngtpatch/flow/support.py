@@ -137,7 +137,7 @@ class _Installer:
     """An NGT tree whose sites and hazards are found once and asked many times."""
 
     def __init__(self, source: OpenedSource, patch_dirs: Sequence[str | Path]) -> None:
-        from ngtpatch.flow.readiness import disc_hazards
+        from ngtpatch.flow.readiness import disc_hazards, edit_hazards
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.layout import survey
         from ngtpatch.installer.recognition import find_sites
@@ -149,7 +149,10 @@ class _Installer:
         self._tree = tree
         self._sites = find_sites(tree, payloads=True)
         self._hazards = find_hazards(tree)
-        self._of_the_disc = disc_hazards(tree, source.volume)
+        self._of_the_disc = (
+            *disc_hazards(tree, source.volume),
+            *edit_hazards(source.volume),
+        )
         self._patches = load_patches(patch_dirs)
 
     def versions(self, profile: Profile) -> Iterator[DistroSupport]:

@@ -38,7 +38,8 @@ class Hazard:
     Attributes:
         code: ``linux-distribution``, ``distutils``, ``python-gate``, ``python2-syntax``,
             ``version-floor``, ``shebang``, ``dracut``, ``chkconfig``, ``compiled`` or
-            ``compiled-only``; of the disc itself ``label`` or ``no-config``.
+            ``compiled-only``; of the disc itself ``label``, ``no-config``, or the code that a
+            rebuild refuses its image with.
         path: the file.
         line: where in it.
         text: what happens.

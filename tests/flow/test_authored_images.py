@@ -336,6 +336,9 @@ def test_a_second_file_system_is_refused_and_said_and_a_directory_is_the_way(
     assert refused.value.code == "unknown-tree"
     assert not output.exists()
     assert any("HFS+" in notice for notice in ngtpatch.inspect(base).notices)
+    for row in ngtpatch.support(base, distros=["rocky"]).distros:
+        said = [hazard.text for hazard in row.hazards if hazard.code == "unknown-tree"]
+        assert ["HFS+" in text and "name the directory" in text for text in said] == [True]
     ngtpatch.rebuild(unpacked(2), distros=["rocky"], output=output)
     assert {one.verdict for one in ngtpatch.support(output, distros=["rocky"]).distros} == {
         "recognised"

@@ -121,6 +121,9 @@ class _Walk:
     def _read(self, folder: Folder) -> None:
         start = folder.extent * SECTOR
         data = self._image.read(start, folder.length)
+        if not folder.length:
+            self._report.error("dot", start, "a directory has no length")
+            return
         if not data or start + folder.length > self._end:
             self._report.error("outside", start, "a directory lies outside the volume")
             return

@@ -23,7 +23,7 @@ from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["EditPlan", "Note", "edit"]
+__all__ = ["EditPlan", "Note", "edit", "refuse_image"]
 
 
 _THE_DIRECTORY_WAY = "unpack or mount it, and name the directory: a new image is made of it"
@@ -110,7 +110,7 @@ def edit(
     """
     contents, added, reserve = dict(replace or {}), dict(add or {}), dict(reserve or {})
     if contents or added or reserve or remove:
-        _refuse_image(volume)
+        refuse_image(volume)
     kept = sorted({*contents, *reserve} - added.keys())
     targets = {path: find_target(volume, path) for path in kept}
     removed = {path: find_target(volume, path) for path in sorted(remove)}
@@ -219,7 +219,11 @@ def _recorded(
     return EditPlan(volume, regions, draft.end, record.changes, record, seal)
 
 
-def _refuse_image(volume: Volume) -> None:
+def refuse_image(volume: Volume) -> None:
+    """Raise Refusal where an image is not edited, whatever is asked for.
+
+    Its code is ``second-opinion``, ``hybrid-gpt`` or ``unknown-tree``.
+    """
     if volume.doubt is not None:
         raise Refusal(
             "second-opinion",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.absent import absent
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 __all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream"]
-
-
-# pathlib makes one slash of two.
-_ADDRESS = re.compile(r"(https?|ftps?|sftp|scp|nfs|smb|s3|file):/", re.IGNORECASE)
 
 
 class ByteSource(Protocol):
@@ -71,16 +67,11 @@ class FileSource:
             self._size = os.lseek(self._fd, 0, os.SEEK_END) if self.is_device else status.st_size
         except OSError as error:
             self.close()
-            code = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-            what = "does not exist" if code == "not-found" else f"cannot be read: {error.strerror}"
-            if code == "not-found" and _ADDRESS.match(str(path)):
-                raise InputError(
-                    "address",
-                    "is an address, and only files and devices are read",
-                    path=str(path),
-                    hint="download it first, and name the file: curl -fLO ADDRESS",
-                ) from error
-            raise InputError(code, what, path=str(path)) from error
+            if isinstance(error, FileNotFoundError):
+                raise absent(path) from error
+            raise InputError(
+                "unreadable", f"cannot be read: {error.strerror}", path=str(path)
+            ) from error
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is no name a file can have", path=repr(path)) from error
         self._modified = status.st_mtime_ns

@@ -235,7 +235,9 @@ class _RecordReader:
 
 def _first_record(source: ByteSource, root: DirectoryRecord) -> DirectoryRecord:
     offset = root.extent * SECTOR
-    if root.length == 0 or offset + root.length > source.size:
+    if root.length == 0:
+        raise InputError("hostile", "its root directory has no length")
+    if offset + root.length > source.size:
         raise InputError("hostile", "its root directory lies outside the image")
     first = next(parse_directory(source.read_at(offset, SECTOR), offset), None)
     if first is None or first.identifier != b"\0":
