@@ -23,4 +23,4 @@ def absent(path: str | Path) -> InputError:
             path=str(path),
             hint="download it first, and name the file: curl -fLO ADDRESS",
         )
-    return InputError("not-found", "does not exist", path=str(path))
+    return InputError("not-found", "there is no such file", path=str(path))

@@ -95,7 +95,7 @@ class FolderEditor:
                     self._point(record.offset, place)
         for record in others:
             if record.is_directory:
-                above = self._records(*self._current(record.extent))[1]
+                above = self._records(*self._current(record.data_start))[1]
                 if above.extent == old:
                     self._point(above.offset, place)
         if new != old:
@@ -103,7 +103,11 @@ class FolderEditor:
             self._point_path_tables(old, new)
 
     def _current(self, extent: int) -> tuple[int, int]:
-        return next(place for place in self._places.values() if place[0] == extent)
+        for place in self._places.values():
+            if place[0] == extent:
+                return place
+        # Listed as a directory, and not read as one: a record that is associated, say.
+        raise Refusal("damaged-directory", f"leads to no directory at sector {extent}")
 
     def _point(self, offset: int, place: tuple[int, int]) -> None:
         extent, length = place
