@@ -364,7 +364,9 @@ def test_pycdlib_s_refusal_is_said_and_the_directory_way_is_named(
     assert refused.code == 4
     assert refused.document["error"]["code"] == "second-opinion"
     assert "directory" in refused.document["error"]["hint"]
-    assert ngtpatch.verify(base).ok
+    verified = ngtpatch.verify(base, base=base)
+    assert verified.ok
+    assert "second-opinion" in [problem.code for problem in verified.problems]
 
 
 def test_a_directory_as_output_is_named(unpacked: Callable[[int], Path], tmp_path: Path) -> None:
