@@ -6,17 +6,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
+from ngtpatch.disclosure import printable
 from ngtpatch.document import document
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.files.atomic import new_file
+from ngtpatch.interrupts import EXIT_CODE, Interrupted, heeded
 from ngtpatch.packer.environment import HookRequest, PackerContext
 from ngtpatch.packer.preparing import PrepareResult, prepare
 
 __all__ = ["HookResult", "hook", "run_hook"]
+
+_UNFINISHED = {
+    "code": "unfinished",
+    "path": None,
+    "message": "the build has begun and not ended",
+    "hint": None,
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,11 @@ def run_hook(request: HookRequest, context: PackerContext | None = None) -> Hook
     Raises:
         UsageError, InputError, Refusal, VerificationError: as
             :func:`ngtpatch.packer.prepare`. The result file then holds the error.
+        NgtpatchError, OSError: the result file cannot be written. This is found before the work.
     """
+    if request.result is not None:
+        # A result of an earlier build must not be taken for this one's.
+        _write(request.result, {"schema": HookResult.SCHEMA, "error": _UNFINISHED})
     try:
         prepared = prepare(
             request.iso,
@@ -49,8 +63,9 @@ def run_hook(request: HookRequest, context: PackerContext | None = None) -> Hook
             vm_config=request.vm_config,
             cache_dir=request.cache_dir,
         )
-    except NgtpatchError as error:
-        _write(request.result, {"schema": HookResult.SCHEMA, "error": _described(error)})
+    except Exception as error:
+        with suppress(OSError, NgtpatchError):  # the first error is the one to tell
+            _write(request.result, {"schema": HookResult.SCHEMA, "error": _described(error)})
         raise
     result = HookResult(context or PackerContext(), prepared)
     _write(request.result, document(result))
@@ -61,32 +76,47 @@ def hook(environ: Mapping[str, str] | None = None) -> HookResult:
     """Do what the environment asks. For ``inline_shebang``: this is the whole program.
 
     So it speaks like one: a line on stdout when it is done, one message on stderr and the
-    error's exit code (``valid_exit_codes`` can accept it) when it fails. Callers who want
-    exceptions take :func:`run_hook`.
+    error's exit code (``valid_exit_codes`` can accept it) when it fails, 130 when it is told to
+    end. Callers who want exceptions take :func:`run_hook`.
 
     Raises:
         SystemExit: with the error's exit code.
     """
     try:
-        result = run_hook(HookRequest.from_env(environ), PackerContext.from_env(environ))
-    except NgtpatchError as error:
-        sys.stderr.write(f"ngtpatch: {error}\n")
-        if error.hint:
-            sys.stderr.write(f"  {error.hint}\n")
-        raise SystemExit(error.exit_code) from None
+        with heeded():
+            result = run_hook(HookRequest.from_env(environ), PackerContext.from_env(environ))
+    except Interrupted:
+        _say(sys.stderr, "ngtpatch: interrupted: nothing was left half-written")
+        raise SystemExit(EXIT_CODE) from None
+    except Exception as error:
+        failure = of_any(error)
+        _say(sys.stderr, f"ngtpatch: {failure}")
+        if failure.hint:
+            _say(sys.stderr, f"  {failure.hint}")
+        raise SystemExit(failure.exit_code) from None
     prepared = result.prepared
     for notice in prepared.notices:
-        sys.stdout.write(f"ngtpatch: {notice}\n")
-    sys.stdout.write(f"ngtpatch: {prepared.iso_path} ({prepared.origin})\n")
+        _say(sys.stdout, f"ngtpatch: {notice}")
+    _say(sys.stdout, f"ngtpatch: {prepared.iso_path} ({prepared.origin})")
     return result
 
 
-def _described(error: NgtpatchError) -> dict[str, str | None]:
+def _say(stream: TextIO | None, text: str) -> None:
+    # What is said matters less than what was done: a closed pipe is no failure of the build.
+    with suppress(OSError, ValueError):
+        if stream is not None:
+            line = printable(text).encode(stream.encoding or "utf-8", "backslashreplace")
+            stream.write(line.decode(stream.encoding or "utf-8") + "\n")
+            stream.flush()
+
+
+def _described(error: Exception) -> dict[str, str | None]:
+    failure = of_any(error)
     return {
-        "code": error.code,
-        "path": error.path,
-        "message": error.message,
-        "hint": error.hint,
+        "code": failure.code,
+        "path": failure.path,
+        "message": failure.message,
+        "hint": failure.hint,
     }
 
 
@@ -95,4 +125,4 @@ def _write(path: Path | None, body: Any) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path, force=True) as file:
-        file.write(json.dumps(body, indent=2).encode() + b"\n")
+        file.write(json.dumps(document(body), indent=2).encode() + b"\n")

@@ -83,6 +83,42 @@ def test_the_guest_was_installed_by_the_installer_that_refused_it(demo: Path) ->
     assert manifest["builds"][0]["custom_data"]["ngt_sha256"] == prepared["ngt_iso_sha256"]
 
 
+def test_the_guest_was_connected_once_its_other_disc_was_gone_and_is_nobody_s_now(
+    demo: Path,
+) -> None:
+    printed = (demo / "printed").read_text()
+    neither = printed.index("agent: 2 discs, identity from none")
+    connected = printed.index("agent: connected by")
+    assert neither < connected < printed.index("ngt-generalize: removed", connected)
+
+
+def test_a_second_build_is_not_stopped_by_the_first_one_s_image() -> None:
+    # By the plugin's rules, as read in its source: a name that is there twice stops a build.
+    text = (EXAMPLES / "nutanix/golden.pkr.hcl").read_text()
+    [disc] = re.findall(r"vm_disks \{[^}]*ISO_IMAGE[^}]*\}", text)
+    assert re.search(r"source_image_path +=", disc)
+    assert re.search(r"source_image_delete += true", disc)
+    assert re.search(r"force_deregister += true", text)
+
+
+@pytest.mark.parametrize(
+    "example", sorted(EXAMPLES.rglob("*.pkr.hcl")), ids=lambda p: p.parent.name
+)
+def test_a_header_names_commands_and_options_that_exist(example: Path) -> None:
+    from click.testing import CliRunner
+
+    from ngtpatch.cli.app import app
+
+    head = example.read_text().split("\nvariable", 1)[0].split("\nsource", 1)[0]
+    for line in re.findall(r"^# +ngtpatch (.+)$", head, re.MULTILINE):
+        words = line.split()
+        group = words[:2] if words[0] == "packer" else words[:1]
+        shown = CliRunner().invoke(app, [*group, "--help"]).output
+        options = [word for word in words if word.startswith("-")]
+        assert options
+        assert all(re.search(rf"(?<!\S){option}\b", shown) for option in options), line
+
+
 def test_no_artefact_holds_a_line_of_the_sample_s_key(demo: Path) -> None:
     secret = key_lines(demo / "ngt.iso")
     searched = 0

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -391,6 +392,64 @@ def test_a_hook_fails_with_one_message_and_the_error_s_exit_code(tmp_path: Path)
     assert "Traceback" not in result.stderr
     assert str(broken) in result.stderr
     assert json.loads(answer.read_text())["error"]["code"]
+
+
+def test_a_hook_that_cannot_write_its_result_says_so_before_it_builds(
+    vendor: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    result = run_inline(
+        {
+            "NGTPATCH_ISO": str(vendor),
+            "NGTPATCH_DISTRO": "rocky",
+            "NGTPATCH_OUTPUT": str(tmp_path / "out"),
+            "NGTPATCH_RESULT": str(tmp_path / "file" / "result.json"),
+        }
+    )
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) <= 2
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_hook_prints_nothing_raw_and_no_defect_as_a_traceback(tmp_path: Path) -> None:
+    hostile = f"{tmp_path}/\x1b]0;owned\x07\nngtpatch: done.iso"
+    result = run_inline(
+        {"NGTPATCH_ISO": hostile, "NGTPATCH_DISTRO": "rocky", "NGTPATCH_OUTPUT": str(tmp_path)}
+    )
+    assert result.returncode == 3
+    assert "\x1b" not in result.stderr
+    assert "\\x1b" in result.stderr
+    assert not any(line.startswith("ngtpatch: done") for line in result.stderr.splitlines())
+    program = (
+        "import ngtpatch.packer.hooking as h\n"
+        "def broken(*a, **k): raise ZeroDivisionError('\\x1b[31m')\n"
+        "h.prepare = broken\n"
+        "h.hook({'NGTPATCH_ISO': 'a', 'NGTPATCH_DISTRO': 'b', 'NGTPATCH_OUTPUT': 'c'})\n"
+    )
+    broken = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("ngtpatch: ZeroDivisionError: \\x1b[31m\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_hook_that_is_told_to_end_does_so(
+    vendor: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    program = (
+        "import os, signal, ngtpatch.packer.hooking as h\n"
+        f"signal.signal({int(number)}, signal.SIG_DFL)\n"
+        f"h.prepare = lambda *a, **k: os.kill(os.getpid(), {int(number)})\n"
+        "h.hook({'NGTPATCH_ISO': 'a', 'NGTPATCH_DISTRO': 'b', 'NGTPATCH_OUTPUT': 'c'})\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (
+        130, "ngtpatch: interrupted: nothing was left half-written\n",
+    )  # fmt: skip
 
 
 def test_a_hook_says_where_the_iso_is(vendor: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 #
 #   ngtpatch sample -o NGT.iso
 #   ngtpatch packer prepare NGT.iso --distro rocky --output build
-#   python3 guest.py packer build -var guest_etc=ETC .
+#   python3 guest.py packer build -var guest_etc=ETC -var guest_identity=DIR .
 #
 # Only the sample's installer can be run like this: it installs into a directory that an
 # environment variable names. A real guest has its own disc, its own /etc, and is root's.
@@ -139,10 +139,35 @@ build {
     ]
   }
 
-  # What a cluster would do meanwhile: give this VM, and only this one, an identity.
+  # A build may be connected to its cluster, to be tested before it is captured. The cluster then
+  # inserts a disc of its own, with an identity for this VM alone. On a cluster this is
+  # "enable NGT" in Prism; here a directory is a disc.
   provisioner "shell-local" {
     inline = [
-      "test -z '${var.guest_identity}' || cp '${var.guest_identity}'/* \"$(dirname \"$(find '${local.ngt}' -name ngt_config.json)\")\"",
+      "set -eu",
+      "mkdir -p '${var.guest_home}/discs/ours'",
+      "test -z '${var.guest_identity}' || { mkdir -p '${var.guest_home}/discs/cluster/config' && cp '${var.guest_identity}'/* '${var.guest_home}/discs/cluster/config/'; }",
+    ]
+  }
+
+  provisioner "file" {
+    source      = "agent.sh"
+    destination = "${var.guest_home}/agent.sh"
+  }
+
+  # The trap: with both discs inserted the agent takes an identity from neither, and only logs
+  # it. Ours has to leave first: "eject /dev/sr0", or ngtpatch push --eject from outside.
+  provisioner "shell" {
+    inline = [
+      "set -eu",
+      "test -d '${var.guest_home}/discs/cluster' || exit 0",
+      "config=$(dirname \"$(find '${local.ngt}' -name ngt_config.json)\")",
+      "code=0; ${var.as_root} bash '${var.guest_home}/agent.sh' '${var.guest_home}/discs' \"$config\" || code=$?",
+      "test $code -eq 3",
+      "rmdir '${var.guest_home}/discs/ours'",
+      "${var.as_root} bash '${var.guest_home}/agent.sh' '${var.guest_home}/discs' \"$config\"",
+      "${var.as_root} grep -q ngt_uuid \"$config/ngt_config.json\"",
+      "rm -r '${var.guest_home}/discs/cluster'",
     ]
   }
 

@@ -21,10 +21,13 @@ source "nutanix" "rocky" {
     source_image_name = var.source_image
   }
 
-  # The plugin uploads the file under its own name, which prepare makes unique.
+  # The plugin uploads the file under its own name, which prepare makes unique, looks that name up
+  # and stops when it finds two. So the image is deleted after the build, and the next build
+  # uploads it again. What a build that was killed left behind has to be deleted by hand.
   vm_disks {
-    image_type        = "ISO_IMAGE"
-    source_image_path = var.ngt_iso_path
+    image_type          = "ISO_IMAGE"
+    source_image_path   = var.ngt_iso_path
+    source_image_delete = true
   }
 
   vm_nics {
@@ -36,6 +39,8 @@ source "nutanix" "rocky" {
     cdrom = true
   }
 
+  # A later build replaces the image of this name; without it there would be two.
+  force_deregister  = true
   image_name        = "rocky-ngt"
   image_description = "NGT from ${var.ngt_iso_name} (${var.ngt_profile}), sha256 ${var.ngt_iso_sha256}"
 

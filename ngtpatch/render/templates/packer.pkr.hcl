@@ -37,7 +37,7 @@ help = "memory of the build VM, in MiB"
 #}
 # From: ngtpatch render packer.pkr.hcl
 #
-#   ngtpatch packer prepare NGT.iso --distro rocky --output-dir .    writes ngtpatch.auto.pkrvars.json
+#   ngtpatch packer prepare NGT.iso --distro rocky --output build    writes ngtpatch.auto.pkrvars.json
 #   ngtpatch render guest-install.sh -o guest-install.sh
 #   ngtpatch render guest-generalize.sh -o guest-generalize.sh
 #   packer build .
@@ -96,10 +96,13 @@ source "nutanix" {{ name | hcl }} {
     source_image_name = {{ source_image | hcl }}
   }
 
-  # The plugin uploads the file under its own name, which prepare makes unique.
+  # The plugin uploads the file under its own name, which prepare makes unique, looks that name up
+  # and stops when it finds two. So the image is deleted after the build, and the next build
+  # uploads it again. What a build that was killed left behind has to be deleted by hand.
   vm_disks {
-    image_type        = "ISO_IMAGE"
-    source_image_path = var.ngt_iso_path
+    image_type          = "ISO_IMAGE"
+    source_image_path   = var.ngt_iso_path
+    source_image_delete = true
   }
 
   vm_nics {
@@ -111,6 +114,8 @@ source "nutanix" {{ name | hcl }} {
     cdrom = true
   }
 
+  # A later build replaces the image of this name; without it there would be two.
+  force_deregister  = true
   image_name        = {{ name | hcl }}
   image_description = "NGT from ${var.ngt_iso_name} (${var.ngt_profile}), sha256 ${var.ngt_iso_sha256}"
 
