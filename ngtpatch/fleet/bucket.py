@@ -9,7 +9,9 @@ digests that identify it: to resume, the store is asked, not the ledger.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -19,6 +21,7 @@ from typing import Any
 
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.files.digest import sha256_of_source
+from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
@@ -44,6 +47,8 @@ class Bucket:
         self.bucket = match["bucket"]
         prefix = (match["prefix"] or "").strip("/")
         self.prefix = f"{prefix}/" if prefix else ""
+        self._tags: dict[str, str | None] = {}
+        self._asking = threading.Lock()
 
     @cached_property
     def _client(self) -> Any:
@@ -71,13 +76,11 @@ class Bucket:
         A bucket has no locks. Runs on different machines do not harm each other: objects
         appear whole, and two runs of the same inventory make the same ones.
         """
-        from filelock import FileLock, Timeout
-
         lock = self.ledger(shard)
         try:
-            with FileLock(lock.with_name(f".{lock.name}.lock"), timeout=wait or 0, mode=0o600):
+            with locked(lock.with_name(f".{lock.name}.lock"), wait=wait, mode=0o600):
                 yield
-        except Timeout:
+        except StillHeldError:
             raise UsageError(
                 "busy", "another run is writing to this prefix", path=self.url,
                 hint="wait for it (--wait SECONDS), or name another prefix",
@@ -119,14 +122,31 @@ class Bucket:
         return count
 
     def prepare(self, base: Base) -> None:
-        """Upload the base, unless it is there. Raises RemoteError."""
-        if not _is_worth_copying(base):
+        """Upload the base, unless it is there and proven. Raises RemoteError."""
+        if not _is_worth_copying(base) or self._proven_tag(base) is not None:
             return
-        key = self._base_key(base)
-        if self._head(key) is None:
-            clean = _without_identity(base)
-            with self._remote():
-                self._assemble(key, clean, parts(clean.size, 0, ()), None, {})
+        clean = _without_identity(base)
+        with self._remote():
+            self._assemble(self._base_key(base), clean, _base_parts(clean), None, {})
+        self._tags.pop(str(base.sha256), None)
+
+    def _proven_tag(self, base: Base) -> str | None:
+        """Return the entity tag of the base in the bucket, if that proves it to be this one.
+
+        Others may be able to write there. The store computes a multipart object's tag of its
+        parts' MD5s (Amazon S3 user guide, "Checking object integrity"), so that the same parts of
+        the base give the same tag; another content with it cannot be made on purpose. Where
+        the store computes it otherwise (SSE-KMS), nothing is proven and nothing copied.
+        """
+        key = str(base.sha256)
+        with self._asking:
+            if key not in self._tags:
+                found = self._head(self._base_key(base))
+                clean = _without_identity(base)
+                same = found is not None and found["ContentLength"] == clean.size
+                tag = str(found["ETag"]) if same else None
+                self._tags[key] = tag if tag is not None and tag == _multipart_tag(clean) else None
+            return self._tags[key]
 
     def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
         """Say whether the object is the one that *plan* would make. Raises RemoteError."""
@@ -152,7 +172,8 @@ class Bucket:
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
                 uploaded = len(body)
             else:
-                source = self._base_key(base) if _is_worth_copying(base) else None
+                tag = self._proven_tag(base) if _is_worth_copying(base) else None
+                source = (self._base_key(base), tag) if tag is not None else None
                 planned = parts(
                     overlay.size,
                     base.volume.size if source else 0,
@@ -167,10 +188,13 @@ class Bucket:
         key: str,
         source: ByteSource,
         planned: Iterable[Part],
-        base_key: str | None,
+        base: tuple[str, str] | None,
         metadata: dict[str, str],
     ) -> int:
-        """Put an object together, and return how much was uploaded."""
+        """Put an object together, and return how much was uploaded.
+
+        What is copied comes from *base*, a key and the entity tag that it must still have.
+        """
         client, place = self._client, {"Bucket": self.bucket, "Key": key}
         upload = client.create_multipart_upload(**place, Metadata=metadata)["UploadId"]
         done: list[dict[str, object]] = []
@@ -178,10 +202,11 @@ class Bucket:
         try:
             for number, part in enumerate(planned, start=1):
                 here = {**place, "UploadId": upload, "PartNumber": number}
-                if part.copied:
+                if part.copied and base is not None:
                     answer = client.upload_part_copy(
                         **here,
-                        CopySource={"Bucket": self.bucket, "Key": base_key},
+                        CopySource={"Bucket": self.bucket, "Key": base[0]},
+                        CopySourceIfMatch=base[1],
                         CopySourceRange=f"bytes={part.offset}-{part.end - 1}",
                     )["CopyPartResult"]
                 else:
@@ -231,6 +256,20 @@ class Bucket:
 
 def _is_worth_copying(base: Base) -> bool:
     return base.sha256 is not None and not base.single and base.volume.size > MINIMUM
+
+
+def _base_parts(clean: ByteSource) -> list[Part]:
+    return parts(clean.size, 0, ())
+
+
+def _multipart_tag(clean: ByteSource) -> str:
+    """Return the entity tag of the base, uploaded in its parts."""
+    digests = [
+        hashlib.md5(_read(clean, part), usedforsecurity=False).digest()
+        for part in _base_parts(clean)
+    ]
+    whole = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    return f'"{whole}-{len(digests)}"'
 
 
 def _metadata(base: Base, plan: EditPlan) -> dict[str, str]:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
@@ -44,18 +45,16 @@ class OutputDirectory:
         Raises:
             UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``.
         """
-        from filelock import FileLock, Timeout
-
         state = self._create()
         mine = state / f"{shard[0]}-of-{shard[1]}.lock"
         try:
-            with FileLock(mine, timeout=wait or 0, mode=0o600):
+            with locked(mine, wait=wait, mode=0o600):
                 for other in sorted(state.glob("*-of-*.lock")):
                     if other.stem.rpartition("-")[2] != str(shard[1]):
-                        with FileLock(other, timeout=max(wait, _PROBE_SECONDS), mode=0o600):
+                        with locked(other, wait=max(wait, _PROBE_SECONDS), mode=0o600):
                             pass
                 yield
-        except Timeout:
+        except StillHeldError:
             raise UsageError(
                 "busy", "another run is writing to this directory", path=str(self.path),
                 hint="wait for it (--wait SECONDS), or name another directory",

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, UsageError
@@ -229,7 +229,7 @@ def _found_or_built(
 ) -> tuple[StoredDisc, Origin]:
     """Return the ISO at the output. Parallel sources meet here: the first one builds it."""
     with store.lock(name or key[:32]):
-        entry, why = store.find(key, name)
+        entry, why = _proven(job, key, store, name, own=True)
         if entry is not None:
             return entry, "output"
         if name is not None:
@@ -237,11 +237,69 @@ def _found_or_built(
         if cache is None:
             return _said(_built(job, key, store, name), why), "built"
         with cache.lock(key[:32]):
-            entry, why = cache.find(key)
+            entry, why = _proven(job, key, cache, None, own=False)
             if entry is not None:
                 return _copied(entry, cache, store, name), "cache"
             built = _built(job, key, cache, None)
         return _said(_copied(built, cache, store, name), why), "built"
+
+
+def _proven(
+    job: _Job, key: str, store: Store, name: str | None, *, own: bool
+) -> tuple[StoredDisc | None, str | None]:
+    """Return the stored ISO if it is what would be made now, or why one that is there is not.
+
+    Everything is made again but written nowhere, and held against the file byte by byte. So it
+    does not matter who could write there; what is told of the ISO is what was made.
+    """
+    candidate, why = store.find(key, name, own=own)
+    if candidate is None:
+        return None, why
+    with candidate.file as file:
+        mirror = _Mirror(file)
+        try:
+            result = _rebuilt(job, cast(BinaryIO, mirror))
+            mirror.require_end()
+        except _DiffersError:
+            return None, f"{candidate.entry.name} is damaged, or another's making"
+        made = _described(result, key, store.path(candidate.entry), name)
+    if made.name != candidate.entry.name:
+        return None, f"{candidate.entry.name} is not what it would be called"
+    return made, None
+
+
+class _DiffersError(Exception):
+    """A stored file is not what is made."""
+
+
+class _Mirror:
+    """A stream that only takes what stands in a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        """Take *data*. Raises _DiffersError."""
+        if self._file.read(len(data)) != data:
+            raise _DiffersError
+        return len(data)
+
+    def require_end(self) -> None:
+        """Raise _DiffersError where the file goes on."""
+        if self._file.read(1):
+            raise _DiffersError
+
+
+def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
+    return rebuild(
+        job.iso,
+        distros=job.distros,
+        output=output,
+        force=True,
+        profile_dirs=job.profile_dirs,
+        patch_dirs=job.patch_dirs,
+        identity=job.identity,
+    )
 
 
 def _said(entry: StoredDisc, why: str | None) -> StoredDisc:
@@ -256,21 +314,11 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
     # Under this name for as long as the lock is held: who holds it next removes it.
     temporary = store.scratch(name or key[:32])
     try:
-        result = rebuild(
-            job.iso,
-            distros=job.distros,
-            output=temporary,
-            force=True,
-            profile_dirs=job.profile_dirs,
-            patch_dirs=job.patch_dirs,
-            identity=job.identity,
-        )
-        entry = _described(result, key, temporary, name)
-        temporary.replace(store.path(entry))
+        entry = _described(_rebuilt(job, temporary), key, temporary, name)
+        store.take(temporary, entry)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    store.note(entry)
     return entry
 
 

@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """A directory of built ISOs that many processes may use at once: outputs and cache alike.
 
-Beside each ISO stands a note, ``.ngtpatch-<key>.json``, that says what it was made from
-and what it must hash to. An ISO is reused only when its note is ours, its key is the one
-asked for, it is not too old, and its bytes still have that hash; otherwise it is made again.
+Beside each ISO stands a note, ``.ngtpatch-<key>.json``, that says what it was made from. Others
+may be able to write here: a note only leads to a file, and whoever takes the file proves it by
+its content (:mod:`ngtpatch.packer.preparing`). Nothing is read or locked through a link.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import time
+from typing import BinaryIO
 
 from ngtpatch.document import document
-from ngtpatch.errors import InputError, NgtpatchError, UsageError
+from ngtpatch.errors import NgtpatchError, UsageError
 from ngtpatch.files.atomic import new_file
-from ngtpatch.files.bounded import read_small
-from ngtpatch.files.digest import sha256_of_file
+from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, remove_abandoned
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
-__all__ = ["Store", "StoredDisc"]
+__all__ = ["Candidate", "Store", "StoredDisc"]
 
 FORMAT = "ngtpatch.packer-entry/1"
 MAX_NOTE = 16 << 20
@@ -46,6 +49,14 @@ class StoredDisc:
     name: str
     ngt_version: str | None
     image: WrittenImage
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a note says, and the open file that it leads to: neither is believed yet."""
+
+    entry: StoredDisc
+    file: BinaryIO
 
 
 class Store:
@@ -86,49 +97,67 @@ class Store:
         """Hold *name* alone, among all processes, while the block runs.
 
         Raises:
-            NgtpatchError: ``locked``: another process held it all the while.
+            NgtpatchError: ``locked``: another process held it all the while; or as
+                :func:`~ngtpatch.files.locked.locked`.
         """
-        from filelock import FileLock, Timeout
-
         path = self.directory / f".ngtpatch-{name}.lock"
         try:
-            with FileLock(path, timeout=wait.total_seconds()):
+            with locked(path, wait=wait.total_seconds()):
                 yield
-        except Timeout:
+        except StillHeldError:
             raise NgtpatchError(
                 "locked", "has been locked by another build for an hour", path=str(path),
                 hint="end that build, or remove the file when there is none",
             ) from None  # fmt: skip
 
-    def find(self, key: str, name: str | None = None) -> tuple[StoredDisc | None, str | None]:
-        """Return the sound entry for *key*, or why one that is there cannot be used.
+    def find(
+        self, key: str, name: str | None = None, *, own: bool = False
+    ) -> tuple[Candidate | None, str | None]:
+        """Return what is said to be the entry for *key*, or why it cannot be used.
 
         Args:
             key: what it was made from.
             name: the file name that it must have, where that is not the store's to choose.
+            own: nobody else may be able to change the file later: it is used where it is.
         """
-        note = self._note(key)
         try:
-            entry = _read(note)
+            with _plain(self._note(key), "its note") as file:
+                age = time() - os.fstat(file.fileno()).st_mtime
+                entry = _parsed(file.read(MAX_NOTE + 1))
             if name is not None and entry.name != name:
                 return None, None
-            self._require_sound(entry, key, age=time() - note.stat().st_mtime)
+            self._require_current(entry, key, age=age)
+            return Candidate(entry, self._opened(entry, own=own)), None
         except FileNotFoundError:
             return None, None
         except _UnusableError as reason:
             return None, str(reason)
-        return entry, None
 
-    def _require_sound(self, entry: StoredDisc, key: str, *, age: float) -> None:
+    def _require_current(self, entry: StoredDisc, key: str, *, age: float) -> None:
         if entry.key != key:
             raise _UnusableError("its note is about something else")
         if self._max_age is not None and age > self._max_age.total_seconds():
             raise _UnusableError(f"it has expired, being {int(age // 86400)} days old")
-        file = self.path(entry)
-        if not file.is_file():
-            raise _UnusableError(f"{entry.name} is gone")
-        if file.stat().st_size != entry.image.size or sha256_of_file(file) != entry.image.sha256:
-            raise _UnusableError(f"{entry.name} is damaged")
+
+    def _opened(self, entry: StoredDisc, *, own: bool) -> BinaryIO:
+        try:
+            file = _plain(self.path(entry), entry.name)
+        except FileNotFoundError:
+            raise _UnusableError(f"{entry.name} is gone") from None
+        status = os.fstat(file.fileno())
+        why = None
+        if own and status.st_uid != os.geteuid():
+            why = "is another user's"
+        elif own and status.st_nlink > 1:
+            why = "has a second name"
+        elif own and status.st_mode & stat.S_IWOTH:
+            why = "may be written to by everybody"
+        elif status.st_size != entry.image.size:
+            why = "is damaged"
+        if why is not None:
+            file.close()
+            raise _UnusableError(f"{entry.name} {why}")
+        return file
 
     def require_own(self, name: str) -> None:
         """Refuse to write over a file that no note knows.
@@ -136,16 +165,32 @@ class Store:
         Raises:
             UsageError: ``output-exists``.
         """
-        if not (self.directory / name).exists():
+        target = self.directory / name
+        if not target.exists() and not target.is_symlink():
             return
         for note in self.directory.glob(".ngtpatch-*.json"):
-            with suppress(FileNotFoundError, _UnusableError):
-                if _read(note).name == name:
+            with suppress(FileNotFoundError, _UnusableError), _plain(note, "its note") as file:
+                if _parsed(file.read(MAX_NOTE + 1)).name == name:
                     return
         raise UsageError(
             "output-exists", "exists already, and no build of ngtpatch's made it",
             path=str(self.directory / name), hint="remove it, or name another output",
         )  # fmt: skip
+
+    def take(self, made: Path, entry: StoredDisc) -> None:
+        """Give an ISO that was made here its name, and write its note.
+
+        Raises:
+            NgtpatchError: ``not-permitted``: another user's file has the name.
+        """
+        try:
+            made.replace(self.path(entry))
+            self.note(entry)
+        except PermissionError:
+            raise NgtpatchError(
+                "not-permitted", "is another user's here, and cannot be replaced",
+                path=str(self.path(entry)), hint="remove it, or name another directory",
+            ) from None  # fmt: skip
 
     def note(self, entry: StoredDisc) -> None:
         """Write the note of an ISO that is in the directory."""
@@ -161,9 +206,24 @@ class _UnusableError(Exception):
     """Why an entry cannot be used, in words that follow its name."""
 
 
-def _read(note: Path) -> StoredDisc:
+def _plain(path: Path, called: str) -> BinaryIO:
+    """Open a file that is one: no link, and nothing that a reader would wait for."""
     try:
-        body = json.loads(read_small(note, limit=MAX_NOTE, what="note"))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = "is a link" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
+        raise _UnusableError(f"{called} {why}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _UnusableError(f"{called} is not a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _parsed(note: bytes) -> StoredDisc:
+    try:
+        body = json.loads(note)
         if body.pop("schema") != FORMAT:
             raise _UnusableError("its note is of another format")
         image = body.pop("image")
@@ -171,13 +231,9 @@ def _read(note: Path) -> StoredDisc:
         for key in ("notices", "profiles"):
             image[key] = tuple(image[key])
         entry = StoredDisc(**body, image=WrittenImage(**image))
-    except InputError as error:
-        if error.code == "not-found":
-            raise FileNotFoundError(str(note)) from None
+        # A note is a file like any other: its name must not lead out of the directory.
+        if Path(entry.name).name != entry.name:
+            raise _UnusableError("its note is damaged")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _UnusableError("its note is damaged") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise _UnusableError("its note is damaged") from None
-    # A note is a file like any other: its name must not lead out of the directory.
-    if Path(entry.name).name != entry.name:
-        raise _UnusableError("its note is damaged")
     return entry

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.bounded import read_small
+from ngtpatch.files.locked import locked
 
 __all__ = ["SUMS", "add_sums", "read_sums"]
 
@@ -22,10 +23,8 @@ def add_sums(directory: Path, sums: Mapping[str, str]) -> Path:
 
     Several builds may end in one directory at once: one after the other writes.
     """
-    from filelock import FileLock
-
     path = directory / SUMS
-    with FileLock(directory / f".{SUMS}.lock"):
+    with locked(directory / f".{SUMS}.lock", wait=None):
         merged = {**read_sums(directory), **sums}
         with new_file(path, force=True) as file:
             for name in sorted(merged):

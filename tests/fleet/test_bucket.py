@@ -136,6 +136,21 @@ def test_resume_asks_the_store(tmp_path: Path, store: Store) -> None:
         assert store.get(f"{name}.iso") == (made.out / f"{name}.iso").read_bytes()
 
 
+def test_a_base_that_somebody_planted_is_never_copied(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 2, payload=12 * MIB)
+    assert inject(made, store).returncode == 0
+    [key] = [key for key in sorted(store.keys()) if "base-" in key]
+    good = store.get(key)
+    planted = bytearray(good)
+    planted[9 * MIB : 9 * MIB + 6] = b"poison"
+    store.client.put_object(Bucket="ngt", Key=f"fleet/{key}", Body=bytes(planted))
+    assert inject(made, store, "--force").returncode == 0
+    assert store.get(key) == good
+    assert made.inject().returncode == 0
+    for name in made.material:
+        assert store.get(f"{name}.iso") == (made.out / f"{name}.iso").read_bytes()
+
+
 def test_killed_and_resumed_on_a_store(tmp_path: Path, store: Store) -> None:
     made = park(tmp_path / "park", 12, payload=12 * MIB)
     run = subprocess.Popen(
