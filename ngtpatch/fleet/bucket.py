@@ -56,7 +56,7 @@ class Bucket:
             boto3, config = import_module("boto3"), import_module("botocore.config")
         except ImportError:
             raise UsageError(
-                "extra", "s3:// needs boto3", path=self.url, hint="pip install 'ngtpatch[s3]'"
+                "extra", "s3:// needs boto3", path=self.url, hint="install boto3 beside ngtpatch"
             ) from None
         # Path style and no checksum trailers: what S3-compatible stores understand.
         settings = config.Config(

@@ -38,7 +38,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         client_type: Any = import_module("distributed").Client
     except ImportError:
         raise UsageError(
-            "extra", "--scheduler needs Dask", hint="pip install 'ngtpatch[dask]'"
+            "extra", "--scheduler needs Dask", hint="install dask and distributed beside ngtpatch"
         ) from None
     if not re.fullmatch(r"(\w+://)?[^/\s]+:[0-9]{1,5}", address, re.ASCII):
         raise UsageError(

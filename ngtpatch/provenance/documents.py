@@ -61,7 +61,7 @@ def require_provenance(sign_key: Path | None = None) -> None:
     if missing:
         raise UsageError(
             "extra-missing", f"provenance needs {', '.join(missing)}",
-            hint="pip install 'ngtpatch[provenance]'",
+            hint="install ngtpatch with its extra 'provenance'",
         )  # fmt: skip
     if sign_key is not None:
         signer(sign_key)

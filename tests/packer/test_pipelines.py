@@ -113,24 +113,18 @@ def test_the_gitlab_pipeline_watches_the_state_of_vms(runner: Runner) -> None:
 
 def steps(distro: str, runner: Runner) -> dict[str, str]:
     """The GitHub workflow's named scripts, with its expressions filled in."""
-    known = {
-        "matrix.distro": distro,
-        "secrets.NGT_ISO_URL": runner.environment["NGT_ISO_URL"],
-    }
     job = load("github-actions.yml")["jobs"]["iso"]
     assert distro in job["strategy"]["matrix"]["distro"]
+    return {step["name"]: step["run"] for step in job["steps"] if "run" in step}
 
-    def fill(match: re.Match[str]) -> str:
-        if match[1] == "steps.build.outputs.iso":
-            output = (runner.home / "github-output").read_text()
-            return dict(line.split("=", 1) for line in output.splitlines())["iso"]
-        return known[match[1]]
 
-    return {
-        step["name"]: re.sub(r"\$\{\{ *([\w.]+) *\}\}", fill, step["run"])
-        for step in job["steps"]
-        if "run" in step and (step["name"] != "Verify" or (runner.home / "github-output").exists())
-    }
+def variables(distro: str, runner: Runner) -> dict[str, str]:
+    """What the workflow's env blocks make of its expressions."""
+    found = {"DISTRO": distro}
+    if (runner.home / "github-output").exists():
+        output = (runner.home / "github-output").read_text()
+        found["ISO"] = dict(line.split("=", 1) for line in output.splitlines())["iso"]
+    return found
 
 
 @pytest.mark.parametrize("distro", ["rocky", "almalinux"])
@@ -142,18 +136,44 @@ def test_the_github_workflow_builds_signs_and_verifies(runner: Runner, distro: s
         "SOURCE_DATE_EPOCH": "1700000000",
     }
     for name in ("Fetch the vendor's ISO", "Ask whether it can be supported", "Build and sign"):
-        runner.succeed(steps(distro, runner)[name], **keys)
+        runner.succeed(steps(distro, runner)[name], **keys, **variables(distro, runner))
     assert not (runner.home / "sign.key").exists()
-    runner.succeed(steps(distro, runner)["Verify"], **keys)
+    runner.succeed(steps(distro, runner)["Verify"], **keys, **variables(distro, runner))
 
 
 def test_the_github_workflow_tells_a_refusal_from_a_failure(runner: Runner) -> None:
     script = steps("rocky", runner)["Ask whether it can be supported"]
     (runner.home / "bin/ngtpatch").write_text("#!/bin/sh\nexit 4\n")
-    refused = runner.run(script)
+    refused = runner.run(script, DISTRO="rocky")
     assert (refused.returncode, "::error::no patch fits" in refused.stdout) == (1, True)
     (runner.home / "bin/ngtpatch").write_text("#!/bin/sh\nexit 3\n")
-    assert runner.run(script).returncode == 3
+    assert runner.run(script, DISTRO="rocky").returncode == 3
+
+
+def test_the_github_workflow_has_no_more_rights_than_it_needs() -> None:
+    text = (EXAMPLES / "pipelines/github-actions.yml").read_text()
+    workflow = load("github-actions.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    for step in workflow["jobs"]["iso"]["steps"]:
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+            if "checkout" in step["uses"]:
+                assert step["with"]["persist-credentials"] is False
+        # What an expression stands for would become part of the script.
+        assert "${{" not in step.get("run", "")
+    assert "pull_request_target" not in text
+
+
+def test_no_page_tells_anybody_to_install_an_unregistered_name_from_a_public_index() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.rglob("docs/*.md"), *EXAMPLES.rglob("*")]
+    pages += [
+        path for path in (ROOT / "ngtpatch").rglob("*") if path.suffix in (".py", ".j2", ".sh")
+    ]
+    for page in pages:
+        if page.is_file():
+            for line in page.read_text(errors="replace").splitlines():
+                if re.search(r"pip3? install\b[^#]*\bngtpatch", line):
+                    assert "--no-index" in line, (page, line)
 
 
 def test_the_container_installs_what_the_project_is_called() -> None:
