@@ -11,7 +11,7 @@ PYTEST_ARGS ?= -q -n auto --dist worksteal
 # For make profile: the os-release of a guest.
 OS_RELEASE ?=
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz mutation lint bench docs zipapp clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips mutation lint bench docs zipapp clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
 	@$(BIN)/python -m tests.fuzz.fuzz_images --count 20000
+
+flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
+	@$(BIN)/python -m tests.fuzz.flips --count 5000
 
 docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html

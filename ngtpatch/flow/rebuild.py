@@ -31,10 +31,7 @@ if TYPE_CHECKING:
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600
 
-REPLACED = frozenset({"content", "size"})
-"""What may differ about an entry whose content was replaced. Mode, owner and times stay."""
-
-__all__ = ["REPLACED", "RebuildResult", "RebuiltEach", "rebuild"]
+__all__ = ["RebuildResult", "RebuiltEach", "rebuild"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +125,8 @@ def rebuild(
         check_target(target, force=force, source=Path(source))
     scratch = target.parent if isinstance(target, Path) else None
     with open_source(source) as opened:
+        if opened.volume is not None:
+            require_sound(opened.volume)
         changes = plan_changes(
             opened,
             distros=distros,
@@ -137,7 +136,6 @@ def rebuild(
             identity=identity or IdentityRequest(),
         )
         with as_image(opened, scratch) as volume:
-            require_sound(volume)
             plan = _plan(volume, changes, digest=digest and not dry_run)
             stale, left = _left_behind(plan, changes, unpacked=output_tree is not None)
             sha256, written = None, 0
@@ -310,7 +308,7 @@ def _read_back(
     name: Path,
 ) -> None:
     """Compare complete listings of every tree; exactly the planned entries may differ."""
-    from ngtpatch.iso.compare.comparison import compare
+    from ngtpatch.iso.compare.comparison import REPLACED, compare
     from ngtpatch.iso.read.volume import Volume
 
     within = [(region.offset, region.length) for region in plan.regions]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.digest import sha256_of_file, sha256_of_ranges
 from ngtpatch.files.json_file import read_json_object
-from ngtpatch.flow.rebuild import REPLACED, RebuildResult
+from ngtpatch.flow.rebuild import RebuildResult
 from ngtpatch.flow.verification import Accounted, Problem, Recorded, Verification, failure
 from ngtpatch.flow.written_image import ChangedEntry
 
@@ -138,6 +138,8 @@ def _is_identity(entry: ChangedEntry) -> bool:
 def _wrong(
     found: Comparison, changed: dict[str, ChangedEntry], before: Side, tree: Path
 ) -> Iterator[Problem]:
+    from ngtpatch.iso.compare.comparison import REPLACED
+
     expected = {
         path: frozenset({entry.done}) if entry.done in _KINDS else REPLACED
         for path, entry in changed.items()

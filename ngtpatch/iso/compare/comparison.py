@@ -16,10 +16,13 @@ from ngtpatch.iso.compare.sides import Contents, Counterparts, Side
 from ngtpatch.iso.read.entry import TREES, Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
 
-__all__ = ["ASPECTS", "Comparison", "Difference", "compare"]
+__all__ = ["ASPECTS", "REPLACED", "Comparison", "Difference", "compare"]
 
 ASPECTS = ("content", "size", "mode", "owner", "mtime", "kind", "target")
 """What can differ about an entry that both sides have."""
+
+REPLACED = frozenset({"content", "size"})
+"""What may differ about an entry whose content was replaced. Mode, owner and times stay."""
 
 _EXECUTABLE = 0o111
 

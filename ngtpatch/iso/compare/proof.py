@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ngtpatch.errors import NgtpatchError
 from ngtpatch.files.digest import sha256_of_ranges, sha256_of_source
 from ngtpatch.iso.compare.byte_difference import (
     ByteDifference,
     byte_difference,
     count_differing,
 )
+from ngtpatch.iso.compare.comparison import REPLACED, compare
 from ngtpatch.iso.read.build_record import BuildRecord, Change, DamagedRecord, mask
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.regions import Overlay
@@ -109,6 +111,8 @@ def prove(volume: Volume, base: Volume | None = None) -> Proof:
     else:
         ground = "digest"
         found += _against_digest(volume, record, digest)
+    if not found:
+        found += _entries(volume, record, base, unseen)
     if any(change.within for change in record.changes):
         unseen.append("what the record says of files inside archives")
     return Proof(
@@ -193,6 +197,37 @@ def _untrue(change: Change, found: str) -> Contradiction:
         None,
         f"the record says that {change.path} was {change.kind}, and {found}",
     )
+
+
+def _entries(
+    volume: Volume, record: BuildRecord, base: Volume | None, unseen: list[str]
+) -> Iterator[Contradiction]:
+    """Compare the listings: what differs has to be what the record says, and nothing else.
+
+    The bytes are proven by now. A record could still hide a file in its regions.
+    """
+    if base is None:
+        try:
+            base = Volume(record.vendor(volume.source), volume.path, second_opinion=False)
+        except NgtpatchError:
+            unseen.append("the vendor's listing, since a part of it was scrubbed")
+            return
+    expected = {
+        change.path: REPLACED if change.kind == "changed" else frozenset({change.kind})
+        for change in record.changes
+    }
+    found = compare(base, volume, within=record.written)
+    for difference in found.beyond(expected):
+        what = ", ".join(difference.what) or difference.kind
+        yield Contradiction(
+            "unrecorded",
+            None,
+            f"{difference.path} in the {difference.tree} tree is not the vendor's ({what}), and "
+            "the record does not say so",
+        )
+    if found.trees_added or found.trees_removed or found.volume_ids:
+        message = "the trees or the label are not the vendor's, and the record does not say so"
+        yield Contradiction("unrecorded", None, message)
 
 
 def _against_base(volume: Volume, record: BuildRecord, base: Volume) -> Iterator[Contradiction]:
