@@ -106,10 +106,8 @@ def report(console: Console, result: Verified) -> None:
 def _verdict(result: Verified) -> str:
     if result.ok:
         return result.verdict
-    if result.verdict == "not-verified":
+    if result.verdict == "not-verified" or (result.provenance and not result.provenance.ok):
         return "NOT verified"
-    if result.provenance is not None and not result.provenance.ok:
-        return "NOT verified: its provenance"
     return f"NOT accepted: {result.verdict}, and its installer refuses what was asked for"
 
 
