@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
     from ngtpatch.fleet.audit import Audit
-    from ngtpatch.identity.describe import Description
+    from ngtpatch.identity.describe import Shown
 
 
 @click.group()
@@ -51,17 +51,29 @@ def show(console: Console, targets: tuple[Path, ...], certificates: Path | None)
             raise VerificationError(
                 target.problem.code, target.problem.message, path=target.problem.path
             )
-        shown.append(Shown(target.identity.source, describe(target.identity)))
+        traces = target.traces
+        shown.append(
+            Shown(
+                target.identity.source,
+                describe(target.identity),
+                None if traces is None else (*map(str, traces.found), *traces.beside),
+                None if traces is None else traces.unread,
+            )
+        )
     console.result(ShownAll(tuple(shown)))
     for item in shown:
         console.heading(printable(item.source))
-        _description(console, item.identity)
+        _description(console, item)
 
 
-def _description(console: Console, facts: Description) -> None:
+def _description(console: Console, item: Shown) -> None:
+    facts = item.identity
     rows: list[tuple[str, str]] = []
     if not facts.present:
-        rows.append(("identity", "none: nothing of one VM's"))
+        where = "in its files"
+        if item.elsewhere is not None:
+            where += " of identity, but see below" if item.elsewhere else ", nor in any other byte"
+        rows.append(("identity", f"none {where}"))
     rows += [(printable(key), printable(str(value))) for key, value in (facts.config or {}).items()]
     if facts.certificate is not None:
         certificate = facts.certificate
@@ -73,10 +85,16 @@ def _description(console: Console, facts: Description) -> None:
             ("certificate", f"{certificate.key_type} {certificate.key_bits}"),
             ("sha256", certificate.sha256),
         ]
+    if facts.authority is not None:
+        authority = facts.authority
+        rows.append(("authority", f"{printable(authority.subject)}, until {authority.not_after}"))
     if facts.key is not None:
         fits = {True: "belongs to the certificate", False: "another certificate's", None: "alone"}
         match = fits[facts.key.matches_certificate]
         rows.append(("key", f"{facts.key.key_type} {facts.key.key_bits}, {match} (not shown)"))
+    rows += [("elsewhere", printable(place)) for place in item.elsewhere or ()]
+    if item.unread:
+        rows.append(("not searched", printable(f"{', '.join(item.unread)} (compressed)")))
     rows += [("problem", printable(problem)) for problem in facts.problems]
     console.pairs(rows)
 
@@ -156,7 +174,8 @@ def _table(console: Console, result: Audit) -> None:
     for finding in result.findings:
         by_source.setdefault(finding.source, []).append(f"{finding.code}: {finding.message}")
     # Ten thousand healthy VMs would hide the three that are not.
-    shown = [c for c in result.identities if c.worst != "ok" or len(result.identities) <= 20]
+    many = len(result.identities) > 20
+    shown = [c for c in result.identities if c.worst not in ("ok", "note") or not many]
     if shown:
         console.table(
             ["VM", "certificate until", "days", "state", "found"],
@@ -171,10 +190,19 @@ def _table(console: Console, result: Audit) -> None:
                 for c in shown
             ],
         )
+    untied = sum(c.worst == "note" for c in result.identities)
     bad = sum(c.worst == "error" for c in result.identities)
     warned = sum(c.worst == "warning" for c in result.identities)
     total = len(result.identities)
-    console.say(f"{total} checked: {total - bad - warned} in order, {warned} to watch, {bad} wrong")
+    fine = total - bad - warned - untied
+    known = f"{fine} in order, {warned} to watch, {bad} wrong"
+    if untied:
+        known += f"; {untied} that nothing ties to their configuration"
+    console.say(f"{total} checked: {known}")
+    unread = [c for c in result.identities if c.unread]
+    if unread:
+        paths = ", ".join(dict.fromkeys(path for c in unread for path in c.unread or ()))
+        console.detail(printable(f"  not searched, since compressed: {paths}"))
     for hint in dict.fromkeys(f.hint for f in result.findings if f.hint):
         console.detail(f"  {printable(hint)}")
 
@@ -202,22 +230,25 @@ def _plan(
 
 @options.command()
 @options.iso_argument
+@options.authority_option
+@options.allow_identity_option
 @options.output_option
 @options.force_option
 @options.dry_run_option
 @options.digest_option
 @click.pass_obj
 def strip(
-    console: Console, *, iso: Path, output: Path | None, force: bool, dry_run: bool, digest: bool
-) -> None:
-    """Write an ISO that may be shared: nothing of one VM's is left in it."""
+    console: Console, *, iso: Path, authority: Path | None, allowed: tuple[str, ...],
+    output: Path | None, force: bool, dry_run: bool, digest: bool,
+) -> None:  # fmt: skip
+    """Write an ISO that may be shared, with every byte searched for what is one VM's."""
     from ngtpatch.cli.rebuild import report
     from ngtpatch.flow.changes import IdentityRequest
     from ngtpatch.flow.rebuild import rebuild
 
     result = rebuild(
         iso, distros=(), output=console.target(output), force=force, dry_run=dry_run,
-        digest=digest, identity=IdentityRequest(strip=True),
+        digest=digest, identity=IdentityRequest(strip=True, authority=authority, allowed=allowed),
     )  # fmt: skip
     console.result(result)
     report(console, result, dry_run=dry_run)

@@ -82,6 +82,8 @@ _SHOWN = 20
     type=options.PATH,
     help="PEM certificates that the client certificates must chain to.",
 )
+@options.authority_option
+@options.allow_identity_option
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once.")
 @click.option(
     "--scheduler",
@@ -111,7 +113,8 @@ _SHOWN = 20
 def command(
     console: Console, *, base: Path, inventory: Path, certificates: Path | None, output_dir: str,
     config_only: bool, name_template: str, sets: tuple[str, ...], config_template: Path | None,
-    ca: Path | None, jobs: int | None, scheduler: str | None, shard: str, resume: bool,
+    ca: Path | None, authority: Path | None, allowed: tuple[str, ...],
+    jobs: int | None, scheduler: str | None, shard: str, resume: bool,
     wait: float, digest: bool, force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write one ISO per VM of an inventory, each with its own identity."""
@@ -124,6 +127,7 @@ def command(
     plan = prepare(
         base, inventory, output_dir, certificates=certificates,
         recipe=Recipe(parse_sets(sets), *_template(config_template)), config_only=config_only,
+        authority=authority, allowed=allowed,
         name_template=name_template, shard=parse_shard(shard), ca=ca, digest=digest,
         force=force, remote=scheduler is not None,
     )  # fmt: skip
@@ -209,6 +213,10 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
+        console.detail(
+            "No two VMs of this inventory and of the ledgers in the output directory share an "
+            "identity; other inventories and directories were not looked at."
+        )
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
 

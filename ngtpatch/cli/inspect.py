@@ -57,7 +57,7 @@ def _branches(branches: tuple[str, ...], problem: str | None) -> str:
 
 def _identity(console: Console, identity: Identified) -> None:
     if not identity.present:
-        console.say("  none: this ISO may be shared")
+        console.say(f"  none, in any byte: this ISO may be shared{_unread(identity)}")
     rows: list[tuple[str, str]] = []
     if identity.ngt_uuid is not None:
         rows.append(("ngt_uuid", printable(str(identity.ngt_uuid))))
@@ -65,8 +65,20 @@ def _identity(console: Console, identity: Identified) -> None:
         rows.append(("certificate", f"until {identity.certificate.not_after}"))
     if identity.key is not None:
         rows.append(("key", f"{identity.key.key_type} {identity.key.key_bits} (not shown)"))
+    if identity.authority is not None:
+        subject = printable(identity.authority.subject)
+        rows.append(("authority", f"{subject}, until {identity.authority.not_after}"))
+    rows.extend(("elsewhere", printable(place)) for place in identity.elsewhere)
+    if identity.present and identity.unread:
+        rows.append(("not searched", printable(f"{', '.join(identity.unread)} (compressed)")))
     rows.extend(("problem", printable(problem)) for problem in identity.problems)
     console.pairs(rows)
+
+
+def _unread(identity: Identified) -> str:
+    if not identity.unread:
+        return ""
+    return printable(f" (not looked into, since compressed: {', '.join(identity.unread)})")
 
 
 def _record(console: Console, found: Inspection) -> None:

@@ -15,6 +15,8 @@ from ngtpatch.errors import UsageError
 
 __all__ = [
     "PATH",
+    "allow_identity_option",
+    "authority_option",
     "command",
     "digest_option",
     "distro_option",
@@ -140,11 +142,23 @@ os_release_option = click.option(
 )  # fmt: skip
 
 
+authority_option = click.option(
+    "--ca-cert", "authority", metavar="FILE", type=PATH,
+    help="The ca-cert.pem of the cluster, or a disc of the cluster to take it from.",
+)  # fmt: skip
+allow_identity_option = click.option(
+    "--allow-identity", "allowed", metavar="PATH", multiple=True,
+    help="A file on the disc that holds a private key and is meant to; may be repeated.",
+)  # fmt: skip
+
+
 def identity_options(function: F) -> F:
     """Add what names one VM's identity. Paths only: a key is never an argument."""
     for option in (
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
                      help="Set a value of ngt_config.json; may be repeated."),
+        allow_identity_option,
+        authority_option,
         click.option("--key", metavar="FILE", type=PATH, help="The VM's client-key.pem."),
         click.option("--cert", "certificate", metavar="FILE", type=PATH,
                      help="The VM's client-cert.pem."),

@@ -51,6 +51,7 @@ def command() -> None:
 @click.option(
     "--keep-identity", is_flag=True, help="Leave the identity that is on ISO; never share it."
 )
+@options.allow_identity_option
 @click.option(
     "--cache-dir", metavar="DIR", type=options.PATH, envvar="NGTPATCH_CACHE_DIR",
     help="Where other builds find the ISO again.",
@@ -61,7 +62,8 @@ def command() -> None:
 @click.pass_obj
 def prepare(
     console: Console, *, iso: Path, distros: tuple[str, ...], output: Path, variables: Path,
-    vm_config: Path | None, keep_identity: bool, cache_dir: Path | None, provenance: bool,
+    vm_config: Path | None, keep_identity: bool, allowed: tuple[str, ...],
+    cache_dir: Path | None, provenance: bool,
     sign_key: Path | None, profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Write the ISO and the variables that a template attaches it by."""
@@ -74,6 +76,7 @@ def prepare(
         output=output,
         vm_config=vm_config,
         keep_identity=keep_identity,
+        allowed=allowed,
         cache_dir=cache_dir,
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
@@ -133,6 +136,9 @@ def _report(console: Console, result: PrepareResult, variables: Path | None = No
             *([("variables", str(variables))] if variables else []),
         ]
     )
+    if result.unread:
+        listed = ", ".join(result.unread)
+        console.say(f"not looked into for identity, since compressed: {listed}")
     for notice in result.notices:
         console.warn(notice)
 

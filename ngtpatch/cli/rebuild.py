@@ -19,6 +19,8 @@ from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.rebuild import RebuildResult, RebuiltEach, rebuild
 from ngtpatch.flow.written_image import ChangedEntry
 
+_SHOWN_PATHS = 5
+
 
 @options.command()
 @options.iso_argument
@@ -69,6 +71,8 @@ def command(
     config: Path | None,
     certificate: Path | None,
     key: Path | None,
+    authority: Path | None,
+    allowed: tuple[str, ...],
     assignments: tuple[str, ...],
     reserve: int,
     profile_dirs: tuple[Path, ...],
@@ -86,6 +90,8 @@ def command(
         config=config,
         certificate=certificate,
         key=key,
+        authority=authority,
+        allowed=allowed,
         sets=parse_sets(assignments),
         strip=strip_identity,
         reserve=reserve,
@@ -160,10 +166,12 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
             console.block(entry.diff)
     for place in result.already:
         console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
-    if not result.changed:
+    if not result.changed and not result.overwritten:
         same = "" if result.method == "master" else "; the output is the source, byte for byte"
         why = "every site accepts what was asked for" if result.already else "no identity is on it"
         console.say(f"nothing needed: {why}{same}")
+    if result.unread:
+        console.say(f"not looked into for identity, since compressed: {_listed(result.unread)}")
     if result.composed_with:
         console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
     for notice in result.notices:
@@ -172,6 +180,11 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
         console.say(f"sha256   {result.sha256}")
+
+
+def _listed(paths: Sequence[str]) -> str:
+    shown = ", ".join(map(printable, paths[:_SHOWN_PATHS]))
+    return shown + (f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else "")
 
 
 def _edits(entry: ChangedEntry) -> str:

@@ -5,6 +5,8 @@ For the rooms that know NGT. ``iso/`` does not, and never imports this.
 """
 
 __all__ = [
+    "AUTHORITY",
+    "AUTHORITY_NAME",
     "CERTIFICATE",
     "CERTIFICATE_NAME",
     "CONFIG",
@@ -14,6 +16,7 @@ __all__ = [
     "KEY",
     "KEY_NAME",
     "LABEL",
+    "VM_PATHS",
     "WARN_DAYS",
 ]
 
@@ -24,13 +27,18 @@ CONFIG_DIRECTORY = "config"
 CONFIG_NAME = "ngt_config.json"
 CERTIFICATE_NAME = "client-cert.pem"
 KEY_NAME = "client-key.pem"
+AUTHORITY_NAME = "ca-cert.pem"
 
 CONFIG = f"{CONFIG_DIRECTORY}/{CONFIG_NAME}"
 CERTIFICATE = f"{CONFIG_DIRECTORY}/{CERTIFICATE_NAME}"
 KEY = f"{CONFIG_DIRECTORY}/{KEY_NAME}"
+AUTHORITY = f"{CONFIG_DIRECTORY}/{AUTHORITY_NAME}"
 
-IDENTITY_PATHS = frozenset({CERTIFICATE, CONFIG, KEY})
-"""Where an image keeps one VM's identity. What is replaced there is scrubbed."""
+VM_PATHS = frozenset({CERTIFICATE, CONFIG, KEY})
+"""Where an image keeps what is one VM's alone."""
+
+IDENTITY_PATHS = VM_PATHS | {AUTHORITY}
+"""With the cluster's authority, which all of its VMs have. What is replaced is scrubbed."""
 
 WARN_DAYS = 90
 """A certificate that ends within so many days is warned of, where nothing else was said."""

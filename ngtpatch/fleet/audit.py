@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ngtpatch.errors import InputError
 from ngtpatch.files.wellknown import WARN_DAYS
 from ngtpatch.fleet.tasks import Task, targets
+from ngtpatch.flow.traces import Trace
+from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.check import Sharing, check
 from ngtpatch.identity.config import KEYS
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Audit", "Checked", "audit", "check_identities"]
 
+_SHOWN = 20
+_RANK = {Severity.NOTE: 0, Severity.WARNING: 1, Severity.ERROR: 2}
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -34,7 +39,8 @@ class Checked:
         vm_uuid: the VM's own UUID, where an inventory says it.
         not_after: the end of its certificate, UTC in ISO 8601.
         days_left: whole days until then, negative afterwards.
-        worst: ``ok``, ``warning`` or ``error``.
+        worst: ``ok``, ``note`` (what cannot be known of it), ``warning`` or ``error``.
+        unread: compressed files on the disc that were not looked into; None: it is no disc.
     """
 
     source: str
@@ -43,6 +49,7 @@ class Checked:
     not_after: str | None
     days_left: int | None
     worst: str
+    unread: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Audit:
     """The document of ``ngtpatch identity check``.
 
     Attributes:
-        ok: nothing was found at all.
+        ok: nothing was found that is wrong; notes say what is not known.
         warn_days: certificates that end within so many days were warned of.
         renewals: who needs a new certificate, the most urgent first.
     """
@@ -78,7 +85,7 @@ def audit(
     """
     moment = now or datetime.now(timezone.utc)
     findings: list[Finding] = []
-    facts: list[tuple[str, str | None, str | None, datetime | None]] = []
+    facts: list[tuple[Task, str | None, datetime | None]] = []
     sharing = Sharing()
     for target in found:
         identity = target.identity
@@ -87,26 +94,33 @@ def audit(
         else:
             findings += check(
                 identity, now=moment, warn_days=warn_days, authorities=authorities,
-                required_keys=() if target.partial else KEYS,
+                required_keys=() if target.partial else KEYS, authority=target.authority,
             )  # fmt: skip
+            found_elsewhere = () if target.traces is None else target.traces.found
+            findings += [_left(identity.source, trace) for trace in found_elsewhere[:_SHOWN]]
             sharing.add(identity)
-        facts.append((identity.source, target.vm_uuid, *_facts(target)))
+        # Not its material: of ten thousand, one is in memory at a time.
+        known = replace(target, identity=Identity(identity.source))
+        facts.append((known, *_facts(target)))
     findings += sharing.findings()
     worst: dict[str, Severity] = {}
     for finding in findings:
-        if worst.get(finding.source) is not Severity.ERROR:
+        before = worst.get(finding.source)
+        if before is None or _RANK[finding.severity] > _RANK[before]:
             worst[finding.source] = finding.severity
     identities = tuple(
         Checked(
-            source, vm_uuid, ngt_uuid,
+            task.identity.source, task.vm_uuid, ngt_uuid,
             f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None,
             (end - moment).days if end else None,
-            worst[source].value if source in worst else "ok",
+            worst[task.identity.source].value if task.identity.source in worst else "ok",
+            None if task.traces is None else task.traces.unread,
         )
-        for source, vm_uuid, ngt_uuid, end in facts
+        for task, ngt_uuid, end in facts
     )  # fmt: skip
     due = renewals([(c.source, c.vm_uuid, c.not_after) for c in identities], findings)
-    return Audit(not findings, warn_days, identities, tuple(findings), due)
+    ok = all(finding.severity is Severity.NOTE for finding in findings)
+    return Audit(ok, warn_days, identities, tuple(findings), due)
 
 
 def check_identities(
@@ -134,6 +148,13 @@ def check_identities(
         certificates=None if certificates is None else Path(certificates),
     )
     return audit(found, warn_days=warn_days, authorities=authorities)
+
+
+def _left(source: str, trace: Trace) -> Finding:
+    hint = "'ngtpatch identity strip' and inject overwrite it"
+    if not trace.removable:
+        hint = "ngtpatch does not change that place; take a disc without it"
+    return Finding("left-behind", Severity.ERROR, source, f"holds {trace}", trace.path, hint)
 
 
 def _facts(target: Task) -> tuple[str | None, datetime | None]:

@@ -13,9 +13,10 @@ from types import TracebackType
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import Refusal, UsageError
-from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
+from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.files.wellknown import (
+    AUTHORITY,
     CERTIFICATE,
     CONFIG,
     CONFIG_DIRECTORY,
@@ -23,8 +24,11 @@ from ngtpatch.files.wellknown import (
     KEY,
     LABEL,
 )
+from ngtpatch.fleet.order import Cleanup
+from ngtpatch.flow.authority import expects_authority
 from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.flow.sound_source import require_sound
+from ngtpatch.flow.traces import Traces, find_traces, refuse_traces
 from ngtpatch.identity.exchange import Injected
 from ngtpatch.iso.edit.base_digests import BaseDigests
 from ngtpatch.iso.edit.image_edit import EditPlan, Note, edit
@@ -50,9 +54,10 @@ class Base:
         volume: the image that regions are laid over.
         tree: its identity files, in memory.
         sha256: of that image; None when it was not asked for.
-        blank: the image holds room only, for all three files.
+        blank: the image holds room only, for all files of identity.
         single: it is one VM's own, and nothing else is made from it.
         digests: what the record of each image says of it, computed once.
+        cleanup: what of identity is elsewhere on it, and goes.
     """
 
     volume: Volume
@@ -61,11 +66,21 @@ class Base:
     blank: bool
     single: bool
     digests: BaseDigests
+    cleanup: Cleanup
     _stack: ExitStack
 
     @classmethod
     def open(
-        cls, path: Path, *, config_only: bool, sha256: str | None, prove: bool, single: bool = False
+        cls,
+        path: Path,
+        *,
+        config_only: bool,
+        sha256: str | None,
+        prove: bool,
+        single: bool = False,
+        cleanup: Cleanup | None = None,
+        allowed: Collection[str] = (),
+        authority_room: bool = False,
     ) -> Base:
         """Open the image at *path*, or make a config-only one from it.
 
@@ -74,13 +89,18 @@ class Base:
             config_only: lay regions over a small image that holds config/ alone.
             sha256: what the digest of the image was when the run was planned.
             prove: compute it, and compare; a config-only image is always compared. What its
-                record says of it is proven, too.
+                record says of it is proven, too, and in the digest's pass every byte is
+                searched for identity.
             single: it is one VM's own.
+            cleanup: what the search of the same image found, where it was searched before.
+            allowed: paths of files that hold a private key and are meant to.
+            authority_room: a config-only image has a place for the cluster's authority.
 
         Raises:
             InputError: it cannot be used.
             Refusal: ``base-changed``: it is not the image that *sha256* is of;
-                ``source-disproved``: its own record disproves it.
+                ``source-disproved``: its own record disproves it;
+                ``identity-elsewhere``: it holds identity that would get to every VM.
         """
         with ExitStack() as stack:
             source = stack.enter_context(open_source(path))
@@ -88,24 +108,30 @@ class Base:
                 {p: source.tree[p] for p in sorted(IDENTITY_PATHS) if p in source.tree}
             )
             if config_only:
-                data = _config_only(source)
+                # Nothing of the base's bytes gets there.
+                cleanup = Cleanup(authority=expects_authority(source))
+                data = _config_only(source, authority=authority_room)
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = sha256_of_bytes(data)
                 _refuse_another(path, digest, sha256)
                 digests = BaseDigests(volume.source, digest)
-                return cls(volume, tree, digest, True, single, digests, stack.pop_all())
+                return cls(volume, tree, digest, True, single, digests, cleanup, stack.pop_all())
             if source.volume is None:
                 raise UsageError(
                     "is-directory", "is a directory, which has no image to make others from",
                     path=str(path), hint="name the ISO, or use --config-only",
                 )  # fmt: skip
             if prove:
-                actual = sha256_of_source(source.volume.source, source.volume.size)
-                _refuse_another(path, actual, sha256)
-                sha256 = actual
+                traces = find_traces(source, digest=True)
+                _refuse_another(path, str(traces.sha256), sha256)
                 require_sound(source.volume)
+                refuse_traces(traces, allowed=allowed, path=str(path))
+                sha256, cleanup = traces.sha256, _cleanup(source, traces)
+            assert cleanup is not None  # noqa: S101 - proven now, or handed on from when it was
             digests = BaseDigests(source.volume.source, sha256)
-            return cls(source.volume, tree, sha256, False, single, digests, stack.pop_all())
+            return cls(
+                source.volume, tree, sha256, False, single, digests, cleanup, stack.pop_all()
+            )  # fmt: skip
 
     def plan(self, injected: Injected) -> EditPlan:
         """Return the regions that make the base one VM's.
@@ -125,29 +151,43 @@ class Base:
             for path, data in files.items()
             if path not in listing
         }
+        gone = {path for path in self.cleanup.beside if path in listing}
+        if self.blank and AUTHORITY in listing and AUTHORITY not in files:
+            gone.add(AUTHORITY)  # an empty file would take the place of the guest's own
         return edit(
-            self.volume, replace=there, add=added, scrub=frozenset(there),
-            note=self._note(there, added),
-        )  # fmt: skip
+            self.volume,
+            replace=there,
+            add=added,
+            remove=gone,
+            scrub=frozenset({*there, *gone}),
+            wipe=self.cleanup.wipe,
+            forget=self.cleanup.forget,
+            note=self._note(there, {*added, *gone}),
+        )
 
-    def _note(self, there: Mapping[str, bytes], added: Collection[str]) -> Note | None:
+    def _note(self, there: Mapping[str, bytes], others: Collection[str]) -> Note | None:
         """Return what the image's record says; None where nothing changes, and none is needed."""
         record = self.volume.record
         if isinstance(record, BuildRecord):
             return Note(record.about, self.digests)
-        if not added and all(self.volume.tree[path] == data for path, data in there.items()):
+        same = all(self.volume.tree[path] == data for path, data in there.items())
+        if same and not (others or self.cleanup.wipe):
             return None
         return Note({"ngtpatch": __version__}, self.digests)
 
     @cached_property
     def identity_ranges(self) -> tuple[tuple[int, int], ...]:
-        """Where the image's own identity stands, as (offset, length)."""
-        found = [
+        """Where identity stands on the image, in its files or elsewhere, as (offset, length)."""
+        found = [*self.cleanup.wipe]
+        record = self.volume.record
+        if self.cleanup.forget and isinstance(record, BuildRecord):
+            found.append((record.offset, record.end - record.offset))
+        found += [
             # The slack of its last sector too, unless it is embedded in a UDF file entry.
             (offset, length if offset % SECTOR else -(-length // SECTOR) * SECTOR)
             for tree in self.volume.trees
             for path, entry in self.volume.entries(tree).items()
-            if path in IDENTITY_PATHS
+            if path in IDENTITY_PATHS or path in self.cleanup.beside
             for offset, length in entry.extents
         ]
         return tuple(merge_ranges(found))
@@ -176,8 +216,16 @@ def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
         )  # fmt: skip
 
 
-def _config_only(source: OpenedSource) -> bytes:
-    """Master config/ with empty room for the three files, in the trees the base has.
+def _cleanup(source: OpenedSource, traces: Traces) -> Cleanup:
+    said = [f"overwritten in each image: {trace}" for trace in traces.found if trace.removable]
+    said += [f"removed from each image: {path}" for path in traces.beside]
+    return Cleanup(
+        traces.wipe, traces.forget, traces.beside, tuple(said), expects_authority(source)
+    )
+
+
+def _config_only(source: OpenedSource, *, authority: bool) -> bytes:
+    """Master config/ with empty room for the files of identity, in the trees the base has.
 
     Dates are fixed: the result depends on the base's trees and modes alone.
     """
@@ -188,15 +236,15 @@ def _config_only(source: OpenedSource) -> bytes:
         listing = source.volume.entries(source.volume.primary_tree)
         modes = {path: e.mode for path, e in listing.items() if e.mode is not None}
     blank = bytes(_ROOM)
+    names = (CERTIFICATE, KEY, CONFIG, *([AUTHORITY] if authority else []))
+    # A key is its owner's alone, whatever the base's mode is, or if it says none.
+    modes[KEY] = 0o600
     file = io.BytesIO()
     master(
         file,
         [
             DiscDirectory(path=CONFIG_DIRECTORY, mode=modes.get(CONFIG_DIRECTORY, 0o755)),
-            *(
-                DiscFile(path=path, content=blank, mode=modes.get(path, 0o644))
-                for path in (CERTIFICATE, KEY, CONFIG)
-            ),
+            *(DiscFile(path=path, content=blank, mode=modes.get(path, 0o644)) for path in names),
         ],
         volume_id=LABEL,
         created=0,

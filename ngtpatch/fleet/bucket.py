@@ -92,6 +92,12 @@ class Bucket:
         part = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
         return Path(f"ledger-{place}{part}.jsonl")
 
+    def ledgers(self) -> list[Path]:
+        """Return the ledgers of runs into this prefix that are in the current directory."""
+        whole = self.ledger((1, 1))
+        parts = sorted(whole.parent.glob(f"{whole.stem}-*-of-*.jsonl"))
+        return [path for path in (whole, *parts) if path.exists()]
+
     def existing(self, outputs: Collection[str]) -> list[str]:
         """Return those of *outputs* that are there. Raises RemoteError."""
         with self._remote():

@@ -26,6 +26,9 @@ class Destination(Protocol):
     def ledger(self, shard: tuple[int, int]) -> Path:
         """Return where the run's ledger is."""
 
+    def ledgers(self) -> list[Path]:
+        """Return the ledgers of all runs that are known to have written there."""
+
     def existing(self, outputs: Collection[str]) -> list[str]:
         """Return those of *outputs* that are there."""
 

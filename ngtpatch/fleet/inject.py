@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.tree import FileTree, MemoryTree
+from ngtpatch.files.wellknown import AUTHORITY
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Settings, VmResult
+from ngtpatch.fleet.order import Cleanup, Settings, VmResult
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
 from ngtpatch.fleet.run import InjectSummary, run_fleet
+from ngtpatch.flow.authority import read_authority
+from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import load
@@ -27,6 +31,8 @@ def inject(
     destination: str | Path,
     *,
     certificates: str | Path | None = None,
+    authority: str | Path | None = None,
+    allowed: Sequence[str] = (),
     sets: Mapping[str, str] | None = None,
     config_only: bool = False,
     name_template: str = DEFAULT_NAME,
@@ -50,6 +56,9 @@ def inject(
         inventory: CSV, JSON, JSON Lines, what ncli or Prism lists, or a directory of folders.
         destination: a directory, or ``s3://bucket/prefix``.
         certificates: a directory of certificates to complete the inventory from.
+        authority: ca-cert.pem of the VMs' cluster, for those that the inventory gives none; a
+            PEM file, or a disc of the cluster to take it from.
+        allowed: paths of files on the base that hold a private key and are meant to.
         sets: values by key of ngt_config.json; a value may be jinja2 over the row.
         config_only: small images that hold config/ alone.
         name_template: jinja2 over the row, giving the output's name.
@@ -75,6 +84,8 @@ def inject(
         str(destination),
         certificates=None if certificates is None else Path(certificates),
         recipe=Recipe(sets=sets or {}),
+        authority=None if authority is None else Path(authority),
+        allowed=tuple(allowed),
         config_only=config_only,
         name_template=name_template,
         shard=shard,
@@ -92,6 +103,8 @@ def prepare(
     *,
     certificates: Path | None = None,
     recipe: Recipe | None = None,
+    authority: Path | None = None,
+    allowed: tuple[str, ...] = (),
     config_only: bool = False,
     name_template: str = DEFAULT_NAME,
     shard: tuple[int, int] = (1, 1),
@@ -109,6 +122,8 @@ def prepare(
         destination: a directory, or ``s3://bucket/prefix``.
         certificates: a directory of certificates to complete the inventory from.
         recipe: templates and ``--set`` values.
+        authority: ca-cert.pem for rows without one: PEM, or a disc to take it from.
+        allowed: paths of files on the base that hold a private key and are meant to.
         config_only: small images that hold config/ alone.
         name_template: jinja2 over the row, giving the output's name.
         shard: (K, N): only the VMs whose name hashes to K.
@@ -124,20 +139,36 @@ def prepare(
     read = load(inventory, certificates=certificates)
     if ca is not None:  # read again where it is used; unusable, it fails here and once
         read_authorities(ca)
+    recipe = recipe or Recipe()
+    if authority is not None:
+        recipe = replace(recipe, authority=read_authority(authority), authority_path=str(authority))
+    room = recipe.authority is not None or any(row.authority for row in read.rows)
     each = _is_directory_of_images(base) and not config_only
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None
+    cleanup = Cleanup()
     if not each:
-        with Base.open(base, config_only=config_only, sha256=None, prove=True) as opened:
+        room = room or (config_only and _has_authority(base))
+        with Base.open(
+            base, config_only=config_only, sha256=None, prove=True, allowed=allowed,
+            authority_room=room,
+        ) as opened:  # fmt: skip
             present, digest_of_base = opened.tree, opened.sha256
+            cleanup = opened.cleanup
     settings = Settings(
         base=str(base), base_sha256=digest_of_base, destination=destination,
-        recipe=recipe or Recipe(), config_only=config_only, each=each,
+        recipe=recipe, config_only=config_only, each=each,
         ca=None if ca is None else str(ca), digest=digest, replace=force, remote=remote,
         # A task that is run again finds what its first run left, and keeps it.
-        resume=remote,
+        resume=remote, cleanup=cleanup, allowed=allowed, authority_room=room,
     )  # fmt: skip
     return plan_fleet(settings, read, present=present, name_template=name_template, shard=shard)
+
+
+def _has_authority(base: Path) -> bool:
+    """Say whether a base has the cluster's authority on it, for all VMs to get."""
+    with open_source(base) as source:
+        return AUTHORITY in source.tree and source.tree.size(AUTHORITY) > 0
 
 
 def _is_directory_of_images(base: Path) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -67,6 +67,16 @@ class Ledger:
         if row.get("state") != "done":
             return None
         return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"])
+
+    def owners(self) -> Iterator[tuple[str, str, str | None, str | None]]:
+        """Yield (VM, output, ngt_uuid, certificate's fingerprint) of each row that is done."""
+        for line in self._rows.values():
+            row = json.loads(line)
+            if row["state"] == "done":
+                yield (
+                    row["name"], str(row.get("output")), row.get("ngt_uuid"),
+                    row.get("certificate_sha256"),
+                )  # fmt: skip
 
     def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
@@ -147,4 +157,6 @@ def _row(outcome: VmResult) -> Mapping[str, object]:
         "base_sha256": outcome.base_sha256,
         "regions_sha256": outcome.regions_sha256,
         "sha256": outcome.sha256,
+        "ngt_uuid": outcome.ngt_uuid,
+        "certificate_sha256": outcome.certificate_sha256,
     }

@@ -13,7 +13,26 @@ from ngtpatch.errors import NgtpatchError
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 
-__all__ = ["Known", "Order", "Settings", "VmResult"]
+__all__ = ["Cleanup", "Known", "Order", "Settings", "VmResult"]
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """What a search of the base's every byte found, once for all VMs.
+
+    Attributes:
+        wipe: ranges (offset, length) outside of files where identity was left.
+        forget: ranges of the vendor's image that its record keeps identity of.
+        beside: further files that hold identity.
+        said: the same for people, place by place.
+        authority: whether the vendor's disc had the cluster's authority on it.
+    """
+
+    wipe: tuple[tuple[int, int], ...] = ()
+    forget: tuple[tuple[int, int], ...] = ()
+    beside: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    authority: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,10 @@ class Settings:
         replace: an existing output may be replaced.
         resume: an existing output that is right is kept.
         remote: made on another machine, where the base must be proven to be the same.
+        cleanup: what is overwritten in every image; of images that have a base each, each
+            is searched when it is opened.
+        allowed: paths of files on the base that hold a private key and are meant to.
+        authority_room: config-only images are made with a place for the authority.
     """
 
     base: str
@@ -46,6 +69,9 @@ class Settings:
     replace: bool = False
     resume: bool = False
     remote: bool = False
+    cleanup: Cleanup = field(default_factory=Cleanup)
+    allowed: tuple[str, ...] = ()
+    authority_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +93,16 @@ class Order:
         output: the file's name in the destination.
         known: what is there already, if that is to be kept when it is still right.
         refusal: why it is not made at all: something that only the whole inventory shows.
+        ngt_uuid: of its configuration, where the inventory alone says it.
+        certificate_sha256: fingerprint of its certificate, likewise.
     """
 
     row: Row
     output: str
     known: Known | None = None
     refusal: tuple[str, str] | None = None
+    ngt_uuid: str | None = None
+    certificate_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +121,8 @@ class VmResult:
         code: why it failed, as a stable word.
         error: why it failed, in a sentence without secrets.
         warnings: what its check found that did not stop it.
+        ngt_uuid: of its configuration.
+        certificate_sha256: fingerprint of its certificate.
     """
 
     name: str
@@ -104,6 +136,8 @@ class VmResult:
     code: str | None = None
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    ngt_uuid: str | None = None
+    certificate_sha256: str | None = None
 
     @classmethod
     def failure(cls, order: Order, error: Exception) -> VmResult:

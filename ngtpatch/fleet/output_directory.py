@@ -85,6 +85,11 @@ class OutputDirectory:
         part = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
         return self.path / f"ledger{part}.jsonl"
 
+    def ledgers(self) -> list[Path]:
+        """Return the ledgers of all runs into this directory."""
+        whole = self.ledger((1, 1))
+        return [p for p in (whole, *sorted(self.path.glob("ledger-*-of-*.jsonl"))) if p.exists()]
+
     def prepare(self, base: Base) -> None:
         """Do nothing: a directory needs no copy of the base."""
 

@@ -14,7 +14,6 @@ from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.check import Sharing
-from ngtpatch.identity.config import Config
 from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
 from ngtpatch.identity.values import compile_template, render
 
@@ -34,6 +33,7 @@ class FleetPlan:
         shard: (K, N); (1, 1) is everything.
         total: VMs in the whole inventory.
         notes: what the inventory's reader should know.
+        names: of all VMs of the inventory, whatever the shard.
     """
 
     settings: Settings
@@ -41,6 +41,7 @@ class FleetPlan:
     shard: tuple[int, int]
     total: int
     notes: tuple[str, ...]
+    names: frozenset[str] = frozenset()
 
 
 def plan_fleet(
@@ -73,13 +74,17 @@ def plan_fleet(
         problems += _without_material(inventory.rows)
     if problems:
         raise InventoryError.of(problems, path=str(inventory.path))
-    refusals = _refusals(inventory.rows, settings, present)
+    refusals, known = _refusals(inventory.rows, settings)
+    if not settings.each:
+        refusals = {**_inheriting(inventory.rows, settings, present), **refusals}
     orders = tuple(
-        Order(row, names[row.name], refusal=refusals.get(row.name))
+        Order(row, names[row.name], None, refusals.get(row.name), *known[row.name])
         for row in inventory.rows
         if shard_of(row.name, shard[1]) == shard[0]
     )
-    return FleetPlan(settings, orders, shard, len(inventory.rows), inventory.notes)
+    everybody = frozenset(names)
+    notes = (*inventory.notes, *settings.cleanup.said)
+    return FleetPlan(settings, orders, shard, len(inventory.rows), notes, everybody)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -147,7 +152,12 @@ def _has_key(present: FileTree) -> bool:
 
 def _without_material(rows: Iterable[Row]) -> list[RowProblem]:
     return [
-        RowProblem(row.number, column, f"{row.name!r} has no {what}")
+        RowProblem(
+            row.number,
+            column,
+            f"{row.name!r} has no {what}; give it by this column or by --certificates DIR, "
+            "and the base has none to go on with",
+        )
         for row in rows
         for column, what, path in (
             ("cert", "certificate", row.certificate),
@@ -157,28 +167,74 @@ def _without_material(rows: Iterable[Row]) -> list[RowProblem]:
     ]
 
 
-def _refusals(
+def _inheriting(
     rows: Iterable[Row], settings: Settings, present: FileTree
-) -> Mapping[str, tuple[str, str]]:
+) -> dict[str, tuple[str, str]]:
+    """Find the VMs that would get a part of the base's own identity, which is one VM's alone.
+
+    Only a row that says by its ngt_uuid that it is that VM gets it.
+    """
+    from ngtpatch.identity.bundle import Identity
+
+    base = Identity.from_tree(present, source="base")
+    if not base.carries_secret:
+        return {}
+    nobodys = True
+    found: dict[str, tuple[str, str]] = {}
+    with suppress(InputError):
+        config = base.parsed_config()
+        nobodys = config is None or config.ngt_uuid is None
+    with_template = settings.recipe.config_template is not None
+    for row in rows:
+        lacking = [
+            what
+            for what, path in (
+                ("configuration", row.config if not with_template else "template"),
+                ("certificate", row.certificate),
+                ("key", row.key),
+            )
+            if path is None
+        ]
+        if not lacking:
+            continue
+        stated = None
+        with suppress(NgtpatchError):
+            config = identity_of(replace(row, key=None), settings.recipe).parsed_config()
+            own = config.ngt_uuid if config is not None else None
+            stated = sets_of(row, settings.recipe).get("ngt_uuid", own)
+        if stated is None or nobodys:
+            message = (
+                f"has no {', no '.join(lacking)} of its own, and the base's is another VM's: "
+                "give the columns config, cert and key (or --certificates DIR), say by the "
+                "column ngt_uuid that the base is this VM's, or take a base without identity"
+            )
+            found[row.name] = ("base-identity", message)
+    return found
+
+
+_Known = dict[str, tuple["str | None", "str | None"]]
+
+
+def _refusals(rows: Iterable[Row], settings: Settings) -> tuple[dict[str, tuple[str, str]], _Known]:
     """Find the VMs that share an ngt_uuid or a certificate with another one.
 
     Over the whole inventory, whatever the shard: a clone may be in another one. What
-    cannot be read is left to the VM's own turn.
+    cannot be read is left to the VM's own turn. Also returns, by VM, the ngt_uuid and the
+    certificate's fingerprint.
     """
-    from ngtpatch.files.wellknown import CONFIG
-
-    inherited = None
-    with suppress(InputError):
-        inherited = Config.parse(present[CONFIG]).ngt_uuid if CONFIG in present else None
     sharing = Sharing()
+    known: _Known = {}
     for row in rows:
+        known[row.name] = (None, None)
         with suppress(NgtpatchError):
             identity = identity_of(replace(row, key=None), settings.recipe)
             stated = sets_of(row, settings.recipe).get("ngt_uuid")
-            if stated is None and identity.config is None:
-                stated = inherited
+            if stated is None:
+                config = identity.parsed_config()
+                stated = config.ngt_uuid if config is not None else None
             if stated is not None:
-                sharing.add_uuid(identity, stated.lower())
+                stated = stated.lower()
+                sharing.add_uuid(identity, stated)
                 identity = replace(identity, config=None)
-            sharing.add(identity)
-    return {f.source: (f.code, f.message) for f in sharing.findings()}
+            known[row.name] = (stated, sharing.add(identity))
+    return {f.source: (f.code, f.message) for f in sharing.findings()}, known

@@ -86,6 +86,7 @@ def run_fleet(
         ledger_path = destination.ledger(plan.shard)
         destination.sweep({*outputs, ledger_path.name})
         ledger = stack.enter_context(Ledger(ledger_path))
+        plan = _unique(plan, destination)
         workshop.prepare(plan.settings)
         if resume:
             plan = replace(
@@ -105,6 +106,36 @@ def run_fleet(
             destination.sweep(outputs)
             ledger.settle(order.row.name for order in plan.orders)
         return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
+
+
+def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
+    """Refuse who shares an ngt_uuid or a certificate with an image of another inventory's run.
+
+    As far as the ledgers beside the outputs tell; of other directories nothing is known.
+    """
+    place, mine = plan.settings.destination, {order.output for order in plan.orders}
+    found = [
+        (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, output)
+        for path in destination.ledgers()
+        for name, output, ngt_uuid, certificate in Ledger(path).owners()
+        if name not in plan.names and output not in mine
+        for what, value in (("ngt_uuid", ngt_uuid), ("certificate", certificate))
+        if value
+    ]
+    if not found:
+        return plan
+    there = set(destination.existing({output for *_, output in found}))
+    taken = {value: (words, name) for words, value, name, output in found if output in there}
+    orders = []
+    for order in plan.orders:
+        for value in (order.ngt_uuid, order.certificate_sha256):
+            if order.refusal is None and value in taken:
+                words, name = taken[value]
+                code = "duplicate-uuid" if value == order.ngt_uuid else "duplicate-certificate"
+                message = f"{words} is also that of {name}, whose image is in {place}"
+                order = replace(order, refusal=(code, message))  # noqa: PLW2901
+        orders.append(order)
+    return replace(plan, orders=tuple(orders))
 
 
 def _refuse_existing(destination: Destination, place: str, outputs: set[str]) -> None:

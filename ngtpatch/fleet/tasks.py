@@ -11,6 +11,8 @@ from pathlib import Path
 from ngtpatch.errors import InputError, NgtpatchError
 from ngtpatch.files.absent import absent
 from ngtpatch.files.wellknown import (
+    AUTHORITY,
+    AUTHORITY_NAME,
     CERTIFICATE,
     CERTIFICATE_NAME,
     CONFIG,
@@ -19,6 +21,9 @@ from ngtpatch.files.wellknown import (
     KEY,
     KEY_NAME,
 )
+from ngtpatch.flow.authority import expects_authority
+from ngtpatch.flow.opened import OpenedSource, open_source
+from ngtpatch.flow.traces import Traces, find_traces
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.config import Config
 from ngtpatch.identity.findings import Finding, Severity
@@ -28,10 +33,13 @@ from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["Task", "is_image", "targets"]
 
+_INSTALLER = "installer/"
+
 _FILES = {
     "config": CONFIG_NAME,
     "certificate": CERTIFICATE_NAME,
     "key": KEY_NAME,
+    "authority": AUTHORITY_NAME,
 }
 
 
@@ -44,12 +52,17 @@ class Task:
         vm_uuid: the VM's own UUID, where the inventory says it.
         partial: its configuration is only what the inventory states; the rest is the base's.
         problem: why it could not be read.
+        authority: how bad it is that the cluster's authority is missing; None: not at all.
+        traces: what of identity a search of every byte found elsewhere; None where there was
+            nothing to search but the files themselves.
     """
 
     identity: Identity
     vm_uuid: str | None = None
     partial: bool = False
     problem: Finding | None = None
+    authority: Severity | None = None
+    traces: Traces | None = None
 
 
 def targets(paths: Iterable[Path], *, certificates: Path | None = None) -> Iterator[Task]:
@@ -123,7 +136,7 @@ def _directory(path: Path) -> Iterator[Task]:
 
 def _is_one_vm(path: Path) -> bool:
     inner = _inner(path)
-    return any((inner / name).is_file() for name in _FILES.values())
+    return any((inner / name).is_file() for part, name in _FILES.items() if part != "authority")
 
 
 def _inner(path: Path) -> Path:
@@ -133,7 +146,11 @@ def _inner(path: Path) -> Path:
 def _folder(path: Path) -> Task:
     named = {part: _inner(path) / name for part, name in _FILES.items()}
     there = {part: file for part, file in named.items() if file.is_file()}
-    return Task(Identity.from_files(source=str(path), **there))
+    identity = Identity.from_files(source=str(path), **there)
+    if _inner(path) == path:
+        return Task(identity)
+    with open_source(path) as disc:  # a disc, unpacked or mounted
+        return _searched(identity, disc)
 
 
 def _image(path: Path) -> Task:
@@ -143,7 +160,16 @@ def _image(path: Path) -> Task:
     # Ten thousand are looked at like this, and nothing is built upon them: pycdlib's opinion,
     # which takes ten times as long as our own bounded reader, is not asked for.
     with Volume(FileSource(path), path, second_opinion=False) as volume:
-        return Task(Identity.from_tree(volume.tree, source=str(path), modes=modes))
+        identity = Identity.from_tree(volume.tree, source=str(path), modes=modes)
+        return _searched(identity, OpenedSource(path, volume.tree, volume))
+
+
+def _searched(identity: Identity, disc: OpenedSource) -> Task:
+    authority = None
+    if identity.carries_secret and expects_authority(disc):
+        installs = any(file.startswith(_INSTALLER) for file in disc.tree)
+        authority = Severity.ERROR if installs else Severity.WARNING
+    return Task(identity, authority=authority, traces=find_traces(disc))
 
 
 def _row(row: Row) -> Task:
@@ -151,13 +177,14 @@ def _row(row: Row) -> Task:
         "config": row.path("config"),
         "certificate": row.path("certificate"),
         "key": row.path("key"),
+        "authority": row.path("authority"),
     }
     there = {part: file for part, file in named.items() if file is not None and file.is_file()}
     try:
         identity = Identity.from_files(source=row.name, **there)
     except InputError as error:
         return replace(_unreadable(Path(row.name), error), vm_uuid=row.vm_uuid)
-    entries = {"config": CONFIG, "certificate": CERTIFICATE, "key": KEY}
+    entries = {"config": CONFIG, "certificate": CERTIFICATE, "key": KEY, "authority": AUTHORITY}
     wanted = {entries[part]: str(file) for part, file in named.items() if file is not None}
     identity = replace(identity, paths=wanted)
     partial = identity.config is None and row.config is None and "ngt_uuid" in row.sets

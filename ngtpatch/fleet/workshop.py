@@ -19,6 +19,7 @@ from ngtpatch.fleet.order import Order, Settings, VmResult
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.exchange import injected
+from ngtpatch.identity.findings import Severity
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
@@ -68,28 +69,43 @@ class Workshop:
             sha256=settings.base_sha256,
             prove=prove,
             single=settings.each,
+            cleanup=settings.cleanup,
+            allowed=settings.allowed,
+            authority_room=settings.authority_room,
         )
 
     def _make(self, order: Order, base: Base) -> VmResult:
         settings = self.settings
         given = identity_of(order.row, settings.recipe)
         sets = sets_of(order.row, settings.recipe)
-        new = injected(base.tree, given, sets=sets, authorities=self.authorities, complete=True)
+        new = injected(
+            base.tree, given, sets=sets, authorities=self.authorities, complete=True,
+            authority=self._authority(base),
+        )  # fmt: skip
         plan = base.plan(new)
         warnings = tuple(finding.message for finding in new.warnings)
         if self._is_there(order, base, plan):
             digest = order.known.sha256 if order.known is not None else None
             return VmResult(
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
-                warnings=warnings,
+                warnings=warnings, ngt_uuid=order.ngt_uuid,
+                certificate_sha256=order.certificate_sha256,
             )  # fmt: skip
         written = self.destination.write(
             order.output, base, plan, digest=settings.digest, replace=settings.replace
         )
         return VmResult(
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
-            written.size, written.bytes_written, warnings=warnings,
+            written.size, written.bytes_written, warnings=warnings, ngt_uuid=order.ngt_uuid,
+            certificate_sha256=order.certificate_sha256,
         )  # fmt: skip
+
+    def _authority(self, base: Base) -> Severity | None:
+        """Say how bad it is for an image to lack the cluster's authority."""
+        if not base.cleanup.authority:
+            return None
+        # Without an installer on the disc the guest is there, and keeps its own.
+        return Severity.WARNING if self.settings.config_only else Severity.ERROR
 
     def _is_there(self, order: Order, base: Base, plan: EditPlan) -> bool:
         """Say whether the output needs nothing."""

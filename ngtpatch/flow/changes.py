@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,17 @@ from ngtpatch.files.tree import Altered
 from ngtpatch.flow.opened import OpenedSource
 
 if TYPE_CHECKING:
+    from ngtpatch.flow.traces import Traces
     from ngtpatch.patching.apply import ChangedFile
     from ngtpatch.patching.outcome import Already
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
 
 __all__ = ["Changes", "IdentityRequest", "plan_changes"]
+
+_SHOWN = 20
+
+_Ranges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -29,23 +34,34 @@ class IdentityRequest:
         config: file with the VM's ngt_config.json.
         certificate: file with its client certificate, PEM.
         key: file with its client key, PEM.
+        authority: file with the certificate of its cluster's authority, PEM, or a disc of the
+            cluster to take it from; goes with *strip*, too.
         sets: values by key of ngt_config.json.
         strip: remove what belongs to one VM alone.
-        reserve: room in bytes that each of the three files shall have, so that any VM's
-            fits in place later. Stripped files then stay, empty, with that room.
+        reserve: room in bytes that each identity file shall have, so that any VM's fits in
+            place later. Stripped files then stay, empty, with that room.
+        allowed: paths of files that hold a private key and are meant to.
     """
 
     config: str | Path | None = None
     certificate: str | Path | None = None
     key: str | Path | None = None
+    authority: str | Path | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     strip: bool = False
     reserve: int = 0
+    allowed: Collection[str] = ()
 
     @property
     def injects(self) -> bool:
         """Whether anything is to be put in."""
-        return bool(self.config or self.certificate or self.key or self.sets)
+        authority = self.authority and not self.strip
+        return bool(self.config or self.certificate or self.key or self.sets or authority)
+
+    @property
+    def gives(self) -> bool:
+        """Whether the output is for another than its source may have been for."""
+        return self.strip or bool(self.config or self.certificate or self.key)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,10 @@ class Changes:
         profiles: that were asked for.
         patches: that were applied.
         carries_identity: whether the output belongs to one VM.
+        wiped: ranges (offset, length) outside of files where identity was left, and goes.
+        forgotten: ranges of the vendor's image that the record is not to keep.
+        unread: compressed files that were not looked into for identity; None: nothing was
+            searched, since nothing is claimed.
         notices: what a person should know about it.
     """
 
@@ -80,6 +100,9 @@ class Changes:
     profiles: tuple[Profile, ...]
     patches: tuple[Patch, ...]
     carries_identity: bool
+    wiped: _Ranges
+    forgotten: _Ranges
+    unread: tuple[str, ...] | None
     notices: tuple[str, ...]
 
 
@@ -112,19 +135,25 @@ def plan_changes(
     )
     after = {file.path: file.after for file in changed}
     compiled = _compiled(source, after)
-    contents, removed, warnings = _identified(source, identity)
+    traces = _traces(source, identity)
+    contents, removed, warnings = _identified(source, identity, traces)
     reserve: dict[str, int] = {}
     if identity.reserve:
-        from ngtpatch.files.wellknown import IDENTITY_PATHS
-
-        reserve = dict.fromkeys(sorted(IDENTITY_PATHS), identity.reserve)
-        empty = [path for path in IDENTITY_PATHS if path in removed or path not in source.tree]
-        contents = {**dict.fromkeys(sorted(empty), b""), **contents}
-        removed = tuple(path for path in removed if path not in IDENTITY_PATHS)
+        contents, removed, reserve = _reserved(source, identity, contents, removed)
     carries = _carries_identity(source, contents, removed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += warnings
     notices += _readiness(source, contents, removed)
+    wiped: _Ranges = ()
+    forgotten: _Ranges = ()
+    if not carries and traces is None:
+        # Nothing was asked about identity, and no file has any: only a search can say that.
+        traces = _searched(source)
+        carries = bool(traces.found or traces.beside)
+        notices += _said(traces, "the output holds")
+    elif traces is not None:
+        wiped, forgotten = traces.wipe, traces.forget
+        notices += _said(traces, "overwritten:")
     if carries and not identity.injects:
         notices.append(
             "the output carries a VM's identity; do not share it, or use --strip-identity"
@@ -141,6 +170,9 @@ def plan_changes(
         profiles=profiles,
         patches=patches,
         carries_identity=carries,
+        wiped=wiped,
+        forgotten=forgotten,
+        unread=None if traces is None else traces.unread,
         notices=tuple(notices),
     )
 
@@ -166,17 +198,79 @@ def _patched(
     return profiles, applied, patched.changed, patched.already
 
 
+def _traces(source: OpenedSource, identity: IdentityRequest) -> Traces | None:
+    """Search every byte of *source*, where something is to be done about identity.
+
+    Raises Refusal ``identity-elsewhere``: some of it would go to whom it does not belong.
+    """
+    if not (identity.injects or identity.strip or identity.reserve):
+        return None
+    from ngtpatch.flow.traces import refuse_traces
+
+    traces = _searched(source)
+    if identity.gives:
+        refuse_traces(traces, allowed=identity.allowed, path=str(source.path))
+    return traces
+
+
+def _searched(source: OpenedSource) -> Traces:
+    from ngtpatch.flow.traces import find_traces
+
+    return find_traces(source)
+
+
+def _said(traces: Traces, removable: str) -> list[str]:
+    """Return a notice for each place where identity was found that is none of its own."""
+    gone = [f"{removable} {trace}" for trace in traces.found if trace.removable]
+    stays = [f"the output holds {trace}" for trace in traces.standing()]
+    notices = []
+    for said in (gone, stays):
+        notices += said[:_SHOWN]
+        if len(said) > _SHOWN:
+            notices.append(f"... and {len(said) - _SHOWN} more such places")
+    return notices
+
+
+def _reserved(
+    source: OpenedSource,
+    identity: IdentityRequest,
+    contents: Mapping[str, bytes],
+    removed: Sequence[str],
+) -> tuple[Mapping[str, bytes], tuple[str, ...], dict[str, int]]:
+    """Return contents, removals and room, with a place kept for each file of identity."""
+    from ngtpatch.files.wellknown import AUTHORITY, VM_PATHS
+    from ngtpatch.flow.authority import expects_authority
+
+    places = set(VM_PATHS)
+    if AUTHORITY in contents or expects_authority(source):
+        places.add(AUTHORITY)
+    empty = [path for path in places if path in removed or path not in source.tree]
+    return (
+        {**dict.fromkeys(sorted(empty), b""), **contents},
+        tuple(path for path in removed if path not in places),
+        dict.fromkeys(sorted(places), identity.reserve),
+    )
+
+
 def _identified(
-    source: OpenedSource, identity: IdentityRequest
+    source: OpenedSource, identity: IdentityRequest, traces: Traces | None
 ) -> tuple[Mapping[str, bytes], tuple[str, ...], tuple[str, ...]]:
+    from ngtpatch.flow.authority import expects_authority, read_authority
+
+    authority = None
+    if identity.authority is not None:
+        authority = read_authority(Path(identity.authority))
     if identity.strip:
         from ngtpatch.identity.exchange import stripped
 
-        bare = stripped(source.tree)
+        also = traces.beside if traces is not None else ()
+        bare = stripped(source.tree, also=also, authority=authority)
         return bare.files, bare.removed, ()
     if identity.injects:
+        from ngtpatch.files.wellknown import AUTHORITY
         from ngtpatch.identity.bundle import Identity
         from ngtpatch.identity.exchange import injected
+        from ngtpatch.identity.findings import Severity
 
         given = Identity.from_files(
             source="the given identity",
@@ -184,8 +278,13 @@ def _identified(
             certificate=identity.certificate,
             key=identity.key,
         )
-        found = injected(source.tree, given, sets=identity.sets)
-        return found.files, (), tuple(str(warning.message) for warning in found.warnings)
+        if authority is not None:
+            paths = {**given.paths, AUTHORITY: str(identity.authority)}
+            given = replace(given, authority=authority, paths=paths)
+        needed = Severity.ERROR if expects_authority(source) else None
+        found = injected(source.tree, given, sets=identity.sets, authority=needed)
+        beside = traces.beside if traces is not None and identity.gives else ()
+        return found.files, beside, tuple(str(warning.message) for warning in found.warnings)
     return {}, (), ()
 
 

@@ -70,7 +70,11 @@ class Identified:
     """The VM's identity that it carries. Never a byte of the key.
 
     Attributes:
-        present: whether there is anything that belongs to one VM alone.
+        present: whether there is anything that belongs to one VM alone, in any byte.
+        authority: the cluster's; it does not make a disc one VM's.
+        elsewhere: identity outside of its files: in other files, in earlier sessions, in
+            sectors of removed files, behind the end.
+        unread: compressed files, in which nothing was looked for.
     """
 
     present: bool
@@ -78,6 +82,9 @@ class Identified:
     cluster_ip: str | None
     certificate: CertificateFacts | None
     key: KeyFacts | None
+    authority: CertificateFacts | None
+    elsewhere: tuple[str, ...]
+    unread: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -150,16 +157,22 @@ def _site(site: Site) -> SiteFound:
 
 
 def _identity(source: OpenedSource) -> Identified:
+    from ngtpatch.flow.traces import find_traces
     from ngtpatch.identity.bundle import Identity
     from ngtpatch.identity.describe import describe
 
+    traces = find_traces(source)
+    elsewhere = (*map(str, traces.found), *(f"in {path}" for path in traces.beside))
     facts = describe(Identity.from_tree(source.tree, source=str(source.path)))
     return Identified(
-        present=facts.present,
+        present=facts.present or bool(elsewhere),
         ngt_uuid=facts.ngt_uuid,
         cluster_ip=facts.cluster_ip,
         certificate=facts.certificate,
         key=facts.key,
+        authority=facts.authority,
+        elsewhere=elsewhere,
+        unread=traces.unread,
         problems=facts.problems,
     )
 

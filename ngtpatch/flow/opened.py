@@ -7,7 +7,7 @@ descriptors, the other trees) is absent, not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.tree import FileTree
+from ngtpatch.files.wellknown import CONFIG_DIRECTORY
+from ngtpatch.iso.read.entry import Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
+from ngtpatch.iso.read.link_target import link_problem
 
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Volume
@@ -42,10 +45,16 @@ class OpenedSource:
 
 
 class DirectoryTree(FileTree):
-    """The regular files below a directory. Symbolic links are never followed."""
+    """The regular files below a directory. Symbolic links are never followed.
+
+    One that leads out of the directory, or stands where identity would, is refused: what is
+    behind it was not looked at, and an image of the directory would not have it.
+    """
 
     def __init__(self, root: Path) -> None:
+        """List the directory. Raises InputError ``link`` and as HostDirectory does."""
         self._directory = HostDirectory(root)
+        _refuse_links(self._directory.entries(), root)
         self._files = {
             path: entry
             for path, entry in sorted(self._directory.entries().items())
@@ -71,6 +80,20 @@ class DirectoryTree(FileTree):
     def open(self, path: str) -> BinaryIO:
         """Return a readable stream of the file."""
         return self._directory.open(path)
+
+
+def _refuse_links(entries: Mapping[str, Entry], root: Path) -> None:
+    for path, entry in sorted(entries.items()):
+        if entry.kind != "symlink":
+            continue
+        problem = link_problem(entries, entry)
+        if path.split("/")[0] == CONFIG_DIRECTORY:
+            problem = "stands where a VM's identity has its place"
+        if problem is not None:
+            raise InputError(
+                "link", f"holds the symbolic link {path!a}, which {problem}", path=str(root),
+                hint="put the file itself in its place, or name the image",
+            )  # fmt: skip
 
 
 @contextmanager

@@ -159,6 +159,8 @@ def rebuild(
                 composed_with=tuple(_earlier(volume).get("profiles", ())),
                 carries_identity=changes.carries_identity,
                 stale_digests=stale,
+                unread=changes.unread,
+                overwritten=sum(length for _, length in changes.wiped),
                 notices=(*changes.notices, *left, *faults_of(volume)),
             )
 
@@ -190,6 +192,8 @@ def _plan(volume: Volume, changes: Changes, *, digest: bool) -> EditPlan:
         remove=changes.removed,
         scrub=changes.secret - added,
         reserve=changes.reserve,
+        wipe=changes.wiped,
+        forget=changes.forgotten,
         note=Note(
             _about(changes, _earlier(volume)),
             # A record in the place of another cannot wait for what the sink finds out.

@@ -40,6 +40,9 @@ class WrittenImage:
         profiles: ids of the profiles it accepts now.
         changed: the files that differ from the source's.
         carries_identity: whether it belongs to one VM.
+        unread: compressed files that were not looked into for identity; None: none was looked
+            for, since it carries one.
+        overwritten: how many bytes of identity outside of files are zero in it now.
         notices: what a person should know.
     """
 
@@ -48,4 +51,6 @@ class WrittenImage:
     profiles: tuple[str, ...]
     changed: tuple[ChangedEntry, ...]
     carries_identity: bool
+    unread: tuple[str, ...] | None
+    overwritten: int
     notices: tuple[str, ...]

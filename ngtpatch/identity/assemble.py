@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ngtpatch.files.wellknown import CONFIG
+from ngtpatch.files.wellknown import AUTHORITY, CONFIG
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.inventory import Row
 from ngtpatch.identity.values import compile_template, is_template, render
@@ -22,11 +22,15 @@ class Recipe:
         sets: ``--set`` values; one with ``{{`` is a template over the row.
         config_template: jinja2 text of a whole ngt_config.json, for rows without a file.
         template_path: where that text is from, for messages.
+        authority: ca-cert.pem for rows that have none of their own.
+        authority_path: where that is from, for messages.
     """
 
     sets: Mapping[str, str] = field(default_factory=dict)
     config_template: str | None = None
     template_path: str = "--config-template"
+    authority: bytes | None = None
+    authority_path: str = "--ca-cert"
 
     def compile(self) -> None:
         """Check the templates' syntax. Raises InputError ``template``."""
@@ -48,14 +52,16 @@ def identity_of(row: Row, recipe: Recipe) -> Identity:
         config=row.path("config"),
         certificate=row.path("certificate"),
         key=row.path("key"),
+        authority=row.path("authority"),
     )
+    if identity.authority is None and recipe.authority is not None:
+        paths = {**identity.paths, AUTHORITY: recipe.authority_path}
+        identity = replace(identity, authority=recipe.authority, paths=paths)
     if identity.config is not None or recipe.config_template is None:
         return identity
     text = render(recipe.config_template, row.values, path=recipe.template_path)
-    return Identity(
-        row.name, text.encode("utf-8"), identity.certificate, identity.key,
-        {**identity.paths, CONFIG: recipe.template_path}, identity.modes,
-    )  # fmt: skip
+    paths = {**identity.paths, CONFIG: recipe.template_path}
+    return replace(identity, config=text.encode("utf-8"), paths=paths)
 
 
 def sets_of(row: Row, recipe: Recipe) -> dict[str, str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An identity: configuration, certificate and key, wherever they were found."""
+"""An identity: configuration, certificate, key and authority, wherever they were found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small_and_mode
 from ngtpatch.files.tree import FileTree
-from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY
+from ngtpatch.files.wellknown import AUTHORITY, CERTIFICATE, CONFIG, KEY
 from ngtpatch.identity.certificate import Certificate, PrivateKey
 from ngtpatch.identity.config import Config
 
@@ -30,6 +30,8 @@ class Identity:
         key: client-key.pem; never shown by repr.
         paths: for each part (its path on an image) the file it was read from, for messages.
         modes: permission bits of the files on disk that hold the key: itself, or its image.
+        authority: ca-cert.pem: the cluster's, which issued the certificate. All VMs of a
+            cluster have it, so that it does not make a disc one VM's.
     """
 
     source: str
@@ -38,6 +40,7 @@ class Identity:
     key: bytes | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
     modes: Mapping[str, int] = field(default_factory=dict)
+    authority: bytes | None = None
 
     @classmethod
     def from_tree(
@@ -51,7 +54,7 @@ class Identity:
             InputError: ``too-large``: a file no identity has.
         """
         parts: dict[str, bytes | None] = {}
-        for path in (CONFIG, CERTIFICATE, KEY):
+        for path in (CONFIG, CERTIFICATE, KEY, AUTHORITY):
             parts[path] = None
             if path in tree:
                 if tree.size(path) > MAX_BYTES:
@@ -59,7 +62,10 @@ class Identity:
                     raise InputError("too-large", message, path=path)
                 parts[path] = tree[path] or None
         exposed = modes if modes and parts[KEY] is not None else {}
-        return cls(source, parts[CONFIG], parts[CERTIFICATE], parts[KEY], modes=exposed)
+        return cls(
+            source, parts[CONFIG], parts[CERTIFICATE], parts[KEY],
+            modes=exposed, authority=parts[AUTHORITY],
+        )  # fmt: skip
 
     @classmethod
     def from_files(
@@ -69,14 +75,18 @@ class Identity:
         config: str | Path | None = None,
         certificate: str | Path | None = None,
         key: str | Path | None = None,
+        authority: str | Path | None = None,
     ) -> Identity:
         """Read the files that were named.
 
         Raises:
             InputError: ``not-found``, ``is-directory``, ``too-large``, ``unreadable``.
         """
-        named = {CONFIG: config, CERTIFICATE: certificate, KEY: key}
-        what = {CONFIG: "configuration", CERTIFICATE: "certificate", KEY: "key"}
+        named = {CONFIG: config, CERTIFICATE: certificate, KEY: key, AUTHORITY: authority}
+        what = {
+            CONFIG: "configuration", CERTIFICATE: "certificate", KEY: "key",
+            AUTHORITY: "certificate of the cluster's authority",
+        }  # fmt: skip
         data: dict[str, bytes] = {}
         modes: dict[str, int] = {}
         for entry, path in named.items():
@@ -87,7 +97,10 @@ class Identity:
                 if entry == KEY:
                     modes[str(path)] = mode
         paths = {entry: str(path) for entry, path in named.items() if path is not None}
-        return cls(source, data.get(CONFIG), data.get(CERTIFICATE), data.get(KEY), paths, modes)
+        return cls(
+            source, data.get(CONFIG), data.get(CERTIFICATE), data.get(KEY), paths, modes,
+            data.get(AUTHORITY),
+        )  # fmt: skip
 
     @property
     def carries_secret(self) -> bool:
@@ -119,6 +132,12 @@ class Identity:
         """Return the key, or None when there is none. Raises InputError."""
         return None if self.key is None else PrivateKey.parse(self.key, path=self.where(KEY))
 
+    def parsed_authority(self) -> Certificate | None:
+        """Return the cluster's authority, or None when there is none. Raises InputError."""
+        if self.authority is None:
+            return None
+        return Certificate.parse(self.authority, path=self.where(AUTHORITY))
+
     def __repr__(self) -> str:
         parts = [
             f"{name}={'absent' if value is None else f'<{len(value)} bytes>'}"
@@ -126,6 +145,7 @@ class Identity:
                 ("config", self.config),
                 ("certificate", self.certificate),
                 ("key", self.key),
+                ("authority", self.authority),
             )
         ]
         return f"Identity({self.source!r}, {', '.join(parts)})"

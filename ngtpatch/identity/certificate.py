@@ -7,6 +7,7 @@ does not parse is replaced by a sentence of our own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +23,19 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-__all__ = ["Certificate", "PrivateKey", "chain_problem", "looks_like_key", "read_authorities"]
+__all__ = [
+    "Certificate",
+    "PrivateKey",
+    "chain_problem",
+    "looks_like_key",
+    "pem_problem",
+    "read_authorities",
+]
 
 MAX_BYTES = 1 << 20
 _MAX_CHAIN = 8
+# A marker as OpenSSL reads one: a line of its own, and a line ends with LF.
+_MARKER_LINE = re.compile(rb"^-----BEGIN [^\r\n]{1,60}-----[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,23 @@ class Certificate:
         from cryptography.hazmat.primitives import hashes
 
         return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """All of the file, the client's own first."""
+        return self._all
+
+    def names(self, uuid: str) -> bool:
+        """Say whether its subject or its alternative names hold *uuid*, hyphens or not."""
+        from cryptography import x509
+
+        said = [self.subject]
+        try:
+            found = self.leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            said += [str(name.value) for name in found.value]
+        except (x509.ExtensionNotFound, ValueError):
+            pass
+        return uuid.replace("-", "").lower() in " ".join(said).replace("-", "").lower()
 
     @property
     def subject(self) -> str:
@@ -152,6 +179,21 @@ def looks_like_key(data: bytes) -> bool:
     return b"PRIVATE KEY-----" in data
 
 
+def pem_problem(data: bytes) -> str | None:
+    """Return why OpenSSL, which the guest's agent reads PEM with, finds none in *data*.
+
+    ``cryptography`` is more liberal: it takes a lone CR for the end of a line, and a marker
+    in the middle of one.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "begins with a byte order mark, which older OpenSSL refuses"
+    if data.count(b"-----BEGIN ") == len(_MARKER_LINE.findall(data)):
+        return None
+    if b"\n" not in data:
+        return "has lines that end with CR alone, which OpenSSL refuses"
+    return "has a -----BEGIN that is no line of its own, which OpenSSL refuses"
+
+
 def read_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     """Return the certificates of a CA bundle.
 
@@ -164,7 +206,9 @@ def read_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     )
 
 
-def chain_problem(certificate: Certificate, authorities: Iterable[x509.Certificate]) -> str | None:
+def chain_problem(
+    certificate: Certificate, authorities: Iterable[x509.Certificate], *, file: str = "the CA file"
+) -> str | None:
     """Return why *certificate* is not proven by *authorities*, or None when it is.
 
     Names and signatures are followed (RFC 5280, 6.1) through the file's intermediates, each
@@ -179,7 +223,7 @@ def chain_problem(certificate: Certificate, authorities: Iterable[x509.Certifica
             return None
         issuer = next((c for c in pool if c != current and _issued(c, current)), None)
         if issuer is None:
-            return f"no certificate of the CA file issued {name_of(current, 'subject')!r}"
+            return f"no certificate of {file} issued {name_of(current, 'subject')!r}"
         if not _is_authority(issuer):
             return f"its issuer {name_of(issuer, 'subject')!r} is no certificate authority"
         current = issuer

@@ -8,16 +8,22 @@ material, so that one bad VM hides no other.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from ngtpatch.errors import InputError
-from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, IDENTITY_PATHS, KEY, WARN_DAYS
+from ngtpatch.files.wellknown import AUTHORITY, CERTIFICATE, CONFIG, KEY, VM_PATHS, WARN_DAYS
 from ngtpatch.identity.bundle import Identity
-from ngtpatch.identity.certificate import Certificate, chain_problem
-from ngtpatch.identity.config import KEYS, problems
+from ngtpatch.identity.certificate import (
+    Certificate,
+    PrivateKey,
+    chain_problem,
+    looks_like_key,
+    pem_problem,
+)
+from ngtpatch.identity.config import KEYS, UUID, Config, problems
 from ngtpatch.identity.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -28,6 +34,14 @@ __all__ = ["Sharing", "check"]
 _OTHERS = 0o077
 _WEAK_RSA_BITS = 2048
 
+# Where a part that is missing can come from.
+_HOW = {
+    CONFIG: "from the VM's own disc, by the column `config`, --certificates DIR or --config",
+    CERTIFICATE: "from the VM's own disc, by the column `cert`, --certificates DIR or --cert",
+    KEY: "from the VM's own disc, by the column `key`, --certificates DIR or --key",
+    AUTHORITY: "from any disc of the cluster, by the column `ca`, --certificates DIR or --ca-cert",
+}
+
 T = TypeVar("T")
 
 
@@ -37,26 +51,40 @@ def check(
     now: datetime | None = None,
     warn_days: int = WARN_DAYS,
     authorities: Sequence[Authority] = (),
-    required: Collection[str] = IDENTITY_PATHS,
+    required: Collection[str] = VM_PATHS,
     required_keys: Collection[str] = KEYS,
+    authority: Severity | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with one identity.
+    """Return what is wrong with one identity, and what cannot be known of it.
 
     Args:
         identity: what to judge.
         now: the moment to judge for, aware; the clock's when absent.
         warn_days: a certificate that ends within so many days is ``expiring``.
-        authorities: when given, the certificate must chain to one of them.
+        authorities: when given, the certificate must chain to one of them as well as to the
+            authority that comes with it.
         required: the parts (paths on an image) whose absence is ``missing``.
         required_keys: the keys of ngt_config.json that must be there.
+        authority: how bad it is when the cluster's authority is missing; None: not at all.
     """
     found: list[Finding] = []
     add = found.append
     moment = now or datetime.now(timezone.utc)
-    present = {CONFIG: identity.config, CERTIFICATE: identity.certificate, KEY: identity.key}
+    parts = {
+        CONFIG: identity.config, CERTIFICATE: identity.certificate, KEY: identity.key,
+        AUTHORITY: identity.authority,
+    }  # fmt: skip
     for entry in (CONFIG, CERTIFICATE, KEY):
-        if present[entry] is None and entry in required:
-            add(_error(identity, "missing", f"{entry.rpartition('/')[2]} is missing", entry))
+        if parts[entry] is None and entry in required:
+            add(_error(identity, "missing", f"{_name(entry)} is missing", entry, _HOW[entry]))
+    if identity.authority is None and authority is not None:
+        message = f"{_name(AUTHORITY)} is missing, and the vendor's disc had one"
+        add(
+            Finding(
+                "missing", authority, identity.source, message, identity.where(AUTHORITY),
+                _HOW[AUTHORITY],
+            )
+        )  # fmt: skip
 
     def parsed(read: Callable[[], T | None]) -> T | None:
         try:
@@ -75,28 +103,95 @@ def check(
         found += problems(
             config, source=identity.source, path=identity.where(CONFIG), required=required_keys
         )
+    found += _forms(identity, parts)
     certificate = parsed(identity.parsed_certificate)
     key = parsed(identity.parsed_key)
+    issuer = parsed(identity.parsed_authority)
     if certificate is not None:
-        found += _validity(identity, certificate, moment, warn_days)
+        found += _validity(identity, certificate, CERTIFICATE, moment, warn_days)
+        found += _strength(identity, certificate, CERTIFICATE)
         if authorities and (problem := chain_problem(certificate, authorities)):
             add(_error(identity, "chain", problem, CERTIFICATE))
-        kind, bits = certificate.key_kind
-        if kind == "RSA" and bits < _WEAK_RSA_BITS:
-            add(_warning(identity, "weak-key", f"its RSA key has only {bits} bits", CERTIFICATE))
-    if certificate is not None and key is not None and not key.matches(certificate):
-        add(
-            _error(
-                identity, "key-mismatch", "the key does not belong to the certificate", KEY,
-                "take both from the same ISO",
-            )
-        )  # fmt: skip
+    if issuer is not None:
+        found += _validity(identity, issuer, AUTHORITY, moment, warn_days)
+        found += _strength(identity, issuer, AUTHORITY)
+    found += _together(identity, config, certificate, key, issuer)
     for path, mode in identity.modes.items():
         if mode & _OTHERS:
             message = f"mode {mode:04o} lets others read the key"
             hint = f"chmod 600 {shlex.quote(path)}"
             add(Finding("mode", Severity.WARNING, identity.source, message, path, hint))
     return tuple(found)
+
+
+def _together(
+    identity: Identity,
+    config: Config | None,
+    certificate: Certificate | None,
+    key: PrivateKey | None,
+    issuer: Certificate | None,
+) -> list[Finding]:
+    """Find which parts are not of one piece."""
+    if certificate is None:
+        return []
+    found = []
+    if issuer is not None and (problem := _not_issued(certificate, issuer)):
+        hint = "take both from the same VM's disc: each cluster is its own authority"
+        found.append(_error(identity, "chain", problem, CERTIFICATE, hint))
+    if key is not None and not key.matches(certificate):
+        message, hint = "the key does not belong to the certificate", "take both from the same ISO"
+        found.append(_error(identity, "key-mismatch", message, KEY, hint))
+    uuid = config.ngt_uuid if config is not None else None
+    if uuid and UUID.fullmatch(uuid) and not certificate.names(uuid):
+        found.append(_untied(identity))
+    return found
+
+
+def _forms(identity: Identity, parts: Mapping[str, bytes | None]) -> list[Finding]:
+    """Find what our library reads and the guest's does not, or what others would read too."""
+    found = []
+    for entry in (CERTIFICATE, KEY, AUTHORITY):
+        data = parts[entry]
+        if data is None:
+            continue
+        if problem := pem_problem(data):
+            hint = "write it as the cluster did: each line ends with LF"
+            found.append(_error(identity, "pem-lines", problem, entry, hint))
+        if entry != KEY and looks_like_key(data):
+            message = "holds a private key beside the certificate"
+            hint = f"the key's place is {_name(KEY)}; whoever gets the certificate gets it, too"
+            found.append(_error(identity, "key-in-certificate", message, entry, hint))
+    return found
+
+
+def _strength(identity: Identity, certificate: Certificate, entry: str) -> list[Finding]:
+    kind, bits = certificate.key_kind
+    if kind != "RSA" or bits >= _WEAK_RSA_BITS:
+        return []
+    message = f"its RSA key has only {bits} bits, which OpenSSL refuses by its usual settings"
+    return [_warning(identity, "weak-key", message, entry)]
+
+
+def _not_issued(certificate: Certificate, issuer: Certificate) -> str | None:
+    if certificate.leaf in issuer.certificates:
+        return f"{_name(AUTHORITY)} holds the VM's own certificate, not the authority's"
+    return chain_problem(certificate, issuer.certificates, file=_name(AUTHORITY))
+
+
+def _untied(identity: Identity) -> Finding:
+    """Say what is not known: any VM's pair of the same cluster would look as right as this."""
+    message = (
+        "nothing in the certificate names the configuration's ngt_uuid: that the two are "
+        "one VM's is not known"
+    )
+    hint = "take the files from one disc together; ngtpatch cannot tell two VMs' apart here"
+    return Finding(
+        "untied", Severity.NOTE, identity.source, message, identity.where(CERTIFICATE), hint
+    )
+
+
+def _name(entry: str) -> str:
+    return entry.rpartition("/")[2]
 
 
 class Sharing:
@@ -106,8 +201,11 @@ class Sharing:
         self._uuids: dict[str, list[tuple[str, str]]] = {}
         self._certificates: dict[str, list[tuple[str, str]]] = {}
 
-    def add(self, identity: Identity) -> None:
-        """Look at one more VM. What cannot be read is left to :func:`check`."""
+    def add(self, identity: Identity) -> str | None:
+        """Look at one more VM, and return its certificate's fingerprint.
+
+        What cannot be read is left to :func:`check`.
+        """
         with suppress(InputError):
             config = identity.parsed_config()
             if config is not None:
@@ -117,6 +215,8 @@ class Sharing:
             if certificate is not None:
                 seen = self._certificates.setdefault(certificate.fingerprint, [])
                 seen.append((identity.source, identity.where(CERTIFICATE)))
+                return certificate.fingerprint
+        return None
 
     def add_uuid(self, identity: Identity, ngt_uuid: str | None) -> None:
         """Look at an ngt_uuid alone."""
@@ -142,31 +242,21 @@ class Sharing:
 
 
 def _validity(
-    identity: Identity, certificate: Certificate, now: datetime, warn_days: int
+    identity: Identity, certificate: Certificate, entry: str, now: datetime, warn_days: int
 ) -> list[Finding]:
     end = certificate.not_after
+    what = "the certificate" if entry == CERTIFICATE else "the authority's certificate"
+    hint = "let the cluster issue a new one (identity check --plan says how)"
     if now > end:
-        days = (now - end).days
-        return [
-            _error(
-                identity, "expired", f"the certificate expired on {end:%Y-%m-%d}, {days} days ago",
-                CERTIFICATE, "let the cluster issue a new one (identity check --plan says how)",
-            )
-        ]  # fmt: skip
+        message = f"{what} expired on {end:%Y-%m-%d}, {(now - end).days} days ago"
+        return [_error(identity, "expired", message, entry, hint)]
     if now < certificate.not_before:
         begin = f"{certificate.not_before:%Y-%m-%d %H:%M} UTC"
-        return [
-            _error(identity, "not-yet-valid", f"the certificate begins on {begin}", CERTIFICATE)
-        ]
+        return [_error(identity, "not-yet-valid", f"{what} begins on {begin}", entry)]
     # Divided, since timedelta(days=warn_days) overflows where somebody asks for "all of them".
     if (end - now) / timedelta(days=1) <= warn_days:
-        days = (end - now).days
-        return [
-            _warning(
-                identity, "expiring", f"the certificate expires on {end:%Y-%m-%d}, in {days} days",
-                CERTIFICATE, "let the cluster issue a new one (identity check --plan says how)",
-            )
-        ]  # fmt: skip
+        message = f"{what} expires on {end:%Y-%m-%d}, in {(end - now).days} days"
+        return [_warning(identity, "expiring", message, entry, hint)]
     return []
 
 

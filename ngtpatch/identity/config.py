@@ -21,16 +21,18 @@ from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.findings import Finding, Severity
 
-__all__ = ["KEYS", "Config", "minimal", "parse_sets", "problems"]
+__all__ = ["KEYS", "ORDER", "UUID", "Config", "minimal", "parse_sets", "problems"]
 
 MAX_BYTES = 1 << 20
 
 # Of the published sample; what later releases may add is not known.
 KEYS = frozenset({"cluster_ip", "ngt_uuid", "ngt_version", "port"})
 _SPACE = re.compile(r"[ \t\r\n]*")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*([._-][0-9A-Za-z]+)*")
-_KNOWN_TEXT = frozenset({"cluster_ip", "ngt_uuid", "ngt_version"})
+# A one-time order of the cluster after a recovery: one VM's, and done once.
+ORDER = "modify_guest_vm_configuration"
+_KNOWN_TEXT = frozenset({"cluster_ip", "data_services_ip", "ngt_uuid", "ngt_version"})
 _KNOWN_INT = frozenset({"port"})
 
 
@@ -103,6 +105,19 @@ class Config:
                 continue
             text = _put(text, key, json.dumps(value))
         return Config.parse(text.encode("utf-8"))
+
+    def without(self, key: str) -> Config:
+        """Return a configuration that lacks *key*, with every other member as it was."""
+        members = _members(self.text)
+        for index, (name, start, _, end) in enumerate(members):
+            if name == key:
+                # With the comma before it; of the first, the one behind.
+                if index:
+                    start = members[index - 1][3]  # noqa: PLW2901 - from where it is cut
+                elif len(members) > 1:
+                    end = members[1][1]  # noqa: PLW2901
+                return Config.parse((self.text[:start] + self.text[end:]).encode("utf-8"))
+        return self
 
     def coerced(self, sets: Mapping[str, str]) -> dict[str, Any]:
         """Give each ``--set`` value the type that the key has here, or is known to have.
@@ -182,6 +197,7 @@ def problems(
         ("ngt_uuid", _is_uuid, "a UUID such as d4de685b-791a-4fbc-b916-6d5008bcbe2d"),
         ("ngt_version", _is_version, "a version such as 2.0.1, as a string"),
         ("port", _is_port, "a whole number from 1 to 65535, without quotes"),
+        ("data_services_ip", _is_address, "an IPv4 or IPv6 address"),
     ):
         if key not in config.values:
             if key in required:
@@ -203,7 +219,7 @@ def _is_address(value: object) -> bool:
 
 
 def _is_uuid(value: object) -> bool:
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+    return isinstance(value, str) and UUID.fullmatch(value) is not None
 
 
 def _is_version(value: object) -> bool:

@@ -46,6 +46,7 @@ class Description:
     Attributes:
         present: whether anything is there that belongs to one VM.
         config: ngt_config.json as parsed, complete; None when absent or unusable.
+        authority: the cluster's, where it is on the disc; all VMs of a cluster have it.
         problems: why a part could not be read.
     """
 
@@ -57,15 +58,25 @@ class Description:
     config: Mapping[str, Any] | None
     certificate: CertificateFacts | None
     key: KeyFacts | None
+    authority: CertificateFacts | None
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One redacted identity, and where it was found."""
+    """One redacted identity, and where it was found.
+
+    Attributes:
+        source: the ISO, directory or row.
+        elsewhere: identity that a search of every byte found outside of its files; None
+            where there was nothing to search but the files.
+        unread: compressed files that were not looked into; likewise.
+    """
 
     source: str
     identity: Description
+    elsewhere: tuple[str, ...] | None = None
+    unread: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,7 @@ def describe(identity: Identity) -> Description:
     config = parsed(identity.parsed_config)
     certificate = parsed(identity.parsed_certificate)
     key = parsed(identity.parsed_key)
+    authority = parsed(identity.parsed_authority)
     values: Mapping[str, Any] = config.values if config is not None else {}
     return Description(
         present=identity.carries_secret,
@@ -101,6 +113,7 @@ def describe(identity: Identity) -> Description:
         config=_without_keys(values) if config is not None else None,
         certificate=_certificate_facts(certificate) if certificate is not None else None,
         key=_key_facts(key, certificate) if key is not None else None,
+        authority=_certificate_facts(authority) if authority is not None else None,
         problems=tuple(problems),
     )
 

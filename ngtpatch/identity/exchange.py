@@ -7,18 +7,25 @@ scrubs :data:`~ngtpatch.files.wellknown.IDENTITY_PATHS` in what it writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.tree import FileTree
-from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, CONFIG_DIRECTORY, KEY
+from ngtpatch.files.wellknown import (
+    AUTHORITY,
+    CERTIFICATE,
+    CONFIG,
+    CONFIG_DIRECTORY,
+    KEY,
+    VM_PATHS,
+)
 from ngtpatch.identity.bundle import MAX_BYTES, Identity
 from ngtpatch.identity.certificate import looks_like_key
 from ngtpatch.identity.check import check
-from ngtpatch.identity.config import Config, minimal
+from ngtpatch.identity.config import ORDER, Config, minimal
 from ngtpatch.identity.findings import Finding, Severity, refuse
 
 if TYPE_CHECKING:
@@ -35,7 +42,7 @@ class Injected:
 
     Attributes:
         files: path on the image -> new bytes; only what differs from the tree.
-        everything: path -> bytes of all three files, for an image made from nothing.
+        everything: path -> bytes of all the files, for an image made from nothing.
         warnings: what the check found that does not stop it, such as a certificate about
             to expire or a given ngt_version that was not taken.
     """
@@ -50,7 +57,8 @@ class Stripped:
     """What a shared image keeps and loses.
 
     Attributes:
-        files: path -> new bytes: an ngt_config.json with ngt_version only.
+        files: path -> new bytes: an ngt_config.json with ngt_version only, and the authority
+            that was given.
         removed: paths that go.
     """
 
@@ -61,8 +69,9 @@ class Stripped:
 def carriers(tree: FileTree) -> tuple[str, ...]:
     """Return the paths of *tree* that hold something of one VM's alone, sorted.
 
-    Besides the three known files that is any private key in PEM in config/ (all of which
-    is copied into the guest) or under a name that keys have. An empty file holds nothing.
+    Besides the three files that are one VM's that is any private key in PEM in config/ (all
+    of which is copied into the guest) or under a name that keys have. An empty file holds
+    nothing.
     """
     found: set[str] = set()
     for path in (CERTIFICATE, KEY):
@@ -71,7 +80,7 @@ def carriers(tree: FileTree) -> tuple[str, ...]:
     if CONFIG in tree and tree.size(CONFIG) and not _is_minimal(tree):
         found.add(CONFIG)
     for path in tree:
-        if path in (CONFIG, CERTIFICATE, KEY):
+        if path in VM_PATHS:
             continue
         suspect = path.startswith(CONFIG_DIRECTORY + "/") or path.lower().endswith(_KEY_SUFFIXES)
         if suspect and 0 < tree.size(path) <= MAX_BYTES and looks_like_key(tree[path]):
@@ -79,17 +88,34 @@ def carriers(tree: FileTree) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def stripped(tree: FileTree) -> Stripped:
+def stripped(
+    tree: FileTree, *, also: Collection[str] = (), authority: bytes | None = None
+) -> Stripped:
     """Return what makes *tree* fit to be shared: nothing of it belongs to one VM.
+
+    The cluster's authority goes, too: a shared disc may go to another cluster's VMs.
+
+    Args:
+        tree: the image's files.
+        also: further files that were found to hold identity.
+        authority: ca-cert.pem that the shared disc shall have.
 
     Raises:
         Refusal: ``ngt-version``: the configuration has no ngt_version, without which the
             installer exits.
         InputError: ``config-json``.
     """
-    removed = tuple(path for path in carriers(tree) if path != CONFIG)
+    gone = {*carriers(tree), *also} - {CONFIG}
+    files: dict[str, bytes] = {}
+    if authority is not None:
+        gone.discard(AUTHORITY)
+        if AUTHORITY not in tree or tree[AUTHORITY] != authority:
+            files[AUTHORITY] = authority
+    elif AUTHORITY in tree and tree.size(AUTHORITY):
+        gone.add(AUTHORITY)
+    removed = tuple(sorted(gone))
     if CONFIG not in tree or not tree.size(CONFIG):
-        return Stripped({}, removed)
+        return Stripped(files, removed)
     version = Config.parse(tree[CONFIG]).ngt_version
     if version is None:
         raise Refusal(
@@ -98,7 +124,8 @@ def stripped(tree: FileTree) -> Stripped:
             path=CONFIG,
             hint="--set ngt_version=... gives it one",
         )
-    files = {} if _is_minimal(tree) else {CONFIG: minimal(version).encode()}
+    if not _is_minimal(tree):
+        files[CONFIG] = minimal(version).encode()
     return Stripped(files, removed)
 
 
@@ -108,7 +135,8 @@ def merged(
     """Return *given* completed by what is *present* on the image, and warnings.
 
     ngt_version stays the image's, whatever a given configuration says, unless *sets*
-    names it: the installer compares it with the version that is installed.
+    names it: the installer compares it with the version that is installed. The one-time
+    order of a configuration that is on the image already is not carried on.
 
     Raises:
         Refusal: ``mixed-identity``: one VM's configuration would meet another's key.
@@ -120,6 +148,10 @@ def merged(
     warnings: list[Finding] = []
     if config is None and sets:
         config = Config.parse(b"{}")
+    if given.config is None and config is not None and ORDER in config.values:
+        config = config.without(ORDER)
+        message = f"{ORDER} is a one-time order, and is not carried on"
+        warnings.append(Finding("order-dropped", Severity.WARNING, given.source, message, CONFIG))
     if config is not None:
         keep = before.ngt_version if before is not None else None
         if keep is not None and "ngt_version" not in sets and config.ngt_version != keep:
@@ -139,6 +171,7 @@ def merged(
         config=config.encode() if config is not None else None,
         certificate=given.certificate or present.certificate,
         key=given.key or present.key,
+        authority=given.authority or present.authority,
     )
     _refuse_mixture(present, given, before, config)
     return result, tuple(warnings)
@@ -152,6 +185,7 @@ def injected(
     now: datetime | None = None,
     authorities: Sequence[Authority] = (),
     complete: bool = False,
+    authority: Severity | None = None,
 ) -> Injected:
     """Return the files that give *tree* the identity *given*, checked.
 
@@ -162,6 +196,7 @@ def injected(
         now: the moment certificates are judged for; the clock's when absent.
         authorities: when given, the certificate must chain to one of them.
         complete: the result must be one VM's in full; a shared image will not do.
+        authority: how bad it is for one VM's result to lack the cluster's authority.
 
     Raises:
         Refusal: the resulting identity fails its check, or would mix two VMs'.
@@ -171,18 +206,24 @@ def injected(
     present = Identity.from_tree(tree, source=given.source)
     result, warnings = merged(present, given, sets=sets)
     if complete or result.carries_secret:
-        findings = check(result, now=now, authorities=authorities)
+        findings = check(result, now=now, authorities=authorities, authority=authority)
     else:
         # A shared image, whose values alone are set. (An ngt_uuid without its certificate
         # and key would be half an identity.)
         findings = check(result, required=(CONFIG,), required_keys=("ngt_version",))
     refuse(findings)
-    parts = {CONFIG: result.config, CERTIFICATE: result.certificate, KEY: result.key}
-    old = {CONFIG: present.config, CERTIFICATE: present.certificate, KEY: present.key}
+    parts, old = _parts(result), _parts(present)
     everything = {path: data for path, data in parts.items() if data is not None}
     files = {path: data for path, data in everything.items() if data != old[path]}
     notable = (f for f in findings if f.severity is Severity.WARNING)
     return Injected(files, everything, (*warnings, *notable))
+
+
+def _parts(identity: Identity) -> dict[str, bytes | None]:
+    return {
+        CONFIG: identity.config, CERTIFICATE: identity.certificate, KEY: identity.key,
+        AUTHORITY: identity.authority,
+    }  # fmt: skip
 
 
 def _refuse_mixture(
@@ -201,7 +242,8 @@ def _refuse_mixture(
             "mixed-identity",
             f"ngt_uuid would become {new} beside what is left of {old}",
             path=given.source,
-            hint="give --config, --cert and --key of the same VM together",
+            hint="give configuration, certificate and key of one VM together (--config, --cert "
+            "and --key; an inventory's columns), or take a base without identity",
         )
 
 

@@ -13,10 +13,14 @@ __all__ = ["Finding", "Severity", "refuse"]
 
 
 class Severity(str, Enum):
-    """How bad it is: an error stops the VM from working, a warning will or may."""
+    """How bad it is: an error stops the VM from working, a warning will or may.
+
+    A note says what cannot be known of it: neither that it is right nor that it is wrong.
+    """
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Finding:
 
     Attributes:
         code: stable word: ``expired``, ``expiring``, ``key-mismatch``, ``missing``, ...
-        severity: error or warning.
+        severity: error, warning or note.
         source: the image, directory or row the identity came from.
         path: the file it is about, where there is one.
         message: what was found. Never key material.

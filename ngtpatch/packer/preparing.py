@@ -17,7 +17,7 @@ from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
-from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
+from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.rebuild import RebuildResult, rebuild
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
@@ -49,6 +49,8 @@ class PrepareResult:
         origin: ``built`` now, or found sound in the ``cache`` or at the ``output``.
         as_shipped: it is the vendor's ISO, byte for byte: nothing was needed.
         carries_identity: it belongs to one VM; never share it.
+        unread: compressed files that were not looked into for identity; None: it carries one.
+        overwritten: how many bytes of identity outside of files were overwritten.
         changed: what differs from the vendor's.
         notices: what a person should know.
     """
@@ -66,6 +68,8 @@ class PrepareResult:
     origin: Origin
     as_shipped: bool
     carries_identity: bool
+    unread: tuple[str, ...] | None
+    overwritten: int
     changed: tuple[ChangedEntry, ...]
     notices: tuple[str, ...]
 
@@ -90,8 +94,10 @@ class PrepareResult:
             ngt_version=entry.ngt_version,
             profile="+".join(image.profiles),
             origin=origin,
-            as_shipped=not image.changed,
+            as_shipped=not (image.changed or image.overwritten),
             carries_identity=image.carries_identity,
+            unread=image.unread,
+            overwritten=image.overwritten,
             changed=image.changed,
             notices=image.notices,
         )
@@ -105,6 +111,8 @@ class PrepareResult:
             tuple(self.profile.split("+")),
             self.changed,
             self.carries_identity,
+            self.unread,
+            self.overwritten,
             self.notices,
         )
         return Product(Path(self.iso_path), image, self.ngt_version, self.materials)
@@ -117,6 +125,7 @@ def prepare(
     output: str | Path = ".",
     vm_config: str | Path | None = None,
     keep_identity: bool = False,
+    allowed: Sequence[str] = (),
     cache_dir: str | Path | None = None,
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
@@ -134,6 +143,7 @@ def prepare(
             ends in ``.iso``.
         vm_config: one VM's ngt_config.json, or a directory with its certificate and key.
         keep_identity: leave the vendor ISO's identity on it.
+        allowed: paths of files on the ISO that hold a private key and are meant to.
         cache_dir: where other builds find it again.
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
@@ -149,7 +159,8 @@ def prepare(
     if vm_config is not None and keep_identity:
         raise UsageError("strip-and-inject", "an identity is either kept or injected, not both")
     job = _Job(
-        Path(iso), tuple(distros), _identity(vm_config, keep=keep_identity),
+        Path(iso), tuple(distros),
+        replace(_identity(vm_config, keep=keep_identity), allowed=tuple(allowed)),
         tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)),
     )  # fmt: skip
     made_from = job.made_from()
@@ -195,11 +206,15 @@ class _Job:
 
     def key(self, made_from: Sequence[Material]) -> str:
         """Return a digest of all that the result depends on."""
-        parts = (self.identity.config, self.identity.certificate, self.identity.key)
+        parts = (
+            self.identity.config, self.identity.certificate, self.identity.key,
+            self.identity.authority,
+        )  # fmt: skip
         recipe = {
             "ngtpatch": __version__,
             "materials": [(one.kind, one.sha256) for one in made_from],
             "strip": self.identity.strip,
+            "allowed": sorted(self.identity.allowed),
             "identity": [None if part is None else sha256_of_file(Path(part)) for part in parts],
             "source_date_epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         }
@@ -212,16 +227,21 @@ def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
     path = Path(vm_config)
     if path.is_file():
         return IdentityRequest(config=path)
-    config, certificate, key = (
+    config, certificate, key, authority = (
         file if file.is_file() else None
-        for file in (path / CONFIG_NAME, path / CERTIFICATE_NAME, path / KEY_NAME)
+        for file in (
+            path / CONFIG_NAME,
+            path / CERTIFICATE_NAME,
+            path / KEY_NAME,
+            path / AUTHORITY_NAME,
+        )
     )
     if config is None and certificate is None and key is None:
         raise InputError(
             "not-found", "is neither a VM's ngt_config.json nor a directory with one",
             path=str(path), hint=f"a directory has {CONFIG_NAME}, {CERTIFICATE_NAME}, {KEY_NAME}",
         )  # fmt: skip
-    return IdentityRequest(config=config, certificate=certificate, key=key)
+    return IdentityRequest(config=config, certificate=certificate, key=key, authority=authority)
 
 
 def _found_or_built(
@@ -332,7 +352,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
     if not patched:
         done = (
             "only the VM's identity was changed"
-            if result.changed
+            if result.changed or result.overwritten
             else "the vendor's ISO is passed on, byte for byte"
         )
         notices = (*notices, f"accepts {', '.join(result.profiles)} as shipped: {done}")
@@ -342,6 +362,8 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         profiles=result.profiles,
         changed=result.changed,
         carries_identity=result.carries_identity,
+        unread=result.unread,
+        overwritten=result.overwritten,
         notices=notices,
     )
     return StoredDisc(key, name or _name(version, result, sha256), version, described)

@@ -16,7 +16,7 @@ from ngtpatch.iso.write.master import DiscDirectory, DiscFile, DiscNode, DiscSym
 from ngtpatch.sample.credentials import Credentials
 from ngtpatch.sample.payload import Payload
 
-__all__ = ["PAYLOAD", "RELEASED", "VERSION", "check_era", "disc"]
+__all__ = ["AUTHORITY_ERAS", "PAYLOAD", "RELEASED", "VERSION", "check_era", "disc"]
 
 PAYLOAD = "installer/windows/payload.bin"
 
@@ -28,6 +28,9 @@ RELEASED = {
 }
 # 2.0.1 is that of the only ngt_config.json that was published. The others are made up.
 VERSION = {1: "1.2.0", 2: "2.0.1", 3: "4.1.0"}
+
+# Whose discs carry the certificate of the cluster's authority; of later ones it is not known.
+AUTHORITY_ERAS = (1,)
 
 _LINUX = "installer/linux"
 _EXECUTABLE = ("install_ngt.py", "setup_python.sh", ".sh", "uninstall_ngt_core.py")
@@ -94,11 +97,14 @@ def _config(era: int, credentials: Credentials, mtime: int) -> Iterator[DiscNode
         "port": 2074,
     }
     yield DiscDirectory(path="config", mtime=mtime)
-    for name, content in (
+    files = [
         ("ngt_config.json", json.dumps(config).encode()),
         ("client-cert.pem", credentials.certificate),
         ("client-key.pem", credentials.key),
-    ):
+    ]
+    if credentials.authority is not None:
+        files.append(("ca-cert.pem", credentials.authority))
+    for name, content in files:
         yield DiscFile(path=f"config/{name}", content=content, mode=0o600, mtime=mtime)
 
 

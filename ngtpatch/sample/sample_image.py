@@ -14,7 +14,7 @@ from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.wellknown import LABEL
 from ngtpatch.iso.write.master import USUAL_TREES, master
 from ngtpatch.sample.credentials import issue
-from ngtpatch.sample.disc import RELEASED, VERSION, check_era, disc
+from ngtpatch.sample.disc import AUTHORITY_ERAS, RELEASED, VERSION, check_era, disc
 from ngtpatch.sample.payload import check_size
 
 __all__ = ["Sample", "write_sample"]
@@ -73,7 +73,7 @@ def write_sample(
     epoch = _source_date_epoch()
     now = datetime.now(timezone.utc).replace(microsecond=0)
     begins = now if epoch is None else datetime.fromtimestamp(epoch, timezone.utc)
-    credentials = issue(begins, seed=seed)
+    credentials = issue(begins, seed=seed, authority=era in AUTHORITY_ERAS)
     created = RELEASED[era] + _MOUNTED_AFTER if epoch is None else epoch
     nodes = disc(era, credentials, payload=payload, configured=created)
     trees = (*USUAL_TREES, "udf") if udf else USUAL_TREES

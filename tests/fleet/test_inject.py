@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, IDENTITY_PATHS, KEY
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY, VM_PATHS
 from ngtpatch.identity.exchange import stripped
 from ngtpatch.iso.compare.comparison import compare
 from ngtpatch.iso.edit.image_edit import Note, edit
@@ -76,8 +76,8 @@ def test_pairs_of_outputs_differ_in_identity_only(fleet: Park) -> None:
             Volume.open(fleet.out / f"{other}.iso") as b,
         ):
             found = compare(a, b)
-            assert {d.path for d in found.differences if d.tree == "rock_ridge"} == IDENTITY_PATHS
-            assert {d.known_as or d.path for d in found.differences} == IDENTITY_PATHS
+            assert {d.path for d in found.differences if d.tree == "rock_ridge"} == VM_PATHS
+            assert {d.known_as or d.path for d in found.differences} == VM_PATHS
             assert {what for d in found.differences for what in d.what} <= {"content", "size"}
 
 
@@ -118,7 +118,7 @@ def test_a_regions_digest_is_what_the_ledger_says(fleet: Park) -> None:
     from ngtpatch.identity.exchange import injected
 
     files = fleet.material["vm3"]
-    with Base.open(fleet.root / "base.iso", config_only=False, sha256=None, prove=False) as base:
+    with Base.open(fleet.root / "base.iso", config_only=False, sha256=None, prove=True) as base:
         given = Identity("vm3", files[CONFIG], files[CERTIFICATE], files[KEY])
         plan = base.plan(injected(base.tree, given))
         image = (fleet.out / "vm3.iso").read_bytes()
@@ -338,9 +338,7 @@ def test_a_stripped_base_gets_its_files_back(tmp_path: Path, udf: bool) -> None:
     made = park(tmp_path / "park", 2, kind="rsa2048", udf=udf)
     with Volume.open(made.root / "base.iso") as volume:
         bare = stripped(volume.tree)
-        plan = edit(
-            volume, replace=bare.files, remove=bare.removed, scrub=IDENTITY_PATHS, note=Note({})
-        )
+        plan = edit(volume, replace=bare.files, remove=bare.removed, scrub=VM_PATHS, note=Note({}))
         write_file(plan.overlay(), made.root / "shared.iso")
     (made.root / "shared.iso").replace(made.root / "base.iso")
     run = made.inject()

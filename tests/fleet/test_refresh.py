@@ -59,7 +59,12 @@ def test_a_certificate_alone_keeps_key_and_configuration(tmp_path: Path) -> None
     (folder / "client-cert.pem").write_bytes(new)
     (folder / "client-key.pem").unlink()
     (folder / "ngt_config.json").unlink()
-    assert made.inject().returncode == 0
+    # Whose disc the base is, the row has to say: a base's identity is nobody else's.
+    assert made.inject().returncode == 6
+    assert made.rows()["vm1"]["code"] == "base-identity"
+    uuid = json.loads(made.material["vm1"][CONFIG])["ngt_uuid"]
+    (made.root / "vms.csv").write_text(f"name,ngt_uuid\nvm1,{uuid}\n")
+    assert made.inject("--resume").returncode == 0
     made.material["vm1"][CERTIFICATE] = new
     assert made.wrong() == []
 

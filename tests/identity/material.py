@@ -15,6 +15,8 @@ from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 LIFETIME = timedelta(days=1000)
+# Of VM 1: what ties a certificate to its configuration.
+FIRST = "d4de685b-791a-4fbc-b916-000000000001"
 
 
 @cache
@@ -41,7 +43,7 @@ def key_pem(key: Any, *, password: bytes | None = None) -> bytes:
 def certificate(
     key: Any,
     *,
-    name: str = "vm",
+    name: str = FIRST,
     issuer: tuple[x509.Certificate, Any] | None = None,
     begin: datetime = NOW - timedelta(days=100),
     end: datetime | None = None,
@@ -78,11 +80,20 @@ def config(number: int = 1, **changes: Any) -> bytes:
     return json.dumps({**values, **changes}).encode()
 
 
+@cache
+def cluster(name: str = "cluster", begin: datetime = NOW - timedelta(days=200)) -> Any:
+    """A cluster's authority: its certificate, and the key that it issues with."""
+    key = private_key("rsa2048", 9000 + len(name))
+    certificate_of_it = certificate(key, name=name, begin=begin, authority=True)
+    return certificate_of_it, key
+
+
 def files(number: int = 1, *, kind: str = "p256", **certificate_options: Any) -> dict[str, bytes]:
-    """One VM's three files by their path on an image."""
+    """One VM's three files by their path on an image; the certificate names the ngt_uuid."""
+    uuid = json.loads(config(number))["ngt_uuid"]
     key = private_key(kind, number)
     return {
         "config/ngt_config.json": config(number),
-        "config/client-cert.pem": pem(certificate(key, name=f"vm{number}", **certificate_options)),
+        "config/client-cert.pem": pem(certificate(key, **{"name": uuid, **certificate_options})),
         "config/client-key.pem": key_pem(key),
     }

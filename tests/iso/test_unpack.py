@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.iso.edit.image_edit import edit
 from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.host_directory import HostDirectory
+from ngtpatch.iso.read.link_target import link_problem
 from ngtpatch.iso.read.regions import Overlay
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.unpack import write_tree
+from ngtpatch.sample import write_sample
 from tests.iso.images import Zoo
 from tests.iso.layouts import FACTORY_PATH
 from tests.iso.test_edit import EDITABLE
@@ -184,3 +188,58 @@ def test_a_link_that_leads_out_is_refused_before_anything_is_written(
         write_tree(volume, tmp_path / "tree")
     assert refused.value.code == "hostile-name"
     assert not (tmp_path / "tree").exists()
+
+
+@pytest.mark.parametrize(
+    ("links", "out"),
+    [
+        ({"a": "b/c"}, False),
+        ({"a": ".."}, True),
+        ({"d/a": "../x"}, False),
+        ({"d/a": "../../x"}, True),
+        # Counted, `s/../..` stays inside; through s, which leads to the root's d, it does not.
+        ({"d/e/s": "../..", "d/e/a": "s/.."}, True),
+        ({"d/s": "..", "d/a": "s/../x"}, True),
+        ({"s": "d/e", "a": "s/../../x"}, False),
+        ({"s": "d/e", "a": "s/../../../x"}, True),
+        ({"a": "s", "s": "/etc/passwd"}, True),
+        ({"a": "b", "b": "a"}, True),
+        ({"a": "a"}, True),
+        ({"a": "nothing/there/../x"}, False),
+        ({"a": ""}, True),
+    ],
+)
+def test_a_link_is_followed_component_by_component(
+    tmp_path: Path, links: dict[str, str], out: bool
+) -> None:
+    """Against what the operating system says of the same links."""
+    root = tmp_path / "in" / "tree"
+    (root / "d" / "e").mkdir(parents=True)
+    for path, target in links.items():
+        if target:
+            (root / path).symlink_to(target)
+    entries = dict(HostDirectory(root).entries())
+    if "" in links.values():
+        entries["a"] = replace(entries["d"], path="a", kind="symlink", target="")
+    problems = [link_problem(entries, e) for e in entries.values() if e.kind == "symlink"]
+    assert any(problems) == out
+    if "" not in links.values() and "circle" not in str(problems):
+        followed = [(root / path).resolve().is_relative_to(root) for path in links]
+        assert all(followed) == (not out)
+
+
+def test_the_umask_applies(tmp_path: Path) -> None:
+    write_sample(tmp_path / "base.iso", era=2)
+    before = os.umask(0o027)
+    try:
+        with Volume.open(tmp_path / "base.iso") as volume:
+            write_tree(volume, tmp_path / "tree", private=["config/client-key.pem"])
+    finally:
+        os.umask(before)
+    modes = {p.relative_to(tmp_path / "tree"): p.lstat().st_mode & 0o777
+             for p in (tmp_path / "tree").rglob("*") if not p.is_symlink()}  # fmt: skip
+    assert modes[Path("config/client-key.pem")] == 0o600
+    assert modes[Path("installer/linux/install_ngt.py")] == 0o750
+    assert modes[Path("setup.exe")] == 0o640
+    assert modes[Path("installer")] == 0o750
+    assert all(mode & 0o027 == 0 for mode in modes.values())

@@ -7,6 +7,11 @@ VM's name or UUID::
     web-01/client-cert.pem   web-01/client-key.pem   web-01/ngt_config.json
     web-01-cert.pem          web-01-key.pem          web-01.json
     web-01.crt               web-01.key
+
+and the authority of each VM's cluster beside them, or one for all at the top::
+
+    web-01/ca-cert.pem       web-01-ca-cert.pem
+    ca-cert.pem
 """
 
 from __future__ import annotations
@@ -16,7 +21,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_DIRECTORY, CONFIG_NAME, KEY_NAME
+from ngtpatch.files.wellknown import (
+    AUTHORITY_NAME,
+    CERTIFICATE_NAME,
+    CONFIG_DIRECTORY,
+    CONFIG_NAME,
+    KEY_NAME,
+)
 from ngtpatch.identity.inventory.row import RawRow, Row, RowProblem
 
 __all__ = ["folder_records", "join"]
@@ -31,9 +42,15 @@ _NAMES = {
         "{}/client-key.pem", "{}/config/client-key.pem", "{}-client-key.pem", "{}-key.pem",
         "{}.key.pem", "{}.key",
     ),
+    "authority": ("{}/ca-cert.pem", "{}/config/ca-cert.pem", "{}-ca-cert.pem", "{}-ca.pem"),
 }  # fmt: skip
-_IN_FOLDER = {"config": CONFIG_NAME, "cert": CERTIFICATE_NAME, "key": KEY_NAME}
-_COLUMNS = {"config": "config", "certificate": "cert", "key": "key"}
+_IN_FOLDER = {
+    "config": CONFIG_NAME,
+    "cert": CERTIFICATE_NAME,
+    "key": KEY_NAME,
+    "ca": AUTHORITY_NAME,
+}
+_COLUMNS = {"config": "config", "certificate": "cert", "key": "key", "authority": "ca"}
 
 
 def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
@@ -57,6 +74,8 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
                 problems.append(RowProblem(row.number, _COLUMNS[part], message))
             elif hits:
                 found[part] = str(directory / hits[0])
+        if row.authority is None and "authority" not in found and AUTHORITY_NAME in present:
+            found["authority"] = str(directory / AUTHORITY_NAME)
         joined.append(replace(row, **found))  # type: ignore[arg-type]
     return tuple(joined), tuple(problems)
 
@@ -67,12 +86,10 @@ def folder_records(directory: Path) -> Iterator[RawRow]:
     for number, folder in enumerate(folders, start=1):
         cells = {"name": folder.name}
         inner = folder / CONFIG_DIRECTORY if (folder / CONFIG_DIRECTORY).is_dir() else folder
-        for column, name in (
-            ("config", CONFIG_NAME),
-            ("cert", CERTIFICATE_NAME),
-            ("key", KEY_NAME),
-        ):
+        for column, name in _IN_FOLDER.items():
             file = inner / name
+            if not file.exists() and name == AUTHORITY_NAME:
+                file = directory / name
             if file.exists():
                 cells[column] = str(file.relative_to(directory))
         yield RawRow(number, cells)

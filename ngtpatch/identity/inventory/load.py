@@ -62,6 +62,7 @@ class Inventory:
                 ("config", row.config),
                 ("cert", row.certificate),
                 ("key", row.key),
+                ("ca", row.authority),
             )
             if path is not None and not Path(path).is_file()
         )
@@ -157,7 +158,7 @@ def _csv(text: str, path: Path) -> _Read:
                 if "name" not in names:
                     raise InputError(
                         "inventory-form", f"its first row names no column `name`: {header[:6]}",
-                        path=str(path), hint="expected columns: name,config,cert,key",
+                        path=str(path), hint="expected columns: name,config,cert,key,ca",
                     )  # fmt: skip
                 continue
             if len(cells) != len(header):

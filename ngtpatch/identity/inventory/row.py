@@ -19,6 +19,8 @@ __all__ = ["InventoryError", "RawRow", "Row", "RowProblem", "validate"]
 # Column (lower case, "_" for blanks and hyphens) -> the name we use. Prism says extId, ncli
 # VM Id, people say uuid: all are the VM's own UUID, which is not the ngt_uuid.
 _ALIASES = {
+    "ca_cert": "ca",
+    "authority": "ca",
     "certificate": "cert",
     "ext_id": "vm_uuid",
     "extid": "vm_uuid",
@@ -99,6 +101,7 @@ class Row:
             ten thousand of these.
         certificate: its client-cert.pem, likewise.
         key: its client-key.pem, likewise.
+        authority: its cluster's ca-cert.pem, likewise.
         sets: values for ngt_config.json that the row states (ngt_uuid, cluster_ip, port).
         values: every column by its name, for templates.
     """
@@ -109,10 +112,11 @@ class Row:
     config: str | None = None
     certificate: str | None = None
     key: str | None = None
+    authority: str | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def path(self, part: Literal["config", "certificate", "key"]) -> Path | None:
+    def path(self, part: Literal["config", "certificate", "key", "authority"]) -> Path | None:
         """Return where a part of its material is."""
         file: str | None = getattr(self, part)
         return None if file is None else Path(file)
@@ -188,7 +192,7 @@ def _row(number: int, checked: Any, cells: Mapping[str, Any], directory: Path) -
     sets = {key: str(cells[key]) for key in ("ngt_uuid", "cluster_ip", "port") if key in cells}
     return Row(
         number, checked.name, checked.vm_uuid, path(checked.config), path(checked.cert),
-        path(checked.key), sets, {**cells, "name": checked.name},
+        path(checked.key), path(checked.ca), sets, {**cells, "name": checked.name},
     )  # fmt: skip
 
 
@@ -216,6 +220,7 @@ def _model() -> type[BaseModel]:
         config: str | None = None
         cert: str | None = None
         key: str | None = None
+        ca: str | None = None
         ngt_uuid: Annotated[str, same_rules("ngt_uuid")] | None = None
         cluster_ip: Annotated[str, same_rules("cluster_ip")] | None = None
         port: Annotated[int, same_rules("port")] | None = None

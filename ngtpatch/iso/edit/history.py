@@ -20,7 +20,7 @@ from ngtpatch.iso.read.build_record import (
 )
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
-from ngtpatch.iso.read.regions import merge_ranges
+from ngtpatch.iso.read.regions import merge_ranges, without
 from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["History", "disproved"]
@@ -112,7 +112,7 @@ class History:
             [*(earlier.scrubbed if earlier else ()), *_within(placement.scrubbed, size)]
         )
         touched = merge_ranges([*known, *_within(draft.written, size)])
-        ranges = tuple(_without(touched, gone))
+        ranges = tuple(without(touched, gone))
         if sum(length for _, length in ranges) > LARGEST_UNDO:
             raise Refusal("too-large", "overwrites more than a record can hold")
         rooms = {**dict(self.rooms), **placement.reserved}
@@ -171,23 +171,3 @@ def _within(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]
     return [
         (offset, min(length, end - offset)) for offset, length in ranges if offset < end and length
     ]
-
-
-def _without(
-    ranges: Iterable[tuple[int, int]], gone: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    """Yield what is left of *ranges* outside of *gone*; both in order."""
-    first = 0
-    for offset, length in ranges:
-        start, end = offset, offset + length
-        while first < len(gone) and sum(gone[first]) <= start:
-            first += 1
-        index = first
-        while index < len(gone) and gone[index][0] < end:
-            at, size = gone[index]
-            if at > start:
-                yield start, at - start
-            start = max(start, at + size)
-            index += 1
-        if start < end:
-            yield start, end - start

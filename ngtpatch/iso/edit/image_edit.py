@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,15 @@ from ngtpatch.iso.edit.placement import Content, Placement
 from ngtpatch.iso.edit.targets import Target, find_target
 from ngtpatch.iso.read.build_record import BuildRecord, Change, mask
 from ngtpatch.iso.read.ecma119 import SECTOR
-from ngtpatch.iso.read.regions import Overlay, Region, Seal, isolate, regions_digest
+from ngtpatch.iso.read.regions import (
+    Overlay,
+    Region,
+    Seal,
+    isolate,
+    merge_ranges,
+    regions_digest,
+    without,
+)
 from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["EditPlan", "Note", "edit", "refuse_image"]
@@ -85,6 +93,8 @@ def edit(
     remove: Collection[str] = frozenset(),
     scrub: Collection[str] = frozenset(),
     reserve: Mapping[str, int] | None = None,
+    wipe: Collection[tuple[int, int]] = (),
+    forget: Collection[tuple[int, int]] = (),
     note: Note | None = None,
 ) -> EditPlan:
     """Plan new contents for files, new files and removed ones, in all trees at once.
@@ -101,6 +111,10 @@ def edit(
         scrub: paths of *replace* and *remove* whose old content is overwritten wherever
             it stood.
         reserve: room in bytes that a path's extent shall have at least.
+        wipe: ranges (offset, length) of nobody's bytes that are overwritten as well, and
+            cannot be had back; see :class:`~ngtpatch.iso.read.ownership.Ownership`.
+        forget: ranges of the vendor's image whose bytes the record is not to keep, though
+            something else stands there by now.
         note: what the record says; without one, only an image that has a record gets one.
 
     Raises:
@@ -125,6 +139,8 @@ def edit(
         placement.scrub(target)
         for offset, length in history.earlier_extents(path):
             placement.scrub_range(target, offset, length)
+    placement.wipe(wipe)
+    placement.scrubbed += forget
     changes = []
     for path, target in targets.items():
         new: Content = contents[path] if path in contents else volume.tree[path]
@@ -144,15 +160,18 @@ def edit(
         entries.change(added, list(removed.values()), reserve=reserve)
     changes = [change.without_secrets() for change in changes]
     changes += note.within if note else ()
-    _refuse_overlaps(volume, draft, owners)
+    # Of what is wiped the caller knows that it is nobody's, to the byte.
+    _refuse_overlaps(volume, without(draft.written, merge_ranges(wipe)), owners)
     if draft.written and (note is not None or history.record is not None):
         return _recorded(volume, draft, history, placement, changes, note)
     return _unrecorded(volume, draft, start, changes)
 
 
-def _refuse_overlaps(volume: Volume, draft: Draft, owners: Collection[int]) -> None:
+def _refuse_overlaps(
+    volume: Volume, written: Iterable[tuple[int, int]], owners: Collection[int]
+) -> None:
     """Refuse an image in which what is edited is a part of another file's content as well."""
-    for offset, length in draft.written:
+    for offset, length in written:
         for use in volume.usage.of(offset, length):
             if use.content and use.owner not in owners:
                 raise InputError(

@@ -8,7 +8,7 @@ with a hard link that is to keep its content, gets an extent of its own at the i
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ngtpatch.errors import Refusal
 from ngtpatch.iso.edit.draft import Draft
@@ -127,6 +127,12 @@ class Placement:
             self._clear_embedded(target.udf.file_entry)
         elif target.udf:
             self._scrub(target, target.udf.entry.extents)
+
+    def wipe(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Overwrite ranges that are nobody's. Comes before any :meth:`put`, likewise."""
+        for offset, length in ranges:
+            self._draft.zero(offset, length)
+            self.scrubbed.append((offset, length))
 
     def room(self, extents: Extents) -> int:
         """Return how many bytes may be written from the start of a file's only extent."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,6 +26,7 @@ __all__ = [
     "isolate",
     "merge_ranges",
     "regions_digest",
+    "without",
 ]
 
 BLOCK = 1 << 20
@@ -216,6 +217,26 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((offset, length))
     return merged
+
+
+def without(
+    ranges: Iterable[tuple[int, int]], gone: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what is left of *ranges* outside of *gone*; both in order, none overlapping."""
+    first = 0
+    for offset, length in ranges:
+        start, end = offset, offset + length
+        while first < len(gone) and sum(gone[first]) <= start:
+            first += 1
+        index = first
+        while index < len(gone) and gone[index][0] < end:
+            at, size = gone[index]
+            if at > start:
+                yield start, at - start
+            start = max(start, at + size)
+            index += 1
+        if start < end:
+            yield start, end - start
 
 
 def difference(

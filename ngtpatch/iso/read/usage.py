@@ -76,6 +76,11 @@ class Usage:
         self._starts = [use.offset for use in self._uses]
         self._longest = max(use.end - use.offset for use in self._uses)
 
+    @property
+    def structures(self) -> list[Use]:
+        """The uses that are the volume's own, and no file's content."""
+        return [use for use in self._uses if not use.content]
+
     def of(self, offset: int, length: int) -> list[Use]:
         """Return every use that overlaps a range."""
         first = bisect_left(self._starts, offset - self._longest)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ngtpatch.files.temporaries import (
     sweep,
 )
 from ngtpatch.iso.read.entry import Entry, check_name
+from ngtpatch.iso.read.link_target import link_problem
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import explained
 
@@ -46,9 +48,9 @@ def write_tree(
 ) -> WrittenTree:
     """Unpack the most expressive tree into a new directory: there in full or not at all.
 
-    Permission bits are the image's, without set-user-ID and the like, and the owner may
-    always enter and write directories; where the tree records none, files get 0644. Owners
-    and times are those of the unpacking.
+    Permission bits are the image's, without set-user-ID and the like and what the umask takes
+    away, and the owner may always enter and write directories; where the tree records none,
+    files get 0644. Owners and times are those of the unpacking.
 
     Args:
         volume: the image; of a plan, ``Volume(plan.overlay(), ...)``.
@@ -65,7 +67,7 @@ def write_tree(
     _recover(destination)
     _check_destination(destination, force=force)
     entries = volume.entries(volume.primary_tree)
-    _check_entries(volume, entries.values())
+    _check_entries(volume, entries)
     with explained(destination), named_directory(destination) as temporary:
         written = _unpack(volume, temporary, entries.values(), frozenset(private))
         _take_name(temporary, destination)
@@ -91,29 +93,24 @@ def _check_destination(destination: Path, *, force: bool) -> None:
         )
 
 
-def _check_entries(volume: Volume, entries: Collection[Entry]) -> None:
-    total = sum(entry.size for entry in entries)
+def _check_entries(volume: Volume, entries: Mapping[str, Entry]) -> None:
+    total = sum(entry.size for entry in entries.values())
     if total > _MOST_TIMES * volume.size:
         raise InputError("hostile", f"would unpack to {total:,} bytes", path=str(volume.path))
-    for entry in entries:
+    for entry in entries.values():
         for name in entry.path.split("/"):
             check_name(name)
         if entry.kind == "symlink":
-            _check_link(entry)
+            _check_link(entries, entry)
 
 
-def _check_link(entry: Entry) -> None:
-    """Refuse a target that is absolute or climbs out of the tree."""
-    target = entry.target or ""
-    depth = entry.path.count("/")
-    for part in target.split("/"):
-        depth += -1 if part == ".." else part not in ("", ".")
-        if depth < 0:
-            break
-    if depth < 0 or not target or target.startswith("/") or "\\" in target or "\0" in target:
+def _check_link(entries: Mapping[str, Entry], entry: Entry) -> None:
+    """Refuse a link that leads out of the tree, by way of other links, too."""
+    problem = link_problem(entries, entry)
+    if problem is not None:
         raise InputError(
             "hostile-name",
-            f"holds the symbolic link {entry.path!a}, which leads out of the tree",
+            f"holds the symbolic link {entry.path!a}, which {problem}",
             hint="unpack the image by other means, if this is meant",
         )
 
@@ -122,6 +119,7 @@ def _unpack(
     volume: Volume, root: Path, entries: Collection[Entry], private: frozenset[str]
 ) -> WrittenTree:
     tree = volume.tree
+    allowed = _umasked(root)
     files = size = 0
     directories = sorted((e for e in entries if e.kind == "directory"), key=lambda e: e.path)
     for entry in directories:
@@ -133,10 +131,11 @@ def _unpack(
         mode = 0o644 if entry.mode is None else entry.mode & 0o777
         # O_EXCL: nothing that was unpacked before is written through.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(root / entry.path, flags, 0o600)
+        # The umask applies. A mode without write permission is no hindrance to this descriptor.
+        own = 0o600 if entry.path in private else mode
+        descriptor = os.open(root / entry.path, flags, own)
         with tree.open(entry.path) as source, os.fdopen(descriptor, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
-            os.fchmod(descriptor, 0o600 if entry.path in private else mode)
         files, size = files + 1, size + entry.size
     # Last, so that no file is written through a link.
     for entry in entries:
@@ -144,13 +143,23 @@ def _unpack(
             (root / entry.path).symlink_to(entry.target or "")
     for entry in reversed(directories):
         mode = 0o755 if entry.mode is None else entry.mode & 0o777
-        (root / entry.path).chmod(mode | 0o700)
+        (root / entry.path).chmod((mode & allowed) | 0o700)
     return WrittenTree(files, size)
+
+
+def _umasked(directory: Path) -> int:
+    """Return what the umask leaves of 0777: of a new directory, since asking is setting it."""
+    probe = directory / f".{secrets.token_hex(6)}"
+    probe.mkdir(mode=0o777)
+    try:
+        return probe.stat().st_mode & 0o777
+    finally:
+        probe.rmdir()
 
 
 def _take_name(temporary: Path, destination: Path) -> None:
     """Give the new directory its name; what had it before goes only once that has worked."""
-    temporary.chmod(0o755)
+    temporary.chmod(0o755 & _umasked(temporary) | 0o700)
     if not destination.exists() or not any(destination.iterdir()):
         temporary.rename(destination)
         return
