@@ -108,19 +108,26 @@ def hook(console: Console) -> None:
     help="The vendor's ISO, to compare with.",
 )  # fmt: skip
 @click.option("--allow-identity", is_flag=True, help="It may be one VM's ISO.")
+@click.option(
+    "--allow-identity-in", "allowed", metavar="PATH", multiple=True,
+    help="A file on the ISO that holds a private key and is meant to; may be repeated.",
+)  # fmt: skip
 @click.pass_context
 def verify(
-    ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool
+    ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool,
+    allowed: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Check the ISO that the variables name: unchanged, accepted, and nobody's."""
     console: Console = ctx.obj
-    result = verify_prepared(variables, base=base, allow_identity=allow_identity)
+    result = verify_prepared(variables, base=base, allow_identity=allow_identity, allowed=allowed)
     console.result(result)
     console.pairs([("iso", result.iso_path), ("sha256", result.iso_sha256 or "-")])
     for problem in result.problems:
         console.say(f"wrong    {problem}")
     for sentence in result.proven:
         console.say(f"  {sentence}")
+    if result.unread:
+        console.say(f"not searched {', '.join(result.unread)} (compressed)")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
     console.say("as it was prepared")

@@ -6,9 +6,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from ngtpatch.files.atomic import check_target
+
+if TYPE_CHECKING:
+    from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["ResetResult", "reset"]
 
@@ -58,7 +61,6 @@ def reset(
             vendor's. Nothing was written.
         UsageError: the output exists, is the image, or has no directory.
     """
-    from ngtpatch.identity.exchange import carriers
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.undo import original_volume
     from ngtpatch.iso.write.undo import reset as undo
@@ -69,7 +71,7 @@ def reset(
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(Volume.open(base))
-        mode = 0o600 if carriers(original_volume(volume, original).tree) else 0o666
+        mode = _mode(original_volume(volume, original))
         done = undo(volume, target, base=original, force=force, mode=mode)
     return ResetResult(
         image=str(image),
@@ -78,3 +80,15 @@ def reset(
         size=done.written.size,
         verified=done.verified,
     )
+
+
+def _mode(vendor: Volume) -> int:
+    """Return who may read the vendor's image: its owner alone, if it holds identity anywhere."""
+    from ngtpatch.flow.opened import OpenedSource
+    from ngtpatch.flow.traces import find_traces
+    from ngtpatch.identity.exchange import carriers
+
+    if carriers(vendor.tree):
+        return 0o600
+    traces = find_traces(OpenedSource(vendor.path, vendor.tree, vendor))
+    return 0o600 if traces.found or traces.beside else 0o666

@@ -19,7 +19,7 @@ from ngtpatch.flow.opened import OpenedSource
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.patterns import CERTIFICATE_KIND, CONFIG_KIND, needles
 from ngtpatch.iso.read.build_record import BuildRecord
-from ngtpatch.iso.read.byte_search import ByteHit, BytePattern, search_bytes
+from ngtpatch.iso.read.byte_search import ByteHit, BytePattern, search_bytes, search_ranges
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.ownership import Ownership, Piece
 from ngtpatch.iso.read.regions import merge_ranges
@@ -102,22 +102,25 @@ def find_traces(source: OpenedSource, *, digest: bool = False) -> Traces:
         InputError: it cannot be read; ``hostile``: it holds absurdly many.
     """
     present = Identity.from_tree(source.tree, source=str(source.path))
-    patterns = [BytePattern(*needle) for needle in needles(present)]
+    wanted = needles(present)
+    patterns = [BytePattern(*needle) for needle in wanted.everywhere]
     if source.volume is None:
         return _of_files(source.tree, patterns)
     volume = source.volume
     seen = search_bytes(volume.source, patterns, digest=digest)
     owners = Ownership(volume)
+    outside = [BytePattern(*needle) for needle in wanted.outside]
+    besides = search_ranges(volume.source, owners.gaps(volume.size), outside)
     found: list[Trace] = []
     beside: set[str] = set()
-    for hit in seen.hits:
+    for hit in (*seen.hits, *besides):
         for piece in owners.pieces(hit.offset, hit.length):
             if _is_identitys(piece.path, hit):
                 if piece.path is not None and piece.path not in IDENTITY_PATHS:
                     beside.add(piece.path)
             elif (trace := _trace(hit, piece, volume)) is not None:
                 found.append(trace)
-    kept, forget = _kept_by_record(volume, patterns)
+    kept, forget = _kept_by_record(volume, [*patterns, *outside])
     return Traces(
         tuple(sorted({*_joined(found), *kept}, key=lambda trace: (trace.offset, trace.kind))),
         tuple(sorted(beside)),

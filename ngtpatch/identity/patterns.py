@@ -6,20 +6,33 @@ certificate, from either end (RFC 7468: what an edit in place leaves of an old k
 end); private keys in DER (PKCS #1, PKCS #8, SEC 1), read field by field, since four bytes
 alone occur in any payload of some size; a configuration with an ngt_uuid. The particular
 ones know the identity that is on the disc: pieces of its key and certificate as they are
-written there, one for each KiB, so that no whole sector of them is without one, and its
-ngt_uuid.
+written there, and its ngt_uuid.
+
+In files, private keys count and what is the disc's own: certificates and the word ngt_uuid are
+in many that are no identity. Outside of files everything counts, down to one piece for each KiB
+of what was on the disc, so that no whole sector of it goes unnoticed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.bundle import Identity
 
-__all__ = ["CERTIFICATE_KIND", "CONFIG_KIND", "KEY_KIND", "OWN_KINDS", "Needle", "Reach", "needles"]
+__all__ = [
+    "CERTIFICATE_KIND",
+    "CONFIG_KIND",
+    "KEY_KIND",
+    "OWN_KINDS",
+    "Needle",
+    "Needles",
+    "Reach",
+    "needles",
+]
 
 KEY_KIND = "a private key"
 CERTIFICATE_KIND = "a certificate"
@@ -39,6 +52,8 @@ _ARMOUR = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{0,40})-----")
 # Literal bytes and then alternatives: the sort that is skipped to fastest.
 _ARMOUR_NEEDLE = re.compile(rb"-----[BE][EN][GD][I ][A-Z0-9 ]{0,44}-----")
 _CONFIG_NEEDLE = re.compile(rb'"ngt_uuid"\s{0,16}:\s{0,16}"[0-9A-Fa-f-]{36}"')
+# How most markers of private keys end, and enough of it to be skipped to.
+_KEY_NEEDLE = b"PRIVATE KEY-----"
 _DER_NEEDLE = re.compile(rb"\x02\x01[\x00\x01][\x02\x04\x30]")
 
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
@@ -61,27 +76,57 @@ _KEY_ALGORITHMS = tuple(
 _LARGEST_DER = 16 << 10
 
 
-def needles(present: Identity) -> tuple[Needle, ...]:
+@dataclass(frozen=True)
+class Needles:
+    """What to look for on a disc.
+
+    Attributes:
+        everywhere: in every byte.
+        outside: besides, in the bytes that no file has.
+    """
+
+    everywhere: tuple[Needle, ...]
+    outside: tuple[Needle, ...]
+
+
+def needles(present: Identity) -> Needles:
     """Return what to look for on a disc that has the identity *present*, possibly none."""
-    found: list[Needle] = [
-        (_ARMOUR_NEEDLE, 59, _AROUND, _armoured),
+    key, certificate = (
+        [] if pem is None else _pieces(pem) for pem in (present.key, present.certificate)
+    )
+    uuids = _uuids(present)
+    # In files: armour finds a key from either end, so that a piece of its middle is enough.
+    everywhere: list[Needle] = [
+        (_KEY_NEEDLE, len(_KEY_NEEDLE), _AROUND, _armoured_key),
         (_DER_NEEDLE, 4, _LARGEST_DER, _der),
-        (_CONFIG_NEEDLE, 81, _TEXT_AROUND, _configured),
+        *_own(OWN_KINDS[0], key[1::2] or key[:1]),
+        *_own(OWN_KINDS[1], certificate[1::2] or certificate[:1]),
+        *_own(OWN_KINDS[2], uuids[:1]),
     ]
-    own = {
-        OWN_KINDS[0]: [] if present.key is None else _pieces(present.key),
-        OWN_KINDS[1]: [] if present.certificate is None else _pieces(present.certificate),
-        OWN_KINDS[2]: _uuids(present),
-    }
-    for kind, pieces in own.items():
-        around, table = (_TEXT_AROUND, _TEXT) if kind == OWN_KINDS[2] else (_AROUND, _BODY)
-        for piece in dict.fromkeys(pieces):
-            found.append((piece, len(piece), around, _stretched(kind, table)))
-    return tuple(found)
+    outside: list[Needle] = [
+        (_ARMOUR_NEEDLE, 59, _AROUND, _armoured),
+        (_CONFIG_NEEDLE, 81, _TEXT_AROUND, _configured),
+        *_own(OWN_KINDS[0], key),
+        *_own(OWN_KINDS[1], certificate),
+        *_own(OWN_KINDS[2], uuids),
+    ]
+    return Needles(tuple(everywhere), tuple(outside))
+
+
+def _own(kind: str, pieces: Iterable[bytes]) -> list[Needle]:
+    around, table = (_TEXT_AROUND, _TEXT) if kind == OWN_KINDS[2] else (_AROUND, _BODY)
+    reach = _stretched(kind, table)
+    return [(piece, len(piece), around, reach) for piece in dict.fromkeys(pieces)]
+
+
+def _armoured_key(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
+    """Judge what ends a marker of a private key; where it begins depends on its algorithm."""
+    start = max(window.rfind(b"-----BEGIN ", 0, begin), window.rfind(b"-----END ", 0, begin))
+    return None if start < 0 else _armoured(window, start, end)
 
 
 def _armoured(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
-    """Reach a marker: whose armour it is, and how far the base64 beside it reaches."""
+    """Judge a marker: whose armour it is, and how far the base64 beside it reaches."""
     marker = _ARMOUR.fullmatch(window, begin, end)
     if marker is None:
         return None

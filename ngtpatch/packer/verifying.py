@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ngtpatch.errors import InputError
-from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.files.json_file import read_json_object
+from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.traces import Traces, find_traces
+from ngtpatch.identity.exchange import carriers
 from ngtpatch.packer.preparing import VARIABLES
 
 __all__ = ["PackerVerification", "verify"]
@@ -34,6 +37,8 @@ class PackerVerification:
         proven: what was looked at, what that rests on, and what was not looked at: the
             sentences of ``ngtpatch verify``.
         ok: nothing is wrong.
+        unread: compressed files that were not looked into for identity; None: it was not looked
+            for.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.packer-verify/1"
@@ -44,6 +49,7 @@ class PackerVerification:
     problems: tuple[str, ...]
     proven: tuple[str, ...]
     ok: bool
+    unread: tuple[str, ...] | None
 
 
 def verify(
@@ -51,31 +57,42 @@ def verify(
     *,
     base: str | Path | None = None,
     allow_identity: bool = False,
+    allowed: Collection[str] = (),
 ) -> PackerVerification:
     """Check the ISO that *variables* names.
 
     It is there, is called so and hashes to that; every byte of it is accounted for, as
-    :func:`ngtpatch.verify` does; it accepts the profiles named, and carries no VM's identity.
+    :func:`ngtpatch.verify` does; it accepts the profiles named, and carries no VM's identity in
+    any byte.
+
+    Args:
+        variables: the file that ``packer prepare`` wrote.
+        base: the vendor's ISO.
+        allow_identity: it may be one VM's.
+        allowed: paths of files on it that hold a private key and are meant to.
 
     Raises:
         InputError: *variables* or the ISO cannot be read at all.
     """
-    from ngtpatch.flow.inspect import inspect
-
     values = _read(Path(variables))
     iso = Path(values["ngt_iso_path"])
     if not iso.is_file():
         return _verdict(variables, iso, None, ["it is not there: run ngtpatch packer prepare"])
-    sha256 = sha256_of_file(iso)
+    # One pass for the digest and for what is looked for.
+    with open_source(iso) as source:
+        traces = find_traces(source, digest=True)
+        own = carriers(source.tree)
+    sha256 = str(traces.sha256)
     problems = []
     if sha256 != values["ngt_iso_sha256"]:
         problems.append(f"it hashes to {sha256}, and {values['ngt_iso_sha256']} was prepared")
     if iso.name != values["ngt_iso_name"] or iso.suffix != ".iso":
         problems.append(f"it is called {iso.name}, and {values['ngt_iso_name']} was prepared")
     wrong, proven = _content(iso, values["ngt_profile"], base, prepared=not problems)
-    if not allow_identity and inspect(iso).identity.present:
-        wrong.append("it carries a VM's identity: an image made with it would be that VM's")
-    return _verdict(variables, iso, sha256, [*problems, *wrong], proven)
+    if not allow_identity:
+        wrong += _identity(own, traces, allowed)
+    unread = None if allow_identity else traces.unread
+    return _verdict(variables, iso, sha256, [*problems, *wrong], proven, unread)
 
 
 def _content(
@@ -102,6 +119,19 @@ def _content(
     return [one.message for one in wrong], tuple(proven)
 
 
+def _identity(own: Collection[str], traces: Traces, allowed: Collection[str]) -> list[str]:
+    """Return what of identity is on the ISO, wherever it is."""
+    problems = []
+    places = sorted({*own, *traces.beside})
+    if places:
+        problems.append(
+            "it carries a VM's identity: an image made with it would be that VM's "
+            f"({', '.join(places)})"
+        )
+    left = [trace for trace in traces.found if trace.path is None or trace.path not in allowed]
+    return problems + [f"it holds {trace}" for trace in left]
+
+
 def _read(path: Path) -> dict[str, str]:
     how = "ngtpatch packer prepare writes it"
     values = read_json_object(
@@ -122,6 +152,7 @@ def _verdict(
     sha256: str | None,
     problems: list[str],
     proven: tuple[str, ...] = (),
+    unread: tuple[str, ...] | None = None,
 ) -> PackerVerification:
     ok = not problems
-    return PackerVerification(str(variables), str(iso), sha256, tuple(problems), proven, ok)
+    return PackerVerification(str(variables), str(iso), sha256, tuple(problems), proven, ok, unread)

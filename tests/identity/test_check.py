@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+import ssl
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, chain_problem, read_authorities
 from ngtpatch.identity.check import Sharing, check
 from ngtpatch.identity.describe import describe
-from ngtpatch.identity.findings import Finding
+from ngtpatch.identity.findings import Finding, Severity
 from tests.identity import material as m
 
 
@@ -221,3 +224,94 @@ def test_missing_files_are_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         Identity.from_files(source="vm", key=tmp_path)
     assert caught.value.code == "is-directory"
+
+
+def _openssl_takes(directory: Path, files: dict[str, bytes]) -> dict[str, bool]:
+    """Say of each file whether OpenSSL, by Python's ssl, reads it beside sound others."""
+    sound = m.files(1, kind="rsa2048")
+    for path, data in sound.items():
+        (directory / Path(path).name).write_bytes(data)
+    taken = {}
+    for path, data in files.items():
+        file = directory / "tried"
+        file.write_bytes(data)
+        pair = [directory / "client-cert.pem", directory / "client-key.pem"]
+        pair[path == KEY] = file
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(pair[0], pair[1])
+        except (OSError, ssl.SSLError):
+            taken[path] = False
+        else:
+            taken[path] = True
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("form", "refused"),
+    [
+        (lambda pem: pem, False),
+        (lambda pem: pem.replace(b"\n", b"\r\n"), False),
+        (lambda pem: b"text before\n" + pem, False),
+        (lambda pem: pem.rstrip(), False),
+        (lambda pem: pem.replace(b"\n", b"\r"), True),
+        (lambda pem: b" " + pem, True),
+        (lambda pem: b"x" + pem, True),
+    ],
+    ids=["plain", "crlf", "text", "no-last-newline", "cr", "indented", "mid-line"],
+)
+def test_pem_that_openssl_refuses_is_refused(tmp_path: Path, form: Any, refused: bool) -> None:
+    files = {
+        path: form(data) for path, data in m.files(1, kind="rsa2048").items() if path != CONFIG
+    }
+    assert _openssl_takes(tmp_path, files) == dict.fromkeys(files, not refused)
+    subject = identity(certificate=files[CERTIFICATE], key=files[KEY])
+    found = {(f.code, f.path) for f in check(subject, now=m.NOW)}
+    assert found == ({("pem-lines", path) for path in files} if refused else set())
+
+
+def test_a_key_beside_the_certificate_is_an_error() -> None:
+    files = m.files(1)
+    subject = identity(certificate=files[CERTIFICATE] + files[KEY])
+    assert codes(subject) == {"key-in-certificate"}
+    root = m.pem(m.cluster()[0]) + files[KEY]
+    assert "key-in-certificate" in codes(replace(identity(), authority=root))
+
+
+def test_the_authority_that_came_with_it_must_have_issued_it() -> None:
+    root, key = m.cluster()
+    mine = m.files(1, issuer=(root, key))
+    sound = identity(certificate=mine[CERTIFICATE], authority=m.pem(root))
+    assert codes(sound) == set()
+    assert codes(replace(sound, authority=m.pem(m.cluster("another")[0]))) == {"chain"}
+    assert codes(replace(sound, authority=mine[CERTIFICATE])) == {"chain"}
+    assert codes(replace(sound, authority=b"nonsense")) == {"certificate-pem"}
+    # `authorities` is whom to trust besides.
+    assert codes(sound, authorities=[m.cluster("another")[0]]) == {"chain"}
+    old = m.cluster("cluster", m.NOW - timedelta(days=1001))
+    stale = m.files(1, issuer=old)
+    subject = identity(certificate=stale[CERTIFICATE], authority=m.pem(old[0]))
+    (expired,) = check(subject, now=m.NOW)
+    assert (expired.code, expired.path) == ("expired", "config/ca-cert.pem")
+
+
+@pytest.mark.parametrize("severity", [Severity.ERROR, Severity.WARNING, None])
+def test_whether_an_authority_is_asked_for_is_the_callers_to_say(severity: Severity | None) -> None:
+    found = check(identity(), now=m.NOW, authority=severity)
+    assert [(f.code, f.severity) for f in found] == (
+        [] if severity is None else [("missing", severity)]
+    )
+    assert all("--ca-cert" in str(f.hint) and "`ca`" in str(f.hint) for f in found)
+
+
+def test_what_nothing_ties_is_said_and_is_no_error() -> None:
+    unnamed = m.pem(m.certificate(m.private_key("p256", 1), name="a VM"))
+    (note,) = check(identity(certificate=unnamed), now=m.NOW)
+    assert (note.code, note.severity) == ("untied", Severity.NOTE)
+    spelled = m.pem(m.certificate(m.private_key("p256", 1), name=m.FIRST.upper().replace("-", "")))
+    assert codes(identity(certificate=spelled)) == set()
+
+
+def test_a_data_services_address_is_checked_where_there_is_one() -> None:
+    assert codes(identity(config=m.config(1, data_services_ip="10.0.0.9"))) == set()
+    bad = identity(config=m.config(1, data_services_ip="10.0.0"))
+    assert codes(bad) == {"config-data-services-ip"}

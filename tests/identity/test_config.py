@@ -157,3 +157,24 @@ def test_set_refuses_another_type(assignment: str) -> None:
 def test_set_needs_distinct_keys_with_values(assignments: list[str]) -> None:
     with pytest.raises(UsageError):
         parse_sets(assignments)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "gone": {"x": [1, 2]}, "b": 2}',
+        '{"gone": 1, "a": 1}',
+        '{"a": 1, "gone": "}"}',
+        '{"gone": null}',
+        '{\n    "a": 1,\n    "gone": 2,\n    "b": 3\n}\n',
+        '{"a": 1}',
+    ],
+)
+def test_a_member_is_taken_out_and_the_others_stay(text: str) -> None:
+    config = Config.parse(text.encode())
+    left = config.without("gone")
+    wanted = {key: value for key, value in json.loads(text).items() if key != "gone"}
+    assert json.loads(left.text) == wanted
+    assert list(left.values) == list(wanted)
+    if "gone" not in text:
+        assert left.text == text

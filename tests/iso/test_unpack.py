@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -125,16 +127,16 @@ def test_nothing_is_left_when_unpacking_fails(
     zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
     calls = 0
-    really = os.fchmod
+    really = shutil.copyfileobj
 
-    def failing(descriptor: int, mode: int) -> None:
+    def failing(source: BinaryIO, target: BinaryIO, length: int) -> None:
         nonlocal calls
         calls += 1
         if calls == nth:
             raise OSError(28, "No space left on device")
-        really(descriptor, mode)
+        really(source, target, length)
 
-    monkeypatch.setattr(os, "fchmod", failing)
+    monkeypatch.setattr(shutil, "copyfileobj", failing)
     with Volume.open(zoo["flat"]) as volume, pytest.raises(NgtpatchError) as failed:
         write_tree(volume, tmp_path / "tree")
     assert failed.value.code == "disk-full"

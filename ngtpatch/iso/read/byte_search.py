@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ngtpatch.errors import InputError
 from ngtpatch.iso.read.bytesource import ByteSource
 
-__all__ = ["ByteHit", "BytePattern", "SearchResult", "search_bytes"]
+__all__ = ["ByteHit", "BytePattern", "SearchResult", "search_bytes", "search_ranges"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -105,12 +105,49 @@ def search_bytes(
             sha256.update(data, fresh)
             found.update(scan.hits(offset, data))
             if len(found) > _MOST_HITS or scan.places > _MOST_PLACES:
-                raise InputError(
-                    "hostile",
-                    "holds more of what is searched for than any disc has a use for",
-                    hint="nothing is claimed of it",
-                )
+                raise _too_many()
         return SearchResult(tuple(sorted(found)), source.size, sha256.result())
+
+
+def search_ranges(
+    source: ByteSource, ranges: Iterable[tuple[int, int]], patterns: Sequence[BytePattern]
+) -> tuple[ByteHit, ...]:
+    """Look for *patterns* in some (offset, length) of *source*, and where they reach into them.
+
+    Raises InputError as :func:`search_bytes`.
+    """
+    margin = max((pattern.longest for pattern in patterns), default=1) - 1
+    found: set[ByteHit] = set()
+    for offset, length in ranges:
+        if length <= _BLOCK and not any(source.read_at(offset, length)):
+            continue
+        start = max(offset - margin, 0)
+        end = min(offset + length + margin, source.size)
+        for hit in search_bytes(_Part(source, start, end), patterns).hits:
+            found.add(ByteHit(start + hit.offset, hit.length, hit.kind))
+        if len(found) > _MOST_HITS:
+            raise _too_many()
+    return tuple(sorted(found))
+
+
+def _too_many() -> InputError:
+    return InputError(
+        "hostile",
+        "holds more of what is searched for than any disc has a use for",
+        hint="nothing is claimed of it",
+    )
+
+
+class _Part:
+    """A part of a source, as a source."""
+
+    def __init__(self, source: ByteSource, start: int, end: int) -> None:
+        self._source, self._start = source, start
+        self.size = end - start
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        length = min(length, self.size - offset)
+        return self._source.read_at(self._start + offset, length) if length > 0 else b""
 
 
 class _Scan:

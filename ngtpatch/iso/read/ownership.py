@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,6 +101,16 @@ class Ownership:
             self._piece(start, stop, [one for one in over if one.start <= start < one.end])
             for start, stop in itertools.pairwise(ordered)
         ]
+
+    def gaps(self, size: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges (offset, length) of the first *size* bytes that are nobody's."""
+        at = 0
+        for one in self._owned:
+            if min(one.start, size) > at:
+                yield at, min(one.start, size) - at
+            at = max(at, one.end)
+        if size > at:
+            yield at, size - at
 
     def _over(self, offset: int, end: int) -> list[_Owned]:
         found = []
