@@ -213,10 +213,7 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
-        console.detail(
-            "No two VMs of this inventory and of the ledgers in the output directory share an "
-            "identity; other inventories and directories were not looked at."
-        )
+        console.note("Unique in its inventory and output directory; of others nothing is known.")
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
 

@@ -8,6 +8,7 @@ an entry that is no place of identity can only be named.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -143,7 +144,7 @@ def refuse_traces(traces: Traces, *, allowed: Collection[str], path: str) -> Non
     hint = "take a disc without it"
     if entries:
         hint += ", or, if that belongs there, " + " ".join(
-            f"--allow-identity {entry}" for entry in entries[:3]
+            f"--allow-identity {shlex.quote(entry)}" for entry in entries[:3]
         )
     shown = "; ".join(map(str, standing[:5]))
     more = f"; and {len(standing) - 5} more" if len(standing) > 5 else ""
