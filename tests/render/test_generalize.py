@@ -468,3 +468,200 @@ def test_a_run_that_was_killed_in_the_middle_of_an_edit_is_finished(guest: Cell)
     assert generalize(guest).code == 0
     assert gone(guest)
     assert [path.name for path in guest.at(HERE).iterdir()] == ["ngt_config.json"]
+
+
+def pem_of(seed: int) -> bytes:
+    return certificate(private_key("p256", seed)).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize("directory", ["/usr/local/mysql/data", "/var/lib/mysql"])
+def test_another_s_pair_of_the_same_names_loses_nothing(guest: Cell, directory: str) -> None:
+    # MySQL makes both files in its data directory.
+    fill(guest, HERE)
+    for name, content in {"client-cert.pem": pem_of(2), "client-key.pem": OTHER_KEY}.items():
+        guest.put(f"{directory}/{name}", content)
+    guest.put("/etc/pki/mysql.pem", pem_of(2))
+    guest.link(f"{directory}/client-cert.pem.link", "/etc/pki/mysql.pem")
+    guest.link("/usr/local/nutanix/data", directory)
+    ended = generalize(guest)
+    assert (ended.code, f"{directory}/client-key.pem" in ended.err) == (15, True)
+    assert generalize(guest, "--keep", directory).code == 0
+    assert guest.at(f"{directory}/client-key.pem").read_bytes() == OTHER_KEY
+    assert guest.at(f"{directory}/client-cert.pem.link").is_symlink()
+    assert gone(guest)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0" * 512 + KEY + b"\0precious", KEY + OTHER_KEY], ids=["archive", "two keys"]
+)
+def test_a_file_that_holds_more_than_ngt_s_key_is_named_and_kept(
+    guest: Cell, content: bytes
+) -> None:
+    fill(guest, HERE)
+    kept = guest.put("/usr/local/share/kept", content)
+    assert generalize(guest).code == 15
+    # Its key is NGT's: nobody can say that it is not.
+    assert generalize(guest, "--keep", "/usr/local/share").code == 15
+    assert kept.read_bytes() == content
+
+
+def test_what_has_another_name_and_is_no_key_keeps_its_content_there(guest: Cell) -> None:
+    fill(guest, HERE)
+    anchor = guest.put("/etc/pki/ca-trust/anchor.pem", AUTHORITY)
+    guest.at(f"{HERE}/ca-cert.pem").unlink()
+    os.link(anchor, guest.at(f"{HERE}/ca-cert.pem"))
+    assert generalize(guest).code == 0
+    assert anchor.read_bytes() == AUTHORITY
+    assert not guest.at(f"{HERE}/ca-cert.pem").exists()
+
+
+def test_a_run_that_was_killed_between_link_and_rename_is_finished(guest: Cell) -> None:
+    fill(guest, HERE)
+    config = guest.at(f"{HERE}/ngt_config.json")
+    # As the edit leaves it there: two names of one file, and the new one not yet in place.
+    os.link(config, config.parent / ".ngt_config.json.ngt-generalize-old")
+    guest.put(f"{HERE}/.ngt_config.json.ngt-generalize-new", '{"ngt_ver')
+    ended = generalize(guest)
+    assert ended.code == 0, ended
+    assert json.loads(config.read_text())["ngt_version"] == "2.0.1"
+    assert [path.name for path in guest.at(HERE).iterdir()] == ["ngt_config.json"]
+
+
+def test_what_a_killed_edit_left_beside_a_linked_configuration_is_found(guest: Cell) -> None:
+    guest.put("/var/lib/ngt/settings", '{"ngt_version": "2", "system_uuid": "x"}')
+    guest.link(f"{HERE}/ngt_config.json", "/var/lib/ngt/settings")
+    guest.put("/var/lib/ngt/.ngt_config.json.ngt-generalize-old", FOUR["ngt_config.json"])
+    assert generalize(guest, "--check").code == 1
+    assert generalize(guest).code == 0
+    assert gone(guest)
+    assert json.loads(guest.at("/var/lib/ngt/settings").read_text()) == {"ngt_version": "2"}
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        '{"vm": {"ngt_uuid": "%s"}, "ngt_version": "2"}',
+        '[{"ngt_uuid": "%s", "ngt_version": "2"}]',
+        '{"vm": {"ngt_uuid": "%s"}, "vm": {}, "ngt_version": "2"}',
+        '\ufeff{"name": "caf\u00e9", "ngt_uuid": "%s", "ngt_version": "2"}',
+    ],
+)
+def test_identity_at_any_depth_of_the_configuration_goes(guest: Cell, spelt: str) -> None:
+    # As Python 3.6 reads, which EL8 has: not UTF-8 by itself in the C locale.
+    guest.stand_in("python3", 'exec /usr/bin/python3 -X utf8=0 "$@"')
+    config = guest.put(f"{HERE}/ngt_config.json", spelt % UUID)
+    assert generalize(guest, "--check").code == 1
+    ended = generalize(guest)
+    assert ended.code == 0, ended
+    assert gone(guest)
+    assert '"ngt_version": "2"' in config.read_text()
+    config.write_text('{"ngt_version": "2", "name": "caf\u00e9"}')
+    assert generalize(guest, "--check").code == 0
+
+
+def test_a_configuration_that_says_it_twice_is_not_called_clean(guest: Cell) -> None:
+    text = json.dumps({**CONFIG, "directory": f"/.ngt/{UUID.upper()}"})
+    config = guest.put(f"{HERE}/ngt_config.json", text)
+    ended = generalize(guest)
+    assert (ended.code, config.read_text()) == (14, text)
+    assert "under another name" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_copy_of_the_configuration_is_judged_as_the_configuration(guest: Cell) -> None:
+    guest.put(f"{HERE}/ngt_config.json.rpmsave", json.dumps({"system_uuid": UUID}))
+    assert generalize(guest, "--check").code == 1
+    assert generalize(guest).code == 0
+    assert gone(guest)
+
+
+def test_another_s_list_of_vms_is_named_and_not_edited(guest: Cell) -> None:
+    fill(guest, HERE, "client-key.pem")
+    text = json.dumps({"vms": [{"name": "a", "ngt_uuid": UUID}]}, indent=1)
+    vms = guest.put("/usr/local/share/vms.json", text)
+    ended = generalize(guest)
+    assert (ended.code, "/usr/local/share/vms.json" in ended.err) == (15, True)
+    assert "took ngt_uuid out" not in ended.out
+    assert generalize(guest, "--keep", "/usr/local/share").code == 0
+    assert vms.read_text() == text
+
+
+def test_every_value_is_looked_for_in_logs(guest: Cell) -> None:
+    second = "11111111-2222-3333-4444-555555555555"
+    guest.put("/usr/local/nutanix/old", f"ngt_uuid: {UUID}\nngt_uuid: {second}\n")
+    guest.put("/usr/local/nutanix/agent.log", f"was {second}")
+    assert generalize(guest).code == 0
+    assert not holds(guest, second.encode())
+
+
+def test_the_installation_s_logs_are_looked_at_and_go_at_each_run(guest: Cell) -> None:
+    fill(guest, HERE, "ngt_config.json")
+    log = guest.put("/tmp/ngt_install_log_20210913232117.txt", f"I am {UUID}\n")
+    victim = guest.put("/etc/victim", f'"ngt_uuid": "{UUID}"')
+    guest.link("/tmp/ngt_install_log_1.txt", "/etc/victim")
+    assert str(log.name) in generalize(guest, "--check").out
+    assert generalize(guest).code == 0
+    assert not list(guest.at("/tmp").glob("ngt_install*"))
+    # A run that was killed after the edit: nothing but the log is left, and no value to know it by.
+    guest.put("/tmp/ngt_install_log_20210913232117.txt", f"I am {UUID}\n")
+    assert generalize(guest).code == 0
+    assert not list(guest.at("/tmp").glob("ngt_install*"))
+    assert UUID in victim.read_text()
+
+
+def test_a_link_to_a_certificate_of_its_usual_name_is_identity(guest: Cell) -> None:
+    guest.put("/etc/pki/client-cert.pem", CERTIFICATE)
+    link = guest.link(f"{HERE}/client-cert.pem", "/etc/pki/client-cert.pem")
+    ended = generalize(guest, "--check")
+    assert (ended.code, f"{HERE}/client-cert.pem" in ended.out) == (1, True)
+    assert generalize(guest).code == 0
+    assert not link.is_symlink()
+
+
+def test_keep_runs_nothing_of_the_current_directory_and_is_never_empty(guest: Cell) -> None:
+    guest.put("/root/trap/find", "#!/bin/sh\n: >/tmp/canary\n", 0o755)
+    guest.link("/root/trap/link", "find")
+    how = {"cwd": "/root/trap", "path": ".:/stand-ins:/usr/bin:/bin"}
+    assert generalize(guest, "--check", "--keep", "link", **how).code == 0
+    assert not guest.at("/tmp/canary").exists()
+    guest.put("/usr/local/share/key", OTHER_KEY)
+    assert generalize(guest, "--keep", "", cwd="/usr/local").code == 2
+
+
+def test_keep_counts_for_keys_that_only_their_name_shows(guest: Cell) -> None:
+    guest.put("/usr/local/share/client-key.der", b"\x30\x81\x87")
+    assert generalize(guest).code == 15
+    assert generalize(guest, "--keep", "/usr/local/share").code == 0
+
+
+@pytest.mark.parametrize("search", ["-exec", "client-key", "-type l"])
+def test_a_search_that_was_killed_is_not_complete(guest: Cell, search: str) -> None:
+    guest.stand_in(
+        "find", f'case "$*" in *"{search}"*) kill -9 $$ ;; esac; exec /usr/bin/find "$@"'
+    )
+    ended = generalize(guest, "--check")
+    assert (ended.code, "find ended" in ended.err) == (13, True)
+    assert "no identity in" not in ended.out
+
+
+def test_a_program_that_knows_the_marker_and_a_long_path_stays(guest: Cell) -> None:
+    program = guest.put(
+        "/usr/local/nutanix/ngt/bin/loader.py",
+        'if "-----BEGIN RSA PRIVATE KEY-----" in text:\n'
+        '    run("/usr/local/nutanix/ngt/python36/bin/python3")\n',
+    )
+    assert generalize(guest).code == 0
+    assert program.exists()
+    indented = b"key: |\n" + b"".join(b"        " + line for line in KEY.splitlines(True))
+    source = b"KEY = (\n" + b"".join(b'    "%s\\n"\n' % line for line in KEY.splitlines()) + b")"
+    for content in (indented, source):
+        guest.put("/usr/local/nutanix/ngt/lib/odd", content)
+        assert generalize(guest).code == 0
+        assert not guest.at("/usr/local/nutanix/ngt/lib/odd").exists()
+
+
+def test_without_a_tree_the_rest_is_edited_on_any_bash(guest: Cell) -> None:
+    guest.at("/usr/local/nutanix").rename(guest.at("/opt/elsewhere"))
+    config = guest.put("/usr/local/share/ngt_config.json", FOUR["ngt_config.json"])
+    assert generalize(guest).code == 0
+    assert "ngt_uuid" not in config.read_text()

@@ -19,14 +19,15 @@ help = "units to stop, so that none writes the identity back"
 #   ngt-generalize [--check] [--keep PATH]...
 #
 #   --check      only report what identity is there: exit 1 when there is some
-#   --keep PATH  the keys in this file or directory are not NGT's: leave them, say nothing
+#   --keep PATH  the keys, and any ngt_uuid, in this file or directory are not NGT's: leave them,
+#                say nothing
 #
 # Identity is four files (ngt_config.json with its ngt_uuid, client-cert.pem, client-key.pem,
 # ca-cert.pem) and every copy. Searched, by name and by content (private keys in PEM, ngt_uuid):
 # PREFIX/nutanix and copies called PREFIX/nutanix.*, whatever links in them lead to, and the
 # rest of PREFIX. In PREFIX/nutanix and its copies all of it goes. Elsewhere a private key goes
-# only if it belongs to the client certificate that was found; any other is named, and that
-# is an error.
+# only if it is alone in its file and belongs to NGT's client certificate (one in NGT's tree, or
+# beside an ngt_config.json); any other is named, and that is an error.
 # What the agent needs stays: the installation, its services, an ngt_config.json with
 # ngt_version. A clone gets its own identity from the disc that the cluster mounts, or that
 # ngtpatch inject writes, when its agent starts.
@@ -37,9 +38,9 @@ help = "units to stop, so that none writes the identity back"
 # on ext4 and XFS, not on btrfs or below thin volumes.
 # machine-id, SSH host keys and the like are not NGT's: cloud-init clean, virt-sysprep.
 #
-# It may be interrupted and run again. Exit codes, the lowest one where there are several:
+# It may be interrupted and run again. Exit codes, the lowest one from 11 on where there are several:
 #    0  no identity was found, or none is left     13  something could not be read or resolved:
-#    1  --check found some                             the search is not complete
+#    1  --check found some, and no more is wrong       the search is not complete
 #    2  usage                                      14  something could not be removed
 #   11  not root; no Python to edit the            15  a private key elsewhere, or something
 #       configuration, or no working directory         else that is not clearly NGT's, was left
@@ -48,7 +49,8 @@ help = "units to stop, so that none writes the identity back"
 # From: ngtpatch render guest-generalize.sh
 set -euo pipefail
 export LC_ALL=C
-unset CDPATH
+unset CDPATH GREP_OPTIONS
+readonly HERE=$PWD
 
 readonly PREFIX={{ prefix | sh }}
 readonly SERVICES=({{ services | sh }})
@@ -66,7 +68,7 @@ WORST=
 ENDED=
 RESOLVED=
 CLEAN=
-declare -A KNOWN
+declare -A KNOWN IS_CONFIG
 
 # Names come from the file system, and may hold what a terminal would obey.
 clean() {
@@ -196,16 +198,23 @@ find_roots() {
     fi
   done
   while ((i < ROOT_COUNT)); do
-    while IFS= read -r -d '' link; do follow "$link"; done \
-      < <(find "${ROOTS[i]}" -type l -print0 2>>"$WORK/errors")
+    while IFS= read -r -d '' link; do follow "$link"; done < <(seek "${ROOTS[i]}" -type l -print0)
     i=$((i + 1))
   done
 }
 
 follow() {
+  local left
   if ! resolve "$1"; then
     problem 13 "$1 leads nowhere: mend or remove the link, and run this again"
     return 0
+  fi
+  if [[ -f $RESOLVED && ${1##*/} == ngt_config.json ]]; then
+    IS_CONFIG[$RESOLVED]=yes
+    # What a run that was killed in the middle of an edit has left beside it.
+    for left in "${RESOLVED%/*}"/.ngt_config.json.ngt-generalize-*; do
+      [[ ! -f $left ]] || add_root "$left"
+    done
   fi
   LINKS+=("$1")
   TARGETS+=("$RESOLVED")
@@ -218,11 +227,22 @@ follow() {
   esac
 }
 
-# A key is a marker on a line of its own, or one that base64 follows; a program that only
-# knows the marker has neither.
+# find, whose end by a signal (there is no memory left, say) is a search that is not complete.
+# Its exit code below that tells nothing: a grep that found nothing is one.
+seek() {
+  local status=0
+  find "$@" 2>>"$WORK/errors" || status=$?
+  ((status < 126)) || printf '%s\n' "$1: find ended with exit code $status" >>"$WORK/errors"
+}
+
+# A key is a marker on a line of its own, or one that base64 follows, at once or in the next
+# lines and alone there; a program that only knows the marker has neither, whatever long names
+# and paths stand in it.
 holds_key() {
-  grep -qaE "^[^[:alnum:]]{0,3}${MARKER}[[:space:]]*\$" -- "$1" 2>>"$WORK/errors" ||
-    grep -aE -A 8 -e "$MARKER" -- "$1" 2>>"$WORK/errors" | grep -aE '[A-Za-z0-9+/]{40}' >/dev/null
+  local code='[A-Za-z0-9+/]{40}' apart='([^[:alnum:]]|\\[nrt]){0,20}'
+  grep -qaE "^[^[:alnum:]]{0,3}${MARKER}[[:space:]]*\$|$MARKER$apart$code" -- "$1" 2>>"$WORK/errors" ||
+    grep -aE -A 8 -e "$MARKER" -- "$1" 2>>"$WORK/errors" |
+    grep -aE "^[^[:alnum:]+/]*${code}[A-Za-z0-9+/]*={0,2}(\\\\[nr])*[^[:alnum:]]*\$" >/dev/null
 }
 
 # -z: the value may stand on another line than its name.
@@ -252,11 +272,14 @@ judge_config() {
     return "$status"
   fi
   python "$1" "$ONE_VMS" <<'PYTHON' 2>/dev/null || status=$?
-import json, sys
+import io, json, sys
+names, held = sys.argv[2].split("|"), []
+# At any depth, and where a later key of the same name hides it from a parser's result.
+def look(pairs):
+    held.extend(name for name, value in pairs if name in names)
 try:
-    with open(sys.argv[1]) as file:
-        config = json.load(file)
-    held = isinstance(config, dict) and set(config) & set(sys.argv[2].split("|"))
+    with io.open(sys.argv[1], encoding="utf-8-sig") as file:
+        json.load(file, object_pairs_hook=look)
 except ValueError:
     sys.exit(3)
 sys.exit(0 if held else 4)
@@ -279,25 +302,32 @@ classify() {
     problem 13 "$file cannot be read"
   elif holds_key "$file"; then
     KEYS+=("$file")
-  elif [[ $name == ngt_config.json ]]; then
+  elif [[ $name == ngt_config.json || -n ${IS_CONFIG[$file]+x} ]]; then
     judge_config "$file" || status=$?
     case $status in
       0) CONFIGS+=("$file") ;;
       2) problem 13 "$file is not JSON: whether it holds identity cannot be told" ;;
     esac
-  elif [[ $name == .ngt_config.json.ngt-generalize-* ]] || holds_uuid "$file"; then
+  elif [[ $name == .ngt_config.json.ngt-generalize-* ]] ||
+    { [[ $name == *ngt_config.json* ]] && judge_config "$file"; }; then
     COPIES+=("$file")
+  elif holds_uuid "$file"; then
+    # Another's list of VMs is not ours to edit.
+    if is_own "$file"; then COPIES+=("$file"); elif ! is_kept "$file"; then VALUES+=("$file"); fi
   elif is_own "$file"; then
     if [[ $name == *client-key* || $name == *client-cert* || $name == *ca-cert.pem* ]]; then
       NAMED+=("$file")
     fi
   elif [[ $name == client-key* && -s $file ]]; then
-    FOREIGN+=("$file")
-  elif [[ $name == client-cert* || $name == ca-cert.pem* ]] && has_config "${file%/*}"; then
+    is_kept "$file" || FOREIGN+=("$file")
+  elif [[ $name == client-cert* || $name == ca-cert.pem* ]] && is_ngts "$file"; then
     NAMED+=("$file")
   fi
-  if [[ $name == *client-cert* && -r $file ]]; then CERTIFICATES+=("$file"); fi
+  if [[ $name == *client-cert* && -r $file ]] && is_ngts "$file"; then CERTIFICATES+=("$file"); fi
 }
+
+# Others have a client-cert.pem, too, such as MySQL.
+is_ngts() { is_own "$1" || has_config "${1%/*}"; }
 
 has_config() {
   local config
@@ -308,37 +338,44 @@ has_config() {
 }
 
 candidates() {
-  find "$@" ! -type d ! -type l \( -name '*client-key*' -o -name '*client-cert*' \
-    -o -name '*ca-cert.pem*' -o -name '*ngt_config.json*' \) -print0 2>>"$WORK/errors" || true
-  find "$@" -type f -exec grep -laZE -e 'PRIVATE KEY|ngt_uuid' -- {} + 2>>"$WORK/errors" || true
+  seek "$@" ! -type d ! -type l \( -name '*client-key*' -o -name '*client-cert*' \
+    -o -name '*ca-cert.pem*' -o -name '*ngt_config.json*' \) -print0
+  seek "$@" -type f -exec grep -laZE -e 'PRIVATE KEY|ngt_uuid' -- {} +
 }
 
 # A copy of the value in a log, or anywhere else: only known while a configuration has it.
 find_values() {
   local value values=() file root
   for file in ${CONFIGS[@]+"${CONFIGS[@]}"} ${COPIES[@]+"${COPIES[@]}"}; do
-    value=$(grep -oazE "ngt_uuid[^[:alnum:]]{1,16}$UUID" -- "$file" 2>>"$WORK/errors" |
-      grep -oaE "$UUID" | sed -n 1p) || true
-    [[ -z $value ]] || values+=(-e "$value")
+    while read -r value; do values+=(-e "$value"); done < <(
+      grep -oazE "ngt_uuid[^[:alnum:]]{1,16}$UUID" -- "$file" 2>>"$WORK/errors" | grep -oaE "$UUID"
+    )
+  done
+  for file in /tmp/ngt_install_log_*.txt; do
+    [[ -f $file && ! -L $file ]] || continue
+    if holds_key "$file" || holds_uuid "$file" ||
+      { [[ -n ${values[*]-} ]] && grep -qaiF "${values[@]}" -- "$file" 2>>"$WORK/errors"; }; then
+      INSTALL_LOGS+=("$file")
+    fi
   done
   [[ -n ${values[*]-} ]] || return 0
-  for root in "${ROOTS[@]}"; do
+  for root in ${ROOTS[@]+"${ROOTS[@]}"}; do
     while IFS= read -r -d '' file; do
       [[ -z ${KNOWN[$file]+x} ]] || continue
       KNOWN[$file]=yes
       case $file in
         *.log | *.log.* | */log/* | */logs/*) if is_own "$file"; then LOGS+=("$file"); else VALUES+=("$file"); fi ;;
-        *) VALUES+=("$file") ;;
+        *) if is_own "$file" || ! is_kept "$file"; then VALUES+=("$file"); fi ;;
       esac
-    done < <(find "$root" -type f -exec grep -laiZF "${values[@]}" -- {} + 2>>"$WORK/errors")
+    done < <(seek "$root" -type f -exec grep -laiZF "${values[@]}" -- {} +)
   done
 }
 
 search() {
   local file root i
-  ROOTS=() LINKS=() TARGETS=() KNOWN=()
+  ROOTS=() LINKS=() TARGETS=() KNOWN=() IS_CONFIG=()
   ROOT_COUNT=0 LINK_COUNT=0
-  KEYS=() CONFIGS=() COPIES=() NAMED=() FOREIGN=() CERTIFICATES=() LOGS=() VALUES=()
+  KEYS=() CONFIGS=() COPIES=() NAMED=() FOREIGN=() CERTIFICATES=() LOGS=() VALUES=() INSTALL_LOGS=()
   : >"$WORK/errors"
   find_roots
   for root in ${ROOTS[@]+"${ROOTS[@]}"}; do
@@ -347,10 +384,14 @@ search() {
   # A certificate by the link that leads to it, whatever it is called itself.
   for ((i = 0; i < LINK_COUNT; i++)); do
     case ${LINKS[i]##*/} in
-      *client-cert*) if [[ -f ${TARGETS[i]} ]]; then CERTIFICATES+=("${TARGETS[i]}"); fi ;;
-      *client-key*)
-        [[ ! -f ${TARGETS[i]} || -n ${KNOWN[${TARGETS[i]}]+x} ]] || FOREIGN+=("${TARGETS[i]}")
+      *client-cert*)
+        if [[ -f ${TARGETS[i]} ]] && is_ngts "${LINKS[i]}"; then CERTIFICATES+=("${TARGETS[i]}"); fi
         ;;
+      *client-key*)
+        [[ ! -f ${TARGETS[i]} || -n ${KNOWN[${TARGETS[i]}]+x} ]] || is_kept "${TARGETS[i]}" ||
+          FOREIGN+=("${TARGETS[i]}")
+        ;;
+      ngt_config.json) [[ ! -f ${TARGETS[i]} ]] || classify "${TARGETS[i]}" ;;
     esac
   done
   if [[ $HOME_OF_NGT != / ]]; then
@@ -387,11 +428,25 @@ belongs() {
   return 1
 }
 
+# An archive, or a bundle with another's key, is not NGT's to be removed.
+is_key_alone() {
+  local markers
+  [[ -n $(find "$1" -maxdepth 0 -size -129) ]] || return 1
+  markers=$(grep -oaE -e "$MARKER" -- "$1") || return 1
+  # By -z a NUL ends a line.
+  [[ $markers != *$'\n'* && $(grep -caz '' -- "$1") == 1 ]]
+}
+
+has_other_names() {
+  local names
+  names=$(find "$1" -maxdepth 0 -printf '%n') && ((names > 1))
+}
+
 # A second name outside of what was searched: overwriting this one would overwrite that.
 is_shared() {
-  local names inode file found=0
+  local inode file found=0 names
+  has_other_names "$1" || return 1
   read -r names inode < <(find "$1" -maxdepth 0 -printf '%n %D:%i\n')
-  ((names > 1)) || return 1
   for file in "${KEYS[@]}"; do
     if [[ $(find "$file" -maxdepth 0 -printf '%D:%i') == "$inode" ]]; then found=$((found + 1)); fi
   done
@@ -401,8 +456,10 @@ is_shared() {
 sort_keys() {
   local key ours=()
   for key in ${KEYS[@]+"${KEYS[@]}"}; do
-    if is_own "$key" && ! is_shared "$key" || belongs "$key"; then
+    if is_own "$key" && ! is_shared "$key"; then
       ours+=("$key")
+    elif belongs "$key"; then
+      if is_own "$key" || is_key_alone "$key"; then ours+=("$key"); else FOREIGN+=("$key"); fi
     elif is_own "$key" || ! is_kept "$key"; then
       FOREIGN+=("$key")
     fi
@@ -413,16 +470,21 @@ sort_keys() {
 report_foreign() {
   local file
   for file in ${FOREIGN[@]+"${FOREIGN[@]}"}; do
-    problem 15 "$file: a private key that was not shown to be NGT's; nothing was done to it." \
-      "Remove it, or the link that leads to it, or say --keep $file"
+    problem 15 "$file: a private key that was not shown to be NGT's, or is not alone in this file;" \
+      "nothing was done to it. Remove it, or the link that leads to it, or say --keep $file"
   done
   for file in ${VALUES[@]+"${VALUES[@]}"}; do
-    problem 15 "$file holds the ngt_uuid, and is no copy of the configuration: look at it, and remove it"
+    problem 15 "$file holds an ngt_uuid, and is no copy of the configuration:" \
+      "look at it, and remove it$(is_own "$file" || printf '%s' ", or say --keep")"
   done
 }
 
 # One pass suffices: an image is copied block by block, not read under a microscope.
 erase() { shred --iterations=1 --zero -- "$1" && rm -f -- "$1"; }
+
+# What is no secret is not overwritten under a name that it has elsewhere: the same content may
+# be another's certificate, or the configuration itself where an edit was killed.
+discard() { if has_other_names "$1"; then rm -f -- "$1"; else erase "$1"; fi; }
 
 # The links to what was removed would lead nowhere.
 remove_links_to() {
@@ -433,35 +495,39 @@ remove_links_to() {
 }
 
 remove() {
-  if erase "$1" && remove_links_to "$1"; then
-    say "removed $1"
+  if "$1" "$2" && remove_links_to "$2"; then
+    say "removed $2"
   else
-    problem 14 "$1 could not be removed: do not capture this VM"
+    problem 14 "$2 could not be removed: do not capture this VM"
   fi
 }
 
 # The new text beside the old one, then in its place: whoever looks sees one of them whole.
 # The old one keeps a name until it is overwritten.
 edit() {
-  local new=${1%/*}/.ngt_config.json.ngt-generalize-new old=${1%/*}/.ngt_config.json.ngt-generalize-old
+  local why new=${1%/*}/.ngt_config.json.ngt-generalize-new old=${1%/*}/.ngt_config.json.ngt-generalize-old
   if [[ -z $PYTHON ]]; then
     problem 11 "no Python here: ngt_uuid cannot be taken out of $1"
     return 0
   fi
-  if [[ ! -e $old ]] || erase "$old"; then
-    if python "$1" "$new" "$old" "$ONE_VMS" <<'PYTHON' && erase "$old"; then
-import collections, json, os, sys
+  if [[ ! -e $old ]] || discard "$old"; then
+    if python "$1" "$new" "$old" "$ONE_VMS" <<'PYTHON' 2>"$WORK/edit" && discard "$old"; then
+import collections, io, json, os, sys
 path, new, old, names = sys.argv[1:]
-with open(path) as file:
-    config = json.load(file, object_pairs_hook=collections.OrderedDict)
-for name in names.split("|"):
-    config.pop(name, None)
+taken = []
+def keep(pairs):
+    taken.extend(value for name, value in pairs if name == "ngt_uuid")
+    return collections.OrderedDict(pair for pair in pairs if pair[0] not in names.split("|"))
+with io.open(path, encoding="utf-8-sig") as file:
+    text = json.dumps(json.load(file, object_pairs_hook=keep))
+if any(value and json.dumps(value).strip('"').lower() in text.lower() for value in taken):
+    sys.exit("its value stands in it under another name, too")
 if os.path.lexists(new):
     os.unlink(new)
 status = os.stat(path)
 descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 with os.fdopen(descriptor, "w") as file:
-    file.write(json.dumps(config))
+    file.write(text)
     file.flush()
     os.fchown(file.fileno(), status.st_uid, status.st_gid)
     os.fchmod(file.fileno(), status.st_mode & 0o7777)
@@ -476,7 +542,8 @@ PYTHON
       return 0
     fi
   fi
-  problem 14 "ngt_uuid could not be taken out of $1: do not capture this VM"
+  why=$(sed -n '$p' "$WORK/edit" 2>/dev/null) || why=
+  problem 14 "ngt_uuid could not be taken out of $1: do not capture this VM${why:+ ($why)}"
 }
 
 stop_services() {
@@ -492,12 +559,15 @@ stop_services() {
 generalize() {
   local file i
   stop_services
-  for file in ${KEYS[@]+"${KEYS[@]}"} ${LOGS[@]+"${LOGS[@]}"}; do remove "$file"; done
+  for file in ${KEYS[@]+"${KEYS[@]}"}; do remove erase "$file"; done
+  for file in ${LOGS[@]+"${LOGS[@]}"}; do remove discard "$file"; done
+  # While the configuration can still tell what is in them.
+  remove_install_logs
   # While another file has the value, the configuration tells the next run what to look for.
   if [[ -z ${VALUES[*]-} ]]; then
     for file in ${COPIES[@]+"${COPIES[@]}"}; do
       if is_own "$file" || [[ ${file##*/} == .ngt_config.json.ngt-generalize-* ]]; then
-        remove "$file"
+        remove discard "$file"
       else
         edit "$file"
       fi
@@ -506,8 +576,9 @@ generalize() {
   fi
   # The certificates tell which keys are NGT's, so they go last.
   [[ -z $WORST ]] || return 0
-  for file in ${NAMED[@]+"${NAMED[@]}"}; do remove "$file"; done
+  for file in ${NAMED[@]+"${NAMED[@]}"}; do remove discard "$file"; done
   for ((i = 0; i < LINK_COUNT; i++)); do
+    is_ngts "${LINKS[i]}" || continue
     case ${LINKS[i]##*/} in
       *client-cert* | *ca-cert.pem*)
         [[ ! -L ${LINKS[i]} || ! -f ${TARGETS[i]} ]] || rm -f -- "${LINKS[i]}" ||
@@ -516,9 +587,13 @@ generalize() {
         ;;
     esac
   done
-  # What this VM's installation logged is no clone's business.
-  rm -f /tmp/ngt_install_log_*.txt || problem 14 "the installation's logs in /tmp could not be removed"
   sync
+}
+
+# What this VM's installation logged is no clone's business. Never overwritten: in /tmp the name
+# may be anybody's link.
+remove_install_logs() {
+  rm -f /tmp/ngt_install_log_*.txt || problem 14 "the installation's logs in /tmp could not be removed"
 }
 
 found() {
@@ -526,14 +601,14 @@ found() {
   list=(
     ${KEYS[@]+"${KEYS[@]}"} ${CONFIGS[@]+"${CONFIGS[@]}"} ${COPIES[@]+"${COPIES[@]}"}
     ${NAMED[@]+"${NAMED[@]}"} ${LOGS[@]+"${LOGS[@]}"}
+    ${INSTALL_LOGS[@]+"${INSTALL_LOGS[@]}"}
   )
   FOUND=(${list[@]+"${list[@]}"})
   local i
   for ((i = 0; i < LINK_COUNT; i++)); do
+    is_ngts "${LINKS[i]}" || continue
     case ${LINKS[i]##*/} in
-      *client-cert* | *ca-cert.pem*)
-        if [[ -f ${TARGETS[i]} && -z ${KNOWN[${TARGETS[i]}]+x} ]]; then FOUND+=("${LINKS[i]}"); fi
-        ;;
+      *client-cert* | *ca-cert.pem*) [[ ! -f ${TARGETS[i]} ]] || FOUND+=("${LINKS[i]}") ;;
     esac
   done
 }
@@ -547,7 +622,6 @@ where() {
 
 main() {
   local file
-  leave_current_directory
   ((EUID == 0)) || fail 11 "not root: run this with sudo"
   if ! resolve "$PREFIX" || [[ ! -d $RESOLVED ]]; then
     fail 12 "there is no directory $PREFIX: nothing was searched"
@@ -577,17 +651,21 @@ main() {
   fi
   [[ -z $WORST ]] || fail "$WORST" "that no identity is left cannot be said: do not capture this VM"
   say "no identity in $(where)"
-  [[ -n $CHECK_ONLY ]] || say "done: shut down now, and capture"
+  if [[ -z $CHECK_ONLY ]]; then
+    remove_install_logs
+    [[ -z $WORST ]] || fail "$WORST" "not all of it is out: do not capture this VM"
+    say "done: shut down now, and capture"
+  fi
   end 0
 }
 
+leave_current_directory
 while (($#)); do
   case $1 in
     --check) CHECK_ONLY=yes ;;
     --keep)
-      (($# > 1)) || fail 2 "$1 wants a path"
-      # As it is now: the current directory is left.
-      case $2 in /*) resolve "$2" ;; *) resolve "$PWD/$2" ;; esac || fail 2 "--keep: there is no $2"
+      [[ -n ${2-} ]] || fail 2 "$1 wants a path"
+      case $2 in /*) resolve "$2" ;; *) resolve "$HERE/$2" ;; esac || fail 2 "--keep: there is no $2"
       KEEP+=("$RESOLVED")
       shift
       ;;
