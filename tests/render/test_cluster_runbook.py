@@ -265,3 +265,53 @@ def test_interrupted_it_names_what_is_open(cvm: Cell, name: str) -> None:
     assert f"nutanix_guest_tools_cli create_vm_tools_entity {FIRST}" in err.decode()
     behave(cvm)
     assert runbook(cvm, "--yes").code == 0
+
+
+# ncli answers nothing but this from the delete on until the entity is created.
+DOWN = """
+if grep -q delete_vm /root/log && ! grep -q create_vm /root/log; then
+  echo "Error: Could not connect to the server"; exit %d
+fi
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+@pytest.mark.parametrize("how", ["lies", "kNotAuthorized", "exits"])
+def test_an_ncli_that_fails_shows_no_entity_gone(cvm: Cell, how: str, status: int) -> None:
+    script(cvm, vms=[FIRST])
+    cvm.stand_in("ncli", DOWN % status + NCLI)
+    behave(cvm, f"delete_vm_tools_entity {FIRST} {how}")
+    ended = runbook(cvm, "--yes")
+    assert ended.code == 1
+    assert steps(cvm) == [f"delete_vm_tools_entity {FIRST}"]
+    assert "lost its NGT entity" not in ended.err
+    for step in (f"create_vm_tools_entity {FIRST}", f"mount_guest_tools {FIRST}"):
+        assert f"  nutanix_guest_tools_cli {step}\n" in ended.err
+
+
+@pytest.mark.parametrize("method", ["refresh", "recreate"])
+def test_a_list_that_is_an_error_is_not_a_list_without_the_vm(cvm: Cell, method: str) -> None:
+    script(cvm, vms=[FIRST], method=method)
+    cvm.stand_in("ncli", 'echo "Error: Could not connect to the server"')
+    ended = runbook(cvm, "--yes")
+    assert (ended.code, steps(cvm)) == (1, [])
+    assert "no NGT entity" not in ended.out + ended.err
+    assert "nothing was done" in ended.err
+
+
+def test_a_disc_that_came_while_nobody_looked_is_not_the_step_s(cvm: Cell) -> None:
+    script(cvm, vms=[FIRST], method="refresh")
+    cvm.stand_in(
+        "ncli", f"grep -q refresh /root/log && touch /root/disc-{FIRST} && exit 1\n" + NCLI
+    )
+    ended = runbook(cvm, "--yes")
+    assert ended.code == 1
+    assert steps(cvm) == [f"refresh_vm_tools_entity {FIRST}"]
+    assert f"  nutanix_guest_tools_cli mount_guest_tools {FIRST}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--yes", "--check"), ("--check", "--yes"), ("--yes", "--no"), ("", "--yes")]
+)
+def test_arguments_that_contradict_do_nothing(cvm: Cell, arguments: tuple[str, ...]) -> None:
+    assert (runbook(cvm, *arguments).code, steps(cvm)) == (2, [])

@@ -155,6 +155,7 @@ def test_a_service_that_stopped_since_is_not_already(guest: Cell) -> None:
         ("exit 0", 14, "there is nothing in /usr/local/nutanix"),
         (f"mkdir -p {NGT}/x; exit 0", 15, f"registered no {UNIT}"),
         (f"{SUCCEEDS}\nexit 3", 14, "exit code 3"),
+        ("echo 'Unsupported distribution : '; exit 1", 13, "found no name"),
         ("echo 'Unsupported distribution : rocky \x1b[31mlinux'; exit 1", 13, "rocky ?[31mlinux"),
     ],
 )
@@ -405,3 +406,45 @@ def test_what_was_not_foreseen_is_no_success(guest: Cell) -> None:
     script(guest, min_free_mb=0)
     ended = install(guest)
     assert (ended.code, "not foreseen" in ended.err) == (14, True)
+
+
+def test_without_a_program_that_sees_discs_none_is_said_to_be_absent(guest: Cell) -> None:
+    for name in ("blkid", "lsblk"):
+        guest.stand_in(name, "exit 127")
+    ended = install(guest)
+    assert (ended.code, "cannot be seen" in ended.err) == (11, True)
+    assert "no disc is labelled" not in ended.err
+    # Either one will do.
+    for seeing, blind in (("blkid", "lsblk"), ("lsblk", "blkid")):
+        guest.stand_in(seeing, "exit 0")
+        guest.stand_in(blind, "exit 127")
+        assert install(guest).code == 10
+
+
+def test_a_module_that_is_called_like_the_marker_is_no_marker(guest: Cell) -> None:
+    guest.put(f"{NGT}/bin/ngt_marker.py")
+    guest.put(f"{NGT}/bin/ngt_marker.pyc")
+    guest.put(f"/etc/systemd/system/{UNIT}")
+    ended = install(guest)
+    assert (ended.code, "nothing done" in ended.out) == (16, False)
+
+
+def test_the_end_of_the_installer_s_log_is_shown_and_not_obeyed(guest: Cell) -> None:
+    log = "/tmp/ngt_install_log_20210913232117.txt"
+    installer(
+        guest,
+        f"printf 'first\\n\\033[2J\\0last' >{log}\n"
+        f"echo 'ERROR: Failed to install Nutanix Guest Tools. Check {log}  for logs.'; exit 1",
+    )
+    ended = install(guest)
+    assert ended.code == 14
+    assert "first\n?[2Jlast\n" in ended.err
+
+
+def test_a_daemon_is_named_once_and_a_python_that_is_not_used_is_named(guest: Cell) -> None:
+    installer(guest, SUCCEEDS + "sleep 3 &\necho $! >/root/daemon\n")
+    ended = install(guest, "--python", "/usr/bin/python3")
+    pid = guest.at("/root/daemon").read_text().strip()
+    assert ended.code == 0
+    assert f"left running: process {pid}\n" in ended.out
+    assert "/usr/bin/python3 is not used" in ended.err

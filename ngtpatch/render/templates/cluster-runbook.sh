@@ -26,14 +26,14 @@ help = "seconds after which a command that does not end is stopped, and counts a
 #!/bin/bash
 # Gives VMs new NGT certificates. Runs on a CVM, as nutanix.
 #
-#   cluster-runbook.sh [--yes] [--check]
+#   cluster-runbook.sh [--yes | --check]
 #
 #   --yes     do it; without, the commands are only printed
 #   --check   only ask ncli for the state of each VM
 #
 # A step has worked when the tool's last line says kNoError and nothing else that begins with
 # k, and when ncli, asked before and after it, shows the change: the entity gone, there again,
-# the disc out, the disc in. A refresh changes nothing that ncli shows: there the tool's word is
+# the disc out, the disc in. Gone is what ncli's list, which was had, does not hold. A refresh changes nothing that ncli shows: there the tool's word is
 # all there is. A record that is not this VM's is not believed. A disc that is mounted already
 # holds the old certificate, and is ejected first. A VM without an entity, as a run leaves it
 # that stopped in the middle, gets one. Nothing is read from standard input.
@@ -91,7 +91,12 @@ ask() {
   while IFS= read -r line || [[ -n $line ]]; do
     [[ $line != *[![:space:]]* ]] || LAST=$line
   done < <(printf '%s' "$OUTPUT")
-  if ((status == 124)) && [[ -n ${LIMIT[*]-} ]]; then LAST="no answer within $STEP_TIMEOUT seconds"; fi
+  if [[ -n ${LIMIT[*]-} ]]; then
+    case $status in
+      124) LAST="no answer within $STEP_TIMEOUT seconds" ;;
+      137) LAST="killed: no answer within $STEP_TIMEOUT seconds, or by the system" ;;
+    esac
+  fi
   return "$status"
 }
 
@@ -164,14 +169,25 @@ show() {
 # Whether ncli lists it at all; 2: the list cannot be had, so that nothing follows from it.
 is_listed() {
   ask ncli ngt list || return 2
-  [[ ${OUTPUT,,} == *"::${1,,}"* ]]
+  if [[ ${OUTPUT,,} == *"::${1,,}"* ]]; then return 0; fi
+  # ncli may say so and end with 0.
+  if [[ $'\n'${OUTPUT,,} =~ $'\n'[[:space:]]*error ]]; then return 2; fi
+  return 1
 }
 
 # Asked for by name.
 # shellcheck disable=SC2317
 has_entity() { [[ -n $RECORD && $ENABLED != false ]]; }
-# shellcheck disable=SC2317
-has_no_entity() { [[ -z $RECORD || ($ENABLED != true && -n $ENABLED) ]]; }
+# An answer without a record may be a failure that says nothing: the list has to be had.
+has_no_entity() {
+  local status=0
+  if [[ -n $RECORD ]]; then
+    [[ $ENABLED != true && -n $ENABLED ]]
+    return
+  fi
+  is_listed "$1" || status=$?
+  ((status == 1))
+}
 # shellcheck disable=SC2317
 is_mounted() { [[ $MOUNTED == true ]]; }
 # shellcheck disable=SC2317
@@ -184,7 +200,7 @@ becomes() {
   while :; do
     status=0
     look "$2" || status=$?
-    if ((status != 2)) && "$1"; then return 0; fi
+    if ((status != 2)) && "$1" "$2"; then return 0; fi
     if ((SECONDS >= deadline)); then return 1; fi
     sleep 2 2>/dev/null || true
   done
@@ -211,9 +227,8 @@ eject() {
 }
 
 renew() {
-  local vm=$1 status=0 again=("and this script again")
+  local vm=$1 status=0 answer again=("and this script again")
   local create="$CLI create_vm_tools_entity $vm" mount="$CLI mount_guest_tools $vm"
-  local before_disc
   show "$vm" || status=$?
   if ((status == 2)); then
     failed "$vm" "ncli answered about another VM: nothing was done" "ncli ngt get vm-id=$vm"
@@ -235,7 +250,7 @@ renew() {
     fi
   fi
   if [[ $METHOD == refresh ]]; then
-    if [[ -n $DO_IT ]] && has_no_entity; then
+    if [[ -n $DO_IT ]] && has_no_entity "$vm"; then
       failed "$vm" "it has no NGT entity to refresh, by what ncli says" "$create" "$mount"
       return
     fi
@@ -244,18 +259,21 @@ renew() {
       return
     fi
   else
-    if [[ -n $DO_IT ]] && has_no_entity; then
+    if [[ -n $DO_IT ]] && has_no_entity "$vm"; then
       say "  it has no NGT entity: a run may have stopped here; it gets one"
     else
       PENDING="$create"
       if ! entity delete_vm_tools_entity "$vm"; then
-        look "$vm" || true
-        if has_entity; then
-          failed "$vm" "delete: ${LAST:-no answer}" "$CLI delete_vm_tools_entity $vm" "$create" "$mount"
+        answer=$LAST status=0
+        look "$vm" || status=$?
+        if ((status == 2)) || ! has_no_entity "$vm"; then
+          failed "$vm" "delete: ${answer:-no answer}" "$CLI delete_vm_tools_entity $vm" "$create" "$mount"
           return
         fi
       elif [[ -n $ENABLED ]] && ! becomes has_no_entity "$vm"; then
-        failed "$vm" "delete: answered kNoError, but ncli still shows the entity" \
+        answer='does not show that the entity is gone'
+        if has_entity; then answer='still shows the entity'; fi
+        failed "$vm" "delete: answered kNoError, but ncli $answer" \
           "$CLI delete_vm_tools_entity $vm" "$create" "$mount"
         return
       fi
@@ -272,18 +290,21 @@ renew() {
     fi
   fi
   PENDING="$mount"
-  [[ -z $DO_IT ]] || look "$vm" || true
-  before_disc=$MOUNTED
+  if ! becomes is_ejected "$vm"; then
+    failed "$vm" "mount: ncli does not show that no disc is mounted, so none was" "ncli ngt unmount vm-id=$vm" "$mount"
+    return
+  fi
   # What mounting prints when it worked was never published; ncli says whether it did.
   say "+ $mount"
   if [[ -n $DO_IT ]]; then
+    status=0
     ask "$CLI" mount_guest_tools "$vm" || status=$?
     SAID=$LAST
     if ((status != 0)) || names_error; then
       failed "$vm" "mount: ${LAST:-exit code $status}" "$mount"
       return
     fi
-    if ! becomes is_mounted "$vm" || [[ $before_disc == true ]]; then
+    if ! becomes is_mounted "$vm"; then
       failed "$vm" "mount: ncli shows no disc that was not there before; the tool said: ${SAID:-nothing}" "$mount"
       return
     fi
@@ -310,11 +331,12 @@ interrupted() {
 # A function, so that all of it is read before anything runs: bash -s reads it from a pipe.
 main() {
   local vm program
-  case ${1-} in
+  # Both would be a contradiction, and a word that is not known might be either.
+  case $* in
     '') ;;
     --yes | --check) DO_IT=yes ;;
     *)
-      say "usage: cluster-runbook.sh [--yes] [--check]" >&2
+      say "usage: cluster-runbook.sh [--yes | --check]" >&2
       exit 2
       ;;
   esac
@@ -327,7 +349,7 @@ main() {
     done
   fi
   # It gives the tool a process group of its own: an interruption lets the step end first.
-  if command -v timeout >/dev/null; then LIMIT=(timeout "$STEP_TIMEOUT"); fi
+  if command -v timeout >/dev/null; then LIMIT=(timeout -k 10 "$STEP_TIMEOUT"); fi
   trap interrupted INT TERM HUP
   for vm in "${VMS[@]}"; do
     if [[ ${1-} == --check ]]; then

@@ -188,15 +188,23 @@ add_disc() {
 # By label, not by device: how many CD-ROMs a VM has, and on which bus, is not ours to know.
 # blkid -L names one of several, so each that knows is asked: the agent asks lsblk.
 find_discs() {
-  local name label
+  local name label listed status=0
   if command -v udevadm >/dev/null; then udevadm settle --timeout=10 || true; fi
   while read -r name; do [[ -z $name ]] || add_disc "$name"; done < <(
     blkid -c /dev/null -t "LABEL=$LABEL" -o device 2>/dev/null || true
     blkid -L "$LABEL" 2>/dev/null
   )
+  listed=$(lsblk -o NAME,LABEL -nl 2>/dev/null) || status=$?
   while read -r name label; do
     [[ $label != "$LABEL" ]] || add_disc "/dev/$name"
-  done < <(lsblk -o NAME,LABEL -nl 2>/dev/null)
+  done <<<"$listed"
+  # blkid ends with 2 where there is none, and other ends below 126 are its own as well.
+  if [[ -z ${DISCS[*]-} ]] && ((status != 0)); then
+    status=0
+    blkid -L "$LABEL" >/dev/null 2>&1 || status=$?
+    ((status < 126)) || fail 11 "neither blkid nor lsblk runs here: which discs there are cannot be seen" \
+      "install util-linux, or mount the disc and give --source DIR"
+  fi
 }
 
 # ngtpatch's record ends the volume, whose size in sectors the volume itself says
@@ -285,6 +293,7 @@ ast.parse(open(sys.argv[1], "rb").read())' "$1"; then
 choose_command() {
   local linux=$SOURCE/installer/linux
   if [[ -f $linux/install_ngt.sh ]]; then
+    [[ -z $PYTHON ]] || say "install_ngt.sh chooses its Python by itself: $PYTHON is not used" >&2
     COMMAND=(sh "$linux/install_ngt.sh" --operation=install)
   elif [[ -f $linux/install_ngt.py ]] && find_python "$linux/install_ngt.py"; then
     COMMAND=("$PYTHON" "$linux/install_ngt.py")
@@ -351,9 +360,10 @@ selinux_note() {
 
 # What the installer prints is the only account it gives; these phrases are known.
 explain() {
-  local output=$1 status=$2 name log again=()
-  name=$(sed -n '/Unsupported distribution : /{s/^.*Unsupported distribution : *//p;q}' "$output")
-  if [[ -n $name ]]; then
+  local output=$1 status=$2 name log line again=()
+  name=$(sed -n '/Unsupported distribution :/{s/^.*Unsupported distribution : *//p;q}' "$output")
+  # Python 2 knows no name for some, and prints none.
+  if grep -q 'Unsupported distribution :' "$output"; then
     if [[ -n $DEVICE ]] && ! has_record "$DEVICE"; then
       again=("rebuild the ISO for it: ngtpatch rebuild ISO --distro ID -o OUT")
     elif [[ -n $DEVICE ]]; then
@@ -362,13 +372,16 @@ explain() {
     else
       again=("ngtpatch support DIR --os-release /etc/os-release says whether this tree can be made to accept it")
     fi
-    fail 13 "the installer does not know this distribution: $name" "${again[@]}"
+    fail 13 "the installer does not know this distribution: ${name:-it found no name for it}" "${again[@]}"
   fi
   if ((status != 0)) || grep -q 'ERROR: Failed to install Nutanix Guest Tools' "$output"; then
     log=$(grep -oE '/[^ ]*ngt_install_log_[0-9]+\.txt' "$output" | tail -n 1) || log=
     if [[ -f $log ]]; then
       say "the end of $log:" >&2
-      tail -n 20 "$log" >&2
+      while IFS= read -r line || [[ -n $line ]]; do
+        clean "$line"
+        printf '%s\n' "$CLEAN" >&2
+      done < <(tail -n 20 "$log")
     fi
     selinux_note
     [[ ! -e $PREFIX/nutanix ]] ||
@@ -398,7 +411,8 @@ run_installer() {
   wait "$INSTALLER" || status=$?
   INSTALLER=
   wait "$reader" || true
-  left=$(find /proc/[0-9]*/fd -lname "$WORK/output" 2>/dev/null | sed 's,^/proc/\([0-9]*\)/.*,\1,') || true
+  left=$(find /proc/[0-9]*/fd -lname "$WORK/output" 2>/dev/null | sed 's,^/proc/\([0-9]*\)/.*,\1,' |
+    sed '$!N; /^\(.*\)\n\1$/!P; D') || true
   if [[ -n $left ]]; then say "the installer left running: process ${left//$'\n'/, }"; fi
   explain "$WORK/output" "$status"
   TAKEN_FOR=$(sed -n 's/^.*Using Linux Installer for \(.*\) linux distribution\..*$/\1/p' "$WORK/output")
@@ -451,7 +465,8 @@ look_at_installed() {
     return 0
   fi
   [[ -n $(ls -A "$tree" 2>/dev/null) ]] || return 0
-  marker=$(find -L "$tree" \( -name 'ngt_marker*' -o -path "$MARKER" \) -print 2>/dev/null | sed -n 1p) || true
+  # A module of the agent that is called like it is none.
+  marker=$(find -L "$tree" -type f \( -name 'ngt_marker*' ! -name '*.py*' -o -path "$MARKER" \) -print 2>/dev/null | sed -n 1p) || true
   if [[ -n ${SERVICES[*]-} ]] && ! is_registered "${SERVICES[0]}"; then
     say "$tree is there, but no ${SERVICES[0]}: the installer runs again"
   elif [[ -n $marker ]]; then
