@@ -89,13 +89,16 @@ _KICKSTART = re.compile(r"\s*(%[A-Za-z]\S*)")
 
 
 def heredoc(value: object, delimiter: str) -> Quoted:
-    """The lines of a here-document whose *delimiter* is quoted (XCU 2.7.4).
+    """The lines of a here-document whose *delimiter* is quoted (XCU 2.7.4), by ``<<`` or ``<<-``.
 
     It may stand in a kickstart: neither the delimiter nor a line that begins with ``%end``,
     ``%include``, ``%ksappend`` or a section may stand among them.
     """
+    if not isinstance(delimiter, str):
+        raise QuotingError(f"the delimiter is a {type(delimiter).__name__}, not text")
     text = _shell_word(value).rstrip("\n")
-    if delimiter in text.split("\n"):
+    # <<- takes tabs away before it looks.
+    if any(line.lstrip("\t") == delimiter for line in text.split("\n")):
         raise QuotingError(f"the line {delimiter!r} would end the here-document")
     for line in text.splitlines():
         if found := _KICKSTART.match(line):
@@ -165,6 +168,8 @@ def yaml_block(value: object, indent: int) -> Quoted:
         value: the text. What a block cannot hold exactly comes out as by :func:`yaml`.
         indent: columns before each line, more than its key has.
     """
+    if isinstance(indent, bool) or not isinstance(indent, int) or indent < 1:
+        raise QuotingError(f"a block is indented by one column or more, not by {indent!r}")
     text = _word(value)
     body = text.rstrip("\n")
     # A first line that begins with a blank would be taken for the indentation.
@@ -240,8 +245,11 @@ def markdown(value: object) -> Quoted:
     return Quoted(re.sub(r"^([0-9]*)([+=.)-])", r"\1\\\2", text))
 
 
-# Letters, digits and what means nothing to any of the languages; no option either.
-_PLAIN = re.compile(r"(?!-)[\w.,:@%/+-]+")
+# Letters, digits and what means nothing to any of the languages where it stands: no option, no
+# section of a kickstart, no indicator, key or constant of YAML, nothing that Markdown stresses.
+_PLAIN = re.compile(
+    r"(?![-%@:,+_]|(?i:true|false|yes|no|on|off|y|n|null|\.\.\.)\Z)[\w.,:@%/+-]+(?<![:_])"
+)
 
 
 def plain(value: object) -> bool:

@@ -100,7 +100,9 @@ def test_an_own_template_prints_plain_words_and_quotes_the_rest() -> None:
 
     assert own("web-01", "{% for vm in vms %}{{ vm.name }}{% endfor %}") == "web-01"
     assert own("a\nb", "{{ vms[0].name | sh_line }}") == "$'a\\012b'"
-    for name in ("a b", "a\nb", "$x", "-rf", "\u202e", ""):
+    # Nor what a kickstart, YAML or Markdown would take for something else.
+    special = ("%end", "%include", "@x", "a:", ":", "+", ",", "yes", "Null", "...", "__x__")
+    for name in ("a b", "a\nb", "$x", "-rf", "\u202e", "", *special):
         with pytest.raises(InputError) as caught:
             own(name, "x\n{{ vms[0].name }}")
         assert (caught.value.code, caught.value.path) == (

@@ -282,3 +282,17 @@ def test_what_a_language_cannot_hold_is_refused(quote: Any) -> None:
 def test_bytes_that_are_not_utf_8_are_refused(name: str) -> None:
     with pytest.raises(quoting.QuotingError):
         quoting.FILTERS[name]("\udcff")
+
+
+@pytest.mark.parametrize("value", ["a\nEOF\nreboot", "a\n\tEOF\nreboot", "\t\tEOF"])
+def test_a_here_document_is_not_ended_by_either_kind_of_delimiter(value: str) -> None:
+    with pytest.raises(quoting.QuotingError):
+        quoting.heredoc(value, "EOF")
+    with pytest.raises(quoting.QuotingError):
+        quoting.heredoc("1\nreboot", 1)  # type: ignore[arg-type]  # as a template may write it
+
+
+@pytest.mark.parametrize("indent", [0, -3, True, "4"])
+def test_a_block_that_is_not_indented_would_be_yaml_of_its_own(indent: Any) -> None:
+    with pytest.raises(quoting.QuotingError):
+        quoting.yaml_block("a\nb: c", indent)
