@@ -488,6 +488,7 @@ def test_another_s_pair_of_the_same_names_loses_nothing(guest: Cell, directory: 
     assert generalize(guest, "--keep", directory).code == 0
     assert guest.at(f"{directory}/client-key.pem").read_bytes() == OTHER_KEY
     assert guest.at(f"{directory}/client-cert.pem.link").is_symlink()
+    assert f"left {directory}/client-cert.pem" in generalize(guest, "--keep", directory).out
     assert gone(guest)
 
 

@@ -105,7 +105,9 @@ ask() {
 names_error() {
   local word words
   [[ $LAST == *result* || $LAST =~ (^|[:=])[[:space:]]*k[A-Z][A-Za-z0-9_]*[[:space:]]*$ ]] || return 1
-  read -r -a words <<<"${LAST//[!A-Za-z0-9_]/ }" || true
+  # Not by a here-string: older bash writes a file for it, and without room would find no word.
+  # shellcheck disable=SC2206  # only words are left
+  words=(${LAST//[!A-Za-z0-9_]/ })
   for word in ${words[@]+"${words[@]}"}; do
     if [[ $word =~ ^k[A-Z] && $word != kNoError ]]; then return 0; fi
   done

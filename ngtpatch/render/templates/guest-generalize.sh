@@ -320,8 +320,8 @@ classify() {
     fi
   elif [[ $name == client-key* && -s $file ]]; then
     is_kept "$file" || FOREIGN+=("$file")
-  elif [[ $name == client-cert* || $name == ca-cert.pem* ]] && is_ngts "$file"; then
-    NAMED+=("$file")
+  elif [[ $name == client-cert* || $name == ca-cert.pem* ]]; then
+    if is_ngts "$file"; then NAMED+=("$file"); else OTHERS+=("$file"); fi
   fi
   if [[ $name == *client-cert* && -r $file ]] && is_ngts "$file"; then CERTIFICATES+=("$file"); fi
 }
@@ -375,7 +375,7 @@ search() {
   local file root i
   ROOTS=() LINKS=() TARGETS=() KNOWN=() IS_CONFIG=()
   ROOT_COUNT=0 LINK_COUNT=0
-  KEYS=() CONFIGS=() COPIES=() NAMED=() FOREIGN=() CERTIFICATES=() LOGS=() VALUES=() INSTALL_LOGS=()
+  KEYS=() CONFIGS=() COPIES=() NAMED=() FOREIGN=() CERTIFICATES=() LOGS=() VALUES=() INSTALL_LOGS=() OTHERS=()
   : >"$WORK/errors"
   find_roots
   for root in ${ROOTS[@]+"${ROOTS[@]}"}; do
@@ -650,6 +650,9 @@ main() {
       fail 14 "${FOUND[0]} came back while it was removed: is the agent still running?"
   fi
   [[ -z $WORST ]] || fail "$WORST" "that no identity is left cannot be said: do not capture this VM"
+  for file in ${OTHERS[@]+"${OTHERS[@]}"}; do
+    say "left $file: a certificate that was not shown to be NGT's"
+  done
   say "no identity in $(where)"
   if [[ -z $CHECK_ONLY ]]; then
     remove_install_logs
