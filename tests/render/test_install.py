@@ -433,7 +433,7 @@ def test_the_end_of_the_installer_s_log_is_shown_and_not_obeyed(guest: Cell) -> 
     log = "/tmp/ngt_install_log_20210913232117.txt"
     installer(
         guest,
-        f"printf 'first\\n\\033[2J\\0last' >{log}\n"
+        f"printf 'first\\n\\033[2Jlast' >{log}\n"
         f"echo 'ERROR: Failed to install Nutanix Guest Tools. Check {log}  for logs.'; exit 1",
     )
     ended = install(guest)

@@ -151,7 +151,7 @@ def test_the_packer_template_uses_only_what_the_plugin_documents(tmp_path: Path)
             "cpu", "memory_mb", "image_name", "image_description", "ssh_username", "ssh_password",
             "shutdown_command",
         },
-        "vm_disks": {"image_type", "source_image_name", "source_image_path"},
+        "vm_disks": {"image_type", "source_image_name", "source_image_path", "source_image_delete"},
         "vm_nics": {"subnet_name"},
         "vm_clean": {"cdrom"},
     }  # fmt: skip
