@@ -149,7 +149,7 @@ def test_the_packer_template_uses_only_what_the_plugin_documents(tmp_path: Path)
         "source": {
             "nutanix_endpoint", "nutanix_username", "nutanix_password", "cluster_name", "os_type",
             "cpu", "memory_mb", "image_name", "image_description", "ssh_username", "ssh_password",
-            "shutdown_command",
+            "shutdown_command", "force_deregister",
         },
         "vm_disks": {"image_type", "source_image_name", "source_image_path", "source_image_delete"},
         "vm_nics": {"subnet_name"},
@@ -162,7 +162,7 @@ def test_the_packer_template_uses_only_what_the_plugin_documents(tmp_path: Path)
             assert set(re.findall(r"^ +(\w+) +=", body, re.MULTILINE)) <= documented[block]
     own = set(re.findall(r"^  (\w+) +=", source, re.MULTILINE))
     assert own <= documented["source"]
-    assert 'image_type        = "ISO_IMAGE"' in source
+    assert re.search(r'^    image_type += "ISO_IMAGE"$', source, re.MULTILINE)
 
 
 STUB = """#!/usr/bin/python
