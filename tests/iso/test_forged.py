@@ -202,6 +202,8 @@ def test_a_lie_that_is_told_well_is_disproved_by_the_bytes(
     lies: dict[str, dict[str, Any]] = {
         "content": {"changes": (replace(change, sha256_after="11" * 32),)},
         "nothing changed": {"changes": ()},
+        "what it was": {"changes": (replace(change, sha256_before="11" * 32),)},
+        "inside an archive": {"changes": (replace(change, within="a.tar.gz"),)},
         "another file": {"changes": (replace(change, path="file1.txt"),)},
         "removed": {"changes": (replace(change, kind="removed", sha256_after=None),)},
         "no such file": {"changes": (change, Change("gone", None, "22" * 32, kind="added"))},
@@ -217,6 +219,50 @@ def test_a_lie_that_is_told_well_is_disproved_by_the_bytes(
     fewer: dict[str, Any] = {"ranges": record.ranges[:1], "undo": bz2.compress(kept)}
     assert codes(forged(recorded, **fewer), None, tmp_path) == ["wrong-digest"]
     assert codes(forged(recorded, **fewer), vendor, tmp_path) == ["changed-outside"]
+
+
+def test_what_a_record_holds_beside_its_own_makes_it_damaged(
+    recorded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Volume(MemorySource(recorded), Path("r.iso"), second_opinion=False).record
+    assert isinstance(record, BuildRecord)
+    (change,) = record.changes
+    told_twice = (replace(change, sha256_before=None, sha256_after=None), change)
+    for lie in (
+        {"changes": told_twice},
+        {"undo": record.undo + b"stowaway"},
+        {"undo": record.undo + bz2.compress(b"stowaway")},
+        {"undo": bz2.compress(record.originals + b"stowaway")},
+    ):
+        assert codes(forged(recorded, **lie), None, tmp_path) == ["record-damaged"], lie
+    # A whole image that claims to be scrubbed would be taken into memory, several times.
+    monkeypatch.setattr("ngtpatch.iso.read.build_record.LARGEST_UNDO", record.vendor_size - 1)
+    everything: dict[str, Any] = {"ranges": (), "undo": b"", "scrubbed": ((0, record.vendor_size),)}
+    assert codes(forged(recorded, **everything), None, tmp_path) == ["record-damaged"]
+
+
+def test_a_record_whose_undo_gives_no_image_is_untrue_and_leaves_the_image_open(
+    recorded: bytes, vendor: Path, tmp_path: Path
+) -> None:
+    nothing: dict[str, Any] = {"vendor_size": 0, "ranges": (), "undo": b""}
+    lie = forged(recorded, **nothing, vendor_sha256=hashlib.sha256(b"").hexdigest())
+    assert codes(lie, None, tmp_path) == ["record-untrue"]
+    assert codes(lie, vendor, tmp_path) == ["wrong-base"]
+    with pytest.raises(Refusal) as refused:
+        ngtpatch.rebuild(tmp_path / "lie.iso", distros=["rocky"], output=tmp_path / "out.iso")
+    assert refused.value.code == "source-disproved"
+
+
+def test_only_what_is_identity_is_called_so(recorded: bytes, tmp_path: Path) -> None:
+    record = Volume(MemorySource(recorded), Path("r.iso"), second_opinion=False).record
+    assert isinstance(record, BuildRecord)
+    (change,) = record.changes
+    path = tmp_path / "lie.iso"
+    path.write_bytes(
+        forged(recorded, changes=(replace(change, sha256_before=None, sha256_after=None),))
+    )
+    (said,) = ngtpatch.verify(path).recorded
+    assert not said.identity
 
 
 def test_the_wrong_base_is_one_sentence_with_the_digest_looked_for(

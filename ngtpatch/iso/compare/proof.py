@@ -191,6 +191,26 @@ def _contents(volume: Volume, record: BuildRecord) -> Iterator[Contradiction]:
             yield _untrue(change, f"its content has SHA-256 {found}")
 
 
+def _contents_before(vendor: Volume, record: BuildRecord) -> Iterator[Contradiction]:
+    """Hold the vendor's files against what the record says of them."""
+    listing = vendor.entries(vendor.primary_tree)
+    for change in record.changes:
+        if change.within is not None or change.sha256_before is None:
+            continue
+        entry = listing.get(change.path)
+        found = "no such file is there"
+        if entry is not None and entry.kind == "file":
+            sha256 = sha256_of_ranges(vendor.source, entry.extents)
+            if sha256 == change.sha256_before:
+                continue
+            found = f"its content there has SHA-256 {sha256}"
+        yield Contradiction(
+            "record-untrue",
+            None,
+            f"the record says what {change.path} was in the vendor's image, and {found}",
+        )
+
+
 def _untrue(change: Change, found: str) -> Contradiction:
     return Contradiction(
         "record-untrue",
@@ -209,12 +229,18 @@ def _entries(
     if base is None:
         try:
             base = Volume(record.vendor(volume.source), volume.path, second_opinion=False)
-        except NgtpatchError:
-            unseen.append("the vendor's listing, since a part of it was scrubbed")
+        except NgtpatchError as error:
+            if record.scrubbed:
+                unseen.append("the vendor's listing, since a part of it was scrubbed")
+            else:
+                message = f"undone, it would be no image that can be read: {error.message}"
+                yield Contradiction("record-untrue", None, message)
             return
+    yield from _contents_before(base, record)
     expected = {
         change.path: REPLACED if change.kind == "changed" else frozenset({change.kind})
         for change in record.changes
+        if change.within is None  # the archive itself is a change of its own
     }
     found = compare(base, volume, within=record.written)
     for difference in found.beyond(expected):

@@ -113,7 +113,7 @@ class History:
         )
         touched = merge_ranges([*known, *_within(draft.written, size)])
         ranges = tuple(without(touched, gone))
-        if sum(length for _, length in ranges) > LARGEST_UNDO:
+        if max(sum(length for _, length in one) for one in (ranges, gone)) > LARGEST_UNDO:
             raise Refusal("too-large", "overwrites more than a record can hold")
         rooms = {**dict(self.rooms), **placement.reserved}
         same = earlier if earlier and earlier.scrubbed == tuple(gone) else None

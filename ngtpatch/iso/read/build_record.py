@@ -189,8 +189,9 @@ class BuildRecord:
         """The vendor's bytes of *ranges*. Raises ValueError when they are not what it says."""
         wanted = sum(length for _, length in self.ranges)
         reader = bz2.BZ2Decompressor()
-        data = reader.decompress(self.undo, wanted) if self.undo else b""
-        if len(data) != wanted:
+        data = reader.decompress(self.undo, wanted + 1) if self.undo else b""
+        # Nor may anything stand behind them: it would be in the image, and accounted for by nobody.
+        if len(data) != wanted or bool(self.undo) != reader.eof or reader.unused_data:
             raise ValueError("its originals do not fit the changed ranges")
         return data
 
@@ -341,10 +342,12 @@ def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> Bui
     if vendor_size > offset:
         raise ValueError("the vendor's image would be longer than this one")
     text = parse_text(payload[:text_length])
+    if len({(row.within, row.path) for row in text.changes}) != len(text.changes):
+        raise ValueError("its changes name a file twice")
     ranges, scrubbed = (_bounded(one, vendor_size) for one in (text.ranges, text.scrubbed))
     _bounded(tuple(sorted([*ranges, *scrubbed])), vendor_size)
-    if sum(size for _, size in ranges) > LARGEST_UNDO:
-        raise ValueError("its originals are absurdly long")
+    if max(sum(size for _, size in one) for one in (ranges, scrubbed)) > LARGEST_UNDO:
+        raise ValueError("its ranges are absurdly long")
     record = BuildRecord(
         offset=offset,
         end=end,

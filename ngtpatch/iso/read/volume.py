@@ -60,7 +60,8 @@ class Volume:
         """Read an image from *source*; see :meth:`open`.
 
         Args:
-            source: its bytes; closed with the volume where that is possible.
+            source: its bytes; closed with the volume where that is possible. When reading fails
+                it is closed, too, unless it is an overlay: who laid that still reads below it.
             path: what messages call it.
             second_opinion: whether pycdlib is asked to open it too. An image that was
                 planned from one which passed need not be asked again.
@@ -69,13 +70,11 @@ class Volume:
         self.source = source
         try:
             self._read(second_opinion)
-        except NgtpatchError as error:
-            self.close()
-            if error.path is None:
+        except BaseException as error:
+            if not isinstance(source, Overlay):
+                self.close()
+            if isinstance(error, NgtpatchError) and error.path is None:
                 error.path = str(path)
-            raise
-        except BaseException:
-            self.close()
             raise
 
     @classmethod
