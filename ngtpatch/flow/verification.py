@@ -98,7 +98,7 @@ class Verification:
         image: as it was named.
         base: as it was named; None when there was none to compare with.
         verdict: ``verified``: every byte is accounted for; ``identical``: it is the base, byte
-            for byte; ``not-verified``.
+            for byte, and of a directory: every file is; ``not-verified``.
         ok: it is one of the first two, and accepts what was asked for.
         error: the first of what counts; None when it is ok.
         problems: all that was found.
@@ -129,7 +129,9 @@ class Verification:
     def sentences(self) -> Iterator[str]:
         """Yield what was proven, and by what."""
         found = self.bytes
-        if self.verdict == "identical":
+        if self.verdict == "identical" and found.ground == "files":
+            yield f"every file is that of {self.base}; a directory has nothing else of it"
+        elif self.verdict == "identical":
             yield f"it is {self.base}, byte for byte"
         elif any(problem.code in _GROUNDLESS for problem in self.problems):
             pass  # the problem says what it was held against

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -54,6 +54,7 @@ def verify(
         UsageError: ``no-base`` or ``no-document``: a directory needs both.
         Refusal: ``unknown-profile``.
     """
+    from ngtpatch.flow.imaged import base_image
     from ngtpatch.iso.compare.proof import prove
     from ngtpatch.iso.read.volume import Volume
 
@@ -67,7 +68,7 @@ def verify(
         return verify_tree(*sides, accepts=accepts, refused=refused)
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
-        original = None if base is None else stack.enter_context(_opened(Path(base)))
+        original = None if base is None else stack.enter_context(base_image(base))
         proof = prove(volume, original)
         own = not proof.identical
         found = (
@@ -145,16 +146,6 @@ def accepted(
     return tuple(profile for profile, all_of_it in kept.items() if all_of_it), tuple(problems)
 
 
-@contextmanager
-def _opened(base: Path) -> Iterator[Volume]:
-    """Open a base; of a directory, the image that a rebuild makes of it."""
-    from ngtpatch.flow.imaged import as_image
-    from ngtpatch.flow.opened import open_source
-
-    with open_source(base) as source, as_image(source, None) as volume:
-        yield volume
-
-
 def _structure(volume: Volume, original: Volume | None, *, own: bool) -> tuple[Problem, ...]:
     """Return the faults of structure, with whether they are the image's own.
 
@@ -199,6 +190,7 @@ def _record(volume: Volume) -> str:
 
 
 def _recorded(volume: Volume) -> tuple[Recorded, ...]:
+    from ngtpatch.files.wellknown import IDENTITY_PATHS
     from ngtpatch.iso.read.build_record import BuildRecord
 
     if not isinstance(volume.record, BuildRecord):
@@ -208,7 +200,11 @@ def _recorded(volume: Volume) -> tuple[Recorded, ...]:
             change.path,
             change.within,
             change.kind,
-            identity=change.sha256_before is None and change.sha256_after is None,
+            # A record that names no digest of another file does not make it identity.
+            identity=change.within is None
+            and change.path in IDENTITY_PATHS
+            and change.sha256_before is None
+            and change.sha256_after is None,
         )
         for change in volume.record.changes
     )

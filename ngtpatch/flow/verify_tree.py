@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.digest import sha256_of_file, sha256_of_ranges
 from ngtpatch.files.json_file import read_json_object
+from ngtpatch.files.wellknown import IDENTITY_PATHS
 from ngtpatch.flow.rebuild import RebuildResult
 from ngtpatch.flow.verification import Accounted, Problem, Recorded, Verification, failure
 from ngtpatch.flow.written_image import ChangedEntry
@@ -73,10 +74,18 @@ def verify_tree(
     from ngtpatch.iso.compare.comparison import compare
     from ngtpatch.iso.compare.sides import open_side
 
-    changed = {entry.path: entry for entry in _read(document).changed}
+    entries = _read(document).changed
+    changed = {entry.path: entry for entry in entries}
     with open_side(base) as before, open_side(tree) as after:
         found = compare(before, after)
-        wrong = tuple(_wrong(found, changed, before, tree))
+        twice = (entry.path for entry in entries if changed[entry.path] is not entry)
+        wrong = (
+            *(
+                Problem("document-untrue", None, f"the document names {path} twice")
+                for path in twice
+            ),
+            *_wrong(found, changed, before, after),
+        )
         problems = (*wrong, *refused)
         failed = failure(problems, str(tree))
         identity = [entry for entry in changed.values() if _is_identity(entry)]
@@ -132,11 +141,13 @@ def _read(document: Path) -> RebuildResult:
 
 
 def _is_identity(entry: ChangedEntry) -> bool:
-    return entry.sha256_before is None and entry.sha256_after is None
+    return (
+        entry.path in IDENTITY_PATHS and entry.sha256_before is None and entry.sha256_after is None
+    )
 
 
 def _wrong(
-    found: Comparison, changed: dict[str, ChangedEntry], before: Side, tree: Path
+    found: Comparison, changed: dict[str, ChangedEntry], before: Side, after: Side
 ) -> Iterator[Problem]:
     from ngtpatch.iso.compare.comparison import REPLACED
 
@@ -157,7 +168,10 @@ def _wrong(
         if entry.sha256_before is not None:
             yield from _content(path, "before", entry.sha256_before, _digest(before, path))
         if entry.sha256_after is not None:
-            yield from _content(path, "after", entry.sha256_after, sha256_of_file(tree / path))
+            yield from _content(path, "after", entry.sha256_after, _digest(after, path))
+        elif entry.done != "removed" and path not in IDENTITY_PATHS:
+            message = f"the document says nothing of what {path} holds, which is no identity"
+            yield Problem("document-untrue", None, message)
 
 
 def _content(path: str, when: str, wanted: str, found: str) -> Iterator[Problem]:
@@ -167,9 +181,13 @@ def _content(path: str, when: str, wanted: str, found: str) -> Iterator[Problem]
 
 
 def _digest(side: Side, path: str) -> str:
+    """Return what a regular file hashes to; a link, a pipe or a folder is not opened."""
     from ngtpatch.iso.read.host_directory import HostDirectory
 
+    tree = "directory" if isinstance(side, HostDirectory) else side.primary_tree
+    entry = side.entries(tree).get(path)
+    if entry is None or entry.kind != "file":
+        return "none"
     if isinstance(side, HostDirectory):
         return sha256_of_file(side.path / path)
-    entry = side.entries(side.primary_tree).get(path)
-    return "none" if entry is None else sha256_of_ranges(side.source, entry.extents)
+    return sha256_of_ranges(side.source, entry.extents)
