@@ -101,6 +101,16 @@ def command(
     target = console.target(output)
     if documented and (output_tree or (target is not None and not isinstance(target, Path))):
         raise UsageError("no-image-file", "only an image in a file has documents beside it")
+    if documented and (in_place or iso.is_dir()):
+        what = (
+            "is a directory without a digest" if iso.is_dir() else "is gone once changed in place"
+        )
+        raise UsageError(
+            "no-source-file",
+            f"{what}: a statement could not say what the ISO was made from",
+            path=str(iso),
+            hint="name the vendor's ISO, and an output with -o FILE",
+        )
     if each or output_dir is not None:
         from ngtpatch.patching.choice import choose
 

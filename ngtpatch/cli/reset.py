@@ -26,7 +26,7 @@ from ngtpatch.flow.reset import reset
     "--base",
     metavar="ISO",
     type=options.PATH,
-    help="The vendor's ISO, needed where identity was scrubbed.",
+    help="The vendor's ISO or the directory that was rebuilt, needed where identity was scrubbed.",
 )
 @options.force_option
 @click.pass_obj

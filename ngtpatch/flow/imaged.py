@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ngtpatch.files.wellknown import LABEL
-from ngtpatch.flow.opened import OpenedSource
+from ngtpatch.flow.opened import OpenedSource, open_source
 
 if TYPE_CHECKING:
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.master import DiscNode
 
-__all__ = ["as_image"]
+__all__ = ["as_image", "base_image"]
 
 _SMALL = 1 << 16
 
@@ -53,6 +53,17 @@ def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
         file.flush()
         made = FileSource(unnamed_to(file.fileno()))
         yield stack.enter_context(Volume(made, source.path))
+
+
+@contextmanager
+def base_image(base: str | Path) -> Iterator[Volume]:
+    """Open what an image was made from; of a directory, the image that a rebuild makes of it.
+
+    Raises:
+        InputError: it cannot be read, or does not fit an image.
+    """
+    with open_source(base) as source, as_image(source, None) as volume:
+        yield volume
 
 
 def _nodes(root: Path, stack: ExitStack) -> Iterator[DiscNode]:

@@ -138,6 +138,8 @@ def rebuild(
         with as_image(opened, scratch) as volume:
             plan = _plan(volume, changes, digest=digest and not dry_run)
             stale, left = _left_behind(plan, changes, unpacked=output_tree is not None)
+            # Before a byte is written: in place the source is gone then.
+            entries, faults = _entries(volume, changes), faults_of(volume)
             sha256, written = None, 0
             if not dry_run and output_tree is not None:
                 written = _unpack(volume, plan, changes, Path(output_tree), force=force)
@@ -152,7 +154,7 @@ def rebuild(
                 size=plan.size if output_tree is None else written,
                 volume_id=volume.volume_id,
                 profiles=tuple(profile.id for profile in changes.profiles),
-                changed=_entries(volume, changes),
+                changed=entries,
                 already=changes.already,
                 method="master" if opened.volume is None else "regions",
                 bytes_written=written,
@@ -161,7 +163,7 @@ def rebuild(
                 stale_digests=stale,
                 unread=changes.unread,
                 overwritten=sum(length for _, length in changes.wiped),
-                notices=(*changes.notices, *left, *faults_of(volume)),
+                notices=(*changes.notices, *left, *faults),
             )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
+from ngtpatch.errors import InputError
 from ngtpatch.files.atomic import check_target
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def reset(
         image: what ngtpatch wrote.
         output: the file to be made, its owner's alone where the vendor's image carries a
             VM's identity; or a binary stream.
-        base: the vendor's image, needed where identity was scrubbed.
+        base: the vendor's image, or the directory that was rebuilt; needed where identity was
+            scrubbed.
         force: replace an existing file.
 
     Raises:
@@ -61,6 +63,7 @@ def reset(
             vendor's. Nothing was written.
         UsageError: the output exists, is the image, or has no directory.
     """
+    from ngtpatch.flow.imaged import base_image
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.undo import original_volume
     from ngtpatch.iso.write.undo import reset as undo
@@ -70,8 +73,10 @@ def reset(
         check_target(target, force=force, source=Path(image))
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
-        original = None if base is None else stack.enter_context(Volume.open(base))
-        mode = _mode(original_volume(volume, original))
+        original = None if base is None else stack.enter_context(base_image(base))
+        vendor = original_volume(volume, original)
+        _require_right(original, vendor, volume)
+        mode = _mode(vendor)
         done = undo(volume, target, base=original, force=force, mode=mode)
     return ResetResult(
         image=str(image),
@@ -92,3 +97,27 @@ def _mode(vendor: Volume) -> int:
         return 0o600
     traces = find_traces(OpenedSource(vendor.path, vendor.tree, vendor))
     return 0o600 if traces.found or traces.beside else 0o666
+
+
+def _require_right(base: Volume | None, vendor: Volume, volume: Volume) -> None:
+    """Refuse another base where the record names no digest: nothing later would tell.
+
+    Raises:
+        InputError: ``wrong-base``.
+    """
+    from ngtpatch.iso.compare.byte_difference import byte_difference
+    from ngtpatch.iso.read.build_record import BuildRecord
+
+    record = volume.record
+    if base is None or not isinstance(record, BuildRecord):
+        return
+    if record.vendor_sha256 is not None or not record.scrubbed:
+        return
+    found = byte_difference(vendor.source, base.source, first_only=True)
+    if found:
+        raise InputError(
+            "wrong-base",
+            f"is not the image that was rebuilt: it differs from byte {found.first:,} on, where "
+            "nothing was scrubbed",
+            path=str(base.path),
+        )

@@ -55,6 +55,8 @@ class ProvenanceVerification:
 class Verified(Verification):
     """The document of ``ngtpatch verify``.
 
+    Its verdict is ``not-verified`` as well where what the documents say does not hold.
+
     Attributes:
         provenance: what the documents beside the image are worth; None when not asked for.
     """
@@ -66,6 +68,8 @@ class Verified(Verification):
         """Return the one verdict: every part of what was asked must hold."""
         found = {one.name: getattr(image, one.name) for one in fields(image)}
         found["ok"] = image.ok and (stated is None or stated.ok)
+        if stated is not None and not stated.ok:
+            found["verdict"] = "not-verified"
         if image.error is None and stated is not None and stated.problems:
             code, message = stated.problems[0]
             found["error"] = FirstProblem(code, image.image, message, None)
@@ -169,7 +173,10 @@ def _payload(outer: dict[str, Any], key: PublicKey | None, path: Path) -> bytes:
     if "payload" not in outer:
         if key is not None:
             raise VerificationError("unsigned", "carries no signature", path=str(path))
-        return encode(outer)
+        try:
+            return encode(outer)
+        except RecursionError:  # it is nested as deep as could just be read
+            return b""
     if key is not None:
         return open_envelope(outer, key, path=str(path))
     try:
@@ -179,12 +186,14 @@ def _payload(outer: dict[str, Any], key: PublicKey | None, path: Path) -> bytes:
 
 
 def _about(document: dict[str, Any], iso: Path, sha256: str) -> list[tuple[str, str]]:
-    stated = {subject["digest"]["sha256"]: subject["name"] for subject in document["subject"]}
-    if sha256 not in stated:
-        expected = ", ".join(f"{name} with {digest}" for digest, name in stated.items())
+    stated = [(subject["name"], subject["digest"]["sha256"]) for subject in document["subject"]]
+    names = [name for name, digest in stated if digest == sha256]
+    if not names:
+        expected = ", ".join(f"{name} with {digest}" for name, digest in stated) or "no ISO"
         return [("iso", f"{iso.name} hashes to {sha256}; the statement is about {expected}")]
-    if stated[sha256] != iso.name:
-        return [("name", f"the statement calls this ISO {stated[sha256]}, not {iso.name}")]
+    if iso.name not in names:
+        called = " and ".join(names)
+        return [("name", f"the statement calls this ISO {called}, not {iso.name}")]
     return []
 
 

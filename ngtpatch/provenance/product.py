@@ -60,7 +60,8 @@ class Product:
         """Return what a rebuild made. The directories are those that it was given.
 
         Raises:
-            UsageError: ``no-output``: it wrote no file (a dry run, a stream).
+            UsageError: ``no-output``: it wrote no file (a dry run, a stream);
+                ``no-source-file``: in place, over what it was made from.
         """
         from ngtpatch.flow.inspect import inspect
 
@@ -70,6 +71,11 @@ class Product:
                 hint="name one with -o FILE",
             )  # fmt: skip
         iso = Path(result.output)
+        if iso.resolve() == Path(result.source).resolve():
+            raise UsageError(
+                "no-source-file", "is gone once changed in place: what the ISO was made from "
+                "could not be stated", path=result.source, hint="name an output with -o FILE",
+            )  # fmt: skip
         made_from = materials(
             Path(result.source), result.profiles, profile_dirs=profile_dirs, patch_dirs=patch_dirs
         )

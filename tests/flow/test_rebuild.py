@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import ngtpatch
+from ngtpatch.errors import InputError
+from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.sample import write_sample
 from tests.flow.conftest import DISTROS, Pairs, run
 from tests.interpreters import interpreter
@@ -244,3 +246,39 @@ def test_reset_refuses_what_it_cannot_undo(pairs: Pairs, tmp_path: Path) -> None
     ran = run("--json", "reset", tmp_path / "changed.iso", "-o", target)
     assert (ran.code, ran.document["error"]["code"]) == (5, "changed-since")
     assert not target.exists()
+
+
+def test_in_place_finds_no_fault_that_its_own_writing_would_be(tmp_path: Path) -> None:
+    image = tmp_path / "NGT.iso"
+    write_sample(image)
+    done = ngtpatch.rebuild(
+        image, distros=["rocky"], in_place=True, identity=IdentityRequest(strip=True)
+    )
+    assert not [notice for notice in done.notices if "fault" in notice]
+
+
+def test_reset_takes_the_directory_that_was_rebuilt_as_a_base(tmp_path: Path) -> None:
+    image, tree, made = tmp_path / "NGT.iso", tmp_path / "tree", tmp_path / "made.iso"
+    write_sample(image)
+    ngtpatch.rebuild(image, distros=["rocky"], output_tree=tree)
+    ngtpatch.rebuild(tree, distros=["almalinux"], output=made, identity=IdentityRequest(strip=True))
+    assert ngtpatch.reset(made, tmp_path / "back.iso", base=tree).verified
+    # It is the image that a rebuild makes of the directory.
+    assert ngtpatch.verify(tmp_path / "back.iso", base=tree).verdict == "identical"
+
+
+def test_reset_refuses_another_base_where_the_record_names_no_digest(tmp_path: Path) -> None:
+    image, other = tmp_path / "NGT.iso", tmp_path / "other.iso"
+    made, back = tmp_path / "made.iso", tmp_path / "back.iso"
+    write_sample(image)
+    data = bytearray(image.read_bytes())
+    data[100] ^= 1
+    other.write_bytes(data)
+    strip = IdentityRequest(strip=True)
+    ngtpatch.rebuild(image, distros=["rocky"], output=made, identity=strip, digest=False)
+    with pytest.raises(InputError) as refused:
+        ngtpatch.reset(made, back, base=other)
+    assert refused.value.code == "wrong-base"
+    assert not back.exists()
+    ngtpatch.reset(made, back, base=image)
+    assert back.read_bytes() == image.read_bytes()

@@ -386,6 +386,7 @@ def test_ngtpatch_verify_holds_the_iso_against_its_documents(
     assert bad.exit_code == 5
     document = json.loads(bad.stdout)
     assert document["ok"] is False
+    assert document["verdict"] == "not-verified"
     assert document["provenance"]["problems"][0][0] == "other-key"
     assert run(subject.iso, "--key", tmp_path / "nowhere").exit_code == 3
     assert json.loads(run(subject.iso, "--json").stdout)["provenance"] is None
@@ -410,3 +411,41 @@ def test_rebuild_writes_the_documents_and_asks_for_the_key_first(tmp_path: Path)
     assert done.exit_code == 0, done.stderr
     assert "out.iso.intoto.jsonl" in done.stdout
     assert run(output, "--key", public, "--base", vendor).exit_code == 0
+
+
+def test_nothing_is_stated_of_a_source_that_is_gone_or_has_no_digest(tmp_path: Path) -> None:
+    secret, _ = write_keys(tmp_path, "builder")
+    image, tree = tmp_path / "image.iso", tmp_path / "tree"
+    write_sample(image, era=2)
+    rebuild(image, distros=["rocky"], output_tree=tree)
+    before = image.read_bytes()
+    for source, *into in ((image, "--in-place"), (tree, "-o", tmp_path / "out.iso")):
+        ran = ngtpatch(
+            "rebuild", source, "--distro", "almalinux", "--sign-key", secret, "--json", *into
+        )
+        assert (ran.exit_code, json.loads(ran.stdout)["error"]["code"]) == (2, "no-source-file")
+    assert image.read_bytes() == before
+    assert not (tmp_path / "out.iso").exists()
+    changed = rebuild(image, distros=["rocky"], in_place=True)
+    with pytest.raises(UsageError) as refused:
+        Product.of_rebuild(changed)
+    assert refused.value.code == "no-source-file"
+
+
+def test_a_statement_nested_as_deep_as_can_just_be_read_is_none(subject: Product) -> None:
+    path = subject.iso.with_name("deep.jsonl")
+    for depth in range(900, 1000):
+        path.write_text('{"a":' * depth + "1" + "}" * depth)
+        assert codes(subject.iso, statement=path) == ["statement"]
+
+
+def test_one_iso_may_have_several_names(subject: Product) -> None:
+    path = Path(write_provenance(subject).statement)
+    document = json.loads(path.read_text())
+    document["subject"].append({**document["subject"][0], "name": "alias.iso"})
+    other = path.with_name("other.jsonl")
+    other.write_text(json.dumps(document))
+    assert codes(subject.iso, statement=other) == []
+    alias = subject.iso.rename(subject.iso.with_name("alias.iso"))
+    assert codes(alias, statement=other) == []
+    assert codes(alias.rename(alias.with_name("third.iso")), statement=other) == ["name"]
