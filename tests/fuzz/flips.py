@@ -171,7 +171,9 @@ def quarries(directory: Path) -> list[Quarry]:
         write_sample(other, era=era, seed=f"{name} of another VM")
         with Volume.open(other) as volume:
             files = {}
-            for path in ("ngt_config.json", "client-cert.pem", "client-key.pem"):
+            for path in ("ngt_config.json", "client-cert.pem", "client-key.pem", "ca-cert.pem"):
+                if f"config/{path}" not in volume.tree:
+                    continue  # of the samples, only era 1 has the cluster's authority
                 files[path] = directory / f"{name}-{path}"
                 files[path].touch(mode=0o600)
                 files[path].write_bytes(volume.tree[f"config/{path}"])
@@ -179,6 +181,7 @@ def quarries(directory: Path) -> list[Quarry]:
             config=files["ngt_config.json"],
             certificate=files["client-cert.pem"],
             key=files["client-key.pem"],
+            authority=files.get("ca-cert.pem"),
         )
         requests = {
             "rebuilt": IdentityRequest(),
