@@ -17,12 +17,19 @@ from typing import Literal
 
 from ngtpatch.installer.scopes import Assignment, Module
 
-__all__ = ["Case", "Constant", "DistroFacts", "Resolver", "Subject"]
+__all__ = ["Case", "Constant", "DistroFacts", "Resolver", "Subject", "normalized_id"]
 
 Case = Literal["kept", "lower", "upper"]
 
 # distro.id() folds some IDs (its NORMALIZED_OS_ID table); os-release itself does not.
 _NORMALIZED_IDS = {"ol": "oracle", "opensuse-leap": "opensuse"}
+
+
+
+def normalized_id(identifier: str) -> str:
+    """Return what distro.id() makes of ID."""
+    return _NORMALIZED_IDS.get(identifier, identifier)
+
 
 _CASES: dict[str, Case] = {"lower": "lower", "casefold": "lower", "upper": "upper"}
 # str methods that leave a NAME or an ID as it is, if they take no letters away.
@@ -67,7 +74,7 @@ class Subject:
         elif self.field == "id":
             value = facts.id
             if value is not None and self.source.startswith("distro."):
-                value = _NORMALIZED_IDS.get(value, value)
+                value = normalized_id(value)
         else:
             value = None
         if value is None or self.case == "kept":

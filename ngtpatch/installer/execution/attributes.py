@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attributes and items: of modules, classes, objects, texts and containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ngtpatch.installer.execution import methods
+from ngtpatch.installer.execution.objects import (
+    BoundMethod,
+    ClassObject,
+    Container,
+    External,
+    FileObject,
+    FunctionObject,
+    InstanceObject,
+    ModuleObject,
+    Native,
+    Store,
+    SuperObject,
+    Wrapped,
+)
+from ngtpatch.installer.execution.values import NONE, Values, unknown
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+
+__all__ = ["Attributes"]
+
+# Methods of dictionaries that Python 3 has not, and what is as good.
+_OF_PYTHON_2 = {
+    "has_key": "__contains__",
+    "iteritems": "items",
+    "iterkeys": "keys",
+    "itervalues": "values",
+}
+_DESCRIBED = (str, int, tuple, bytes, float)
+
+
+class Attributes(Values):
+    """Looks up and sets attributes and items."""
+
+    def call(
+        self, function: Varied, args: tuple[Varied, ...], named: Mapping[str, Varied]
+    ) -> Varied:
+        """Call *function*."""
+        raise NotImplementedError
+
+    def attribute(self, owner: Varied, name: str, missing: Varied | None = None) -> Varied:
+        """Return an attribute.
+
+        Where there is none, *missing*; without it AttributeError is raised there.
+        """
+        return self.dispatch(owner, lambda one: self._attribute_of(one, name, missing))
+
+    def _attribute_of(self, owner: Plain, name: str, missing: Varied | None) -> Varied:
+        found = self._found(owner, name)
+        absent = self.mask & ~found.mask
+        if absent and not self._is_closed(owner):
+            open_end = unknown(tainted=False).within(absent)
+            return self.gather((*found.groups, *open_end.groups))
+        if absent and missing is not None:
+            return self.gather((*found.groups, *missing.within(absent).groups))
+        if absent:
+            self.throw_named("AttributeError", absent, f"no attribute {name!r}")
+        return found
+
+    def _is_closed(self, owner: Plain) -> bool:
+        """Tell whether what *owner* has is known in full."""
+        match owner:
+            case InstanceObject():
+                return not owner.cls.is_open and not self.defines(owner, "__getattr__")
+            case ClassObject():
+                return not owner.is_open
+            case SuperObject():
+                return all(isinstance(one, ClassObject) for one in owner.after)
+            case Unknown() | External() | FunctionObject() | Native() | FileObject():
+                return False
+            case BoundMethod() | Wrapped():
+                return False
+            case ModuleObject():
+                return not owner.is_external
+        return True
+
+    def _found(self, owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of owner
+        match owner:
+            case InstanceObject():
+                return self._of_instance(owner, name)
+            case ClassObject():
+                return self._of_class(owner, name)
+            case ModuleObject():
+                return self._of_module(owner, name)
+            case Unknown():
+                return Varied.of(External(f"?.{name}", owner.tainted))
+            case External():
+                full = f"{owner.name}.{name}"
+                own = self.external_store.get(full).within(self.mask)
+                rest = Varied.of(External(full, owner.tainted)).within(self.mask & ~own.mask)
+                return self.gather((*own.groups, *rest.groups))
+            case SuperObject():
+                return self._of_super(owner, name)
+            case Wrapped() if name in ("setter", "getter", "deleter"):
+                again = Native(f"property.{name}", lambda machine, args, named: Varied.of(owner))
+                return Varied.of(again)
+            case FunctionObject():
+                if name in ("__name__", "__qualname__"):
+                    return Varied.of(owner.name.rpartition(".")[2])
+                return owner.store.get(name).within(self.mask)
+            case Container() if name in _OF_PYTHON_2:
+                modern = methods.of_object(owner, _OF_PYTHON_2[name])
+                return modern.within(self.where(lambda world: (world.python or (2,)) < (3,)))
+            case Container() | FileObject():
+                return methods.of_object(owner, name)
+        if isinstance(owner, _DESCRIBED):
+            return methods.of_atom(owner, name)
+        return NOTHING
+
+    def _of_module(self, owner: ModuleObject, name: str) -> Varied:
+        own = owner.store.get(name).within(self.mask)
+        absent = self.mask & ~own.mask
+        if not absent:
+            return own
+        return self.gather((*own.groups, *self.of_model(owner, name).within(absent).groups))
+
+    def of_model(self, owner: ModuleObject, name: str) -> Varied:
+        """Return what a modelled module has under *name*, or a submodule of the tree."""
+        raise NotImplementedError
+
+    # Classes -------------------------------------------------------------------------------
+
+    def from_class(self, cls: ClassObject, name: str) -> Varied:
+        """Return what a class or its bases have under *name*."""
+        groups: list[tuple[int, Plain]] = []
+        missing = self.mask
+        for one in cls.order():
+            if not isinstance(one, ClassObject):
+                break
+            found = one.store.get(name).within(missing)
+            groups += found.groups
+            missing &= ~found.mask
+        return self.gather(groups)
+
+    def defines(self, owner: Plain, name: str) -> bool:
+        """Tell whether the class of an object has *name*."""
+        return isinstance(owner, InstanceObject) and bool(
+            self.from_class(owner.cls, name).mask & self.mask
+        )
+
+    def _of_class(self, owner: ClassObject, name: str) -> Varied:
+        if name == "__name__":
+            return Varied.of(owner.name)
+        return self.dispatch(
+            self.from_class(owner, name), lambda one: self._bound(one, None, owner)
+        )
+
+    def _of_instance(self, owner: InstanceObject, name: str) -> Varied:
+        if name == "__class__":
+            return Varied.of(owner.cls)
+        if name == "__dict__":
+            return unknown(tainted=True)
+        own = owner.store.get(name).within(self.mask)
+        absent = self.mask & ~own.mask
+        if not absent:
+            return own
+        inherited = self.from_class(owner.cls, name).within(absent)
+        found = self.dispatch(inherited, lambda one: self._bound(one, owner, owner.cls))
+        absent &= ~inherited.mask
+        if absent and self.defines(owner, "__getattr__"):
+            getter = self.from_class(owner.cls, "__getattr__")
+            bound = self.dispatch(getter, lambda one: self._bound(one, owner, owner.cls))
+            called = self.under(absent, lambda: self.call(bound, (Varied.of(name),), {}))
+            return self.gather((*own.groups, *found.groups, *called.groups))
+        return self.gather((*own.groups, *found.groups))
+
+    def _of_super(self, owner: SuperObject, name: str) -> Varied:
+        cls = owner.instance.cls if isinstance(owner.instance, InstanceObject) else owner.instance
+        for one in owner.after:
+            if not isinstance(one, ClassObject):
+                break
+            found = one.store.get(name).within(self.mask)
+            if found.mask:
+                instance = owner.instance if isinstance(owner.instance, InstanceObject) else None
+                return self.dispatch(found, lambda each: self._bound(each, instance, cls))
+        if name == "__init__":
+            return Varied.of(Native("object.__init__", lambda machine, args, named: NONE))
+        return NOTHING
+
+    def _bound(self, value: Plain, instance: InstanceObject | None, cls: ClassObject) -> Varied:
+        match value:
+            case FunctionObject() if instance is not None:
+                return Varied.of(BoundMethod(value, instance))
+            case Wrapped(kind="staticmethod"):
+                return value.function
+            case Wrapped(kind="classmethod"):
+                return self.dispatch(value.function, lambda one: Varied.of(BoundMethod(one, cls)))
+            case Wrapped(kind="property") if instance is not None:
+                return self.call(value.function, (Varied.of(instance),), {})
+        return Varied.of(value)
+
+    # Setting -------------------------------------------------------------------------------
+
+    def set_attribute(self, owner: Varied, name: str, value: Varied) -> None:
+        """Assign to an attribute."""
+
+        def assign(one: Plain) -> Varied:
+            match one:
+                case InstanceObject() if self._has_setter(one, name):
+                    self.note("dynamic")
+                case InstanceObject() | ClassObject() | ModuleObject() | FunctionObject():
+                    self.write(one.store, name, value)
+                case External():
+                    # What becomes of it is not followed from there on.
+                    self.write(self.external_store, f"{one.name}.{name}", value)
+            return NOTHING
+
+        self.dispatch(owner, assign)
+
+    #: What was assigned to attributes of what is not modelled, by dotted name.
+    external_store: Store
+
+    def _has_setter(self, owner: InstanceObject, name: str) -> bool:
+        if self.defines(owner, "__setattr__"):
+            return True
+        return any(
+            not isinstance(value, Unknown) and isinstance(value, Wrapped)
+            for _, value in self.from_class(owner.cls, name).each(self.mask)
+        )
+
+    # Items ---------------------------------------------------------------------------------
+
+    def item(self, owner: Varied, index: Varied) -> Varied:
+        """Return ``owner[index]``."""
+        return self.dispatch(owner, lambda one: self._item_of(one, index))
+
+    def _item_of(self, owner: Plain, index: Varied) -> Varied:
+        if isinstance(owner, Container):
+            groups: list[tuple[int, Plain]] = []
+            for mask, items in owner.store.get("items").each(self.mask):
+                groups += self._from_items(items, index.within(mask), mask).groups
+            return self.gather(groups)
+        if isinstance(owner, InstanceObject | ClassObject):
+            method = self.attribute(Varied.of(owner), "__getitem__", missing=NOTHING)
+            if method.mask & self.mask:
+                return self.call(method, (index,), {})
+            if isinstance(owner, ClassObject) and "__members__" in owner.store.slots:
+                return self.dispatch(
+                    index, lambda name: self.attribute(Varied.of(owner), str(name))
+                )
+            return unknown(tainted=self.depends(index))
+        if isinstance(owner, Unknown | External):
+            tainted = isinstance(owner, Unknown) and owner.tainted
+            if self.depends(index) and isinstance(owner, Unknown):
+                self.note("lookup")
+            self.perhaps()
+            return unknown(tainted=tainted or self.depends(index))
+        if isinstance(owner, tuple):
+            return self._from_items(owner, index, self.mask)
+        return self.lift(lambda one, at: one[at], Varied.of(owner), index)
+
+    def _from_items(self, items: Any, index: Varied, mask: int) -> Varied:
+        groups: list[tuple[int, Plain]] = []
+        for guests, at in index.each(mask & self.mask):
+            self.spend()
+            if isinstance(items, Unknown) or isinstance(at, Unknown):
+                tainted = self.depends(index) or (isinstance(items, Unknown) and items.tainted)
+                if tainted:
+                    self.note("lookup", guests)
+                groups.append((guests, Unknown(tainted)))
+                continue
+            try:
+                groups.append((guests, items[at]))
+            except (KeyError, IndexError, TypeError) as error:
+                self.throw_named(type(error).__name__, guests, str(at))
+        return self.gather(groups)
+
+    def set_item(self, owner: Varied, index: Varied, value: Varied) -> None:
+        """Assign to ``owner[index]``."""
+
+        def assign(one: Plain) -> Varied:
+            if isinstance(one, Container):
+                self._set_in(one, index, value)
+            elif isinstance(one, InstanceObject):
+                method = self.attribute(Varied.of(one), "__setitem__", missing=NOTHING)
+                if method.mask & self.mask:
+                    self.call(method, (index, value), {})
+            return NOTHING
+
+        self.dispatch(owner, assign)
+
+    def _set_in(self, container: Container, index: Varied, value: Varied) -> None:
+        if isinstance(container, methods.NamesOf):
+            for mask, name in index.each(self.mask):
+                if isinstance(name, str):
+                    self.write(container.names, name, value, mask)
+                else:
+                    self.note("dynamic", mask)
+            return
+        groups: list[tuple[int, Plain]] = []
+        for mask, items in container.store.get("items").each(self.mask):
+            for guests, at in index.each(mask):
+                for both, one in value.each(guests):
+                    groups.append((both, _with_item(items, at, one)))
+        self.spend(1 + len(groups))
+        self.write(container.store, "items", self.gather(groups))
+
+
+def _with_item(items: Any, at: Plain, one: Plain) -> Any:
+    if isinstance(items, Unknown) or isinstance(at, Unknown):
+        return Unknown(tainted=True)
+    try:
+        if isinstance(items, dict):
+            return {**items, at: one}
+        changed = list(items)
+        changed[at] = one
+        return tuple(changed)
+    except (TypeError, IndexError):
+        return Unknown(tainted=True)

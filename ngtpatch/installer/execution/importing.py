@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports: modules of the disc are executed, Python's own are what their model says."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution import library, natives
+from ngtpatch.installer.execution.machine import Statements
+from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, Store
+from ngtpatch.installer.execution.state import Frame, Thrown, Trial
+from ngtpatch.installer.execution.values import unknown
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.layout import ROOT
+from ngtpatch.installer.python_source import parse
+
+__all__ = ["Machine"]
+
+_LOADED = "\x00loaded"
+# What a file holds that asks for the distribution or names one.
+_ASKS = re.compile(
+    rb"linux_distribution|\bdistro\b|os-release|centos|red ?hat|ubuntu|suse|rocky|almalinux", re.I
+)
+
+
+class Machine(Statements):
+    """An execution of one program of a tree, for all *worlds* at once."""
+
+    def __init__(
+        self, tree: Mapping[str, bytes], worlds: Sequence[World], *, steps: int
+    ) -> None:
+        super().__init__(worlds, steps=steps)
+        self.tree = tree
+        self.called = set()
+        self.handling: list[Thrown] = []
+        self.external_store = Store()
+        self.modules: dict[str, ModuleObject] = {}
+        #: Files that could not be read, and why.
+        self.unread: dict[str, Refusal] = {}
+        self._libraries: dict[str, ModuleObject] = {}
+        self._folders: list[str] = []
+        self.trials.append(Trial())
+
+    # Names ---------------------------------------------------------------------------------
+
+    def built_in(self, name: str) -> Varied:
+        """Return one of Python's own names, on the guests whose Python has it."""
+        error = natives.as_error(name)
+        value = natives.BUILT_IN.get(name, NOTHING) if error is None else Varied.of(error)
+        if name in natives.ONLY_PYTHON_2:
+            return value.within(self.where(lambda world: (world.python or (2, 7)) < (3,)))
+        if name in natives.ONLY_PYTHON_3:
+            return value.within(self.where(lambda world: (world.python or (3, 6)) >= (3,)))
+        if name in ("__file__", "__path__", "__spec__", "__loader__", "__package__"):
+            return unknown(tainted=False)
+        return value
+
+    def error_class(self, name: str) -> ClassObject:
+        """Return the class of one of Python's own exceptions."""
+        found = natives.as_error(name) or natives.as_error("Exception")
+        assert found is not None  # noqa: S101 - Exception is one
+        return found
+
+    def of_model(self, owner: ModuleObject, name: str) -> Varied:
+        """Return what a modelled module has under *name*, or a submodule of the tree."""
+        if owner.is_external:
+            return library.of_library(self, owner, name)
+        inner = self._file_of(f"{owner.name}.{name}", owner.path or "")
+        return NOTHING if inner is None else self._loaded(inner, f"{owner.name}.{name}")
+
+    def library(self, name: str) -> ModuleObject:
+        """Return a modelled module."""
+        if name not in self._libraries:
+            self._libraries[name] = ModuleObject(name, None, is_external=True)
+        return self._libraries[name]
+
+    # Finding -------------------------------------------------------------------------------
+
+    def start(self, path: str) -> None:
+        """Execute the file at *path* as the program that is started."""
+        self._folders = [posixpath.dirname(path)]
+        module = ModuleObject("__main__", path)
+        self.modules[path] = module
+        self._run_module(module)
+
+    def load(self, path: str) -> ModuleObject | None:
+        """Execute the file at *path* as a module; None where it cannot be read."""
+        if not self._folders:
+            self._folders = [posixpath.dirname(path)]
+        name = posixpath.basename(path).removesuffix(".py")
+        self._loaded(path, name)
+        return None if path in self.unread else self.modules.get(path)
+
+    def import_module(self, name: str, level: int) -> Varied:
+        """Return a module. Raises ImportError on the guests that have none of this name."""
+        top = name.partition(".")[0]
+        if not level and (name in library.MODELLED or top == "distro"):
+            return Varied.of(self.library(name))
+        if not level and top in library.BUNDLED:
+            self.perhaps()
+            return Varied.of(External(name))
+        here = self.frames[-1].module.path or ""
+        path = self._file_of(name, here, level)
+        if path is not None:
+            return self._loaded(path, name)
+        self._missing(name)
+        return Varied.of(External(name))
+
+    def _missing(self, name: str) -> None:
+        """Raise ImportError where Python itself has no such module."""
+        names = {name, name.partition(".")[0]}
+
+        def lacks(world: World) -> bool:
+            python = world.python
+            if python is None:
+                return False
+            gone = min((library.GONE[one] for one in names if one in library.GONE), default=None)
+            return bool(
+                (python >= (3,) and names & library.ONLY_2)
+                or (python < (3,) and names & library.ONLY_3)
+                or (gone is not None and python >= gone)
+            )
+
+        self.throw_named("ImportError", self.where(lacks), name)
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            self.perhaps()
+
+    def import_by_name(self, name: Plain) -> Varied:
+        """Return the module whose name was computed."""
+        if not isinstance(name, str) or not name:
+            self.note("dynamic")
+            return unknown(tainted=True)
+        if name in library.MODELLED or name.partition(".")[0] in sys.stdlib_module_names:
+            return self.import_module(name, 0)
+        path = self._file_of(name, self.frames[-1].module.path or "")
+        if path is None:
+            self.throw_named("ImportError", None, name)
+            return NOTHING
+        return self._loaded(path, name)
+
+    def _file_of(self, name: str, importer: str, level: int = 0) -> str | None:
+        parts = name.split(".") if name else []
+        if level:
+            folder = importer
+            for _ in range(level):
+                folder = posixpath.dirname(folder)
+            folders = [folder]
+        else:
+            folders = [posixpath.dirname(importer), *self._folders, ROOT.rstrip("/"), ROOT + "src"]
+        for folder in dict.fromkeys(folders):
+            base = posixpath.join(folder, *parts)
+            for path in (f"{base}.py", f"{base}/__init__.py"):
+                if path in self.tree:
+                    return path
+            if parts and any(path.startswith(f"{base}/") for path in self._python_files):
+                return base
+        return None
+
+    @property
+    def _python_files(self) -> Sequence[str]:
+        if self._files is None:
+            self._files = [path for path in self.tree if path.endswith(".py")]
+        return self._files
+
+    _files: Sequence[str] | None = None
+
+    def _loaded(self, path: str, name: str) -> Varied:
+        module = self.modules.get(path)
+        if module is None:
+            module = self.modules[path] = ModuleObject(name, path)
+        missing = self.mask & ~module.store.get(_LOADED).mask
+        if missing and not path.endswith(".py"):
+            self.write(module.store, _LOADED, Varied.of(True), missing)
+        elif missing:
+            here = self.mask
+            self.mask = missing
+            self._run_module(module)
+            self.mask |= here & ~missing
+        if path in self.unread:
+            self.perhaps()
+            return Varied.of(External(name))
+        return Varied.of(module)
+
+    def _run_module(self, module: ModuleObject) -> None:
+        path = module.path or ""
+        self.write(module.store, _LOADED, Varied.of(True))
+        try:
+            tree = parse(path, self.tree[path]).tree
+        except Refusal as refusal:
+            self.unread[path] = refusal
+            return
+        self.write(module.store, "__name__", Varied.of(module.name))
+        line, depth, self.depth = self.line, self.depth, 0
+        self.frames.append(Frame(module, "", module.store))
+        try:
+            self.execute(tree.body)
+        finally:
+            self.frames.pop()
+            self.line, self.depth = line, depth
+
+    @staticmethod
+    def asks_for_distribution(data: bytes) -> bool:
+        """Tell whether a file that cannot be read names a distribution or asks for it."""
+        return _ASKS.search(data) is not None
+
+    # From ... import -----------------------------------------------------------------------
+
+    def imported_name(self, module: Varied, name: str, level: int, wanted: str) -> Varied:
+        """Return what ``from module import wanted`` gives."""
+        full = f"{name}.{wanted}" if name else wanted
+        if not level and full in library.MODELLED:
+            return Varied.of(self.library(full))
+
+        def one(each: Plain) -> Varied:
+            if isinstance(each, ModuleObject) and not each.is_external:
+                own = each.store.get(wanted).within(self.mask)
+                absent = self.mask & ~own.mask
+                if absent:
+                    inner = self._file_of(full, self.frames[-1].module.path or "", level)
+                    if inner is None:
+                        self.throw_named("ImportError", absent, wanted)
+                        return own
+                    found = self.under(absent, lambda: self._loaded(inner, full))
+                    return self.gather((*own.groups, *found.groups))
+                return own
+            return self.attribute(Varied.of(each), wanted)
+
+        return self.dispatch(module, one)
+
+    def import_all(self, module: Varied) -> None:
+        """Bind every public name of a module here."""
+        frame = self.frames[-1]
+        for _, one in module.each(self.mask):
+            if not isinstance(one, ModuleObject) or one.is_external:
+                continue
+            for name, value in list(one.store.slots.items()):
+                if isinstance(name, str) and not name.startswith(("_", "\x00")):
+                    self.write(frame.local, name, value.within(self.mask), value.mask & self.mask)

@@ -1,0 +1,632 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements: what an execution does, one after the other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ngtpatch.installer.execution.objects import (
+    ClassObject,
+    External,
+    FileObject,
+    InstanceObject,
+    Native,
+    Store,
+)
+from ngtpatch.installer.execution.patterns import Matching
+from ngtpatch.installer.execution.state import Frame, Loop, Thrown, Trial
+from ngtpatch.installer.execution.values import NONE, unknown
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.scopes import only_logs
+
+__all__ = ["Statements"]
+
+_Written = list[tuple[Store, Any, Varied]]
+
+_MAX_ROUNDS = 5_000
+_UNSURE_ROUNDS = 2
+
+
+class Statements(Matching):
+    """Executes statements."""
+
+    def execute(self, body: Sequence[ast.stmt]) -> None:
+        """Execute *body* on the guests that are here, as far as they come."""
+        for statement in body:
+            if not self.mask:
+                return
+            self.spend()
+            self.line = statement.lineno
+            name = type(statement).__name__.lower()
+            getattr(self, f"_do_{name}", self._do_unmodelled)(statement)
+
+    def _do_unmodelled(self, node: ast.stmt) -> None:
+        self.note("dynamic")
+
+    def _do_pass(self, node: ast.Pass) -> None:
+        """Nothing happens."""
+
+    def _do_expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.evaluate(node.value)
+
+    # Binding -------------------------------------------------------------------------------
+
+    def _do_assign(self, node: ast.Assign) -> None:
+        value = self.evaluate(node.value)
+        for target in node.targets:
+            self.assign(target, value)
+
+    def _do_annassign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.evaluate(node.value))
+
+    def _do_augassign(self, node: ast.AugAssign) -> None:
+        load = ast.copy_location(_loaded(node.target), node)
+        value = self.evaluate(
+            ast.copy_location(ast.BinOp(left=load, op=node.op, right=node.value), node)
+        )
+        self.assign(node.target, value)
+
+    def assign(self, target: ast.expr, value: Varied) -> None:
+        """Bind what stands left of ``=``."""
+        match target:
+            case ast.Name():
+                self.bind(target.id, value)
+            case ast.Attribute():
+                self.set_attribute(self.evaluate(target.value), target.attr, value)
+            case ast.Subscript():
+                if isinstance(target.slice, ast.Slice):
+                    self.note("dynamic")
+                    return
+                self.set_item(self.evaluate(target.value), self.evaluate(target.slice), value)
+            case ast.Tuple() | ast.List():
+                self._unpack(target.elts, value)
+            case ast.Starred():
+                self.assign(target.value, value)
+
+    def _unpack(self, targets: Sequence[ast.expr], value: Varied) -> None:
+        star = next((at for at, one in enumerate(targets) if isinstance(one, ast.Starred)), None)
+        columns: list[list[tuple[int, Plain]]] = [[] for _ in targets]
+        for mask, items in list(self.elements(value)):
+            if isinstance(items, Unknown):
+                for column in columns:
+                    column.append((mask, Unknown(items.tainted)))
+                continue
+            fits = len(items) == len(targets) if star is None else len(items) >= len(targets) - 1
+            if not fits:
+                self.throw_named("ValueError", mask, "unpacking")
+                continue
+            row = list(items)
+            if star is not None:
+                after = len(targets) - star - 1
+                end = len(row) - after
+                row = [*row[:star], self.made(list, row[star:end]), *row[end:]]
+            for column, one in zip(columns, row, strict=True):
+                column.append((mask, one))
+        for target, column in zip(targets, columns, strict=True):
+            self.assign(target, self.gather(column))
+
+    def _do_delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                frame = self.frames[-1]
+                store = frame.outside.get(target.id, frame.local)
+                unbound = self.mask & ~store.get(target.id).mask
+                self.throw_named("NameError", unbound, target.id)
+                self.write(store, target.id, NOTHING)
+            else:
+                self.note("dynamic")
+
+    def _do_global(self, node: ast.Global) -> None:
+        frame = self.frames[-1]
+        frame.outside.update(dict.fromkeys(node.names, frame.module.store))
+
+    def _do_nonlocal(self, node: ast.Nonlocal) -> None:
+        frame = self.frames[-1]
+        for name in node.names:
+            holder = next((one for one in frame.closure if name in one.slots), None)
+            if holder is None:
+                self.note("dynamic")
+            else:
+                frame.outside[name] = holder
+
+    def _do_functiondef(self, node: ast.FunctionDef) -> None:
+        value = Varied.of(self.function_of(node, node.name))
+        for decorator in reversed(node.decorator_list):
+            value = self.call(self.evaluate(decorator), (value,), {})
+        self.bind(node.name, value)
+
+    def _do_asyncfunctiondef(self, node: ast.AsyncFunctionDef) -> None:
+        self.bind(node.name, unknown(tainted=True))
+
+    def _do_classdef(self, node: ast.ClassDef) -> None:
+        frame = self.frames[-1]
+        bases = [self.evaluate(one) for one in node.bases]
+        plain_bases = tuple(
+            one for value in bases for _, one in list(value.each(self.mask))[:1]
+            if not (isinstance(one, Native) and one.name == "object")
+        )  # fmt: skip
+        cls = ClassObject(node.name, frame.module, plain_bases)
+        if node.keywords and not all(
+            isinstance(one.value, ast.Attribute | ast.Name)
+            and ast.unparse(one.value).endswith("ABCMeta")
+            for one in node.keywords
+        ):
+            cls.bases = (*plain_bases, External("a metaclass"))
+        if any(isinstance(one, ClassObject) and one.error for one in cls.order()):
+            cls.error = Exception
+        is_function = frame.local is not frame.module.store
+        closure = (frame.local, *frame.closure) if is_function else frame.closure
+        name = f"{frame.function}.{node.name}".strip(".")
+        inner = Frame(frame.module, name, cls.store, closure, owner=cls)
+        self.frames.append(inner)
+        try:
+            self.execute(node.body)
+        finally:
+            self.frames.pop()
+        self._make_enum(cls)
+        if cls.store.get("__metaclass__").mask:
+            cls.bases = (*cls.bases, External("a metaclass"))
+        value = Varied.of(cls)
+        for decorator in reversed(node.decorator_list):
+            value = self.call(self.evaluate(decorator), (value,), {})
+        self.bind(node.name, value)
+
+    def _make_enum(self, cls: ClassObject) -> None:
+        """Make the members of an enum, where it is a plain one."""
+        if not (len(cls.bases) == 1 and isinstance(cls.bases[0], External)
+                and cls.bases[0].name in ("enum.Enum", "enum.IntEnum")):  # fmt: skip
+            return
+        cls.bases = ()
+        members = []
+        for name, value in list(cls.store.slots.items()):
+            plain = [one for _, one in value.groups]
+            if name.startswith("_") or len(plain) != 1 or not isinstance(plain[0], str | int):
+                continue
+            member = InstanceObject(cls)
+            member.store.slots.update({"value": value, "name": Varied.of(name)})
+            members.append(member)
+            cls.store.slots[name] = Varied.of(member)
+        cls.store.slots["__members__"] = Varied.of(tuple(members))
+
+    # Ways ----------------------------------------------------------------------------------
+
+    def _do_if(self, node: ast.If) -> None:
+        true, false, doubt = self.condition(node.test)
+        self.line = node.lineno
+        if doubt & self.mask and not (only_logs(node.body) and only_logs(node.orelse)):
+            self.note("condition", doubt & self.mask)
+        self.fork([
+            (true, self.split(lambda: self.execute(node.body), true, false)),
+            (false, self.split(lambda: self.execute(node.orelse), true, false)),
+        ])  # fmt: skip
+
+    def _do_assert(self, node: ast.Assert) -> None:
+        true, false, doubt = self.condition(node.test)
+        self.line = node.lineno
+        self.note("condition", doubt & self.mask)
+        self.fork([
+            (true, _nothing),
+            (false, self.split(lambda: self.throw_named("AssertionError"), true, false)),
+        ])  # fmt: skip
+
+    def _do_while(self, node: ast.While) -> None:
+        frame = self.frames[-1]
+        loop = Loop()
+        frame.loops.append(loop)
+        rounds = unsure = 0
+        here = self.mask
+        finished = 0
+
+        def go_round() -> None:
+            nonlocal rounds, unsure, finished
+            while self.mask:
+                true, false, doubt = self.condition(node.test)
+                if doubt & self.mask:
+                    self.line = node.lineno
+                    self.note("condition", doubt & self.mask)
+                rounds += 1
+                if true & false & self.mask:
+                    unsure += 1
+                    if unsure > _UNSURE_ROUNDS:
+                        finished |= self.mask
+                        self.mask = 0
+                        return
+                    self.fork([(false, finish), (true, body_and_on)])
+                    return
+                finished |= self.mask & ~true
+                self.mask &= true
+                if rounds > _MAX_ROUNDS:
+                    self.note("loop")
+                    finished |= self.mask
+                    self.mask = 0
+                    return
+                one_round()
+
+        def finish() -> None:
+            nonlocal finished
+            finished |= self.mask
+
+        def one_round() -> None:
+            loop.continued = 0
+            place = self.place
+            self.splits.append(place)
+            try:
+                self.execute(node.body)
+            finally:
+                self.splits.pop()
+            self.mask |= loop.continued
+
+        def body_and_on() -> None:
+            nonlocal finished
+            one_round()
+            go_round()
+            # The guests that are through with it go on from here.
+            self.mask |= finished & here
+
+        go_round()
+        frame.loops.pop()
+        self.mask = finished
+        self.execute(node.orelse)
+        self.mask |= loop.broken
+
+    def _do_for(self, node: ast.For) -> None:
+        frame = self.frames[-1]
+        value = self.evaluate(node.iter)
+        self.line = node.lineno
+        loop = Loop()
+        frame.loops.append(loop)
+
+        def body() -> None:
+            loop.continued = 0
+            self.execute(node.body)
+            self.mask |= loop.continued
+
+        self.iterate(value, node.target, body)
+        frame.loops.pop()
+        for mask, one in value.each(self.mask):
+            if isinstance(one, FileObject):
+                rest = unknown(tainted=self.depends(one.store.get("lines")))
+                self.write(one.store, "lines", rest, mask)
+        self.execute(node.orelse)
+        self.mask |= loop.broken
+
+    def iterate(
+        self,
+        value: Varied,
+        target: ast.expr,
+        body: Callable[[], None],
+        *,
+        unsure: list[bool] | None = None,
+    ) -> None:
+        """Execute *body* for each element, on the guests that have so many."""
+        rows = list(self.elements(value))
+        known: list[tuple[int, Sequence[Plain]]] = []
+        seen = twice = 0
+        for mask, _ in rows:
+            twice |= seen & mask
+            seen |= mask
+        vague = 0
+        for mask, items in rows:
+            if isinstance(items, Unknown):
+                vague |= mask
+                if items.tainted:
+                    self.note("loop", mask)
+            else:
+                known.append((mask & ~twice, items))
+        vague |= twice
+        done = self.mask & ~seen
+        running = self.mask & ~vague
+        at = 0
+        while running:
+            current = [(mask & running, items[at]) for mask, items in known if at < len(items)]
+            active = 0
+            for mask, _ in current:
+                active |= mask
+            done |= running & ~active
+            self.mask = active
+            if not active:
+                break
+            self.assign(target, self.gather(current))
+            body()
+            running = self.mask
+            at += 1
+            if at > _MAX_ROUNDS:
+                self.note("loop")
+                done |= running
+                break
+        if vague:
+            if unsure is not None:
+                unsure[0] = True
+            done |= self._iterate_vaguely(value, target, body, vague)
+        self.mask = done
+
+    def _iterate_vaguely(
+        self, value: Varied, target: ast.expr, body: Callable[[], None], vague: int
+    ) -> int:
+        element = unknown(tainted=value.within(vague).depends(vague))
+        self.mask = vague
+        for _ in range(_UNSURE_ROUNDS):
+
+            def once() -> None:
+                self.assign(target, element)
+                body()
+
+            self.fork([(self.mask, _nothing), (self.mask, once)])
+        return self.mask
+
+    def _do_break(self, node: ast.Break) -> None:
+        self.frames[-1].loops[-1].broken |= self.mask
+        self.mask = 0
+
+    def _do_continue(self, node: ast.Continue) -> None:
+        self.frames[-1].loops[-1].continued |= self.mask
+        self.mask = 0
+
+    def _do_return(self, node: ast.Return) -> None:
+        value = self.evaluate(node.value) if node.value is not None else NONE
+        frame = self.frames[-1]
+        frame.returned += value.within(self.mask).groups
+        frame.left |= self.mask
+        self.mask = 0
+
+    # Exceptions ----------------------------------------------------------------------------
+
+    def _do_raise(self, node: ast.Raise) -> None:
+        if node.exc is None:
+            for thrown in reversed(self.handling):
+                again = thrown.guests & self.mask
+                if again:
+                    self.trials[-1].thrown.append(
+                        Thrown(again, thrown.error, thrown.place, thrown.decided)
+                    )
+                    self.mask &= ~again
+            self.throw_named("RuntimeError")
+            return
+        value = self.evaluate(node.exc)
+        self.line = node.lineno
+
+        def throw(one: Plain) -> Varied:
+            if isinstance(one, ClassObject):
+                made = self.instantiate(one, (), {})
+                return self.dispatch(made, throw)
+            self.throw(one)
+            return NOTHING
+
+        self.dispatch(value, throw)
+
+    handling: list[Thrown]
+
+    def _do_try(self, node: ast.Try) -> None:
+        trial = Trial()
+        self.trials.append(trial)
+        if not node.finalbody:
+            self._try_and_handle(node, trial)
+            self.trials[-1].perhaps |= trial.perhaps
+            return
+        outer = Trial()
+        self.trials.insert(-1, outer)
+        frame = self.frames[-1]
+        returned, frame.returned = frame.returned, []
+        loop = frame.loops[-1] if frame.loops else Loop()
+        broken, continued = loop.broken, loop.continued
+        loop.broken = loop.continued = 0
+        self._try_and_handle(node, trial)
+        self._finally(node, outer)
+        frame.returned = [*returned, *frame.returned]
+        loop.broken |= broken
+        loop.continued |= continued
+        self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
+
+    def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
+        here = self.mask
+        before = self._with_history(lambda: self.execute(node.body))
+        self.trials.pop()
+        loose = trial.perhaps & here
+        if self.mask and node.orelse:
+            self.execute(node.orelse)
+        normal = self.mask
+        left = trial.thrown
+        ways: list[tuple[int, Callable[[], None]]] = [(normal, _nothing)]
+        for handler in node.handlers:
+            matching, left = self._matching(handler, left)
+            guests = loose
+            for thrown in matching:
+                guests |= thrown.guests
+            if guests:
+                ways.append((guests, self._handler(handler, matching, loose, before)))
+        self.trials[-1].thrown += left
+        self.mask = _all_guests(ways)
+        self.fork(ways)
+
+    def _with_history(self, body: Callable[[], None]) -> _Written:
+        """Execute *body* and return what was before, of all that it wrote."""
+        self._journals.append({})
+        try:
+            body()
+        finally:
+            journal = self._journals.pop()
+            for key, entry in journal.items():
+                if self._journals:
+                    self._journals[-1].setdefault(key, entry)
+        return list(journal.values())
+
+    def _handler(
+        self,
+        handler: ast.ExceptHandler,
+        caught: Sequence[Thrown],
+        loose: int,
+        before: _Written,
+    ) -> Callable[[], None]:
+        certain = _all_guests([(one.guests, _nothing) for one in caught])
+
+        def run() -> None:
+            perhaps = self.mask & ~certain & loose
+            # Where something unmodelled was raised, any state of the body's may be seen.
+            for store, name, old in before if perhaps else ():
+                now = store.get(name).within(perhaps)
+                either = self.gather((*now.groups, *old.within(perhaps).groups))
+                self.write(store, name, either, perhaps)
+            vague = Thrown(perhaps, Unknown(tainted=False), self.place, self.place)
+            if handler.name:
+                groups = [(one.guests, one.error) for one in (*caught, vague)]
+                self.bind(handler.name, self.gather(groups))
+            self.handling += [*caught, vague]
+            try:
+                self.execute(handler.body)
+            finally:
+                del self.handling[len(self.handling) - len(caught) - 1 :]
+
+        return run
+
+    def _matching(
+        self, handler: ast.ExceptHandler, thrown: Sequence[Thrown]
+    ) -> tuple[list[Thrown], list[Thrown]]:
+        if handler.type is None:
+            return list(thrown), []
+        names: set[str] = set()
+        kinds: list[Plain] = []
+        self.mask |= _all_guests([(one.guests, _nothing) for one in thrown])
+        nodes = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        for node in nodes:
+            kinds += [one for _, one in self.evaluate(node).groups]
+        for kind in kinds:
+            if isinstance(kind, tuple):
+                names |= {one.name for one in kind if isinstance(one, ClassObject)}
+        matching, left = [], []
+        for one in thrown:
+            cls = one.error.cls if isinstance(one.error, InstanceObject) else None
+            if cls is None:
+                # What kind it has is not known: it may be caught here or not.
+                matching.append(one)
+                left.append(one)
+            elif any(kind in cls.order() for kind in kinds) or cls.name in names:
+                matching.append(one)
+            else:
+                left.append(one)
+        return matching, left
+
+    def _finally(self, node: ast.Try, outer: Trial) -> None:
+        """Execute what is done in any case, on those who come through and those who leave."""
+        frame = self.frames[-1]
+        loop = frame.loops[-1] if frame.loops else Loop()
+        index = self.trials.index(outer)
+        del self.trials[index]
+        normal = self.mask
+        leaving = list(outer.thrown)
+        returned, frame.returned = frame.returned, []
+        broken, continued = loop.broken, loop.continued
+        loop.broken = loop.continued = 0
+        self.mask = normal | broken | continued | _all_guests([(m, _nothing) for m, _ in returned])
+        self.mask |= _all_guests([(one.guests, _nothing) for one in leaving])
+        self.execute(node.finalbody)
+        through = self.mask
+        for one in leaving:
+            if one.guests & through:
+                self.trials[-1].thrown.append(
+                    Thrown(one.guests & through, one.error, one.place, one.decided)
+                )
+        frame.returned += [(mask & through, value) for mask, value in returned if mask & through]
+        loop.broken |= broken & through
+        loop.continued |= continued & through
+        self.mask = normal & through
+
+    _do_trystar = _do_try
+
+    def _do_with(self, node: ast.With) -> None:
+        exits: list[Varied] = []
+        suppressed: list[str] = []
+        for item in node.items:
+            manager = self.evaluate(item.context_expr)
+            entered = self.dispatch(manager, self._entered)
+            exits.append(manager)
+            suppressed += _suppressed(item.context_expr)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, entered)
+        if suppressed:
+            handler = ast.ExceptHandler(type=None, name=None, body=[ast.Pass(lineno=node.lineno)])
+            wrapped = ast.Try(body=node.body, handlers=[handler], orelse=[], finalbody=[])
+            self._do_try(ast.copy_location(wrapped, node))
+            return
+        thrown = len(self.trials[-1].thrown)
+        self.execute(node.body)
+        swallows = any(
+            self.defines(one, "__exit__") for value in exits for _, one in value.groups
+        )
+        if swallows and len(self.trials[-1].thrown) > thrown:
+            self.note("dynamic", self.trials[-1].thrown[-1].guests)
+
+    def _entered(self, manager: Plain) -> Varied:
+        if isinstance(manager, InstanceObject) and self.defines(manager, "__enter__"):
+            return self.call(self.attribute(Varied.of(manager), "__enter__"), (), {})
+        if isinstance(manager, FileObject):
+            return Varied.of(manager)
+        return unknown(tainted=isinstance(manager, Unknown) and manager.tainted)
+
+    # Imports -------------------------------------------------------------------------------
+
+    def _do_import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            module = self.import_module(alias.name, 0)
+            if not self.mask:
+                return
+            if alias.asname:
+                self.bind(alias.asname, module)
+            else:
+                first = alias.name.partition(".")[0]
+                self.bind(first, self.import_module(first, 0) if "." in alias.name else module)
+
+    def _do_importfrom(self, node: ast.ImportFrom) -> None:
+        module = self.import_module(node.module or "", node.level)
+        for alias in node.names:
+            if not self.mask:
+                return
+            if alias.name == "*":
+                self.import_all(module)
+                continue
+            value = self.imported_name(module, node.module or "", node.level, alias.name)
+            self.bind(alias.asname or alias.name, value)
+
+    def import_module(self, name: str, level: int) -> Varied:
+        """Return a module. Raises ImportError on the guests that have none of this name."""
+        raise NotImplementedError
+
+    def imported_name(self, module: Varied, name: str, level: int, wanted: str) -> Varied:
+        """Return what ``from module import wanted`` gives."""
+        raise NotImplementedError
+
+    def import_all(self, module: Varied) -> None:
+        """Bind every public name of a module here."""
+        raise NotImplementedError
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    match target:
+        case ast.Name():
+            return ast.Name(id=target.id, ctx=ast.Load())
+        case ast.Attribute():
+            return ast.Attribute(value=target.value, attr=target.attr, ctx=ast.Load())
+        case ast.Subscript():
+            return ast.Subscript(value=target.value, slice=target.slice, ctx=ast.Load())
+    return target
+
+
+def _all_guests(ways: Sequence[tuple[int, Callable[[], None]]]) -> int:
+    found = 0
+    for mask, _ in ways:
+        found |= mask
+    return found
+
+
+def _suppressed(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        return [ast.unparse(one) for one in node.args]
+    return []
+
+
+def _nothing() -> None:
+    """Go on."""
+

@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Methods of texts, numbers, tuples, containers and files, as Python has them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ngtpatch.installer.execution.objects import Container, FileObject, Native, Store
+from ngtpatch.installer.execution.values import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+
+__all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "of_atom", "of_object"]
+
+_TEXT = frozenset({
+    "capitalize", "casefold", "count", "endswith", "expandtabs", "find", "index", "isalnum",
+    "isalpha", "isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper", "join", "lower",
+    "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
+    "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase",
+    "title", "translate", "upper", "isidentifier", "isdecimal", "isascii",
+})  # fmt: skip
+_PADDING = frozenset({"center", "ljust", "rjust", "zfill"})
+#: Methods of a text, which end nothing whatever the text is.
+TEXT_METHODS = _TEXT | _PADDING | {"encode", "decode", "keys", "values", "items", "group", "groups"}
+_OF_PATTERNS = frozenset({"findall", "fullmatch", "match", "search", "split", "sub"})
+_OF_MATCHES = frozenset({"end", "group", "groupdict", "groups", "span", "start"})
+_TUPLE = frozenset({"count", "index"})
+
+
+class NamesOf(Container):
+    """What ``globals()`` and ``vars(module)`` give: the names themselves as a dictionary."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Store) -> None:
+        super().__init__(dict, {})
+        self.names = names
+
+
+def of_atom(owner: Plain, name: str) -> Varied:
+    """Return a method or attribute of a text, a number or a tuple."""
+    if isinstance(owner, tuple):
+        if name in getattr(owner, "names", ()):
+            return Varied.of(getattr(owner, name))
+        return _pure(owner, name) if name in _TUPLE else NOTHING
+    if isinstance(owner, str):
+        if name in _TEXT:
+            return _pure(owner, name)
+        if name in _PADDING:
+            return Varied.of(Native(f"str.{name}", _padded(owner, name)))
+        if name == "format":
+            return Varied.of(Native("str.format", _formatted(owner)))
+        if name in ("encode", "decode"):
+            # Python 2 has one kind of text; for names it makes no difference.
+            return Varied.of(Native(f"str.{name}", lambda machine, args, named: Varied.of(owner)))
+        return NOTHING
+    if isinstance(owner, bytes) and name == "decode":
+        text = owner.decode("utf-8", "replace")
+        return Varied.of(Native("bytes.decode", lambda machine, args, named: Varied.of(text)))
+    if isinstance(owner, re.Pattern) and name in _OF_PATTERNS:
+        return _pure(owner, name)
+    if isinstance(owner, re.Match) and name in _OF_MATCHES:
+        return _pure(owner, name)
+    if isinstance(owner, LooseVersion) and name in ("version", "vstring"):
+        return unknown(tainted=True)
+    return unknown(tainted=False) if hasattr(owner, name) else NOTHING
+
+
+class LooseVersion:
+    """A version of distutils, which compares by its numbers."""
+
+    def __init__(self, text: str) -> None:
+        self.parts = tuple(
+            (1, int(part)) if part.isdigit() else (0, part)
+            for part in re.split(r"(\d+|[a-z]+|\.)", text.lower())
+            if part and part != "."
+        )
+
+    def _of(self, other: object) -> tuple[tuple[int, Any], ...]:
+        return other.parts if isinstance(other, LooseVersion) else LooseVersion(str(other)).parts
+
+    @property
+    def key(self) -> Any:
+        """Two with the same numbers are the same."""
+        return LooseVersion, self.parts
+
+    def __eq__(self, other: object) -> bool:
+        return self.parts == self._of(other)
+
+    def __hash__(self) -> int:
+        return hash(self.parts)
+
+    def __lt__(self, other: object) -> bool:
+        return self.parts < self._of(other)
+
+    def __le__(self, other: object) -> bool:
+        return self.parts <= self._of(other)
+
+    def __gt__(self, other: object) -> bool:
+        return self.parts > self._of(other)
+
+    def __ge__(self, other: object) -> bool:
+        return self.parts >= self._of(other)
+
+
+def _pure(owner: Plain, name: str) -> Varied:
+    def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        keys = tuple(named)
+
+        def apply(*values: Any) -> Any:
+            count = len(values) - len(keys)
+            method = getattr(owner, name)
+            return method(*values[:count], **dict(zip(keys, values[count:], strict=True)))
+
+        found: Varied = machine.lift(apply, *args, *named.values())
+        return found
+
+    return Varied.of(Native(f"{type(owner).__name__}.{name}", run))
+
+
+def _padded(owner: str, name: str) -> Callable[..., Varied]:
+    def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        def apply(width: Any, *fill: Any) -> Any:
+            if width > 4096:
+                raise Unmodelled
+            return getattr(owner, name)(width, *fill)
+
+        found: Varied = machine.lift(apply, *args)
+        return found
+
+    return run
+
+
+def _formatted(owner: str) -> Callable[..., Varied]:
+    def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        keys = tuple(named)
+
+        def apply(*values: Any) -> str:
+            # A field that asks for attributes, items or a width is not for us to evaluate.
+            if any(mark in owner for mark in ".[:!") and not _plain_fields(owner):
+                raise Unmodelled
+            count = len(values) - len(keys)
+            texts = [machine.text_of(value) for value in values]
+            return owner.format(*texts[:count], **dict(zip(keys, texts[count:], strict=True)))
+
+        found: Varied = machine.lift(apply, *args, *named.values())
+        return found
+
+    return run
+
+
+def _plain_fields(template: str) -> bool:
+    import string
+
+    return all(
+        not spec and not conversion and not set(field or "") & set(".[")
+        for _, field, spec, conversion in string.Formatter().parse(template)
+    )
+
+
+# Containers ----------------------------------------------------------------------------------
+
+
+def of_object(owner: Container | FileObject, name: str) -> Varied:
+    """Return a method of a list, set, dictionary or file."""
+    if isinstance(owner, FileObject):
+        run = _FILE.get(name, _of_file)
+    elif isinstance(owner, NamesOf):
+        run = _NAMES.get(name, _not_followed)
+    else:
+        run = _METHODS.get((owner.kind, name))
+    if run is None:
+        if not isinstance(owner, Container) or not hasattr(owner.kind, name):
+            return NOTHING
+        run = _not_followed
+
+    def call(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        found: Varied = run(machine, owner, args, named)
+        return found
+
+    return Varied.of(Native(f"{type(owner).__name__}.{name}", call))
+
+
+_Args = Sequence[Varied]
+_Named = Mapping[str, Varied]
+
+
+def _not_followed(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    """Forget what is in a container that something was done to."""
+    machine.write(owner.store, "items", unknown(tainted=True))
+    return unknown(tainted=True)
+
+
+def _append(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    machine.append(owner, args[0])
+    return NONE
+
+
+def _changed(change: Callable[..., Any]) -> Callable[..., Varied]:
+    """Return a method that replaces the content by ``change(content, *arguments)``."""
+
+    def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        items = owner.store.get("items")
+        combined = machine.combine((items, *args))
+        if combined is None:
+            return _not_followed(machine, owner, args, named)
+        groups = []
+        for mask, (content, *values) in combined:
+            machine.spend()
+            if isinstance(content, Unknown) or any(isinstance(one, Unknown) for one in values):
+                groups.append((mask, Unknown(tainted=machine.depends(items, *args))))
+                continue
+            try:
+                groups.append((mask, change(content, *[_content(one, mask) for one in values])))
+            except Unmodelled:
+                groups.append((mask, Unknown(tainted=True)))
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                machine.throw_named(type(error).__name__, mask)
+        machine.write(owner.store, "items", machine.gather(groups))
+        return NONE
+
+    return run
+
+
+def _content(value: Plain, mask: int) -> Any:
+    """Return the items of a container (which has one content here), or the value itself."""
+    if isinstance(value, Container):
+        ((_, items),) = value.store.get("items").each(mask)
+        if isinstance(items, Unknown):
+            raise Unmodelled
+        return items
+    return value
+
+
+def _without(items: tuple[Plain, ...], one: Plain) -> tuple[Plain, ...]:
+    at = items.index(one)
+    return items[:at] + items[at + 1 :]
+
+
+def _updated(items: Mapping[Plain, Plain], *others: Any) -> Mapping[Plain, Plain]:
+    found = dict(items)
+    for other in others:
+        if isinstance(other, Mapping):
+            found.update(other)
+        else:
+            found.update(dict(other))
+    return found
+
+
+def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    fallback = args[1] if len(args) > 1 else NONE
+    groups: list[tuple[int, Plain]] = []
+    for mask, items in owner.store.get("items").each(machine.mask):
+        for guests, key in args[0].each(mask):
+            machine.spend()
+            if isinstance(items, Unknown) or isinstance(key, Unknown):
+                tainted = machine.depends(args[0]) or (
+                    isinstance(items, Unknown) and items.tainted
+                )
+                groups.append((guests, Unknown(tainted)))
+                continue
+            try:
+                if key in items:
+                    groups.append((guests, items[key]))
+                else:
+                    groups += fallback.within(guests).groups
+            except TypeError:
+                machine.throw_named("TypeError", guests)
+    found: Varied = machine.gather(groups)
+    return found
+
+
+def _setdefault(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    found = _get(machine, owner, args, named)
+    _changed(lambda items, key, value=None: {key: value, **items})(machine, owner, args, named)
+    return found
+
+
+def _pop(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    if owner.kind is dict and args:
+        found = _get(machine, owner, args, named)
+        _changed(lambda items, key, *default: {k: v for k, v in items.items() if k != key})(
+            machine, owner, args, named
+        )
+        return found
+    return _not_followed(machine, owner, args, named)
+
+
+def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
+    """Return a method that gives a list of ``part(content)``."""
+
+    def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        groups = [
+            (mask, items if isinstance(items, Unknown) else Container(list, tuple(part(items))))
+            for mask, items in owner.store.get("items").each(machine.mask)
+        ]
+        found: Varied = machine.gather(groups)
+        return found
+
+    return run
+
+
+def _holds(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    found: Varied = machine.compared(args[0], ast.In(), Varied.of(owner))
+    return found
+
+
+def _lifted(name: str, kind: type) -> Callable[..., Varied]:
+    def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        found: Varied = machine.lift(getattr(kind, name), Varied.of(owner), *args)
+        return found
+
+    return run
+
+
+_METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
+    (list, "append"): _append,
+    (list, "extend"): _changed(lambda items, more: (*items, *more)),
+    (list, "insert"): _changed(lambda items, at, one: (*items[:at], one, *items[at:])),
+    (list, "remove"): _changed(_without),
+    (list, "reverse"): _changed(lambda items: items[::-1]),
+    (list, "clear"): _changed(lambda items: ()),
+    (list, "copy"): _listed(lambda items: items),
+    (list, "index"): _lifted("index", list),
+    (list, "count"): _lifted("count", list),
+    (set, "add"): _changed(lambda items, one: items | {one}),
+    (set, "discard"): _changed(lambda items, one: items - {one}),
+    (set, "update"): _changed(lambda items, *more: items.union(*more)),
+    (dict, "get"): _get,
+    (dict, "setdefault"): _setdefault,
+    (dict, "pop"): _pop,
+    (dict, "update"): _changed(_updated),
+    (dict, "keys"): _listed(tuple),
+    (dict, "values"): _listed(lambda items: items.values()),
+    (dict, "items"): _listed(lambda items: items.items()),
+    (dict, "clear"): _changed(lambda items: {}),
+    (dict, "__contains__"): _holds,
+    (set, "__contains__"): _holds,
+    (list, "__contains__"): _holds,
+}
+for _name in ("intersection", "union", "difference", "issubset", "issuperset", "isdisjoint"):
+    _METHODS[set, _name] = _lifted(_name, set)
+
+
+def _name_got(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
+    fallback = args[1] if len(args) > 1 else NONE
+    groups: list[tuple[int, Plain]] = []
+    for mask, name in args[0].each(machine.mask):
+        if isinstance(name, Unknown):
+            groups.append((mask, Unknown(tainted=True)))
+            continue
+        found = owner.names.get(name).within(mask)
+        groups += found.groups
+        groups += fallback.within(mask & ~found.mask).groups
+    gathered: Varied = machine.gather(groups)
+    return gathered
+
+
+def _names_updated(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
+    for name, value in named.items():
+        machine.write(owner.names, name, value)
+    if args:
+        machine.note("dynamic")
+    return NONE
+
+
+_NAMES: dict[str, Callable[..., Varied]] = {"get": _name_got, "update": _names_updated}
+
+
+# Files ---------------------------------------------------------------------------------------
+
+
+def _used_up(machine: Any, owner: FileObject) -> Varied:
+    """Return the lines that are left; what is left afterwards is not followed."""
+    lines = owner.store.get("lines").within(machine.mask)
+    machine.write(owner.store, "lines", unknown(tainted=machine.depends(lines)))
+    return lines
+
+
+def _read(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    found: Varied = machine.lift("".join, _used_up(machine, owner))
+    return unknown(tainted=machine.depends(found)) if args else found
+
+
+def _lines(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    found: Varied = machine.lift(list, _used_up(machine, owner))
+    return found
+
+
+def _of_file(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    return unknown(tainted=machine.depends(_used_up(machine, owner)))
+
+
+def _itself(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    return Varied.of(owner)
+
+
+def _nothing(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    return NONE
+
+
+_FILE: dict[str, Callable[..., Varied]] = {
+    "read": _read,
+    "readlines": _lines,
+    "__enter__": _itself,
+    "__exit__": _nothing,
+    "close": _nothing,
+    "write": _nothing,
+    "writelines": _nothing,
+    "flush": _nothing,
+}

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program makes while it is executed on paper: names, functions, classes, containers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+
+__all__ = [
+    "Argument",
+    "BoundMethod",
+    "ClassObject",
+    "Container",
+    "External",
+    "FileObject",
+    "FunctionObject",
+    "InstanceObject",
+    "ModuleObject",
+    "Native",
+    "Store",
+    "SuperObject",
+    "Wrapped",
+    "plain",
+]
+
+
+class Store:
+    """Names and what they hold; the one place where anything is kept."""
+
+    __slots__ = ("slots",)
+
+    def __init__(self) -> None:
+        self.slots: dict[Any, Varied] = {}
+
+    def get(self, name: Any) -> Varied:
+        """Return what *name* holds; nothing on the guests where it was never bound."""
+        return self.slots.get(name, NOTHING)
+
+
+@dataclass(frozen=True)
+class External:
+    """Something that this package has no model of, by its dotted name.
+
+    Attributes:
+        name: as it is reached; a value of unknown origin is ``?``.
+        tainted: whether it may depend on the guest.
+    """
+
+    name: str
+    tainted: bool = False
+
+    @property
+    def key(self) -> Any:
+        """Two of one name are one."""
+        return External, self.name, self.tainted
+
+
+@dataclass(eq=False)
+class ModuleObject:
+    """A module of the tree, or a modelled one of Python's."""
+
+    name: str
+    path: str | None
+    store: Store = field(default_factory=Store)
+    #: Whether an attribute that it does not hold is simply not modelled.
+    is_external: bool = False
+
+
+Argument = tuple[tuple[Varied, ...], Mapping[str, Varied]]
+
+
+@dataclass(frozen=True, eq=False)
+class Native:
+    """A function that is modelled: it gets the machine, the arguments and the node of the call."""
+
+    name: str
+    run: Callable[..., Varied]
+
+    @property
+    def key(self) -> Any:
+        """Two of one name are one."""
+        return Native, self.name, self.run
+
+
+@dataclass(eq=False)
+class FunctionObject:
+    """A function of the installer."""
+
+    node: ast.FunctionDef | ast.Lambda
+    module: ModuleObject
+    name: str
+    closure: tuple[Store, ...]
+    defaults: tuple[Varied, ...]
+    keyword_defaults: tuple[Varied | None, ...]
+    owner: ClassObject | None = None
+    store: Store = field(default_factory=Store)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMethod:
+    """A function with its first argument."""
+
+    function: Plain
+    owner: Plain
+
+    @property
+    def key(self) -> Any:
+        """The same function on the same object is the same."""
+        return BoundMethod, id(self.function), id(self.owner)
+
+
+@dataclass(frozen=True, eq=False)
+class Wrapped:
+    """``staticmethod``, ``classmethod`` or ``property`` around a function."""
+
+    kind: str
+    function: Varied
+
+
+@dataclass(eq=False)
+class ClassObject:
+    """A class of the installer, or an exception of Python's."""
+
+    name: str
+    module: ModuleObject | None
+    bases: tuple[Plain, ...]
+    store: Store = field(default_factory=Store)
+    error: type[BaseException] | None = None
+
+    def order(self) -> list[Plain]:
+        """Return it and its bases, in the order in which they are asked."""
+        found: list[Plain] = [self]
+        for base in self.bases:
+            for one in base.order() if isinstance(base, ClassObject) else [base]:
+                if one in found:
+                    found.remove(one)
+                found.append(one)
+        return found
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a base is not modelled, so that an attribute may come from there."""
+        return any(not isinstance(one, ClassObject) for one in self.order())
+
+
+@dataclass(frozen=True, eq=False)
+class SuperObject:
+    """What ``super()`` gives: the classes that come after one, for an object of it."""
+
+    after: tuple[Plain, ...]
+    instance: Plain
+
+    @property
+    def key(self) -> Any:
+        """For one object it is one."""
+        return SuperObject, id(self.instance), tuple(map(id, self.after))
+
+
+@dataclass(eq=False)
+class InstanceObject:
+    """An object of such a class."""
+
+    cls: ClassObject
+    store: Store = field(default_factory=Store)
+
+
+class FileObject:
+    """A file that was opened. Its lines, where they are known, are in :attr:`store`."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, lines: Varied) -> None:
+        self.store = Store()
+        self.store.slots["lines"] = lines
+
+
+class Container:
+    """A list, set or dictionary. What is in it is one value of :attr:`store`, never changed."""
+
+    __slots__ = ("kind", "store")
+
+    def __init__(self, kind: type, items: Plain) -> None:
+        self.kind = kind
+        self.store = Store()
+        self.store.slots["items"] = Varied.of(items)
+
+
+_MAX_DEPTH = 8
+
+
+def plain(value: Plain, mask: int, depth: int = 0) -> Plain:
+    """Return *value* as an object of Python's own, or Unknown if a part of it is.
+
+    A container whose content differs between the guests of *mask* is Unknown here; callers
+    ask it group by group.
+    """
+    if isinstance(value, Container):
+        groups = list(value.store.get("items").each(mask))
+        if len(groups) != 1 or depth > _MAX_DEPTH:
+            return Unknown(tainted=len(groups) > 1)
+        items = groups[0][1]
+        if isinstance(items, Unknown):
+            return items
+        if value.kind is dict:
+            made: dict[Any, Any] = {}
+            for key, one in items.items():
+                inner = plain(one, mask, depth + 1)
+                if isinstance(inner, Unknown):
+                    return inner
+                made[key] = inner
+            return made
+        return _all(value.kind, items, mask, depth)
+    if isinstance(value, External):
+        return Unknown(value.tainted)
+    if isinstance(value, tuple):
+        made_tuple = _all(tuple, value, mask, depth)
+        return value if isinstance(made_tuple, tuple) and made_tuple == value else made_tuple
+    return value
+
+
+def _all(kind: type, items: Any, mask: int, depth: int) -> Plain:
+    made = []
+    for one in items:
+        inner = plain(one, mask, depth + 1)
+        if isinstance(inner, Unknown):
+            return inner
+        made.append(inner)
+    try:
+        return kind(made)
+    except TypeError:
+        return Unknown(tainted=True)

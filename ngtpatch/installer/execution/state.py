@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an execution stands: the guests that are here, what was written, what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ngtpatch.installer.execution.objects import ClassObject, InstanceObject, ModuleObject, Store
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
+from ngtpatch.installer.execution.worlds import World
+
+__all__ = [
+    "Ending",
+    "Exhausted",
+    "Finding",
+    "FindingKind",
+    "Frame",
+    "Loop",
+    "State",
+    "Thrown",
+    "Trial",
+]
+
+FindingKind = Literal["budget", "call", "condition", "dynamic", "lookup", "loop"]
+
+# Beyond so many different values on as many guests nothing is followed.
+_MAX_GROUPS = 4_000
+
+
+class Exhausted(Exception):
+    """The budget of steps is used up."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, and the function it is in."""
+
+    path: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A use of a fact that is not understood.
+
+    Attributes:
+        kind: what uses it.
+        path: the file.
+        line: where in it.
+        function: the function it stands in; empty for the module itself.
+        guests: for whom.
+    """
+
+    kind: FindingKind
+    path: str
+    line: int
+    function: str
+    guests: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A way in which the program ends before its end.
+
+    Attributes:
+        error: the class of the exception, such as ``SystemExit``.
+        path: the file in which it is raised.
+        line: where in it.
+        function: the function that raises it.
+        decided: file and line of the condition that led there; that of the place itself
+            where none did.
+        success: whether it is an exit with code 0.
+        guests: for whom it happens, or may.
+    """
+
+    error: str
+    path: str
+    line: int
+    function: str
+    decided: tuple[str, int]
+    success: bool
+    guests: int
+
+
+@dataclass
+class Thrown:
+    """An exception on its way, and the guests on which it is."""
+
+    guests: int
+    error: Plain
+    place: Place
+    decided: Place
+
+
+@dataclass
+class Trial:
+    """The handlers around what is executed.
+
+    Attributes:
+        thrown: what was raised inside.
+        perhaps: the guests on which something may have been raised that is not modelled.
+    """
+
+    thrown: list[Thrown] = field(default_factory=list)
+    perhaps: int = 0
+
+
+@dataclass
+class Loop:
+    """Guests that left a loop, or its round."""
+
+    broken: int = 0
+    continued: int = 0
+
+
+@dataclass
+class Frame:
+    """One call of a function, the body of a class, or a module."""
+
+    module: ModuleObject
+    function: str
+    local: Store
+    closure: tuple[Store, ...] = ()
+    owner: ClassObject | None = None
+    first: Varied = NOTHING
+    returned: list[tuple[int, Plain]] = field(default_factory=list)
+    left: int = 0
+    loops: list[Loop] = field(default_factory=list)
+    outside: dict[str, Store] = field(default_factory=dict)
+    yields: Any = None
+
+
+class State:
+    """The guests that are here, the journal of writes, and what was found."""
+
+    def __init__(self, worlds: Sequence[World], *, steps: int) -> None:
+        self.worlds = tuple(worlds)
+        self.everyone = (1 << len(self.worlds)) - 1
+        self.mask = self.everyone
+        self.steps = steps
+        self.trials: list[Trial] = []
+        self.frames: list[Frame] = []
+        self.findings: dict[tuple[str, str, int], Finding] = {}
+        self.splits: list[Place] = []
+        self.line = 1
+        self._journals: list[dict[tuple[int, Any], tuple[Store, Any, Varied]]] = []
+
+    def where(self, holds: Callable[[World], bool]) -> int:
+        """Return the guests for whom *holds*."""
+        return sum(1 << number for number, world in enumerate(self.worlds) if holds(world))
+
+    def by_world(self, value: Callable[[World], Plain]) -> Varied:
+        """Return what is asked of each guest."""
+        return join((1 << number, value(world)) for number, world in enumerate(self.worlds))
+
+    # Bounds --------------------------------------------------------------------------------
+
+    def spend(self, steps: int = 1) -> None:
+        """Take *steps* from the budget. Raises Exhausted."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise Exhausted
+
+    def gather(self, groups: Iterable[tuple[int, Plain]]) -> Varied:
+        """Return what *groups* are, or an unknown value where they are too many."""
+        made = join(groups)
+        if len(made.groups) > _MAX_GROUPS:
+            return Varied(((made.mask, Unknown(tainted=True)),))
+        return made
+
+    # Where it stands -----------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """The line that is executed."""
+        frame = self.frames[-1]
+        return Place(frame.module.path or frame.module.name, self.line, frame.function)
+
+    def note(self, kind: FindingKind, guests: int | None = None) -> None:
+        """Note a use that is not understood, at the line that is executed."""
+        guests = self.mask if guests is None else guests
+        if not guests:
+            return
+        place = self.place
+        key = (kind, place.path, place.line)
+        old = self.findings.get(key)
+        self.findings[key] = Finding(
+            kind, place.path, place.line, place.function, guests | (old.guests if old else 0)
+        )
+
+    # Writing -------------------------------------------------------------------------------
+
+    def write(self, store: Store, name: Any, value: Varied, mask: int | None = None) -> None:
+        """Bind *name* in *store*, on the guests that are here."""
+        mask = self.mask if mask is None else mask
+        old = store.slots.get(name, NOTHING)
+        if self._journals:
+            self._journals[-1].setdefault((id(store), name), (store, name, old))
+        if old.mask & ~mask == 0:
+            store.slots[name] = value.within(mask)
+        else:
+            store.slots[name] = join((*old.within(~mask).groups, *value.within(mask).groups))
+
+    def fork(self, branches: Sequence[tuple[int, Callable[[], None]]]) -> None:
+        """Execute several ways that guests take; those of two ways have the values of either."""
+        branches = [(mask & self.mask, run) for mask, run in branches]
+        seen = both = 0
+        for mask, _ in branches:
+            both |= seen & mask
+            seen |= mask
+        rest = self.mask & ~seen
+        if not both:
+            for mask, run in branches:
+                if mask:
+                    self.mask = mask
+                    run()
+                    rest |= self.mask
+            self.mask = rest
+            return
+        self._fork_apart(branches, both, rest)
+
+    def _fork_apart(
+        self, branches: Sequence[tuple[int, Callable[[], None]]], both: int, rest: int
+    ) -> None:
+        written: list[tuple[int, dict[tuple[int, Any], Varied], Frame, int]] = []
+        touched: dict[tuple[int, Any], tuple[Store, Any, Varied]] = {}
+        for mask, run in branches:
+            if not mask:
+                continue
+            frame = self.frames[-1]
+            left = frame.left
+            frame.left = 0
+            self.mask = mask
+            self._journals.append({})
+            try:
+                run()
+            finally:
+                journal = self._journals.pop()
+            after = {}
+            for key, (store, name, old) in journal.items():
+                if self._journals:
+                    self._journals[-1].setdefault(key, (store, name, old))
+                touched.setdefault(key, (store, name, old))
+                now = store.slots.get(name, NOTHING)
+                after[key] = now.within(both & mask)
+                store.slots[name] = join(
+                    (*now.within(~(both & mask)).groups, *old.within(both & mask).groups)
+                )
+            written.append((mask & both, after, frame, frame.left))
+            frame.left |= left
+            rest |= self.mask
+        for key, (store, name, _) in touched.items():
+            base = store.slots.get(name, NOTHING)
+            groups: list[tuple[int, Plain]] = []
+            covered = 0
+            for mask, after, frame, left in written:
+                # What a way that returned has bound in its own function is seen by nobody.
+                live = mask & ~left if store is frame.local else mask
+                covered |= live
+                groups += after.get(key, base).within(live).groups
+            groups += base.within(~covered).groups
+            store.slots[name] = join(groups)
+        self.mask = rest
+
+    def under(self, mask: int, run: Callable[[], Varied]) -> Varied:
+        """Return what *run* gives on the guests of *mask* alone."""
+        here = self.mask
+        self.mask = here & mask
+        found = run()
+        self.mask |= here & ~mask
+        return found.within(mask)
+
+    def speculate(self, run: Callable[[], None]) -> None:
+        """Execute something and take back whatever it has written."""
+        self._journals.append({})
+        try:
+            run()
+        finally:
+            for store, name, old in self._journals.pop().values():
+                store.slots[name] = old
+
+    # Leaving -------------------------------------------------------------------------------
+
+    def throw(self, error: Plain, mask: int | None = None) -> None:
+        """Raise *error* on the guests of *mask*, which are then no longer here."""
+        mask = self.mask if mask is None else mask & self.mask
+        if mask:
+            decided = self.splits[-1] if self.splits else self.place
+            self.trials[-1].thrown.append(Thrown(mask, error, self.place, decided))
+            self.mask &= ~mask
+
+    def throw_named(self, name: str, mask: int | None = None, *args: Plain) -> None:
+        """Raise one of Python's own exceptions."""
+        mask = self.mask if mask is None else mask & self.mask
+        if mask:
+            instance = InstanceObject(self.error_class(name))
+            instance.store.slots["args"] = Varied.of(args)
+            instance.store.slots["code"] = Varied.of(args[0] if args else None)
+            self.throw(instance, mask)
+
+    def throw_with(self, name: str, code: Varied) -> None:
+        """Raise one of Python's own exceptions with an argument that may differ."""
+        for mask, one in code.within(self.mask).groups:
+            self.throw_named(name, mask, one)
+
+    def error_class(self, name: str) -> ClassObject:
+        """Return the class of one of Python's own exceptions."""
+        raise NotImplementedError
+
+    def perhaps(self) -> None:
+        """Note that something which is not modelled may raise here."""
+        self.trials[-1].perhaps |= self.mask

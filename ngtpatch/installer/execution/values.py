@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on values that differ from guest to guest: each done once a distinct value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ngtpatch.installer.execution.objects import (
+    BoundMethod,
+    ClassObject,
+    Container,
+    External,
+    FileObject,
+    FunctionObject,
+    InstanceObject,
+    ModuleObject,
+    Native,
+    SuperObject,
+    Wrapped,
+    plain,
+)
+from ngtpatch.installer.execution.state import State
+from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+
+__all__ = ["NONE", "Unmodelled", "Values", "unknown"]
+
+NONE = Varied.of(None)
+
+_MAX_SIZE = 1 << 20
+_MAX_COMBINATIONS = 20_000
+_OURS = (
+    BoundMethod,
+    ClassObject,
+    External,
+    FileObject,
+    FunctionObject,
+    InstanceObject,
+    ModuleObject,
+    Native,
+    SuperObject,
+    Wrapped,
+)
+_RAISED = (
+    ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, StopIteration,
+    TypeError, ValueError,
+)  # fmt: skip
+
+
+class Unmodelled(Exception):
+    """The operation has no model for these values."""
+
+
+def unknown(*, tainted: bool) -> Varied:
+    """Return a value of which nothing is known."""
+    return Varied.of(Unknown(tainted))
+
+
+class Values(State):
+    """Lifts functions of plain values to values by guest."""
+
+    def combine(self, operands: Sequence[Varied]) -> list[tuple[int, tuple[Plain, ...]]] | None:
+        """Return each combination of plain values with its guests; None where they are too many.
+
+        A container counts once for each content that it has.
+        """
+        combined: list[tuple[int, tuple[Plain, ...]]] = [(self.mask, ())]
+        for operand in operands:
+            groups = list(self._by_content(operand))
+            if len(groups) == 1 and all(mask & ~groups[0][0] == 0 for mask, _ in combined):
+                value = groups[0][1]
+                combined = [(mask, (*values, value)) for mask, values in combined]
+                continue
+            if len(groups) * len(combined) > _MAX_COMBINATIONS * 8:
+                return None
+            combined = [
+                (mask & guests, (*values, value))
+                for mask, values in combined
+                for guests, value in groups
+                if mask & guests
+            ]
+            if len(combined) > _MAX_COMBINATIONS:
+                return None
+        return combined
+
+    def _by_content(self, operand: Varied) -> Iterator[tuple[int, Plain]]:
+        for mask, value in operand.each(self.mask):
+            if isinstance(value, Container):
+                for guests, _ in value.store.get("items").each(mask):
+                    yield guests, value
+            else:
+                yield mask, value
+
+    def depends(self, *operands: Varied) -> bool:
+        """Tell whether one of them depends on the guest."""
+        return any(self._depends(operand, 3) for operand in operands)
+
+    def _depends(self, operand: Varied, depth: int) -> bool:
+        if operand.depends(self.mask):
+            return True
+        for mask, value in operand.each(self.mask):
+            if isinstance(value, Container) and depth:
+                items = value.store.get("items")
+                if items.depends(mask):
+                    return True
+                for _, content in items.each(mask):
+                    inner = content.values() if isinstance(content, dict) else content
+                    if not isinstance(content, Unknown) and any(
+                        isinstance(one, Container | Unknown)
+                        and self._depends(Varied.of(one), depth - 1)
+                        for one in inner
+                    ):
+                        return True
+            elif isinstance(value, External) and value.tainted:
+                return True
+            elif isinstance(value, tuple) and any(
+                isinstance(one, Unknown) and one.tainted for one in value
+            ):
+                return True
+        return False
+
+    def lift(self, run: Callable[..., Any], *operands: Varied) -> Varied:
+        """Return what *run*, a function of Python's own objects, gives on each guest.
+
+        What it raises is raised on the guests concerned. An operand that is not known makes
+        the result unknown.
+        """
+        combined = self.combine(operands)
+        if combined is None:
+            return unknown(tainted=True)
+        doubt = Unknown(self.depends(*operands))
+        groups: list[tuple[int, Plain]] = []
+        for mask, values in combined:
+            self.spend()
+            operand = [plain(value, mask) for value in values]
+            if any(isinstance(value, Unknown) for value in operand):
+                groups.append((mask, doubt))
+                continue
+            try:
+                groups.append((mask, self.wrap(run(*operand))))
+            except (Unmodelled, RecursionError, MemoryError):
+                groups.append((mask, doubt))
+            except _RAISED as error:
+                if any(_is_ours(value) for value in operand):
+                    groups.append((mask, doubt))
+                else:
+                    told = tuple(one for one in error.args if isinstance(one, str | int))
+                    self.throw_named(_public_name(error), mask, *told)
+        return self.gather(groups)
+
+    def wrap(self, value: Any) -> Plain:
+        """Return one of Python's own objects as a plain value."""
+        if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
+            size = len(value)
+            self.spend(size >> 6)
+            if size > _MAX_SIZE:
+                raise Unmodelled
+        if isinstance(value, int) and value.bit_length() > 4096:
+            raise Unmodelled
+        match value:
+            case list():
+                return Container(list, tuple(self.wrap(one) for one in value))
+            case dict():
+                return Container(dict, {key: self.wrap(one) for key, one in value.items()})
+            case set() | frozenset():
+                return Container(set, frozenset(value))
+            case _ if type(value) is tuple:
+                return tuple(self.wrap(one) for one in value)
+        return value
+
+    def truth(self, value: Varied) -> tuple[int, int, int]:
+        """Return the guests on which *value* is true, false, and on which that is in doubt.
+
+        A guest on which either is possible is in both; in doubt is one where the doubt may
+        be about the distribution.
+        """
+        true = false = doubt = 0
+        for mask, one in value.each(self.mask):
+            if isinstance(one, Unknown):
+                true |= mask
+                false |= mask
+                doubt |= mask if one.tainted else 0
+            elif isinstance(one, Container):
+                for guests, items in one.store.get("items").each(mask):
+                    if isinstance(items, Unknown):
+                        true |= guests
+                        false |= guests
+                        doubt |= guests if items.tainted else 0
+                    elif items:
+                        true |= guests
+                    else:
+                        false |= guests
+            elif isinstance(one, InstanceObject) and any(
+                not isinstance(cls, ClassObject)
+                or set(cls.store.slots) & {"__bool__", "__nonzero__", "__len__"}
+                for cls in one.cls.order()
+            ):
+                true |= mask
+                false |= mask
+            elif isinstance(one, External):
+                true |= mask
+                false |= mask
+                doubt |= mask if one.tainted else 0
+            elif isinstance(one, _OURS) or one:
+                true |= mask
+            else:
+                false |= mask
+        return true, false, doubt
+
+    def dispatch(self, value: Varied, run: Callable[[Plain], Varied]) -> Varied:
+        """Return what *run* gives for each plain value, each on its own guests."""
+        groups = list(value.each(self.mask))
+        if len(groups) == 1 and groups[0][0] == self.mask:
+            return run(groups[0][1])
+        found: list[tuple[int, Plain]] = []
+
+        def one(mask: int, each: Plain) -> Callable[[], None]:
+            def execute() -> None:
+                found.extend(run(each).within(mask).groups)
+
+            return execute
+
+        self.fork([(mask, one(mask, each)) for mask, each in groups])
+        return self.gather(found)
+
+    def elements(self, value: Varied) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
+        """Yield what iterating over *value* gives, by guest."""
+        for mask, one in value.each(self.mask):
+            match one:
+                case Container():
+                    for guests, items in one.store.get("items").each(mask):
+                        if isinstance(items, Unknown):
+                            yield guests, items
+                        elif one.kind is set:
+                            # A set has no order; any will do where none decides.
+                            yield guests, sorted(items, key=repr)
+                        else:
+                            yield guests, tuple(items)
+                case str() | tuple() | range() | bytes():
+                    yield mask, one
+                case FileObject():
+                    for guests, lines in one.store.get("lines").each(mask):
+                        yield guests, lines
+                case ClassObject() if one.store.slots.get("__members__"):
+                    for guests, members in one.store.get("__members__").each(mask):
+                        yield guests, members
+                case Unknown():
+                    yield mask, one
+                case _:
+                    yield mask, Unknown(tainted=isinstance(one, External) and one.tainted)
+
+
+def _is_ours(value: Any) -> bool:
+    if isinstance(value, _OURS):
+        return True
+    if isinstance(value, dict):
+        return any(_is_ours(one) for one in value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(_is_ours(one) for one in value)
+    return False
+
+
+def _public_name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A value that may differ from guest to guest.
+
+Guests are bits of an integer. A value is a row of groups (guests, what it is
+there); a guest in two groups has either value, and which is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join"]
+
+#: What a value is on one guest: an atom of Python, a tuple of such, or an object of this package.
+Plain = Any
+
+#: The bits of every guest there can be.
+ALL = -1
+
+_ATOMS = (str, int, bool, float, bytes, type(None), complex, slice, range)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What is not known about a value.
+
+    Attributes:
+        tainted: whether it may depend on the distribution (or the Python) that is asked for.
+    """
+
+    tainted: bool
+
+
+def identity_of(value: Plain) -> Any:
+    """Return a key that is equal for two values that are the same to a program."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return (kind, str(value)) if kind in (slice, range, float, complex) else (kind, value)
+    if isinstance(value, tuple):
+        return kind, tuple(identity_of(one) for one in value)
+    if isinstance(value, Unknown):
+        return value
+    key = getattr(value, "key", None)
+    return id(value) if key is None else key
+
+
+class Varied:
+    """A value by group of guests."""
+
+    __slots__ = ("groups",)
+
+    def __init__(self, groups: tuple[tuple[int, Plain], ...]) -> None:
+        self.groups = groups
+
+    @staticmethod
+    def of(value: Plain) -> Varied:
+        """Return a value that is the same on every guest."""
+        return Varied(((ALL, value),))
+
+    @property
+    def mask(self) -> int:
+        """The guests on which there is a value at all."""
+        found = 0
+        for mask, _ in self.groups:
+            found |= mask
+        return found
+
+    def within(self, mask: int) -> Varied:
+        """Return the part that concerns the guests of *mask*."""
+        if len(self.groups) == 1:
+            only = self.groups[0][0]
+            return self if only & mask == only else Varied(_cut(self.groups, mask))
+        return Varied(_cut(self.groups, mask))
+
+    def each(self, mask: int) -> Iterator[tuple[int, Plain]]:
+        """Yield the groups within *mask* that have guests."""
+        for guests, value in self.groups:
+            if guests & mask:
+                yield guests & mask, value
+
+    def ambiguous(self, mask: int) -> int:
+        """Return the guests of *mask* that have more than one value."""
+        seen = twice = 0
+        for guests, _ in self.each(mask):
+            twice |= seen & guests
+            seen |= guests
+        return twice
+
+    def depends(self, mask: int) -> bool:
+        """Tell whether it differs between the guests of *mask*, or may for what is known."""
+        groups = list(self.each(mask))
+        return any(isinstance(value, Unknown) and value.tainted for _, value in groups) or any(
+            guests & mask != groups[0][0] for guests, _ in groups[1:]
+        )
+
+
+def _cut(groups: Iterable[tuple[int, Plain]], mask: int) -> tuple[tuple[int, Plain], ...]:
+    return tuple((guests & mask, value) for guests, value in groups if guests & mask)
+
+
+#: A value on no guest.
+NOTHING = Varied(())
+
+
+def join(groups: Iterable[tuple[int, Plain]]) -> Varied:
+    """Return the value that these groups are, equal ones made one."""
+    found: dict[Any, tuple[int, Plain]] = {}
+    for mask, value in groups:
+        if mask:
+            key = identity_of(value)
+            old = found.get(key)
+            found[key] = (mask, value) if old is None else (old[0] | mask, old[1])
+    return Varied(tuple(found.values()))
