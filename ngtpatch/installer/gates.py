@@ -1,132 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the running Python that end the installer, asked about any Python."""
+"""Where the running Python decides whether the installer goes on, asked about any Python.
+
+Not a list of spellings: the programs of the disc are executed on paper for every
+Python at once, with sys.version_info and its like as the fact that is followed. A
+gate is what ends some of them and not all.
+"""
 
 from __future__ import annotations
 
-import ast
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
-from ngtpatch.installer.scopes import Module, gives_up
+from ngtpatch.installer.execution.program import execute
+from ngtpatch.installer.execution.worlds import PYTHONS, World
 
 __all__ = ["Gate", "gates"]
 
-# What an expression on sys.version_info can be; Python itself says which of them compare.
-_Value = Any
-
-_OPERATORS: dict[type[ast.cmpop], Callable[[_Value, _Value], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda left, right: left in right,
-    ast.NotIn: lambda left, right: left not in right,
-}
-
-
-class _Unmodelled(Exception):
-    """The test asks for something else than the Python's version."""
+# Any that the installer accepts will do: what it decides by name is another subject.
+_ACCEPTED = World("CentOS Stream", "centos", "rhel fedora", "9", "platform:el9")
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One ``if`` on sys.version_info that ends the program.
+    """One place that ends the installation on some Pythons.
 
     Attributes:
-        line: where it stands.
-        test: its condition.
-        opens: whether the branch that ends the program is the ``else``.
+        path: the file.
+        line: the condition that decides; where there is none, what ends.
+        certain: the Pythons on which nothing else can happen.
+        possible: those on which it may, as far as it is understood.
     """
 
+    path: str
     line: int
-    test: ast.expr
-    opens: bool
+    certain: frozenset[tuple[int, int]]
+    possible: frozenset[tuple[int, int]]
 
     def closed(self, python: tuple[int, int]) -> bool | None:
         """Return whether the program ends on *python*, or None if that cannot be told."""
-        try:
-            return bool(_evaluate(self.test, python)) is not self.opens
-        except (_Unmodelled, TypeError, IndexError):
-            return None
+        known = max((one for one in PYTHONS if one <= python), default=PYTHONS[0])
+        if known in self.certain:
+            return True
+        return None if known in self.possible else False
 
 
-def gates(module: Module) -> Iterator[Gate]:
-    """Yield the gates of one file, in the order of its tree."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.If) and _asks_for_python(node.test, module):
-            if gives_up(node.body):
-                yield Gate(node.lineno, node.test, opens=False)
-            elif gives_up(node.orelse):
-                yield Gate(node.lineno, node.test, opens=True)
-        elif isinstance(node, ast.Assert) and _asks_for_python(node.test, module):
-            yield Gate(node.lineno, node.test, opens=True)
+def gates(tree: Mapping[str, bytes]) -> Iterator[Gate]:
+    """Yield the gates on the way of the installation and of its removal, by path and line."""
+    worlds = tuple(
+        World(
+            _ACCEPTED.name, _ACCEPTED.id, _ACCEPTED.like, _ACCEPTED.version, _ACCEPTED.platform,
+            python=python,
+        )
+        for python in PYTHONS
+    )  # fmt: skip
+    execution = execute(tree, worlds)
+    every = (1 << len(worlds)) - 1
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for ending in execution.endings:
+        if ending.success or ending.alone:
+            continue
+        if ending.certain or ending.guests != every:
+            certain, possible = found.get(ending.decided, (0, 0))
+            found[ending.decided] = certain | ending.certain, possible | ending.guests
+    # What is not understood may be about the distribution; that is found without a Python, too.
+    known = {(one.path, one.line) for one in execute(tree, (_ACCEPTED,)).findings}
+    for finding in execution.findings:
+        place = (finding.path, finding.line)
+        if place not in known:
+            certain, possible = found.get(place, (0, 0))
+            found[place] = certain, possible | finding.guests
+    for path, line in sorted(found):
+        certain, possible = found[path, line]
+        yield Gate(path, line, _pythons(certain), _pythons(possible))
 
 
-def _asks_for_python(test: ast.expr, module: Module) -> bool:
-    return any(
-        isinstance(node, ast.Attribute)
-        and module.dotted(node) in ("sys.version_info", "sys.hexversion", "sys.version")
-        for node in ast.walk(test)
-    )
-
-
-def _evaluate(node: ast.expr, python: tuple[int, int]) -> _Value:  # noqa: PLR0911 - one a shape
-    match node:
-        case ast.Constant():
-            return node.value
-        case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
-            return tuple(_evaluate(item, python) for item in items)
-        case ast.Attribute(value=ast.Name(id="sys"), attr=name):
-            return _of_sys(name, python)
-        case ast.Attribute(value=owner, attr=("major" | "minor") as name):
-            return _evaluate(owner, python)[name == "minor"]
-        case ast.Subscript(value=owner, slice=ast.Slice() as part):
-            bounds = (part.lower, part.upper, part.step)
-            return _evaluate(owner, python)[
-                slice(*(bound and _evaluate(bound, python) for bound in bounds))
-            ]
-        case ast.Subscript(value=owner, slice=index):
-            return _evaluate(owner, python)[_evaluate(index, python)]
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _evaluate(operand, python)
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_evaluate(value, python) for value in values)
-        case ast.BoolOp(op=ast.Or(), values=values):
-            return any(_evaluate(value, python) for value in values)
-        case ast.Compare():
-            return _compare(node, python)
-        case ast.Call(func=ast.Attribute(value=owner, attr="startswith"), args=[prefix]):
-            return str.startswith(_evaluate(owner, python), _evaluate(prefix, python))
-    return _stop()
-
-
-def _compare(node: ast.Compare, python: tuple[int, int]) -> bool:
-    left = _evaluate(node.left, python)
-    for kind, comparator in zip(node.ops, node.comparators, strict=True):
-        right = _evaluate(comparator, python)
-        relation = _OPERATORS.get(type(kind)) or _stop()
-        if not relation(left, right):
-            return False
-        left = right
-    return True
-
-
-def _of_sys(name: str, python: tuple[int, int]) -> _Value:
-    major, minor = python
-    match name:
-        case "version_info":
-            # Patch releases are not modelled: the last there can be stands for all.
-            return (major, minor, 99, "final", 0)
-        case "hexversion":
-            return major << 24 | minor << 16 | 99 << 8 | 0xF0
-        case "version":
-            return f"{major}.{minor}.99"
-    return _stop()
-
-
-def _stop() -> NoReturn:
-    raise _Unmodelled
+def _pythons(mask: int) -> frozenset[tuple[int, int]]:
+    return frozenset(python for at, python in enumerate(PYTHONS) if mask >> at & 1)

@@ -68,8 +68,13 @@ class Hazard:
         return self._concerns((int(major), int(minor)), release)
 
 
-def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
-    """Return every hazard in the installer's files, sorted by path and line."""
+def find_hazards(tree: Mapping[str, bytes], *, with_gates: bool = True) -> tuple[Hazard, ...]:
+    """Return every hazard in the installer's files, sorted by path and line.
+
+    Args:
+        tree: the files.
+        with_gates: look for gates of the running Python, too. They need the whole tree.
+    """
     found: list[Hazard] = []
     sources: list[PythonSource] = []
     found += _compiled(tree)
@@ -86,9 +91,9 @@ def find_hazards(tree: Mapping[str, bytes]) -> tuple[Hazard, ...]:
     spared = ", unless setup_python.sh starts it with its own" if _brings_python(tree) else ""
     for source in sources:
         found += _removals(source, spared)
-        found += _gates(source)
         found += _assumptions(source)
     found += _floors(sources)
+    found += [_gate(gate) for gate in gates(tree)] if with_gates else []
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.code)))
 
 
@@ -130,17 +135,12 @@ def _unreadable(path: str, refusal: Refusal) -> Hazard:
     )
 
 
-def _gates(source: PythonSource) -> Iterator[Hazard]:
-    for gate in gates(source.module):
-        yield _gate(source.path, gate)
-
-
-def _gate(path: str, gate: Gate) -> Hazard:
+def _gate(gate: Gate) -> Hazard:
     return Hazard(
         "python-gate",
-        path,
+        gate.path,
         gate.line,
-        "the installer ends here on this Python; such a gate is reported, never removed",
+        "the installer ends here on this Python, or may; such a gate is reported, never removed",
         stops=True,
         _concerns=lambda python, release: gate.closed(python) is not False,
     )

@@ -138,17 +138,25 @@ def _tree(text: str) -> ast.Module:
         return ast.parse(text)
 
 
+# Python's codecs that are made for host names and for tests.
+_NOT_FOR_SOURCES = frozenset({"idna", "punycode", "undefined"})
+
+
 def _decode(path: str, data: bytes) -> tuple[bytes, str, str]:
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     encoding = _cookie(data) or "utf-8"
     try:
+        name = codecs.lookup(encoding).name
+        if name in _NOT_FOR_SOURCES:
+            raise _undecodable(path, f"{encoding} is no encoding of source files")
         text = data[len(bom) :].decode(encoding)
-        contradicts = bool(bom) and codecs.lookup(encoding).name != "utf-8"
-    except (UnicodeDecodeError, LookupError) as error:
+        same = bom + text.encode(encoding) == data
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        # What a codec raises is its own affair: punycode and idna raise plain UnicodeErrors.
         raise _undecodable(path, str(error)) from None
-    if contradicts:
+    if bom and name != "utf-8":
         raise _undecodable(path, f"a UTF-8 byte order mark, and a cookie that says {encoding}")
-    if bom + text.encode(encoding) != data:
+    if not same:
         raise Refusal(
             "lossy",
             f"decoding as {encoding} and encoding again gives other bytes",

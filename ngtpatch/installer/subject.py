@@ -115,6 +115,9 @@ class Resolver:
 
     def __init__(self, module: Module) -> None:
         self._module = module
+        # What a node holds; None also while it is being found out, since a value that is made
+        # of itself is followed no further.
+        self._found: dict[ast.expr, _Value | None] = {}
 
     def resolve(self, expression: ast.expr) -> Subject | Constant | None:
         """Return the fact or the constant that *expression* holds, or None in any doubt."""
@@ -127,10 +130,15 @@ class Resolver:
             if self._known_call(node) is not None:
                 yield node
 
-    def _value(self, node: ast.expr, depth: int) -> _Value | None:  # noqa: PLR0911 - one line a shape
+    def _value(self, node: ast.expr, depth: int) -> _Value | None:
         if depth > _MAX_DEPTH:
             return None
-        depth += 1
+        if node not in self._found:
+            self._found[node] = None
+            self._found[node] = self._followed(node, depth + 1)
+        return self._found[node]
+
+    def _followed(self, node: ast.expr, depth: int) -> _Value | None:  # noqa: PLR0911 - one line a shape
         match node:
             case ast.Constant(value=str(text)):
                 return Constant(text)

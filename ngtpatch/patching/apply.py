@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.layout import Layout, survey
 from ngtpatch.installer.python_source import PythonSource, parse
+from ngtpatch.installer.recognition import sites_in
 from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.insertion import insert
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.proof import Anchor, Doubt, Proof, prove
 
-__all__ = ["ChangedFile", "Patched", "apply"]
+__all__ = ["ChangedFile", "Listed", "Patched", "Plan", "apply", "judged", "plan"]
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,58 @@ class ChangedFile:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A file beside the way of the installation that names distributions and was left as it is.
+
+    Attributes:
+        path: the file.
+        code: why it was not patched: the code that a refusal would have.
+        message: the same in words.
+    """
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Patched:
     """The effect of the patches.
 
     Attributes:
         changed: the files that change, sorted by path.
         already: the places that need no change, by path and profile.
+        doubts: places on the way of the installation that may end it for a new name and are
+            not understood; empty where no name is added.
+        listed: files that are not on that way, and could not be patched.
     """
 
     changed: tuple[ChangedFile, ...]
     already: tuple[Already, ...]
+    doubts: tuple[Doubt, ...] = ()
+    listed: tuple[Listed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the patches do by themselves, before anything was executed.
+
+    Attributes:
+        changed: the files that change, sorted by path.
+        already: the places that need no change.
+        anchors: the chains that were extended, as shipped, with the branch that accepts.
+        puzzles: refusals that concern only files of which nobody knows that they decide.
+    """
+
+    changed: tuple[ChangedFile, ...]
+    already: tuple[Already, ...]
+    anchors: tuple[Anchor, ...]
+    puzzles: tuple[Refusal, ...]
+
+    @property
+    def after(self) -> Mapping[str, bytes]:
+        """The changed files' new content, by path."""
+        return {file.path: file.after for file in self.changed}
 
 
 def apply(
@@ -62,6 +106,47 @@ def apply(
         Refusal: one place cannot be patched, so none is: ``anchor-missing``,
             ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
     """
+    planned = plan(tree, profiles, patches)
+    if not planned.changed and not planned.already and not planned.puzzles:
+        return Patched((), ())
+    proof = prove(tree, planned.after, profiles, planned.anchors)
+    return judged(planned, profiles, proof)
+
+
+def judged(planned: Plan, profiles: Sequence[Profile], proof: Proof) -> Patched:
+    """Return *planned* as *proof* leaves it for *profiles*.
+
+    Raises:
+        Refusal: a file on the way of the installation could not be patched, or the
+            installation would still end for a new name.
+    """
+    for puzzle in planned.puzzles:
+        if puzzle.path in proof.way:
+            raise puzzle
+    for profile in profiles:
+        if profile.id in proof.conflicts:
+            raise proof.conflicts[profile.id]
+    doubts = {doubt for profile in profiles for doubt in proof.doubts[profile.id]}
+    return Patched(
+        planned.changed,
+        planned.already,
+        # A disc that accepts the names as it is needs nobody's consent.
+        tuple(sorted(doubts, key=lambda one: (one.path, one.line, one.kind)))
+        if planned.anchors
+        else (),
+        tuple(Listed(one.path or "", one.code, one.message) for one in planned.puzzles),
+    )
+
+
+def plan(
+    tree: Mapping[str, bytes], profiles: Sequence[Profile], patches: Sequence[Patch]
+) -> Plan:
+    """Return what *patches* insert into *tree* for *profiles*, each file for itself.
+
+    Raises:
+        InputError: ``no-installer``.
+        Refusal: as :func:`apply`, but for what only the execution shows.
+    """
     layout = survey(tree)
     # A patch that names its place comes before one that looks for places nobody named.
     fitting = sorted(
@@ -69,17 +154,35 @@ def apply(
     )
     changed: list[ChangedFile] = []
     already: list[Already] = []
+    anchors: list[Anchor] = []
+    puzzles: list[Refusal] = []
     for patch in fitting:
         if patch.required and not any(patch.matches(path) for path in tree):
             raise _file_missing(patch, layout)
     for path in sorted(tree):
         here = [patch for patch in fitting if patch.matches(path)]
-        if here:
+        if not here:
+            continue
+        try:
             change, noted = _change(path, tree[path], here, profiles)
-            already += noted
-            if change is not None:
-                changed.append(change)
-    return Patched(tuple(changed), tuple(_distinct(already)))
+        except Refusal as refusal:
+            if any(patch.count is not None for patch in here if patch.kind == "recognise"):
+                raise
+            puzzles.append(refusal)
+            continue
+        already += noted
+        if change is not None:
+            changed.append(change)
+            anchors += _anchors(change, here)
+    return Plan(tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles))
+
+
+def _anchors(change: ChangedFile, patches: Sequence[Patch]) -> Iterator[Anchor]:
+    for patch in patches:
+        if patch.kind == "recognise" and patch.id in change.patches:
+            for number, site in enumerate(sites_in(parse(change.path, change.before))):
+                if patch.branch in {branch.name for branch in site.branches}:
+                    yield site, number, patch.branch
 
 
 def _change(

@@ -337,10 +337,12 @@ def _prove_unhindered(
     name as it treats one of them.
     """
     anchors = [site for site in sites if patch.branch in {one.name for one in site.branches}]
+    if not anchors:
+        return
     accepted = [
         facts
         for facts in _known()
-        if anchors and all(site.decide(facts).branch == patch.branch for site in anchors)
+        if all(site.decide(facts).branch == patch.branch for site in anchors)
     ]
     for check in sites:
         if check.picks_installer or all(branch.idle for branch in check.branches):

@@ -77,8 +77,6 @@ class Attributes(Values):
                 return False
             case BoundMethod() | Wrapped():
                 return False
-            case ModuleObject():
-                return not owner.is_external
         return True
 
     def _found(self, owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of owner

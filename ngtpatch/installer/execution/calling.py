@@ -143,6 +143,7 @@ class Calling(Evaluation):
             self.depth, self.line, self.defining = depth, line, defining
         return found.within(here)
 
+    _yielding: dict[ast.AST, bool]
     #: The functions that were executed at least once.
     called: set[ast.AST]
     #: The class in which the function that is executed was defined; super() asks.
@@ -152,7 +153,10 @@ class Calling(Evaluation):
         node = function.node
         if isinstance(node, ast.Lambda):
             return self.evaluate(node.body)
-        if _yields(node):
+        yields = self._yielding.get(node)
+        if yields is None:
+            yields = self._yielding[node] = _yields(node)
+        if yields:
             frame.yields = Container(list, ())
             self.execute(node.body)
             for mask, _ in frame.returned:

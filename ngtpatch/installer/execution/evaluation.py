@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
-from ngtpatch.installer.execution.objects import Container, FunctionObject, Store
+from ngtpatch.installer.execution.objects import Container, External, FunctionObject, Store
 from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.values import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, identity_of
@@ -138,12 +138,20 @@ class Evaluation(Attributes):
             built_in = self.built_in(name).within(missing)
             groups += built_in.groups
             missing &= ~built_in.mask
+        if missing and not groups and not self.is_python_s(name):
+            # Nobody binds it: it comes from where this does not look, such as a star import.
+            self.perhaps()
+            return Varied.of(External(name))
         if missing:
             self.throw_named("NameError", missing, f"name {name!r} is not defined")
         return self.gather(groups)
 
     def built_in(self, name: str) -> Varied:
         """Return one of Python's own names."""
+        raise NotImplementedError
+
+    def is_python_s(self, name: str) -> bool:
+        """Tell whether some Python has *name* by itself."""
         raise NotImplementedError
 
     def bind(self, name: str, value: Varied) -> None:

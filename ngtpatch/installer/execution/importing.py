@@ -37,6 +37,7 @@ class Machine(Statements):
         super().__init__(worlds, steps=steps)
         self.tree = tree
         self.called = set()
+        self._yielding = {}
         self.handling: list[Thrown] = []
         self.external_store = Store()
         self.modules: dict[str, ModuleObject] = {}
@@ -59,6 +60,10 @@ class Machine(Statements):
         if name in ("__file__", "__path__", "__spec__", "__loader__", "__package__"):
             return unknown(tainted=False)
         return value
+
+    def is_python_s(self, name: str) -> bool:
+        """Tell whether some Python has *name* by itself."""
+        return name in natives.ONLY_PYTHON_2 or name in natives.ONLY_PYTHON_3
 
     def error_class(self, name: str) -> ClassObject:
         """Return the class of one of Python's own exceptions."""
@@ -87,6 +92,14 @@ class Machine(Statements):
         module = ModuleObject("__main__", path)
         self.modules[path] = module
         self._run_module(module)
+
+    def enter(self, module: ModuleObject) -> None:
+        """Go on in *module*, as its own code would."""
+        self.frames.append(Frame(module, "", module.store))
+
+    def leave(self) -> None:
+        """End what :meth:`enter` began."""
+        self.frames.pop()
 
     def load(self, path: str) -> ModuleObject | None:
         """Execute the file at *path* as a module; None where it cannot be read."""

@@ -197,6 +197,9 @@ class Statements(Matching):
     def _do_if(self, node: ast.If) -> None:
         true, false, doubt = self.condition(node.test)
         self.line = node.lineno
+        key = (self.frames[-1].module.path or "", node.lineno)
+        was_true, was_false = self.conditions.get(key, (0, 0))
+        self.conditions[key] = (was_true | true & self.mask, was_false | false & self.mask)
         if doubt & self.mask and not (only_logs(node.body) and only_logs(node.orelse)):
             self.note("condition", doubt & self.mask)
         self.fork([

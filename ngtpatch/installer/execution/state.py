@@ -72,8 +72,11 @@ class Ending:
         function: the function that raises it.
         decided: file and line of the condition that led there; that of the place itself
             where none did.
-        success: whether it is an exit with code 0.
+        success: whether it is an exit with code 0, or one that is not known.
+        alone: whether a function was executed that the programs do not call, with arguments
+            of which nothing is known.
         guests: for whom it happens, or may.
+        certain: those of them who come to no other end.
     """
 
     error: str
@@ -82,7 +85,9 @@ class Ending:
     function: str
     decided: tuple[str, int]
     success: bool
+    alone: bool
     guests: int
+    certain: int
 
 
 @dataclass
@@ -146,6 +151,8 @@ class State:
         self.findings: dict[tuple[str, str, int], Finding] = {}
         self.splits: list[Place] = []
         self.line = 1
+        #: By file and line of an ``if``: the guests on which it was true, and false.
+        self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
         self._journals: list[dict[tuple[int, Any], tuple[Store, Any, Varied]]] = []
 
     def where(self, holds: Callable[[World], bool]) -> int:

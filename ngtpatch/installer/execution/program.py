@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of a disc, executed: what ends them, what they return, what was not understood."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.execution.objects import (
+    ClassObject,
+    Container,
+    External,
+    FunctionObject,
+    InstanceObject,
+    ModuleObject,
+)
+from ngtpatch.installer.execution.state import Ending, Exhausted, Finding, Thrown
+from ngtpatch.installer.execution.values import unknown
+from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.layout import FACTORY, ROOT
+
+__all__ = ["Execution", "execute", "programs"]
+
+#: Steps for one program, and for all of one disc. A step is a value looked at once.
+_STEPS_A_PROGRAM = 400_000
+_STEPS_A_DISC = 900_000
+
+_ENTRIES = ("install_ngt.py", "uninstall_ngt.py", "uninstall_ngt_core.py")
+_SCRIPT_NAMES = re.compile(rb"[\w.-]+\.py\b")
+
+#: What a function gave: a class, function or object of the disc by its name, or nothing of them.
+Given = tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What came out of executing a disc's programs for some guests.
+
+    Attributes:
+        worlds: the guests.
+        findings: uses of the guest's facts that are not understood.
+        endings: how a program may end before its end.
+        given: by file and function, which of the disc's classes a function without
+            parameters returns.
+        files: those that were executed: the way of the installation.
+        unread: files on that way which could not be read, and why.
+        conditions: by file and line of an ``if``, the guests on which it was true, and those
+            on which it was false; none where it was not reached.
+    """
+
+    worlds: tuple[World, ...]
+    findings: tuple[Finding, ...]
+    endings: tuple[Ending, ...]
+    given: Mapping[tuple[str, str], Given]
+    files: frozenset[str]
+    unread: Mapping[str, Refusal]
+    conditions: Mapping[tuple[str, int], tuple[int, int]]
+
+
+def programs(tree: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the Python files of *tree* that are started, and the one that picks the installer."""
+    found = [ROOT + name for name in _ENTRIES if ROOT + name in tree]
+    for path in sorted(tree):
+        folder, name = posixpath.split(path)
+        if folder + "/" == ROOT and name.endswith(".sh"):
+            for match in _SCRIPT_NAMES.findall(tree[path][: 1 << 20]):
+                started = ROOT + match.decode()
+                if started in tree:
+                    found.append(started)
+    if FACTORY in tree:
+        found.append(FACTORY)
+    return tuple(dict.fromkeys(found))
+
+
+def execute(
+    tree: Mapping[str, bytes], worlds: Sequence[World], *, paths: Sequence[str] | None = None
+) -> Execution:
+    """Execute the programs of *tree* for *worlds*. Reads nothing but the tree, runs nothing.
+
+    Args:
+        tree: the files.
+        worlds: the guests.
+        paths: the programs; by default those of :func:`programs`.
+    """
+    findings: list[Finding] = []
+    endings: list[Ending] = []
+    given: dict[tuple[str, str], Given] = {}
+    files: set[str] = set()
+    unread: dict[str, Refusal] = {}
+    conditions: dict[tuple[str, int], tuple[int, int]] = {}
+    left = _STEPS_A_DISC
+    for path in programs(tree) if paths is None else paths:
+        if path in files and path == FACTORY:
+            continue
+        machine = Machine(tree, worlds, steps=min(left, _STEPS_A_PROGRAM))
+        started = machine.steps
+        run = _Run(machine, path)
+        run.run(given)
+        left -= started - max(machine.steps, 0)
+        findings += machine.findings.values()
+        endings += run.endings
+        files |= set(machine.modules)
+        unread |= machine.unread
+        for key, (true, false) in machine.conditions.items():
+            old = conditions.get(key, (0, 0))
+            conditions[key] = (old[0] | true, old[1] | false)
+    return Execution(
+        tuple(worlds),
+        tuple(_merged(findings)),
+        tuple(_merged_endings(endings)),
+        given,
+        frozenset(files),
+        unread,
+        conditions,
+    )
+
+
+class _Run:
+    """One program, and then whatever of its modules it did not call."""
+
+    def __init__(self, machine: Machine, path: str) -> None:
+        self._machine = machine
+        self._path = path
+        self.endings: list[Ending] = []
+
+    def run(self, given: dict[tuple[str, str], Given]) -> None:
+        """Execute it. What a function gives is added to *given*."""
+        machine = self._machine
+        try:
+            try:
+                if self._path == FACTORY:
+                    machine.load(self._path)
+                else:
+                    machine.start(self._path)
+            finally:
+                self._ended(machine.mask, alone=False)
+            for module in list(machine.modules.values()):
+                self._functions(module, given)
+        except Exhausted:
+            self._gave_up("budget")
+        except RecursionError:
+            self._gave_up("loop")
+
+    def _ended(self, through: int, *, alone: bool) -> None:
+        """Note how it ended for those who did not come through."""
+        thrown = self._machine.trials[0].thrown
+        found = list(_endings(thrown, alone=alone))
+        thrown.clear()
+        for one in found:
+            through |= one.guests if one.success else 0
+        self.endings += [replace(one, certain=one.guests & ~through) for one in found]
+
+    def _gave_up(self, kind: str) -> None:
+        machine = self._machine
+        machine.findings[kind, self._path, machine.line] = Finding(
+            "budget",
+            machine.frames[-1].module.path or self._path if machine.frames else self._path,
+            machine.line,
+            machine.frames[-1].function if machine.frames else "",
+            machine.everyone,
+        )
+
+    def _functions(self, module: ModuleObject, given: dict[tuple[str, str], Given]) -> None:
+        """Execute the functions of a module that nobody called, and those without parameters."""
+        for name, value in list(module.store.slots.items()):
+            for _, one in list(value.groups):
+                if isinstance(one, FunctionObject) and one.module is module:
+                    self._function(one, str(name), given)
+                elif isinstance(one, ClassObject) and one.module is module:
+                    self._methods(one)
+
+    def _function(
+        self, function: FunctionObject, name: str, given: dict[tuple[str, str], Given]
+    ) -> None:
+        machine = self._machine
+        arguments = function.node.args
+        bare = len(arguments.args) + len(arguments.posonlyargs) == len(function.defaults) and all(
+            one is not None for one in function.keyword_defaults
+        )
+        called = function.node in machine.called
+        if called and not bare:
+            return
+        result = self._alone(function, bare)
+        if bare and result is not None:
+            path = function.module.path or ""
+            given[path, name] = tuple((mask, _described(one)) for mask, one in result.groups)
+
+    def _methods(self, cls: ClassObject) -> None:
+        for value in list(cls.store.slots.values()):
+            for _, one in list(value.groups):
+                if isinstance(one, FunctionObject) and one.node not in self._machine.called:
+                    self._alone(one, bare=False, owner=cls)
+
+    def _alone(
+        self, function: FunctionObject, bare: bool, owner: ClassObject | None = None
+    ) -> Varied | None:
+        """Call a function with arguments that are not known, and take back what it wrote."""
+        machine = self._machine
+        machine.mask = machine.everyone
+        found: list[Varied] = []
+        arguments = function.node.args
+        count = len(arguments.args) + len(arguments.posonlyargs)
+        first = [] if owner is None or not count else [Varied.of(InstanceObject(owner))]
+        rest = [] if bare else [unknown(tainted=False)] * (count - len(first))
+        named = {
+            one.arg: unknown(tainted=False)
+            for one, default in zip(arguments.kwonlyargs, function.keyword_defaults, strict=True)
+            if default is None
+        }
+
+        def call() -> None:
+            found.append(machine.call_function(function, (*first, *rest), named))
+
+        called = function.node in machine.called
+        machine.line = function.node.lineno
+        machine.enter(function.module)
+        try:
+            machine.speculate(call)
+        finally:
+            machine.leave()
+            # How it ends where it is called was seen when it was.
+            if called:
+                machine.trials[0].thrown.clear()
+            picks = bare and function.module.path == FACTORY
+            self._ended(machine.mask, alone=not picks)
+        return found[0] if found else None
+
+
+def _described(value: Plain) -> str:
+    """Name what a function gives where it is of the disc; nothing where it is a mere value."""
+    match value:
+        case ClassObject():
+            return f"class {value.name}"
+        case FunctionObject():
+            return f"function {value.name}"
+        case InstanceObject():
+            return f"a {value.cls.name}"
+        case External():
+            return f"external {value.name}"
+        case None:
+            return "None"
+        case Unknown():
+            return "unknown"
+        case Container() | tuple():
+            return "a container"
+    return "a value"
+
+
+def _endings(thrown: Iterable[Thrown], *, alone: bool) -> Iterator[Ending]:
+    for one in thrown:
+        error, success = "Exception", 0
+        if isinstance(one.error, InstanceObject):
+            error = one.error.cls.name
+            for mask, code in one.error.store.get("code").each(one.guests):
+                if error == "SystemExit" and (code in (None, 0) or isinstance(code, Unknown)):
+                    success |= mask
+        for guests, well in ((one.guests & ~success, False), (success, True)):
+            if guests:
+                yield Ending(
+                    error, one.place.path, one.place.line, one.place.function,
+                    (one.decided.path, one.decided.line), well, alone, guests, 0,
+                )  # fmt: skip
+
+
+def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
+    merged: dict[tuple[str, int, str], Finding] = {}
+    for one in findings:
+        key = (one.path, one.line, one.kind)
+        old = merged.get(key)
+        merged[key] = replace(one, guests=one.guests | (old.guests if old else 0))
+    yield from (merged[key] for key in sorted(merged))
+
+
+def _merged_endings(endings: Iterable[Ending]) -> Iterator[Ending]:
+    merged: dict[Ending, tuple[int, int]] = {}
+    for one in endings:
+        key = replace(one, guests=0, certain=0)
+        guests, certain = merged.get(key, (0, 0))
+        merged[key] = guests | one.guests, certain | one.certain
+    for key, (guests, certain) in merged.items():
+        yield replace(key, guests=guests, certain=certain)
+
+

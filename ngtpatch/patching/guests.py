@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guests that a patched installer is executed for: the new ones, their kin, all others."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.patching.known_names import known_distributions
+from ngtpatch.patching.profile import Profile
+
+__all__ = ["kin_of", "known_worlds", "worlds_of"]
+
+# As they are written; every other word of a known name starts with a capital letter.
+_WRITTEN = {
+    "centos": "CentOS", "almalinux": "AlmaLinux", "sles": "SLES", "opensuse": "openSUSE",
+    "cloudlinux": "CloudLinux", "euleros": "EulerOS", "openeuler": "openEuler",
+    "gnu/linux": "GNU/Linux",
+}  # fmt: skip
+# Whom an installer accepts, in the order in which a new distribution is likened to them.
+_KIN = (
+    ("CentOS Linux", "centos", "rhel fedora"),
+    ("CentOS Stream", "centos", "rhel fedora"),
+    ("Red Hat Enterprise Linux", "rhel", "fedora"),
+    ("Red Hat Enterprise Linux Server", "rhel", "fedora"),
+    ("Oracle Linux Server", "ol", "fedora"),
+)
+_RELEASES = 2
+
+
+def worlds_of(profile: Profile) -> tuple[World, ...]:
+    """Return what guests of *profile* say about themselves: each name, ID and major version."""
+    rows = [row for row in known_distributions() if row.id in profile.ids]
+    likes = list(dict.fromkeys(" ".join(row.id_like) for row in rows)) or ["rhel centos fedora"]
+    found: dict[World, None] = {}
+    for version in profile.versions.values():
+        releases = (version.releases[0], version.releases[-1])[: len(version.releases)]
+        major = version.version.partition(".")[0]
+        platform = f"platform:el{major}" if profile.family == "el" and major.isdigit() else ""
+        choices = product(profile.names, profile.ids or ("",), likes, releases)
+        for number, (name, identifier, like, release) in enumerate(choices):
+            like = like if identifier else ""  # noqa: PLW2901 - without os-release there is none
+            for plain in (False, True)[: _RELEASES if number < _RELEASES else 1]:
+                found[World(name, identifier, like, release, platform, plain=plain)] = None
+    return tuple(found)
+
+
+def kin_of(world: World) -> tuple[World, ...]:
+    """Return the known names on the same release: what *world* ought to be treated like."""
+    return tuple(
+        World(name, identifier, like, world.version, world.platform, plain=world.plain)
+        for name, identifier, like in _KIN
+    )
+
+
+@functools.cache
+def known_worlds() -> tuple[World, ...]:
+    """Return every distribution that is known, once."""
+    return tuple(dict.fromkeys(_known()))
+
+
+def _known() -> Iterator[World]:
+    for row in known_distributions():
+        version: Sequence[str] = row.versions or ("",)
+        yield World(
+            " ".join(_WRITTEN.get(word, word.title()) for word in row.name.split()),
+            row.id,
+            " ".join(row.id_like),
+            version[-1],
+            row.platform_id,
+        )

@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a patched installer, executed, do for the new names what it does for their kin?
+
+The chain alone does not tell: a check beside it, a table, an assertion may end the
+installation all the same. So the programs of the disc are executed on paper as shipped
+and as patched (:mod:`ngtpatch.installer.execution`), for the new names, for the names
+they are likened to, and for all others. What ends for a new name and not for its kin is
+a conflict; what was not understood on the way is a doubt, which a person can accept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.state import Ending
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.python_source import parse
+from ngtpatch.installer.recognition import DistroFacts, Site, sites_in
+from ngtpatch.patching.guests import kin_of, known_worlds, worlds_of
+from ngtpatch.patching.outcome import ORDER_HAZARD
+from ngtpatch.patching.profile import Profile
+
+__all__ = ["Anchor", "Doubt", "DoubtKind", "Proof", "doubts_digest", "prove"]
+
+DoubtKind = Literal[
+    "budget", "call", "condition", "dynamic", "ending", "lookup", "loop", "shell", "unread"
+]
+
+#: A chain as shipped, its number in its file, and the branch that accepts.
+Anchor = tuple[Site, int, str]
+
+_EXPLAINED: Mapping[str, str] = {
+    "budget": "more to follow than the budget allows",
+    "call": "something unknown is called with a fact about the distribution",
+    "condition": "a condition on a fact about the distribution that is not understood",
+    "dynamic": "code that is made while it runs, or bound in a way that is not followed",
+    "ending": "an end that its kin does not come to, by what is not understood",
+    "lookup": "a fact about the distribution is looked up in something unknown",
+    "loop": "a loop over a fact about the distribution that is not followed to its end",
+    "shell": "a shell script decides by a fact about the distribution",
+    "unread": "a file on the way of the installation that could not be read",
+}
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A place on the way of the installation that may end it, and is not understood.
+
+    Attributes:
+        path: the file.
+        line: where in it, as shipped.
+        kind: what is done there.
+        sha256: of that file, as shipped.
+    """
+
+    path: str
+    line: int
+    kind: DoubtKind
+    sha256: str
+
+    @property
+    def text(self) -> str:
+        """What is done there, in words."""
+        return _EXPLAINED[self.kind]
+
+    def __str__(self) -> str:
+        """Name the line."""
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+def doubts_digest(doubts: Iterable[Doubt]) -> str:
+    """Return the SHA-256 that stands for these lines of these files.
+
+    A file that changes in any byte gives another: whoever accepted the old one has not read
+    the new one.
+    """
+    rows = sorted({(one.path, one.line, one.kind, one.sha256) for one in doubts})
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the execution showed, by profile.
+
+    Attributes:
+        doubts: what was not understood on the way.
+        conflicts: why a profile's guests would still not get through, or others be changed.
+        way: the files that were executed.
+    """
+
+    doubts: Mapping[str, tuple[Doubt, ...]]
+    conflicts: Mapping[str, Refusal]
+    way: frozenset[str]
+
+
+def prove(
+    tree: Mapping[str, bytes],
+    after: Mapping[str, bytes],
+    profiles: Sequence[Profile],
+    anchors: Sequence[Anchor],
+) -> Proof:
+    """Execute *tree* as shipped and with the files *after*.
+
+    Args:
+        tree: the files as shipped.
+        after: the files that the patches change, as they leave them.
+        profiles: whose guests are to be accepted.
+        anchors: the chains that were extended, as shipped, each with the branch that accepts.
+    """
+    wanted = {profile.id: worlds_of(profile) for profile in profiles}
+    new = {world for worlds in wanted.values() for world in worlds}
+    names = {world.name.lower() for world in new}
+    others = [world for world in known_worlds() if world.name.lower() not in names]
+    kin = {world: kin_of(world) for world in sorted(new, key=repr)}
+    worlds = tuple(dict.fromkeys([*kin, *(one for each in kin.values() for one in each), *others]))
+    shipped = execute(tree, worlds)
+    patched = execute(_Replaced(tree, after), worlds) if after else shipped
+    judge = _Judge(tree, after, shipped, patched)
+    doubts: dict[str, tuple[Doubt, ...]] = {}
+    conflicts: dict[str, Refusal] = {}
+    # Who decided as one of the new ones by name is judged by the chain itself.
+    changed = judge.changed(others)
+    for profile in profiles:
+        mine = wanted[profile.id]
+        likened = {world: judge.accepted(kin[world], anchors) for world in mine}
+        doubts[profile.id] = tuple(judge.doubts(likened))
+        conflict = changed or judge.not_taken(mine, anchors) or judge.conflict(likened)
+        if conflict is not None:
+            conflicts[profile.id] = conflict
+    return Proof(doubts, conflicts, shipped.files | patched.files)
+
+
+class _Replaced(Mapping[str, bytes]):
+    """A tree with some files replaced."""
+
+    def __init__(self, tree: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+        self._tree, self._after = tree, after
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._after[path] if path in self._after else self._tree[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tree)
+
+    def __len__(self) -> int:
+        return len(self._tree)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._tree
+
+
+class _Judge:
+    """Compares two executions."""
+
+    def __init__(
+        self,
+        tree: Mapping[str, bytes],
+        after: Mapping[str, bytes],
+        shipped: Execution,
+        patched: Execution,
+    ) -> None:
+        self._tree, self._after = tree, after
+        self._shipped, self._patched = shipped, patched
+        self._bits = {world: 1 << at for at, world in enumerate(patched.worlds)}
+        self._lines: dict[str, Mapping[int, int]] = {}
+
+    # Doubts --------------------------------------------------------------------------------
+
+    def doubts(self, kin: Mapping[World, World | None]) -> Iterator[Doubt]:
+        """Yield what was not understood for these guests, by file and line."""
+        mask = self._mask(kin)
+        rows: set[tuple[str, int, DoubtKind]] = {
+            (one.path, self._shipped_line(one.path, one.line), one.kind)
+            for one in self._patched.findings
+            if one.guests & mask
+        }
+        for world, like in kin.items():
+            rows |= {
+                (one.path, self._shipped_line(one.path, one.line), "ending")
+                for one in self._apart(world, like)
+                if not one.certain & self._bits[world]
+            }
+        rows |= {
+            (path, 1, "unread")
+            for path in self._patched.unread
+            if Machine.asks_for_distribution(self._tree[path])
+        }
+        for path, line, kind in sorted(rows):
+            yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
+
+    def _mask(self, worlds: Iterable[World]) -> int:
+        mask = 0
+        for world in worlds:
+            mask |= self._bits[world]
+        return mask
+
+    def _shipped_line(self, path: str, line: int) -> int:
+        """Return the line of the shipped file that a line of the patched one was."""
+        if path not in self._after:
+            return line
+        if path not in self._lines:
+            self._lines[path] = _line_map(self._tree[path], self._after[path])
+        return self._lines[path].get(line, line)
+
+    # The chains ----------------------------------------------------------------------------
+
+    def accepted(self, kin: Sequence[World], anchors: Sequence[Anchor]) -> World | None:
+        """Return the first of *kin* that every chain accepts as shipped."""
+        for world in kin:
+            facts = DistroFacts(world.name, world.id or None, world.version or None)
+            if all(
+                site.decide(facts).branch == branch
+                and self._takes(world, site, branch, self._shipped) is not False
+                for site, _, branch in anchors
+            ):
+                return world
+        return None
+
+    def _takes(
+        self, world: World, site: Site, branch: str, execution: Execution
+    ) -> bool | None:
+        """Tell whether *world* takes *branch* of a chain; None where nobody comes to it."""
+        taken = reached = 0
+        for one in site.branches:
+            true, false = execution.conditions.get((site.path, one.line), (0, 0))
+            reached |= true | false
+            if one.name == branch:
+                # Without a test it is what is left over.
+                taken |= true if one.test is not None else reached
+        return bool(taken & self._bits[world]) if reached else None
+
+    def not_taken(self, worlds: Iterable[World], anchors: Sequence[Anchor]) -> Refusal | None:
+        """Return why an extended chain does not do what its model says, or None."""
+        for site, number, branch in anchors:
+            after = self._after.get(site.path)
+            patched = site
+            if after is not None:
+                patched = sites_in(parse(site.path, after))[number]
+            for world in worlds:
+                if self._takes(world, patched, branch, self._patched) is False:
+                    return Refusal(
+                        "conflict",
+                        f"the chain at line {site.line} accepts {world.pretty!r} by its texts, and"
+                        " does not when it is executed: what it compares is not what it seems",
+                        path=site.path,
+                        hint=f"how the compared value is made decides, too; {ORDER_HAZARD}",
+                    )
+        return None
+
+    # Conflicts -----------------------------------------------------------------------------
+
+    def _apart(self, world: World, like: World | None) -> Iterator[Ending]:
+        """Yield what ends, or may end, for *world* and not for its kin."""
+        mine = self._bits[world]
+        theirs = self._bits[like] if like is not None else 0
+        for ending in self._patched.endings:
+            if ending.guests & mine and not ending.guests & theirs:
+                # Without kin there is nobody to compare with but all others.
+                if like is not None or ending.guests != self._everyone:
+                    yield ending
+
+    def conflict(self, kin: Mapping[World, World | None]) -> Refusal | None:
+        """Return why one of these guests does not fare as its kin does, or None."""
+        for world, like in kin.items():
+            mine = self._bits[world]
+            for ending in self._apart(world, like):
+                if ending.certain & mine:
+                    return self._ends(world, like, ending)
+            if like is None:
+                continue
+            theirs = self._bits[like]
+            for (path, function), groups in self._patched.given.items():
+                own = {what for mask, what in groups if mask & mine}
+                other = {what for mask, what in groups if mask & theirs}
+                if own != other and any(_is_of_the_disc(what) for what in other):
+                    return self._gives(world, like, path, function)
+        return None
+
+    @property
+    def _everyone(self) -> int:
+        return (1 << len(self._bits)) - 1
+
+    def _ends(self, world: World, like: World | None, ending: Ending) -> Refusal:
+        line = self._shipped_line(ending.path, ending.line)
+        path, decided = ending.decided
+        because = ""
+        if (path, decided) != (ending.path, ending.line):
+            where = "" if path == ending.path else f"{path} "
+            because = f", decided at {where}line {self._shipped_line(path, decided)}"
+        instead = f", and does not for {like.name!r}" if like is not None else ""
+        return Refusal(
+            "conflict",
+            f"with its name accepted by the chain, {world.pretty!r} would still end at line {line}"
+            f" ({ending.error}{because}){instead}",
+            path=ending.path,
+            hint=f"a check outside the chain decides, too; {ORDER_HAZARD}",
+        )
+
+    def _gives(self, world: World, like: World, path: str, function: str) -> Refusal:
+        return Refusal(
+            "conflict",
+            f"with its name accepted by the chain, {world.pretty!r} would still not get from"
+            f" {function}() what {like.name!r} gets",
+            path=path,
+            hint=f"something outside the chain decides, too; {ORDER_HAZARD}",
+        )
+
+    def changed(self, others: Iterable[World]) -> Refusal | None:
+        """Return why the patches change what becomes of another name, or None."""
+        before = self._fates(self._shipped)
+        after = self._fates(self._patched)
+        for world in others:
+            bit = self._bits[world]
+            if {fate for fate, mask in before.items() if mask & bit} != {
+                fate for fate, mask in after.items() if mask & bit
+            }:
+                return Refusal(
+                    "conflict",
+                    f"{world.pretty!r} would fare otherwise than as shipped",
+                    hint="use longer needles, up to the full NAME in lower case",
+                )
+        return None
+
+    def _fates(self, execution: Execution) -> Mapping[tuple[str, ...], int]:
+        fates: dict[tuple[str, ...], int] = {}
+        for ending in execution.endings:
+            line = ending.line
+            if execution is self._patched:
+                line = self._shipped_line(ending.path, line)
+            key = (ending.path, str(line), ending.error, str(ending.success))
+            fates[key] = fates.get(key, 0) | ending.guests
+        for (path, function), groups in execution.given.items():
+            for mask, what in groups:
+                key = (path, function, what)
+                fates[key] = fates.get(key, 0) | mask
+        return fates
+
+
+def _is_of_the_disc(what: str) -> bool:
+    return what.startswith(("class ", "function ", "a ", "external ")) and what != "a value"
+
+
+def _line_map(before: bytes, after: bytes) -> Mapping[int, int]:
+    old, new = before.splitlines(), after.splitlines()
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    mapped = {line: line for line in range(1, start + 1)}
+    matcher = SequenceMatcher(
+        None, old[start : len(old) - end], new[start : len(new) - end], autojunk=False
+    )
+    for block in matcher.get_matching_blocks():
+        for offset in range(block.size):
+            mapped[start + block.b + offset + 1] = start + block.a + offset + 1
+    for offset in range(end):
+        mapped[len(new) - offset] = len(old) - offset
+    # A line that was changed or added stands where the one before it does.
+    last = 1
+    for line in range(1, len(new) + 1):
+        last = mapped.setdefault(line, min(last + 1, len(old)) if line > 1 else 1)
+    return mapped
+
+
