@@ -15,6 +15,7 @@ from ngtpatch.errors import UsageError
 
 __all__ = [
     "PATH",
+    "accept_option",
     "allow_identity_option",
     "authority_option",
     "command",
@@ -135,6 +136,11 @@ profiles_option = click.option(
 patches_option = click.option(
     "--patches", "patch_dirs", metavar="DIR", multiple=True, type=PATH,
     envvar="NGTPATCH_PATCHES", help="Patches in addition to the shipped ones; may be repeated.",
+)  # fmt: skip
+accept_option = click.option(
+    "--accept-unproven", metavar="DIGEST", multiple=True,
+    help="Go on although lines on the way of the installation are not understood: the digest"
+    " that the refusal told, of lines that you have read.",
 )  # fmt: skip
 os_release_option = click.option(
     "--os-release", metavar="FILE", type=PATH,

@@ -56,6 +56,10 @@ def command() -> None:
     "--cache-dir", metavar="DIR", type=options.PATH, envvar="NGTPATCH_CACHE_DIR",
     help="Where other builds find the ISO again.",
 )  # fmt: skip
+@click.option(
+    "--accept-unproven", metavar="DIGEST", multiple=True, envvar="NGTPATCH_ACCEPT_UNPROVEN",
+    help="Go on although lines are not understood: the digest that the refusal told.",
+)  # fmt: skip
 @provenance_options
 @options.profiles_option
 @options.patches_option
@@ -64,7 +68,8 @@ def prepare(
     console: Console, *, iso: Path, distros: tuple[str, ...], output: Path, variables: Path,
     vm_config: Path | None, keep_identity: bool, allowed: tuple[str, ...],
     cache_dir: Path | None, provenance: bool,
-    sign_key: Path | None, profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...],
+    sign_key: Path | None, accept_unproven: tuple[str, ...],
+    profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Write the ISO and the variables that a template attaches it by."""
     # NGTPATCH_DISTRO holds them as the hook's does: separated by commas.
@@ -80,6 +85,7 @@ def prepare(
         cache_dir=cache_dir,
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
+        accept_unproven=[one for text in accept_unproven for one in text.split(",")],
     )
     write_variables(result, variables)
     console.result(result)
@@ -94,7 +100,8 @@ def hook(console: Console) -> None:
     """Make the ISO that NGTPATCH_ISO, NGTPATCH_DISTRO and NGTPATCH_OUTPUT ask for.
 
     Optional are NGTPATCH_RESULT (where to write the result as JSON), NGTPATCH_VM_CONFIG (one
-    VM's identity) and NGTPATCH_CACHE_DIR. The same as packer.hook() of the library.
+    VM's identity), NGTPATCH_CACHE_DIR and NGTPATCH_ACCEPT_UNPROVEN. The same as packer.hook()
+    of the library.
     """
     result = run_hook(HookRequest.from_env(), PackerContext.from_env())
     console.result(result)
@@ -112,14 +119,24 @@ def hook(console: Console) -> None:
     "--allow-identity-in", "allowed", metavar="PATH", multiple=True,
     help="A file on the ISO that holds a private key and is meant to; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--accept-unproven", metavar="DIGEST", multiple=True, envvar="NGTPATCH_ACCEPT_UNPROVEN",
+    help="It may have been made although lines were not understood: those of this digest.",
+)  # fmt: skip
 @click.pass_context
 def verify(
     ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool,
-    allowed: tuple[str, ...],
+    allowed: tuple[str, ...], accept_unproven: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Check the ISO that the variables name: unchanged, accepted, and nobody's."""
     console: Console = ctx.obj
-    result = verify_prepared(variables, base=base, allow_identity=allow_identity, allowed=allowed)
+    result = verify_prepared(
+        variables,
+        base=base,
+        allow_identity=allow_identity,
+        allowed=allowed,
+        accept_unproven=[one for text in accept_unproven for one in text.split(",")],
+    )
     console.result(result)
     console.pairs([("iso", result.iso_path), ("sha256", result.iso_sha256 or "-")])
     for problem in result.problems:
@@ -130,6 +147,8 @@ def verify(
         console.say(f"not searched {', '.join(result.unread)} (compressed)")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
+    for notice in result.notices:
+        console.warn(notice)
     console.say("as it was prepared")
 
 

@@ -50,6 +50,7 @@ _SHOWN_PATHS = 5
     default=0,
     help="Room for each identity file, such as 8K: any VM's then fits in place.",
 )
+@options.accept_option
 @options.profiles_option
 @options.patches_option
 @options.force_option
@@ -75,6 +76,7 @@ def command(
     allowed: tuple[str, ...],
     assignments: tuple[str, ...],
     reserve: int,
+    accept_unproven: tuple[str, ...],
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
     force: bool,
@@ -136,6 +138,7 @@ def command(
             profile_dirs=profile_dirs,
             patch_dirs=patch_dirs,
             identity=identity,
+            accept_unproven=accept_unproven,
         )
         for named, into in jobs
     ]

@@ -40,6 +40,7 @@ DOCUMENTS = {
     "reset": ("ngtpatch.flow.reset", "ResetResult"),
     "sample": ("ngtpatch.sample", "Sample"),
     "status": ("ngtpatch.status", "Status"),
+    "support-report": ("ngtpatch.flow.unproven_report", "UnprovenReport"),
     "support": ("ngtpatch.flow.verdicts", "Support"),
     "verify": ("ngtpatch.provenance", "Verified"),
 }

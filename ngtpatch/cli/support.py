@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,9 +12,13 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import Refusal
+from ngtpatch.document import document
+from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.flow.support import support
+from ngtpatch.flow.unproven_report import UnprovenReport, report_support
 from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Refused, Support
+from ngtpatch.patching.doubts import Doubt
 
 
 @options.command()
@@ -25,6 +30,21 @@ from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Refused, Support
     type=options.PATH,
     help="The os-release of a guest, with or without a profile.",
 )
+@click.option(
+    "--report",
+    "report_file",
+    metavar="FILE",
+    type=options.PATH,
+    help="Write what stopped it or was not understood, to be sent to somebody who can help:"
+    " files, digests, shapes; no line of the vendor's, and no identity.",
+)
+@click.option(
+    "--report-lines",
+    metavar="PATH",
+    multiple=True,
+    help="Let the report tell the lines in question of this file of the installer, too.",
+)
+@options.force_option
 @options.profiles_option
 @options.patches_option
 @click.pass_context
@@ -33,15 +53,23 @@ def command(
     iso: Path,
     distros: tuple[str, ...],
     os_release: Path | None,
+    report_file: Path | None,
+    report_lines: tuple[str, ...],
+    force: bool,
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
 ) -> None:
     """Show what an ISO decides for each distribution, shipped and patched.
 
     Without --distro and --os-release: with every profile. Exits 0 when all are, or can be,
-    supported, and 4 otherwise.
+    supported, and 4 otherwise, also where something on the way of the installation is not
+    understood.
     """
     console = ctx.find_object(Console) or Console()
+    if report_file is not None:
+        check_target(report_file, force=force, source=iso)
+    elif report_lines:
+        raise UsageError("no-report", "--report-lines is about a report", hint="name --report FILE")
     found = support(
         iso,
         distros=distros,
@@ -50,11 +78,20 @@ def command(
         patch_dirs=patch_dirs,
     )
     console.result(found)
+    if report_file is not None:
+        _write_report(report_file, report_support(iso, found, lines_of=report_lines), force=force)
     console.heading(f"NGT {found.ngt_version or 'of untold version'}, era {found.era}.x")
     matrix(console, found.distros)
     _summary(console, found, explicit=bool(distros or os_release))
+    if report_file is not None:
+        console.say(f"wrote    {report_file}")
     if not found.supported:
         ctx.exit(Refusal.exit_code)
+
+
+def _write_report(target: Path, report: UnprovenReport, *, force: bool) -> None:
+    with new_file(target, force=force) as file:
+        file.write(json.dumps(document(report), indent=2).encode() + b"\n")
 
 
 def matrix(console: Console, rows: Sequence[DistroSupport]) -> None:
@@ -88,8 +125,26 @@ def refusals(console: Console, rows: Iterable[DistroSupport]) -> None:
             console.say(f"  {reason.hint}")
 
 
+def uncertainties(console: Console, rows: Iterable[DistroSupport]) -> None:
+    """Print the lines that are not understood, once for all that they concern."""
+    found: dict[tuple[tuple[Doubt, ...], str], dict[str, None]] = {}
+    for row in rows:
+        if row.verdict == "uncertain" and row.accept is not None:
+            found.setdefault((row.unproven, row.accept), {})[row.profile or row.name] = None
+    for (doubts, digest), whom in found.items():
+        console.say(
+            f"uncertain: {', '.join(whom)}: the name can be accepted, but these lines"
+            " on the way of the installation are not understood, and may end it:"
+        )
+        for doubt in doubts:
+            console.say(f"  {doubt}")
+        console.say(f"  if you have read them: rebuild --accept-unproven {digest}")
+
+
 def _fate(row: DistroSupport) -> tuple[object, ...]:
-    return (row.profile, row.name, row.sites, row.hazards, row.verdict, row.runs)
+    return (
+        row.profile, row.name, row.sites, row.hazards, row.verdict, row.runs, row.unproven,
+    )  # fmt: skip
 
 
 def _cells(
@@ -129,6 +184,11 @@ def _described(hazard: HazardFound) -> str:
 
 def _summary(console: Console, found: Support, *, explicit: bool) -> None:
     refusals(console, found.distros)
+    uncertainties(console, found.distros)
+    for path, why in dict.fromkeys(
+        (one.path, one.message) for row in found.distros for one in row.left
+    ):
+        console.say(f"beside the way of the installation, and left as it is: {path}: {why}")
     for profile, opt_in in dict.fromkeys(
         (row.profile or row.name, row.opt_in) for row in found.distros if row.opt_in
     ):
@@ -155,7 +215,7 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
         console.say(f"not understood, and may decide too: {', '.join(puzzles)}")
     counts = {
         verdict: sum(row.verdict == verdict for row in found.distros)
-        for verdict in ("recognised", "patchable", "refused")
+        for verdict in ("recognised", "patchable", "uncertain", "refused")
     }
     if counts["recognised"] == len(found.distros):
         console.say("Every distribution asked for is recognised as it is: no patch is needed.")

@@ -41,6 +41,7 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
     type=options.PATH,
     help="The public key (PEM) that must have signed the statement; implies --provenance.",
 )
+@options.accept_option
 @options.profiles_option
 @options.patches_option
 @click.pass_context
@@ -52,6 +53,7 @@ def command(
     document: Path | None,
     provenance: bool,
     key: Path | None,
+    accept_unproven: tuple[str, ...],
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
 ) -> None:
@@ -69,6 +71,7 @@ def command(
         document=document,
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
+        accept_unproven=accept_unproven,
     )
     stated = None
     if provenance or key is not None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ngtpatch.errors import UsageError
+from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.tree import Altered
 from ngtpatch.flow.opened import OpenedSource
 
 if TYPE_CHECKING:
     from ngtpatch.flow.traces import Traces
-    from ngtpatch.patching.apply import ChangedFile
+    from ngtpatch.patching.apply import ChangedFile, Patched
+    from ngtpatch.patching.doubts import Doubt
     from ngtpatch.patching.outcome import Already
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
@@ -87,6 +88,7 @@ class Changes:
         unread: compressed files that were not looked into for identity; None: nothing was
             searched, since nothing is claimed.
         notices: what a person should know about it.
+        unproven: what is not understood on the way of the installation, and was accepted.
     """
 
     contents: Mapping[str, bytes] = field(repr=False)
@@ -104,6 +106,7 @@ class Changes:
     forgotten: _Ranges
     unread: tuple[str, ...] | None
     notices: tuple[str, ...]
+    unproven: tuple[Doubt, ...] = ()
 
 
 def plan_changes(
@@ -114,13 +117,17 @@ def plan_changes(
     profile_dirs: Sequence[str | Path],
     patch_dirs: Sequence[str | Path],
     identity: IdentityRequest,
+    accept_unproven: Sequence[str] = (),
 ) -> Changes:
     """Work out every changed file. Reads *source*, writes nothing.
+
+    *accept_unproven* are digests of lines that a person has read, as the refusal tells them.
 
     Raises:
         UsageError: nothing was asked for, or two things that exclude each other.
         InputError: *source* or another file cannot be used.
-        Refusal: a profile is unknown, a patch does not fit, an identity fails its check.
+        Refusal: a profile is unknown, a patch does not fit, an identity fails its check;
+            ``uncertain``: something on the way of the installation is not understood.
     """
     if not (distros or identity.injects or identity.strip or identity.reserve):
         raise UsageError(
@@ -130,9 +137,9 @@ def plan_changes(
         )
     if identity.injects and identity.strip:
         raise UsageError("strip-and-inject", "an identity is either stripped or injected, not both")
-    profiles, patches, changed, already = _patched(
-        source, distros, os_release, profile_dirs, patch_dirs
-    )
+    profiles, patches, patched = _patched(source, distros, os_release, profile_dirs, patch_dirs)
+    _require_accepted(patched.doubts, accept_unproven)
+    changed, already = patched.changed, patched.already
     after = {file.path: file.after for file in changed}
     compiled = _compiled(source, after)
     traces = _traces(source, identity)
@@ -142,6 +149,13 @@ def plan_changes(
         contents, removed, reserve = _reserved(source, identity, contents, removed)
     carries = _carries_identity(source, contents, removed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
+    notices += [
+        f"{one.path}: left as it is, beside the way of the installation ({one.message})"
+        for one in patched.left
+    ]
+    if patched.doubts:
+        lines = ", ".join(f"{one.path}:{one.line}" for one in patched.doubts)
+        notices.append(f"uncertain, accepted: {lines}")
     notices += warnings
     notices += _readiness(source, contents, removed)
     wiped: _Ranges = ()
@@ -174,6 +188,27 @@ def plan_changes(
         forgotten=forgotten,
         unread=None if traces is None else traces.unread,
         notices=tuple(notices),
+        unproven=patched.doubts,
+    )
+
+
+def _require_accepted(doubts: Sequence[Doubt], accepted: Sequence[str]) -> None:
+    """Raise Refusal where something is not understood and nobody has accepted that."""
+    if not doubts:
+        return
+    from ngtpatch.patching.doubts import doubts_digest
+
+    digest = doubts_digest(doubts)
+    if digest in {one.strip().lower() for one in accepted}:
+        return
+    lines = "\n".join(f"  {doubt}" for doubt in doubts)
+    raise Refusal(
+        "uncertain",
+        f"the chains can be extended, but what else is on the way of the installation is not"
+        f" understood, and may end it:\n{lines}",
+        path=doubts[0].path,
+        hint="read these lines; if they do not end the installation on these distributions, go on"
+        f" with --accept-unproven {digest}",
     )
 
 
@@ -183,10 +218,11 @@ def _patched(
     os_release: str | Path | None,
     profile_dirs: Sequence[str | Path],
     patch_dirs: Sequence[str | Path],
-) -> tuple[tuple[Profile, ...], tuple[Patch, ...], tuple[ChangedFile, ...], tuple[Already, ...]]:
+) -> tuple[tuple[Profile, ...], tuple[Patch, ...], Patched]:
+    from ngtpatch.patching.apply import Patched, apply
+
     if not distros:
-        return (), (), (), ()
-    from ngtpatch.patching.apply import apply
+        return (), (), Patched((), ())
     from ngtpatch.patching.choice import choose
     from ngtpatch.patching.patch import load_patches
 
@@ -195,7 +231,7 @@ def _patched(
     patched = apply(source.tree, profiles, patches)
     used = {name for file in patched.changed for name in file.patches}
     applied = tuple(patch for patch in patches if patch.id in used)
-    return profiles, applied, patched.changed, patched.already
+    return profiles, applied, patched
 
 
 def _traces(source: OpenedSource, identity: IdentityRequest) -> Traces | None:

@@ -86,6 +86,7 @@ def rebuild(
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
     identity: IdentityRequest | None = None,
+    accept_unproven: Sequence[str] = (),
 ) -> RebuildResult:
     """Write an image like *source* whose installer accepts *distros*.
 
@@ -111,6 +112,7 @@ def rebuild(
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
         identity: what shall become of the VM's identity; by default it stays as it is.
+        accept_unproven: digests that the refusal ``uncertain`` told, of lines that were read.
 
     Raises:
         UsageError: the output exists, is the source, has no directory; nothing was asked for.
@@ -134,6 +136,7 @@ def rebuild(
             profile_dirs=profile_dirs,
             patch_dirs=patch_dirs,
             identity=identity or IdentityRequest(),
+            accept_unproven=accept_unproven,
         )
         with as_image(opened, scratch) as volume:
             plan = _plan(volume, changes, digest=digest and not dry_run)
@@ -164,6 +167,7 @@ def rebuild(
                 unread=changes.unread,
                 overwritten=sum(length for _, length in changes.wiped),
                 notices=(*changes.notices, *left, *faults),
+                unproven=changes.unproven,
             )
 
 
@@ -233,12 +237,20 @@ def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
     patches = {patch.id: sha256_of_file(Path(patch.source)) for patch in changes.patches}
     before = {str(one["id"]): one["sha256"] for one in earlier.get("patches", ())}
     profiles = (*earlier.get("profiles", ()), *(profile.id for profile in changes.profiles))
+    unproven = [
+        *earlier.get("unproven", ()),
+        *(
+            {"path": one.path, "line": one.line, "kind": one.kind, "sha256": one.sha256}
+            for one in changes.unproven
+        ),
+    ]
     return {
         "ngtpatch": __version__,
         "profiles": list(dict.fromkeys(profiles)),
         "patches": [
             {"id": name, "sha256": digest} for name, digest in sorted({**before, **patches}.items())
         ],
+        **({"unproven": unproven} if unproven else {}),
     }
 
 

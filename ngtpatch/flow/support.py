@@ -24,13 +24,17 @@ from ngtpatch.flow.verdicts import (
     Support,
     Verdict,
 )
+from ngtpatch.patching.doubts import Doubt, doubts_digest
 
 if TYPE_CHECKING:
     from ngtpatch.installer.hazards import Hazard
     from ngtpatch.installer.recognition import Site
     from ngtpatch.installer.subject import DistroFacts
+    from ngtpatch.patching.apply import PatchPlan
     from ngtpatch.patching.osrelease import OsRelease
+    from ngtpatch.patching.outcome import LeftFile
     from ngtpatch.patching.profile import Profile, Profiles
+    from ngtpatch.patching.proof import Proof
 
 __all__ = ["support", "try_profile"]
 
@@ -69,6 +73,7 @@ def support(
         chosen = choose_profiles(profiles, asked)
     with open_source(source) as opened:
         installer = _Installer(opened, patch_dirs)
+        installer.plan(chosen)
         rows = [row for profile in chosen for row in installer.versions(profile)]
         if release is not None:
             rows.append(installer.stranger(release, profiles))
@@ -126,11 +131,18 @@ class _Effect:
         sites: in the order of the shipped ones.
         hazards: code and path of each that is left.
         refused: why nothing was patched.
+        barred: whether that was seen by executing the installer: not even a chain that accepts
+            the name helps.
+        unproven: what is not understood on the way.
+        left: files beside the way that name distributions and were left.
     """
 
     sites: tuple[Site, ...]
     hazards: frozenset[tuple[str, str]]
     refused: NgtpatchError | None
+    barred: bool = False
+    unproven: tuple[Doubt, ...] = ()
+    left: tuple[LeftFile, ...] = ()
 
 
 class _Installer:
@@ -154,6 +166,29 @@ class _Installer:
             *edit_hazards(source.volume),
         )
         self._patches = load_patches(patch_dirs)
+        self._plans: dict[str, PatchPlan | Refusal] = {}
+        self._proofs: dict[str, Proof] = {}
+
+    def plan(self, profiles: Sequence[Profile]) -> None:
+        """PatchPlan the patches for each of *profiles*, and execute the outcome for all at once."""
+        from ngtpatch.patching.apply import plan
+        from ngtpatch.patching.proof import prove
+
+        for profile in profiles:
+            try:
+                self._plans[profile.id] = plan(self._tree, (profile,), self._patches)
+            except Refusal as refusal:
+                self._plans[profile.id] = refusal
+        fit = [one for one in profiles if not isinstance(self._plans[one.id], Refusal)]
+        if len(fit) < 2:
+            return
+        try:
+            together = plan(self._tree, fit, self._patches)
+        except Refusal:
+            return  # each is proven by itself then
+        proof = prove(self._tree, together.after, fit, together.anchors)
+        if not proof.conflicts:
+            self._proofs = dict.fromkeys((one.id for one in fit), proof)
 
     def versions(self, profile: Profile) -> Iterator[DistroSupport]:
         """Yield one row for each version of *profile*."""
@@ -215,19 +250,30 @@ class _Installer:
         from ngtpatch.installer.compiled import stale_compiled
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
-        from ngtpatch.patching.apply import apply
+        from ngtpatch.patching.apply import judged
+        from ngtpatch.patching.proof import prove
 
+        if profile.id not in self._plans:
+            self.plan((profile,))
+        planned = self._plans[profile.id]
+        if isinstance(planned, Refusal):
+            return _Effect(self._sites, _keys(self._hazards), planned)
         try:
-            changed = apply(self._tree, (profile,), self._patches).changed
+            proof = self._proofs.get(profile.id) or prove(
+                self._tree, planned.after, (profile,), planned.anchors
+            )
+            patched = judged(planned, (profile,), proof)
         except Refusal as refusal:
-            return _Effect(self._sites, _keys(self._hazards), refusal)
-        after = {file.path: file.after for file in changed}
+            return _Effect(self._sites, _keys(self._hazards), refusal, barred=True)
+        after = dict(planned.after)
         gone = {*after, *stale_compiled(after, self._tree)}
         left = [one for one in self._hazards if one.path not in gone]
         return _Effect(
             _in_step(self._sites, find_sites(after), after),
-            _keys([*left, *find_hazards(after)]),
+            _keys([*left, *find_hazards(after, with_gates=False)]),
             None,
+            unproven=patched.doubts,
+            left=patched.left,
         )
 
     def _row(self, guest: _Guest, effect: _Effect) -> DistroSupport:
@@ -236,10 +282,10 @@ class _Installer:
             for before, after in zip(self._sites, effect.sites, strict=True)
         )
         hazards = tuple(self._struck(guest, effect))
-        verdict, refused = _verdict(sites, effect.refused)
+        verdict, refused = _verdict(sites, effect)
         stops = any(one.stops and not one.mended_by for one in hazards)
         runs: bool | None = verdict != "refused" and not stops
-        if guest.python is None and not stops:
+        if (guest.python is None or verdict == "uncertain") and not stops:
             runs = None  # all that is known is what stops on any Python
         return DistroSupport(
             profile=guest.profile,
@@ -253,6 +299,9 @@ class _Installer:
             runs=runs,
             refused=refused,
             opt_in=guest.opt_in,
+            unproven=effect.unproven,
+            accept=doubts_digest(effect.unproven) if effect.unproven else None,
+            left=effect.left,
         )
 
     def _struck(self, guest: _Guest, effect: _Effect) -> Iterator[HazardFound]:
@@ -304,21 +353,21 @@ def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:
     return worst.branch, worst.operand
 
 
-def _verdict(
-    sites: Sequence[SiteSupport], refusal: NgtpatchError | None
-) -> tuple[Verdict, Refused | None]:
+def _verdict(sites: Sequence[SiteSupport], effect: _Effect) -> tuple[Verdict, Refused | None]:
     from ngtpatch.installer.payloads import MEMBER
 
     # A shell script that names distributions is found but not understood, and what a payload
     # holds runs after the installer has decided: both are shown, and do not decide here.
     understood = [site for site in sites if site.shipped != "unknown" and MEMBER not in site.path]
-    if understood and all(site.shipped not in _NOWHERE for site in understood):
+    refusal = effect.refused
+    recognised = understood and all(site.shipped not in _NOWHERE for site in understood)
+    if recognised and not effect.barred:
         return "recognised", None
     if refusal is not None:
         return "refused", Refused(refusal.code, refusal.path, refusal.message, refusal.hint)
     stuck = [site for site in understood if site.patched in _NOWHERE]
     if understood and not stuck:
-        return "patchable", None
+        return "uncertain" if effect.unproven else "patchable", None
     where = stuck[0] if stuck else sites[0] if sites else None
     return "refused", Refused(
         "not-understood",

@@ -6,6 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+# Not for type checkers alone: the document's schema is read from the annotations.
+from ngtpatch.patching.doubts import Doubt
+from ngtpatch.patching.outcome import LeftFile
+
 __all__ = [
     "DistroSupport",
     "HazardFound",
@@ -16,7 +20,7 @@ __all__ = [
     "Verdict",
 ]
 
-Verdict = Literal["recognised", "patchable", "refused"]
+Verdict = Literal["recognised", "patchable", "uncertain", "refused"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,15 @@ class DistroSupport:
             nothing but the distribution's name is.
         sites: each place that decides, by path and line.
         hazards: what else will stop it.
-        verdict: about its name: ``recognised`` as shipped, ``patchable``, or ``refused``.
+        verdict: about its name: ``recognised`` as shipped, ``patchable``, ``uncertain`` where
+            something on the way of the installation is not understood, or ``refused``.
         runs: whether, with the patches, no hazard that stops the installation remains; None
-            where its Python is not known.
+            where its Python is not known, or the verdict is uncertain.
         refused: the reason, with the verdict ``refused``.
         opt_in: what is not proven about it, where it must be asked for by name.
+        unproven: with the verdict ``uncertain``, the lines that are not understood.
+        accept: their digest: ``rebuild --accept-unproven`` goes on with it.
+        left: files beside that way which name distributions, and are not patched.
     """
 
     profile: str | None
@@ -101,6 +109,9 @@ class DistroSupport:
     runs: bool | None
     refused: Refused | None
     opt_in: str | None
+    unproven: tuple[Doubt, ...] = ()
+    accept: str | None = None
+    left: tuple[LeftFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ class Support:
     @property
     def supported(self) -> bool:
         """Whether all are, or can be, supported."""
-        return all(distro.verdict != "refused" for distro in self.distros)
+        return all(distro.verdict in ("recognised", "patchable") for distro in self.distros)
 
 
 @dataclass(frozen=True)
@@ -150,4 +161,6 @@ class ProfileTrial:
     @property
     def passed(self) -> bool:
         """Whether the profile works on this NGT and changes nobody else."""
-        return not self.names_changed and all(one.verdict != "refused" for one in self.distros)
+        return not self.names_changed and all(
+            one.verdict in ("recognised", "patchable") for one in self.distros
+        )

@@ -33,6 +33,7 @@ def verify(
     document: str | Path | None = None,
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
+    accept_unproven: Sequence[str] = (),
 ) -> Verification:
     """Account for every byte of *image*, and ask it what it accepts.
 
@@ -48,6 +49,7 @@ def verify(
         document: what ``rebuild --json`` printed when it wrote the directory.
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
+        accept_unproven: digests of lines that were not understood when it was made, and read.
 
     Raises:
         InputError: one of them cannot be read at all.
@@ -84,6 +86,7 @@ def verify(
             verdict = "identical"
         elif any(problem.counts for problem in found):
             verdict = "not-verified"
+        refused = (*refused, *_uncertain(volume, distros, accept_unproven))
         problems = (*found, *refused)
         failed = failure(problems, str(image))
         return Verification(
@@ -144,6 +147,30 @@ def accepted(
             message = f"its installer does not accept {row.name} {row.version}: {row.verdict}"
             problems.append(Problem("not-accepted", None, message))
     return tuple(profile for profile, all_of_it in kept.items() if all_of_it), tuple(problems)
+
+
+def _uncertain(volume: Volume, distros: Sequence[str], accept: Sequence[str]) -> Iterator[Problem]:
+    """Yield what was uncertain when the image was made; it counts unless it is accepted."""
+    from ngtpatch.iso.read.build_record import BuildRecord
+    from ngtpatch.patching.doubts import Doubt, doubts_digest
+
+    about = volume.record.about if isinstance(volume.record, BuildRecord) else {}
+    doubts = [
+        Doubt(one["path"], one["line"], one["kind"], one["sha256"])
+        for one in about.get("unproven", ())
+    ]
+    if not doubts or not distros:
+        return
+    named = ", ".join(f"{one.path}:{one.line}" for one in doubts)
+    digest = doubts_digest(doubts)
+    if digest in {one.strip().lower() for one in accept}:
+        yield Problem("uncertain", None, f"uncertain, accepted: {named}", counts=False)
+    else:
+        message = (
+            f"uncertain: {named} were not understood when it was made; if you have read them, say"
+            f" so with --accept-unproven {digest}"
+        )
+        yield Problem("uncertain", None, message)
 
 
 def _structure(volume: Volume, original: Volume | None, *, own: bool) -> tuple[Problem, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ngtpatch.patching.doubts import Doubt
+
 __all__ = ["ChangedEntry", "WrittenImage"]
 
 
@@ -44,6 +46,8 @@ class WrittenImage:
             for, since it carries one.
         overwritten: how many bytes of identity outside of files are zero in it now.
         notices: what a person should know.
+        unproven: lines on the way of the installation that are not understood, and that a person
+            has accepted by their digest.
     """
 
     sha256: str | None
@@ -54,3 +58,4 @@ class WrittenImage:
     unread: tuple[str, ...] | None
     overwritten: int
     notices: tuple[str, ...]
+    unproven: tuple[Doubt, ...]

@@ -53,17 +53,24 @@ def gates(tree: Mapping[str, bytes]) -> Iterator[Gate]:
         )
         for python in PYTHONS
     )  # fmt: skip
-    execution = execute(tree, worlds)
+    execution = execute(tree, worlds, every_function=False)
     every = (1 << len(worlds)) - 1
     found: dict[tuple[str, int], tuple[int, int]] = {}
+    explained = 0
+    for ending in execution.endings:
+        if ending.guests != every and not ending.success and not ending.alone:
+            explained |= ending.certain
     for ending in execution.endings:
         if ending.success or ending.alone:
             continue
-        if ending.certain or ending.guests != every:
+        # What may end any of them decides only where nothing else explains that it does.
+        if ending.guests != every or ending.certain & ~explained:
             certain, possible = found.get(ending.decided, (0, 0))
             found[ending.decided] = certain | ending.certain, possible | ending.guests
     # What is not understood may be about the distribution; that is found without a Python, too.
-    known = {(one.path, one.line) for one in execute(tree, (_ACCEPTED,)).findings}
+    known = {
+        (one.path, one.line) for one in execute(tree, (_ACCEPTED,), every_function=False).findings
+    }
     for finding in execution.findings:
         place = (finding.path, finding.line)
         if place not in known:

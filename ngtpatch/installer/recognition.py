@@ -18,10 +18,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ngtpatch.errors import Refusal
-from ngtpatch.installer.payloads import SearchEnded, is_archive, scripts, size_of
+from ngtpatch.installer.payloads import SearchEnded, head_of, is_archive, scripts, size_of
 from ngtpatch.installer.predicate import Predicate, matches, model
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
 from ngtpatch.installer.scopes import gives_up, leaves, only_logs
+from ngtpatch.installer.shell_source import read_shell
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
 __all__ = [
@@ -161,7 +162,7 @@ def find_sites(tree: Mapping[str, bytes], *, payloads: bool = False) -> tuple[Si
     """
     found: list[Site] = []
     for path in sorted(tree):
-        if path.endswith((".py", ".sh")) and size_of(tree, path) <= MAX_SOURCE_SIZE:
+        if _is_script(tree, path) and size_of(tree, path) <= MAX_SOURCE_SIZE:
             found += _sites_of_file(path, tree[path])
         elif payloads and is_archive(path):
             found += _sites_of_archive(tree, path)
@@ -180,17 +181,44 @@ def _sites_of_file(path: str, data: bytes) -> Sequence[Site]:
     first = _first_token(data)
     if first is None:
         return ()
-    if path.endswith(".sh"):
-        return (_puzzle(path, first, "a shell script that names distributions is not modelled"),)
+    if path.endswith(".sh") or _SHELL_SHEBANG.match(data):
+        return _sites_of_shell(path, data, first)
+    if path.endswith(".pyc"):
+        return (_puzzle(path, 1, "it is compiled, names distributions, and has no source"),)
     try:
         return sites_in(parse(path, data))
     except Refusal as refusal:
         return (_puzzle(path, first, f"{refusal.code}: {refusal.message}"),)
 
 
+_SCRIPT_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:python|sh\b)")
+_SHELL_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:ba|da|k)?sh\b")
+
+
+def _is_script(tree: Mapping[str, bytes], path: str) -> bool:
+    """Tell whether *path* is a script, or a compiled one that has no source."""
+    folder, _, name = path.rpartition("/")
+    if name.endswith((".py", ".sh")):
+        return True
+    if name.endswith(".pyc"):
+        module = name.partition(".")[0] + ".py"
+        parent = folder.removesuffix("/__pycache__").removesuffix("__pycache__")
+        return f"{parent}/{module}".lstrip("/") not in tree
+    return "." not in name and _SCRIPT_SHEBANG.match(head_of(tree, path, 128)) is not None
+
+
+def _sites_of_shell(path: str, data: bytes, first: int) -> Sequence[Site]:
+    try:
+        uses = list(read_shell(path, data).uses())
+    except Refusal as refusal:
+        return (_puzzle(path, first, f"{refusal.code}: {refusal.message}"),)
+    lines = sorted({use.line for use in uses})
+    return [_puzzle(path, line, "a shell script decides by distribution here") for line in lines]
+
+
 def _first_token(data: bytes) -> int | None:
     text = data.decode("latin-1")
-    found = _TOKENS.search(text) or re.search(r"linux_distribution\s*\(", text)
+    found = _TOKENS.search(text) or re.search(r"linux_distribution\s*\(|os-release", text)
     return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
@@ -205,7 +233,10 @@ def _puzzle(path: str, line: int, problem: str) -> Site:
 @lru_cache(maxsize=32)
 def sites_in(source: PythonSource) -> tuple[Site, ...]:
     """Return every place in one parsed file that decides by distribution."""
-    return tuple(_Finder(source).find())
+    try:
+        return tuple(_Finder(source).find())
+    except RecursionError:
+        return (_puzzle(source.path, 1, "its expressions are nested too deeply to be read"),)
 
 
 class _Finder:

@@ -25,7 +25,6 @@ Case = Literal["kept", "lower", "upper"]
 _NORMALIZED_IDS = {"ol": "oracle", "opensuse-leap": "opensuse"}
 
 
-
 def normalized_id(identifier: str) -> str:
     """Return what distro.id() makes of ID."""
     return _NORMALIZED_IDS.get(identifier, identifier)

@@ -50,6 +50,7 @@ class HookRequest:
         vm_config: NGTPATCH_VM_CONFIG, one VM's ngt_config.json, or a directory that also has
             its certificate and key; optional. Without it the image is stripped of identity.
         cache_dir: NGTPATCH_CACHE_DIR; optional.
+        accept_unproven: NGTPATCH_ACCEPT_UNPROVEN, digests separated by commas; optional.
     """
 
     iso: Path
@@ -58,6 +59,7 @@ class HookRequest:
     result: Path | None = None
     vm_config: Path | None = None
     cache_dir: Path | None = None
+    accept_unproven: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> HookRequest:
@@ -79,7 +81,8 @@ class HookRequest:
                 "hook-variables",
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
                 hint="name them in the provisioner's environment_vars; optional are "
-                "NGTPATCH_RESULT, NGTPATCH_VM_CONFIG and NGTPATCH_CACHE_DIR",
+                "NGTPATCH_RESULT, NGTPATCH_VM_CONFIG, NGTPATCH_CACHE_DIR and"
+                " NGTPATCH_ACCEPT_UNPROVEN",
             )
 
         def path(name: str) -> Path | None:
@@ -92,4 +95,7 @@ class HookRequest:
             result=path("NGTPATCH_RESULT"),
             vm_config=path("NGTPATCH_VM_CONFIG"),
             cache_dir=path("NGTPATCH_CACHE_DIR"),
+            accept_unproven=tuple(
+                filter(None, map(str.strip, environ.get("NGTPATCH_ACCEPT_UNPROVEN", "").split(",")))
+            ),
         )

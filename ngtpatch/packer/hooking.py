@@ -62,6 +62,7 @@ def run_hook(request: HookRequest, context: PackerContext | None = None) -> Hook
             output=request.output,
             vm_config=request.vm_config,
             cache_dir=request.cache_dir,
+            accept_unproven=request.accept_unproven,
         )
     except Exception as error:
         with suppress(OSError, NgtpatchError):  # the first error is the one to tell

@@ -22,6 +22,7 @@ from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.rebuild import RebuildResult, rebuild
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 from ngtpatch.packer.store import Store, StoredDisc
+from ngtpatch.patching.doubts import Doubt
 from ngtpatch.provenance.product import Material, Product, materials
 
 __all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
@@ -53,6 +54,7 @@ class PrepareResult:
         overwritten: how many bytes of identity outside of files were overwritten.
         changed: what differs from the vendor's.
         notices: what a person should know.
+        unproven: what was not understood on the way of the installation, and accepted.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.packer-prepare/1"
@@ -72,6 +74,7 @@ class PrepareResult:
     overwritten: int
     changed: tuple[ChangedEntry, ...]
     notices: tuple[str, ...]
+    unproven: tuple[Doubt, ...]
 
     @classmethod
     def of(
@@ -100,6 +103,7 @@ class PrepareResult:
             overwritten=image.overwritten,
             changed=image.changed,
             notices=image.notices,
+            unproven=image.unproven,
         )
 
     @property
@@ -114,6 +118,7 @@ class PrepareResult:
             self.unread,
             self.overwritten,
             self.notices,
+            self.unproven,
         )
         return Product(Path(self.iso_path), image, self.ngt_version, self.materials)
 
@@ -129,6 +134,7 @@ def prepare(
     cache_dir: str | Path | None = None,
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
+    accept_unproven: Sequence[str] = (),
 ) -> PrepareResult:
     """Return the ISO for *distros*, made now or found as an earlier or parallel call made it.
 
@@ -147,6 +153,7 @@ def prepare(
         cache_dir: where other builds find it again.
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
+        accept_unproven: digests of lines that are not understood, and were read.
 
     Raises:
         UsageError, InputError, Refusal, VerificationError: as :func:`ngtpatch.rebuild`.
@@ -161,7 +168,7 @@ def prepare(
     job = _Job(
         Path(iso), tuple(distros),
         replace(_identity(vm_config, keep=keep_identity), allowed=tuple(allowed)),
-        tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)),
+        tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)), tuple(accept_unproven),
     )  # fmt: skip
     made_from = job.made_from()
     target = Path(output)
@@ -193,6 +200,7 @@ class _Job:
     identity: IdentityRequest
     profile_dirs: tuple[Path, ...]
     patch_dirs: tuple[Path, ...]
+    accept_unproven: tuple[str, ...]
 
     @property
     def sharable(self) -> bool:
@@ -216,6 +224,7 @@ class _Job:
             "strip": self.identity.strip,
             "allowed": sorted(self.identity.allowed),
             "identity": [None if part is None else sha256_of_file(Path(part)) for part in parts],
+            "accepted": sorted(self.accept_unproven),
             "source_date_epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         }
         return sha256_of_bytes(json.dumps(recipe).encode())
@@ -319,6 +328,7 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
         profile_dirs=job.profile_dirs,
         patch_dirs=job.patch_dirs,
         identity=job.identity,
+        accept_unproven=job.accept_unproven,
     )
 
 
@@ -365,6 +375,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         unread=result.unread,
         overwritten=result.overwritten,
         notices=notices,
+        unproven=result.unproven,
     )
     return StoredDisc(key, name or _name(version, result, sha256), version, described)
 

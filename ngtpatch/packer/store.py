@@ -26,6 +26,7 @@ from ngtpatch.files.atomic import new_file
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, remove_abandoned
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
+from ngtpatch.patching.doubts import Doubt
 
 __all__ = ["Candidate", "Store", "StoredDisc"]
 
@@ -228,6 +229,7 @@ def _parsed(note: bytes) -> StoredDisc:
             raise _UnusableError("its note is of another format")
         image = body.pop("image")
         image["changed"] = tuple(ChangedEntry(**changed) for changed in image["changed"])
+        image["unproven"] = tuple(Doubt(**doubt) for doubt in image["unproven"])
         for key in ("notices", "profiles"):
             image[key] = tuple(image[key])
         entry = StoredDisc(**body, image=WrittenImage(**image))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -39,6 +39,7 @@ class PackerVerification:
         ok: nothing is wrong.
         unread: compressed files that were not looked into for identity; None: it was not looked
             for.
+        notices: what a person should know: what was uncertain, and accepted.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.packer-verify/1"
@@ -50,6 +51,7 @@ class PackerVerification:
     proven: tuple[str, ...]
     ok: bool
     unread: tuple[str, ...] | None
+    notices: tuple[str, ...] = ()
 
 
 def verify(
@@ -58,6 +60,7 @@ def verify(
     base: str | Path | None = None,
     allow_identity: bool = False,
     allowed: Collection[str] = (),
+    accept_unproven: Sequence[str] = (),
 ) -> PackerVerification:
     """Check the ISO that *variables* names.
 
@@ -70,6 +73,8 @@ def verify(
         base: the vendor's ISO.
         allow_identity: it may be one VM's.
         allowed: paths of files on it that hold a private key and are meant to.
+        accept_unproven: digests of lines of its installer that were not understood when it was
+            made, and were accepted.
 
     Raises:
         InputError: *variables* or the ISO cannot be read at all.
@@ -88,17 +93,24 @@ def verify(
         problems.append(f"it hashes to {sha256}, and {values['ngt_iso_sha256']} was prepared")
     if iso.name != values["ngt_iso_name"] or iso.suffix != ".iso":
         problems.append(f"it is called {iso.name}, and {values['ngt_iso_name']} was prepared")
-    wrong, proven = _content(iso, values["ngt_profile"], base, prepared=not problems)
+    wrong, proven, notices = _content(
+        iso, values["ngt_profile"], base, prepared=not problems, accept_unproven=accept_unproven
+    )
     if not allow_identity:
         wrong += _identity(own, traces, allowed)
     unread = None if allow_identity else traces.unread
-    return _verdict(variables, iso, sha256, [*problems, *wrong], proven, unread)
+    return _verdict(variables, iso, sha256, [*problems, *wrong], proven, unread, notices)
 
 
 def _content(
-    iso: Path, profile: str, base: str | Path | None, *, prepared: bool
-) -> tuple[list[str], tuple[str, ...]]:
-    """Return what is wrong with the ISO itself, and what was proven.
+    iso: Path,
+    profile: str,
+    base: str | Path | None,
+    *,
+    prepared: bool,
+    accept_unproven: Sequence[str],
+) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
+    """Return what is wrong with the ISO itself, what was proven, and what was accepted.
 
     Args:
         iso: the image.
@@ -106,17 +118,21 @@ def _content(
         base: the vendor's.
         prepared: it has the digest that it was prepared with. Then that accounts for its bytes
             where the image itself cannot: a vendor's ISO that is passed on has no record.
+        accept_unproven: digests of lines that were not understood, and were read.
     """
     from ngtpatch.flow.verify import verify as verify_image
 
-    image = verify_image(iso, base=base, distros=profile.split("+"))
+    image = verify_image(
+        iso, base=base, distros=profile.split("+"), accept_unproven=accept_unproven
+    )
     wrong = [one for one in image.problems if one.counts or one.code in _UNREADY]
     proven = [*image.sentences()]
     if prepared:
         proven.append("its SHA-256 is the one that it was prepared with")
         proven += [f"by that digest alone: {one.message}" for one in wrong if one.code in _SILENT]
         wrong = [one for one in wrong if one.code not in _SILENT]
-    return [one.message for one in wrong], tuple(proven)
+    notices = tuple(one.message for one in image.problems if one.code == "uncertain")
+    return [one.message for one in wrong], tuple(proven), () if wrong else notices
 
 
 def _identity(own: Collection[str], traces: Traces, allowed: Collection[str]) -> list[str]:
@@ -150,9 +166,18 @@ def _verdict(
     variables: str | Path,
     iso: Path,
     sha256: str | None,
-    problems: list[str],
-    proven: tuple[str, ...] = (),
+    problems: Sequence[str],
+    proven: Sequence[str] = (),
     unread: tuple[str, ...] | None = None,
+    notices: Sequence[str] = (),
 ) -> PackerVerification:
-    ok = not problems
-    return PackerVerification(str(variables), str(iso), sha256, tuple(problems), proven, ok, unread)
+    return PackerVerification(
+        str(variables),
+        str(iso),
+        sha256,
+        tuple(problems),
+        tuple(proven),
+        not problems,
+        unread,
+        tuple(notices),
+    )

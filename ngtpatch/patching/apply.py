@@ -11,13 +11,14 @@ from ngtpatch.installer.layout import Layout, survey
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.recognition import sites_in
 from ngtpatch.patching.codemods import KINDS
+from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.insertion import insert
-from ngtpatch.patching.outcome import ORDER_HAZARD, Already
+from ngtpatch.patching.outcome import ORDER_HAZARD, Already, LeftFile
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
-from ngtpatch.patching.proof import Anchor, Doubt, Proof, prove
+from ngtpatch.patching.proof import Anchor, Proof, prove
 
-__all__ = ["ChangedFile", "Listed", "Patched", "Plan", "apply", "judged", "plan"]
+__all__ = ["ChangedFile", "PatchPlan", "Patched", "apply", "judged", "plan"]
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,6 @@ class ChangedFile:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A file beside the way of the installation that names distributions and was left as it is.
-
-    Attributes:
-        path: the file.
-        code: why it was not patched: the code that a refusal would have.
-        message: the same in words.
-    """
-
-    path: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Patched:
     """The effect of the patches.
 
@@ -63,17 +49,17 @@ class Patched:
         already: the places that need no change, by path and profile.
         doubts: places on the way of the installation that may end it for a new name and are
             not understood; empty where no name is added.
-        listed: files that are not on that way, and could not be patched.
+        left: files that are not on that way, and could not be patched.
     """
 
     changed: tuple[ChangedFile, ...]
     already: tuple[Already, ...]
     doubts: tuple[Doubt, ...] = ()
-    listed: tuple[Listed, ...] = ()
+    left: tuple[LeftFile, ...] = ()
 
 
 @dataclass(frozen=True)
-class Plan:
+class PatchPlan:
     """What the patches do by themselves, before anything was executed.
 
     Attributes:
@@ -113,7 +99,7 @@ def apply(
     return judged(planned, profiles, proof)
 
 
-def judged(planned: Plan, profiles: Sequence[Profile], proof: Proof) -> Patched:
+def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: Proof) -> Patched:
     """Return *planned* as *proof* leaves it for *profiles*.
 
     Raises:
@@ -134,13 +120,13 @@ def judged(planned: Plan, profiles: Sequence[Profile], proof: Proof) -> Patched:
         tuple(sorted(doubts, key=lambda one: (one.path, one.line, one.kind)))
         if planned.anchors
         else (),
-        tuple(Listed(one.path or "", one.code, one.message) for one in planned.puzzles),
+        tuple(LeftFile(one.path or "", one.code, one.message) for one in planned.puzzles),
     )
 
 
 def plan(
     tree: Mapping[str, bytes], profiles: Sequence[Profile], patches: Sequence[Patch]
-) -> Plan:
+) -> PatchPlan:
     """Return what *patches* insert into *tree* for *profiles*, each file for itself.
 
     Raises:
@@ -174,7 +160,7 @@ def plan(
         if change is not None:
             changed.append(change)
             anchors += _anchors(change, here)
-    return Plan(tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles))
+    return PatchPlan(tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles))
 
 
 def _anchors(change: ChangedFile, patches: Sequence[Patch]) -> Iterator[Anchor]:

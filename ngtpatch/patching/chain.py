@@ -7,6 +7,7 @@ blank and comment), so that a file of any length costs the same.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -49,6 +50,8 @@ def extend(header: str, needles: Sequence[str], template: OperandTemplate) -> In
     Raises:
         NotAChain: it is not an or-chain of ``"text" in subject``.
     """
+    if _depth(header) > _MAX_DEPTH:
+        raise NotAChain("it has more operands, or deeper ones, than an installer's chain")
     keyword = "elif" if header.startswith("elif") else "if"
     statement = "if" + header.removeprefix(keyword)
     module = cst.parse_module(statement + " pass\n")
@@ -69,6 +72,23 @@ def extend(header: str, needles: Sequence[str], template: OperandTemplate) -> In
     test = _join(operands, operators, like=branch.test)
     result = module.with_changes(body=[branch.with_changes(test=test)]).code[:-6]
     return _difference(statement, result, shift=len(keyword) - 2)
+
+
+# libcst recurses: into each "or" of a row, too.
+_MAX_DEPTH = 200
+
+
+def _depth(header: str) -> int:
+    """Return how deep the header's syntax is, each ``or`` of a row being one step."""
+    test = ast.parse("if" + header[header.index("if") + 2 :] + " pass").body[0]
+    deepest = 0
+    waiting: list[tuple[ast.AST, int]] = [(test, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        step = len(node.values) if isinstance(node, ast.BoolOp) else 1
+        waiting += [(child, depth + step) for child in ast.iter_child_nodes(node)]
+    return deepest
 
 
 def _flatten(test: cst.BaseExpression) -> tuple[list[cst.BaseExpression], list[cst.BaseBooleanOp]]:

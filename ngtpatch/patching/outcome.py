@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ngtpatch.patching.insertion import Insertion
 
-__all__ = ["ORDER_HAZARD", "Already", "Outcome"]
+__all__ = ["ORDER_HAZARD", "Already", "LeftFile", "Outcome"]
 
 #: Why nothing at all is patched when one place cannot be (NGT 1.x, order of its steps).
 ORDER_HAZARD = (
@@ -29,6 +29,21 @@ class Already:
     path: str
     profile: str
     branch: str
+
+
+@dataclass(frozen=True)
+class LeftFile:
+    """A file beside the way of the installation that names distributions and was left as it is.
+
+    Attributes:
+        path: the file.
+        code: why it was not patched: the code that a refusal would have.
+        message: the same in words.
+    """
+
+    path: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)

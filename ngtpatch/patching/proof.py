@@ -11,79 +11,31 @@ a conflict; what was not understood on the way is a doubt, which a person can ac
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal
+from functools import cached_property
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, execute
 from ngtpatch.installer.execution.state import Ending
+from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.floors import floors
 from ngtpatch.installer.python_source import parse
-from ngtpatch.installer.recognition import DistroFacts, Site, sites_in
+from ngtpatch.installer.recognition import Site, sites_in
+from ngtpatch.installer.shell_source import ShellUse, read_shell
+from ngtpatch.installer.subject import DistroFacts
+from ngtpatch.patching.doubts import Doubt, DoubtKind
 from ngtpatch.patching.guests import kin_of, known_worlds, worlds_of
 from ngtpatch.patching.outcome import ORDER_HAZARD
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["Anchor", "Doubt", "DoubtKind", "Proof", "doubts_digest", "prove"]
-
-DoubtKind = Literal[
-    "budget", "call", "condition", "dynamic", "ending", "lookup", "loop", "shell", "unread"
-]
+__all__ = ["Anchor", "Proof", "prove"]
 
 #: A chain as shipped, its number in its file, and the branch that accepts.
 Anchor = tuple[Site, int, str]
-
-_EXPLAINED: Mapping[str, str] = {
-    "budget": "more to follow than the budget allows",
-    "call": "something unknown is called with a fact about the distribution",
-    "condition": "a condition on a fact about the distribution that is not understood",
-    "dynamic": "code that is made while it runs, or bound in a way that is not followed",
-    "ending": "an end that its kin does not come to, by what is not understood",
-    "lookup": "a fact about the distribution is looked up in something unknown",
-    "loop": "a loop over a fact about the distribution that is not followed to its end",
-    "shell": "a shell script decides by a fact about the distribution",
-    "unread": "a file on the way of the installation that could not be read",
-}
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A place on the way of the installation that may end it, and is not understood.
-
-    Attributes:
-        path: the file.
-        line: where in it, as shipped.
-        kind: what is done there.
-        sha256: of that file, as shipped.
-    """
-
-    path: str
-    line: int
-    kind: DoubtKind
-    sha256: str
-
-    @property
-    def text(self) -> str:
-        """What is done there, in words."""
-        return _EXPLAINED[self.kind]
-
-    def __str__(self) -> str:
-        """Name the line."""
-        return f"{self.path}:{self.line}: {self.text}"
-
-
-def doubts_digest(doubts: Iterable[Doubt]) -> str:
-    """Return the SHA-256 that stands for these lines of these files.
-
-    A file that changes in any byte gives another: whoever accepted the old one has not read
-    the new one.
-    """
-    rows = sorted({(one.path, one.line, one.kind, one.sha256) for one in doubts})
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -132,7 +84,12 @@ def prove(
         mine = wanted[profile.id]
         likened = {world: judge.accepted(kin[world], anchors) for world in mine}
         doubts[profile.id] = tuple(judge.doubts(likened))
-        conflict = changed or judge.not_taken(mine, anchors) or judge.conflict(likened)
+        conflict = (
+            changed
+            or judge.not_taken(mine, anchors)
+            or judge.conflict(likened)
+            or judge.shell_conflict(likened)
+        )
         if conflict is not None:
             conflicts[profile.id] = conflict
     return Proof(doubts, conflicts, shipped.files | patched.files)
@@ -189,12 +146,63 @@ class _Judge:
                 if not one.certain & self._bits[world]
             }
         rows |= {
+            (one.path, self._shipped_line(one.path, one.line), "release")
+            for one in self._patched.endings
+            if one.certain & mask
+            and one.guests != self._everyone
+            and not (one.success or one.alone)
+            and one.decided not in self._floors
+        }
+        rows |= {
             (path, 1, "unread")
             for path in self._patched.unread
             if Machine.asks_for_distribution(self._tree[path])
         }
+        rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
+
+    @cached_property
+    def _shell(self) -> Sequence[tuple[str, Sequence[ShellUse] | None]]:
+        """What each shell script on the way decides; None for one that cannot be read."""
+        found: list[tuple[str, Sequence[ShellUse] | None]] = []
+        for path in shell_scripts(self._tree, self._patched.files):
+            try:
+                script = read_shell(path, self._tree[path])
+                found.append((path, tuple(use for use in script.uses() if use.ends)))
+            except Refusal:
+                found.append((path, None))
+        return found
+
+    def _shell_doubts(
+        self, kin: Mapping[World, World | None]
+    ) -> Iterator[tuple[str, int, DoubtKind]]:
+        for path, uses in self._shell:
+            if uses is None:
+                if Machine.asks_for_distribution(self._tree[path]):
+                    yield path, 1, "unread"
+                continue
+            for use in uses:
+                for world, like in kin.items():
+                    mine = use.ended(world)
+                    theirs = None if like is None else use.ended(like)
+                    if mine is None or (mine and theirs is None):
+                        yield path, use.line, "shell"
+
+    def shell_conflict(self, kin: Mapping[World, World | None]) -> Refusal | None:
+        """Return why a shell script ends for one of these guests and not for its kin, or None."""
+        for path, uses in self._shell:
+            for use in uses or ():
+                for world, like in kin.items():
+                    if like is not None and use.ended(world) and use.ended(like) is False:
+                        return Refusal(
+                            "conflict",
+                            f"for {world.pretty!r} this shell script ends at what line {use.line}"
+                            f" decides, and not for {like.name!r}; shell scripts are not patched",
+                            path=path,
+                            hint=f"edit the script by hand; {ORDER_HAZARD}",
+                        )
+        return None
 
     def _mask(self, worlds: Iterable[World]) -> int:
         mask = 0
@@ -210,6 +218,17 @@ class _Judge:
             self._lines[path] = _line_map(self._tree[path], self._after[path])
         return self._lines[path].get(line, line)
 
+    @cached_property
+    def _floors(self) -> frozenset[tuple[str, int]]:
+        """Comparisons of the release with the oldest that is taken: a hazard of its own."""
+        found = set()
+        for path in self._patched.files:
+            data = self._after.get(path, self._tree.get(path))
+            if data is None or path in self._patched.unread or not path.endswith(".py"):
+                continue
+            found |= {(path, floor.line) for floor in floors(parse(path, data).module)}
+        return frozenset(found)
+
     # The chains ----------------------------------------------------------------------------
 
     def accepted(self, kin: Sequence[World], anchors: Sequence[Anchor]) -> World | None:
@@ -224,9 +243,7 @@ class _Judge:
                 return world
         return None
 
-    def _takes(
-        self, world: World, site: Site, branch: str, execution: Execution
-    ) -> bool | None:
+    def _takes(self, world: World, site: Site, branch: str, execution: Execution) -> bool | None:
         """Tell whether *world* takes *branch* of a chain; None where nobody comes to it."""
         taken = reached = 0
         for one in site.branches:
@@ -262,10 +279,10 @@ class _Judge:
         mine = self._bits[world]
         theirs = self._bits[like] if like is not None else 0
         for ending in self._patched.endings:
-            if ending.guests & mine and not ending.guests & theirs:
-                # Without kin there is nobody to compare with but all others.
-                if like is not None or ending.guests != self._everyone:
-                    yield ending
+            # Without kin there is nobody to compare with but all others.
+            apart = like is not None or ending.guests != self._everyone
+            if apart and ending.guests & mine and not ending.guests & theirs:
+                yield ending
 
     def conflict(self, kin: Mapping[World, World | None]) -> Refusal | None:
         """Return why one of these guests does not fare as its kin does, or None."""
@@ -331,6 +348,7 @@ class _Judge:
 
     def _fates(self, execution: Execution) -> Mapping[tuple[str, ...], int]:
         fates: dict[tuple[str, ...], int] = {}
+        key: tuple[str, ...]
         for ending in execution.endings:
             line = ending.line
             if execution is self._patched:
@@ -370,5 +388,3 @@ def _line_map(before: bytes, after: bytes) -> Mapping[int, int]:
     for line in range(1, len(new) + 1):
         last = mapped.setdefault(line, min(last + 1, len(old)) if line > 1 else 1)
     return mapped
-
-

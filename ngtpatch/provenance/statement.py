@@ -9,6 +9,7 @@ from typing import Any
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import VerificationError
+from ngtpatch.patching.doubts import doubts_digest
 from ngtpatch.provenance.product import Material, Product
 
 __all__ = ["PREDICATE_TYPE", "STATEMENT_TYPE", "encode", "parse", "statement"]
@@ -51,6 +52,7 @@ def _predicate(subject: Product, when: datetime) -> dict[str, Any]:
                 "source": subject.vendor.name,
                 "distros": list(subject.image.profiles),
                 "carriesIdentity": subject.image.carries_identity,
+                **_accepted(subject),
             },
             "resolvedDependencies": [_dependency(material) for material in subject.materials],
         },
@@ -59,6 +61,20 @@ def _predicate(subject: Product, when: datetime) -> dict[str, Any]:
             "metadata": {"finishedOn": f"{when:%Y-%m-%dT%H:%M:%SZ}"},
             "byproducts": [_byproduct(entry.path, entry) for entry in subject.image.changed],
         },
+    }
+
+
+def _accepted(subject: Product) -> dict[str, Any]:
+    """Tell what was uncertain, and accepted by its digest."""
+    doubts = subject.image.unproven
+    if not doubts:
+        return {}
+    return {
+        "acceptUnproven": doubts_digest(doubts),
+        "unproven": [
+            {"path": one.path, "line": one.line, "kind": one.kind, "sha256": one.sha256}
+            for one in doubts
+        ],
     }
 
 

@@ -79,7 +79,7 @@ def test_of_several_conditions_the_last_one_is_named() -> None:
 @pytest.mark.parametrize(
     ("path", "data", "line", "where"),
     [
-        ("a.sh", b"\n\ncentos\n", 3, "a.sh"),
+        ("a.sh", b"\n\n[ $x = centos ] || exit\n", 3, "a.sh"),
         ("a.py", b"\nprint 'centos'\n", 2, "a.py"),
         ("a.py", b"x = {\n    'centos': 1}\n", 2, "a.py"),
         ("a.tar.gz", gzip.compress(b"no tar" * 200), 1, "a.tar.gz"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ngtpatch.installer.execution import methods
+from ngtpatch.installer.execution.lifting import NONE, Values, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
@@ -16,12 +17,11 @@ from ngtpatch.installer.execution.objects import (
     FunctionObject,
     InstanceObject,
     ModuleObject,
+    Names,
     Native,
-    Store,
     SuperObject,
     Wrapped,
 )
-from ngtpatch.installer.execution.values import NONE, Values, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["Attributes"]
@@ -170,13 +170,14 @@ class Attributes(Values):
         return self.gather((*own.groups, *found.groups))
 
     def _of_super(self, owner: SuperObject, name: str) -> Varied:
-        cls = owner.instance.cls if isinstance(owner.instance, InstanceObject) else owner.instance
+        is_object = isinstance(owner.instance, InstanceObject)
+        cls = owner.instance.cls if is_object else owner.instance
+        instance = owner.instance if is_object else None
         for one in owner.after:
             if not isinstance(one, ClassObject):
                 break
             found = one.store.get(name).within(self.mask)
             if found.mask:
-                instance = owner.instance if isinstance(owner.instance, InstanceObject) else None
                 return self.dispatch(found, lambda each: self._bound(each, instance, cls))
         if name == "__init__":
             return Varied.of(Native("object.__init__", lambda machine, args, named: NONE))
@@ -213,7 +214,7 @@ class Attributes(Values):
         self.dispatch(owner, assign)
 
     #: What was assigned to attributes of what is not modelled, by dotted name.
-    external_store: Store
+    external_store: Names
 
     def _has_setter(self, owner: InstanceObject, name: str) -> bool:
         if self.defines(owner, "__setattr__"):
@@ -229,7 +230,7 @@ class Attributes(Values):
         """Return ``owner[index]``."""
         return self.dispatch(owner, lambda one: self._item_of(one, index))
 
-    def _item_of(self, owner: Plain, index: Varied) -> Varied:
+    def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - one a kind
         if isinstance(owner, Container):
             groups: list[tuple[int, Plain]] = []
             for mask, items in owner.store.get("items").each(self.mask):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ngtpatch.installer.execution.evaluation import Evaluation
+from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.methods import TEXT_METHODS
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -16,11 +17,10 @@ from ngtpatch.installer.execution.objects import (
     External,
     FunctionObject,
     InstanceObject,
+    Names,
     Native,
-    Store,
 )
 from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.values import NONE, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["Calling"]
@@ -56,7 +56,7 @@ class Calling(Evaluation):
         self.perhaps()
         return unknown(tainted=True if self.depends(*args) else self.depends(function))
 
-    def _call_one(
+    def _call_one(  # noqa: PLR0911 - one a kind of callee
         self, function: Plain, args: tuple[Varied, ...], named: Mapping[str, Varied]
     ) -> Varied:
         if not self.mask:
@@ -123,11 +123,13 @@ class Calling(Evaluation):
         if len(self.frames) > _MAX_CALLS or isinstance(function.node, ast.AsyncFunctionDef):
             self.note("call")
             return unknown(tainted=True)
-        local = Store()
+        local = Names()
         frame = Frame(
             function.module, function.name, local, function.closure, first=args[0] if args else NONE
         )
-        frame.owner = None
+        if function.node not in self._own:
+            self._own[function.node] = _own_names(function.node)
+        frame.own = self._own[function.node]
         if not self._bind_arguments(function, local, args, named):
             self.throw_named("TypeError", None, "arguments")
             return NOTHING
@@ -144,6 +146,7 @@ class Calling(Evaluation):
         return found.within(here)
 
     _yielding: dict[ast.AST, bool]
+    _own: dict[ast.AST, frozenset[str]]
     #: The functions that were executed at least once.
     called: set[ast.AST]
     #: The class in which the function that is executed was defined; super() asks.
@@ -177,7 +180,7 @@ class Calling(Evaluation):
     def _bind_arguments(
         self,
         function: FunctionObject,
-        local: Store,
+        local: Names,
         args: tuple[Varied, ...],
         named: Mapping[str, Varied],
     ) -> bool:
@@ -185,9 +188,8 @@ class Calling(Evaluation):
         names = [one.arg for one in (*wanted.posonlyargs, *wanted.args)]
         given = dict(named)
         local.slots.update(zip(names, (one.within(self.mask) for one in args), strict=False))
-        if len(args) > len(names):
-            if wanted.vararg is None:
-                return False
+        if len(args) > len(names) and wanted.vararg is None:
+            return False
         if wanted.vararg is not None:
             rows = self._packed(args[len(names) :])
             local.slots[wanted.vararg.arg] = rows
@@ -264,6 +266,36 @@ class Calling(Evaluation):
 def _only(value: Varied, mask: int) -> Plain:
     groups = list(value.each(mask))
     return groups[0][1] if len(groups) == 1 else Unknown(tainted=True)
+
+
+def _own_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """Return the names that a function binds itself, as Python's compiler finds them."""
+    if isinstance(node, ast.Lambda):
+        return frozenset()
+    found: set[str] = set()
+    outside: set[str] = set()
+    waiting: list[ast.AST] = list(node.body)
+    while waiting:
+        one = waiting.pop()
+        match one:
+            case ast.Global() | ast.Nonlocal():
+                outside.update(one.names)
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                found.add(one.id)
+            case ast.Import() | ast.ImportFrom():
+                found.update((a.asname or a.name).partition(".")[0] for a in one.names)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                found.add(name)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(one.name)
+                continue
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+                waiting += [inner for inner in ast.walk(one) if isinstance(inner, ast.NamedExpr)]
+                continue
+            case ast.GeneratorExp():
+                continue
+        waiting.extend(ast.iter_child_nodes(one))
+    return frozenset(found - outside - {"*"})
 
 
 def _yields(node: ast.FunctionDef) -> bool:

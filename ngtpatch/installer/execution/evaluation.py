@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
-from ngtpatch.installer.execution.objects import Container, External, FunctionObject, Store
+from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.objects import Container, External, FunctionObject, Names
 from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.values import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, identity_of
 
 __all__ = ["Evaluation"]
@@ -126,6 +126,8 @@ class Evaluation(Attributes):
         frame = self.frames[-1]
         store = frame.outside.get(name)
         places = [store] if store else [frame.local, *frame.closure, frame.module.store]
+        if store is None and name in frame.own:
+            places = [frame.local]
         groups: list[tuple[int, Plain]] = []
         missing = self.mask
         for place in places:
@@ -134,6 +136,9 @@ class Evaluation(Attributes):
             missing &= ~here.mask
             if not missing:
                 break
+        if missing and name in frame.own:
+            self.throw_named("UnboundLocalError", missing, name)
+            return self.gather(groups)
         if missing:
             built_in = self.built_in(name).within(missing)
             groups += built_in.groups
@@ -503,6 +508,28 @@ class Evaluation(Attributes):
         """Call something with arguments that are not known one by one."""
         raise NotImplementedError
 
+    def _yield(self, node: ast.Yield) -> Varied:
+        value = self.evaluate(node.value) if node.value is not None else NONE
+        self.append(self.frames[-1].yields, value)
+        return NONE
+
+    def _yieldfrom(self, node: ast.YieldFrom) -> Varied:
+        rows = self.frames[-1].yields
+        for mask, items in list(self.elements(self.evaluate(node.value))):
+            if isinstance(items, Unknown):
+                self.write(rows.store, "items", Varied.of(items), mask)
+                continue
+            for one in items:
+                self._yield_each(rows, one, mask)
+        return NONE
+
+    def _yield_each(self, rows: Container, one: Plain, mask: int) -> None:
+        def run() -> Varied:
+            self.append(rows, Varied.of(one))
+            return NONE
+
+        self.under(mask, run)
+
     # Functions and comprehensions ----------------------------------------------------------
 
     def _lambda(self, node: ast.Lambda) -> Varied:
@@ -519,7 +546,9 @@ class Evaluation(Attributes):
             name=name if not frame.function else f"{frame.function}.{name}",
             closure=(*visible, *frame.closure),
             defaults=tuple(self.evaluate(one) for one in node.args.defaults),
-            keyword_defaults=tuple(one and self.evaluate(one) for one in node.args.kw_defaults),
+            keyword_defaults=tuple(
+                None if one is None else self.evaluate(one) for one in node.args.kw_defaults
+            ),
             owner=frame.owner,
         )
 
@@ -542,7 +571,7 @@ class Evaluation(Attributes):
     ) -> Varied:
         frame = self.frames[-1]
         inner = Frame(
-            frame.module, frame.function, Store(),
+            frame.module, frame.function, Names(),
             closure=(frame.local, *frame.closure) if frame.local is not frame.module.store
             else frame.closure,
         )  # fmt: skip
@@ -600,8 +629,8 @@ class Evaluation(Attributes):
         for mask, items in rows.store.get("items").each(self.mask):
             for guests, one in value.each(mask):
                 known = not isinstance(items, Unknown)
+                self.spend(1 + (len(items) >> 4 if known else 0))
                 groups.append((guests, (*items, one) if known else items))
-        self.spend(1 + len(groups))
         self.write(rows.store, "items", self.gather(groups))
 
     def iterate(

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution import library, natives
+from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.machine import Statements
-from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, Store
+from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, Names
 from ngtpatch.installer.execution.state import Frame, Thrown, Trial
-from ngtpatch.installer.execution.values import unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import ROOT
@@ -31,15 +31,14 @@ _ASKS = re.compile(
 class Machine(Statements):
     """An execution of one program of a tree, for all *worlds* at once."""
 
-    def __init__(
-        self, tree: Mapping[str, bytes], worlds: Sequence[World], *, steps: int
-    ) -> None:
+    def __init__(self, tree: Mapping[str, bytes], worlds: Sequence[World], *, steps: int) -> None:
         super().__init__(worlds, steps=steps)
         self.tree = tree
         self.called = set()
         self._yielding = {}
+        self._own = {}
         self.handling: list[Thrown] = []
-        self.external_store = Store()
+        self.external_store = Names()
         self.modules: dict[str, ModuleObject] = {}
         #: Files that could not be read, and why.
         self.unread: dict[str, Refusal] = {}
@@ -84,7 +83,7 @@ class Machine(Statements):
             self._libraries[name] = ModuleObject(name, None, is_external=True)
         return self._libraries[name]
 
-    # Finding -------------------------------------------------------------------------------
+    # OpenUse -------------------------------------------------------------------------------
 
     def start(self, path: str) -> None:
         """Execute the file at *path* as the program that is started."""
@@ -167,7 +166,7 @@ class Machine(Statements):
             folders = [posixpath.dirname(importer), *self._folders, ROOT.rstrip("/"), ROOT + "src"]
         for folder in dict.fromkeys(folders):
             base = posixpath.join(folder, *parts)
-            for path in (f"{base}.py", f"{base}/__init__.py"):
+            for path in (f"{base}.py", f"{base}/__init__.py", f"{base}.pyc"):
                 if path in self.tree:
                     return path
             if parts and any(path.startswith(f"{base}/") for path in self._python_files):
@@ -187,7 +186,9 @@ class Machine(Statements):
         if module is None:
             module = self.modules[path] = ModuleObject(name, path)
         missing = self.mask & ~module.store.get(_LOADED).mask
-        if missing and not path.endswith(".py"):
+        if path.endswith(".pyc"):
+            self.unread[path] = Refusal("unparsable", "is compiled, and has no source", path=path)
+        elif missing and path not in self.tree:
             self.write(module.store, _LOADED, Varied.of(True), missing)
         elif missing:
             here = self.mask

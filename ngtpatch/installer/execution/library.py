@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution import natives
+from ngtpatch.installer.execution.lifting import Unmodelled, unknown
 from ngtpatch.installer.execution.methods import LooseVersion
 from ngtpatch.installer.execution.objects import Container, External, ModuleObject, Native
-from ngtpatch.installer.execution.values import Unmodelled, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.execution.worlds import World
 
@@ -71,7 +71,7 @@ class _VersionInfo(tuple[Any, ...]):
     serial = property(lambda self: self[4])
 
 
-def of_library(machine: Any, module: ModuleObject, name: str) -> Varied:
+def of_library(machine: Any, module: ModuleObject, name: str) -> Varied:  # noqa: PLR0911 - one a kind
     """Return what *module* has under *name*; what is not modelled is External."""
     table = _TABLES.get(module.name)
     if table is not None and name in table:
@@ -179,7 +179,9 @@ def _os_release(*, lower: bool) -> _Run:
 def _info(machine: Any, args: _Args, named: _Named) -> Varied:
     def described(world: World) -> Plain:
         values = {"id": world.distro_id, "version": world.version, "like": world.like}
-        return Container(dict, {**values, "version_parts": Unknown(True), "codename": Unknown(True)})
+        return Container(
+            dict, {**values, "version_parts": Unknown(True), "codename": Unknown(True)}
+        )
 
     found: Varied = machine.by_world(described)
     return found

@@ -7,23 +7,23 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     External,
     FileObject,
     InstanceObject,
+    Names,
     Native,
-    Store,
 )
 from ngtpatch.installer.execution.patterns import Matching
 from ngtpatch.installer.execution.state import Frame, Loop, Thrown, Trial
-from ngtpatch.installer.execution.values import NONE, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.scopes import only_logs
 
 __all__ = ["Statements"]
 
-_Written = list[tuple[Store, Any, Varied]]
+_Written = list[tuple[Names, Any, Varied]]
 
 _MAX_ROUNDS = 5_000
 _UNSURE_ROUNDS = 2
@@ -556,9 +556,7 @@ class Statements(Matching):
             return
         thrown = len(self.trials[-1].thrown)
         self.execute(node.body)
-        swallows = any(
-            self.defines(one, "__exit__") for value in exits for _, one in value.groups
-        )
+        swallows = any(self.defines(one, "__exit__") for value in exits for _, one in value.groups)
         if swallows and len(self.trials[-1].thrown) > thrown:
             self.note("dynamic", self.trials[-1].thrown[-1].guests)
 
@@ -632,4 +630,3 @@ def _suppressed(node: ast.expr) -> list[str]:
 
 def _nothing() -> None:
     """Go on."""
-

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ngtpatch.installer.execution.objects import Container, FileObject, Native, Store
-from ngtpatch.installer.execution.values import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.objects import Container, FileObject, Names, Native
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "of_atom", "of_object"]
@@ -34,12 +34,12 @@ class NamesOf(Container):
 
     __slots__ = ("names",)
 
-    def __init__(self, names: Store) -> None:
+    def __init__(self, names: Names) -> None:
         super().__init__(dict, {})
         self.names = names
 
 
-def of_atom(owner: Plain, name: str) -> Varied:
+def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of value
     """Return a method or attribute of a text, a number or a tuple."""
     if isinstance(owner, tuple):
         if name in getattr(owner, "names", ()):
@@ -165,6 +165,7 @@ def _plain_fields(template: str) -> bool:
 
 def of_object(owner: Container | FileObject, name: str) -> Varied:
     """Return a method of a list, set, dictionary or file."""
+    run: Callable[..., Varied] | None
     if isinstance(owner, FileObject):
         run = _FILE.get(name, _of_file)
     elif isinstance(owner, NamesOf):
@@ -176,9 +177,10 @@ def of_object(owner: Container | FileObject, name: str) -> Varied:
             return NOTHING
         run = _not_followed
 
+    method = run
+
     def call(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
-        found: Varied = run(machine, owner, args, named)
-        return found
+        return method(machine, owner, args, named)
 
     return Varied.of(Native(f"{type(owner).__name__}.{name}", call))
 
@@ -187,7 +189,7 @@ _Args = Sequence[Varied]
 _Named = Mapping[str, Varied]
 
 
-def _not_followed(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+def _not_followed(machine: Any, owner: Any, args: _Args, named: _Named) -> Varied:
     """Forget what is in a container that something was done to."""
     machine.write(owner.store, "items", unknown(tainted=True))
     return unknown(tainted=True)
@@ -256,9 +258,7 @@ def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
         for guests, key in args[0].each(mask):
             machine.spend()
             if isinstance(items, Unknown) or isinstance(key, Unknown):
-                tainted = machine.depends(args[0]) or (
-                    isinstance(items, Unknown) and items.tainted
-                )
+                tainted = machine.depends(args[0]) or (isinstance(items, Unknown) and items.tainted)
                 groups.append((guests, Unknown(tainted)))
                 continue
             try:

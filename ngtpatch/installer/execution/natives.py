@@ -8,6 +8,7 @@ import builtins
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.methods import NamesOf
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -18,12 +19,11 @@ from ngtpatch.installer.execution.objects import (
     FunctionObject,
     InstanceObject,
     ModuleObject,
+    Names,
     Native,
-    Store,
     SuperObject,
     Wrapped,
 )
-from ngtpatch.installer.execution.values import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "opened"]
@@ -57,7 +57,7 @@ def as_error(name: str) -> ClassObject | None:
     if name not in _errors:
         bases = [as_error(base.__name__) for base in kind.__bases__ if base is not object]
         _errors[name] = ClassObject(
-            name, None, tuple(one for one in bases if one is not None), Store(), kind
+            name, None, tuple(one for one in bases if one is not None), Names(), kind
         )
     return _errors[name]
 
@@ -89,7 +89,7 @@ def _text(machine: Any, args: _Args, named: _Named) -> Varied:
 def _converted(kind: type) -> _Run:
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
         if not args:
-            return Varied.of(machine.made(kind, ())) if kind is not dict else _dictionary(named)
+            return Varied.of(machine.made(kind, ()))
         groups = []
         for mask, items in machine.elements(args[0]):
             if isinstance(items, Unknown):
@@ -104,7 +104,7 @@ def _converted(kind: type) -> _Run:
 
 def _dict(machine: Any, args: _Args, named: _Named) -> Varied:
     if not args:
-        return _dictionary(named, machine.mask)
+        return _dictionary(machine, named)
     keys = machine.keys_of(args[0])
     if keys is not None:
         groups = [
@@ -116,10 +116,10 @@ def _dict(machine: Any, args: _Args, named: _Named) -> Varied:
     rows = Container(list, ())
     machine.iterate(args[0], ast.Name(id="\x00pair"), lambda: machine.append(
         rows, machine.look_up("\x00pair")))  # fmt: skip
-    found = machine.gather(
+    found: Varied = machine.gather(
         (guests, _pairs(items)) for guests, items in rows.store.get("items").each(machine.mask)
     )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _pairs(items: Plain) -> Plain:
@@ -139,12 +139,14 @@ def _pairs(items: Plain) -> Plain:
     return Container(dict, made)
 
 
-def _dictionary(named: _Named, mask: int = -1) -> Varied:
-    values = {}
-    for key, value in named.items():
-        groups = list(value.each(mask))
-        values[key] = groups[0][1] if len(groups) == 1 else Unknown(tainted=True)
-    return Varied.of(Container(dict, values))
+def _dictionary(machine: Any, named: _Named) -> Varied:
+    combined = machine.combine(tuple(named.values()))
+    if combined is None:
+        return unknown(tainted=True)
+    found: Varied = machine.gather(
+        (mask, Container(dict, dict(zip(named, values, strict=True)))) for mask, values in combined
+    )
+    return found
 
 
 def _quantified(*, wanted: bool) -> _Run:
@@ -340,6 +342,7 @@ def _globals(machine: Any, args: _Args, named: _Named) -> Varied:
 
 def _locals(machine: Any, args: _Args, named: _Named) -> Varied:
     if args:
+
         def names(one: Plain) -> Varied:
             if isinstance(one, ModuleObject | InstanceObject | ClassObject):
                 return Varied.of(NamesOf(one.store))
@@ -415,6 +418,7 @@ def _told(machine: Any, args: _Args, named: _Named) -> Varied:
 
 def opened(machine: Any, args: _Args, named: _Named) -> Varied:
     """Open a file: an os-release is what the guest's is, any other is not known."""
+
     def one(path: Plain) -> Varied:
         if path in ("/etc/os-release", "/usr/lib/os-release"):
             machine.throw_named("OSError", machine.where(lambda world: not world.id))

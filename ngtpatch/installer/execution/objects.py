@@ -20,15 +20,15 @@ __all__ = [
     "FunctionObject",
     "InstanceObject",
     "ModuleObject",
+    "Names",
     "Native",
-    "Store",
     "SuperObject",
     "Wrapped",
     "plain",
 ]
 
 
-class Store:
+class Names:
     """Names and what they hold; the one place where anything is kept."""
 
     __slots__ = ("slots",)
@@ -65,7 +65,7 @@ class ModuleObject:
 
     name: str
     path: str | None
-    store: Store = field(default_factory=Store)
+    store: Names = field(default_factory=Names)
     #: Whether an attribute that it does not hold is simply not modelled.
     is_external: bool = False
 
@@ -93,11 +93,11 @@ class FunctionObject:
     node: ast.FunctionDef | ast.Lambda
     module: ModuleObject
     name: str
-    closure: tuple[Store, ...]
+    closure: tuple[Names, ...]
     defaults: tuple[Varied, ...]
     keyword_defaults: tuple[Varied | None, ...]
     owner: ClassObject | None = None
-    store: Store = field(default_factory=Store)
+    store: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class ClassObject:
     name: str
     module: ModuleObject | None
     bases: tuple[Plain, ...]
-    store: Store = field(default_factory=Store)
+    store: Names = field(default_factory=Names)
     error: type[BaseException] | None = None
 
     def order(self) -> list[Plain]:
@@ -165,7 +165,7 @@ class InstanceObject:
     """An object of such a class."""
 
     cls: ClassObject
-    store: Store = field(default_factory=Store)
+    store: Names = field(default_factory=Names)
 
 
 class FileObject:
@@ -174,7 +174,7 @@ class FileObject:
     __slots__ = ("store",)
 
     def __init__(self, lines: Varied) -> None:
-        self.store = Store()
+        self.store = Names()
         self.store.slots["lines"] = lines
 
 
@@ -185,14 +185,14 @@ class Container:
 
     def __init__(self, kind: type, items: Plain) -> None:
         self.kind = kind
-        self.store = Store()
+        self.store = Names()
         self.store.slots["items"] = Varied.of(items)
 
 
 _MAX_DEPTH = 8
 
 
-def plain(value: Plain, mask: int, depth: int = 0) -> Plain:
+def plain(value: Plain, mask: int, depth: int = 0) -> Plain:  # noqa: PLR0911 - one a kind
     """Return *value* as an object of Python's own, or Unknown if a part of it is.
 
     A container whose content differs between the guests of *mask* is Unknown here; callers

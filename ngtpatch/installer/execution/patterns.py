@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable
 
 from ngtpatch.installer.execution.calling import Calling
-from ngtpatch.installer.execution.values import unknown
+from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.varied import Varied
 
 __all__ = ["Matching"]

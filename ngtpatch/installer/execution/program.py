@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
+import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.concern import concerned
 from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     Container,
@@ -18,20 +19,17 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     ModuleObject,
 )
-from ngtpatch.installer.execution.state import Ending, Exhausted, Finding, Thrown
-from ngtpatch.installer.execution.values import unknown
+from ngtpatch.installer.execution.state import Ending, Exhausted, OpenUse, OpenUseKind, Thrown
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+from ngtpatch.installer.execution.way import programs, started_by
 from ngtpatch.installer.execution.worlds import World
-from ngtpatch.installer.layout import FACTORY, ROOT
+from ngtpatch.installer.layout import FACTORY
 
-__all__ = ["Execution", "execute", "programs"]
+__all__ = ["Execution", "execute"]
 
 #: Steps for one program, and for all of one disc. A step is a value looked at once.
-_STEPS_A_PROGRAM = 400_000
-_STEPS_A_DISC = 900_000
-
-_ENTRIES = ("install_ngt.py", "uninstall_ngt.py", "uninstall_ngt_core.py")
-_SCRIPT_NAMES = re.compile(rb"[\w.-]+\.py\b")
+_STEPS_A_PROGRAM = 120_000
+_STEPS_A_DISC = 300_000
 
 #: What a function gave: a class, function or object of the disc by its name, or nothing of them.
 Given = tuple[tuple[int, str], ...]
@@ -54,7 +52,7 @@ class Execution:
     """
 
     worlds: tuple[World, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[OpenUse, ...]
     endings: tuple[Ending, ...]
     given: Mapping[tuple[str, str], Given]
     files: frozenset[str]
@@ -62,49 +60,45 @@ class Execution:
     conditions: Mapping[tuple[str, int], tuple[int, int]]
 
 
-def programs(tree: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the Python files of *tree* that are started, and the one that picks the installer."""
-    found = [ROOT + name for name in _ENTRIES if ROOT + name in tree]
-    for path in sorted(tree):
-        folder, name = posixpath.split(path)
-        if folder + "/" == ROOT and name.endswith(".sh"):
-            for match in _SCRIPT_NAMES.findall(tree[path][: 1 << 20]):
-                started = ROOT + match.decode()
-                if started in tree:
-                    found.append(started)
-    if FACTORY in tree:
-        found.append(FACTORY)
-    return tuple(dict.fromkeys(found))
-
-
 def execute(
-    tree: Mapping[str, bytes], worlds: Sequence[World], *, paths: Sequence[str] | None = None
+    tree: Mapping[str, bytes],
+    worlds: Sequence[World],
+    *,
+    paths: Sequence[str] | None = None,
+    every_function: bool = True,
 ) -> Execution:
     """Execute the programs of *tree* for *worlds*. Reads nothing but the tree, runs nothing.
 
     Args:
         tree: the files.
         worlds: the guests.
-        paths: the programs; by default those of :func:`programs`.
+        paths: the programs; by default those of :func:`ngtpatch.installer.execution.way.programs`,
+            and what they start.
+        every_function: execute the functions, too, that no program calls, as far as they are
+            about the distribution.
     """
-    findings: list[Finding] = []
+    findings: list[OpenUse] = []
     endings: list[Ending] = []
     given: dict[tuple[str, str], Given] = {}
     files: set[str] = set()
     unread: dict[str, Refusal] = {}
     conditions: dict[tuple[str, int], tuple[int, int]] = {}
     left = _STEPS_A_DISC
-    for path in programs(tree) if paths is None else paths:
+    waiting = list(programs(tree) if paths is None else paths)
+    for path in waiting:
         if path in files and path == FACTORY:
             continue
         machine = Machine(tree, worlds, steps=min(left, _STEPS_A_PROGRAM))
         started = machine.steps
-        run = _Run(machine, path)
+        run = _Run(machine, path, every_function=every_function)
         run.run(given)
         left -= started - max(machine.steps, 0)
         findings += machine.findings.values()
         endings += run.endings
-        files |= set(machine.modules)
+        for file in sorted(set(machine.modules) - files):
+            files.add(file)
+            if file in tree and paths is None:
+                waiting += [one for one in started_by(tree, file) if one not in waiting]
         unread |= machine.unread
         for key, (true, false) in machine.conditions.items():
             old = conditions.get(key, (0, 0))
@@ -123,9 +117,11 @@ def execute(
 class _Run:
     """One program, and then whatever of its modules it did not call."""
 
-    def __init__(self, machine: Machine, path: str) -> None:
+    def __init__(self, machine: Machine, path: str, *, every_function: bool) -> None:
         self._machine = machine
         self._path = path
+        self._every_function = every_function
+        self._concerned: frozenset[ast.AST] = frozenset()
         self.endings: list[Ending] = []
 
     def run(self, given: dict[tuple[str, str], Given]) -> None:
@@ -139,12 +135,18 @@ class _Run:
                     machine.start(self._path)
             finally:
                 self._ended(machine.mask, alone=False)
-            for module in list(machine.modules.values()):
+            modules = list(machine.modules.values())
+            self._concerned = concerned(modules, machine) if self._every_function else frozenset()
+            for module in modules:
                 self._functions(module, given)
         except Exhausted:
             self._gave_up("budget")
         except RecursionError:
             self._gave_up("loop")
+        except Exception:
+            # It is the vendor's code that is at hand, not a defect that should end the user's
+            # command: what cannot be followed is not understood, and said to be.
+            self._gave_up("unforeseen")
 
     def _ended(self, through: int, *, alone: bool) -> None:
         """Note how it ended for those who did not come through."""
@@ -155,10 +157,10 @@ class _Run:
             through |= one.guests if one.success else 0
         self.endings += [replace(one, certain=one.guests & ~through) for one in found]
 
-    def _gave_up(self, kind: str) -> None:
+    def _gave_up(self, kind: OpenUseKind) -> None:
         machine = self._machine
-        machine.findings[kind, self._path, machine.line] = Finding(
-            "budget",
+        machine.findings[kind, self._path, machine.line] = OpenUse(
+            kind,
             machine.frames[-1].module.path or self._path if machine.frames else self._path,
             machine.line,
             machine.frames[-1].function if machine.frames else "",
@@ -183,6 +185,9 @@ class _Run:
             one is not None for one in function.keyword_defaults
         )
         called = function.node in machine.called
+        picks = bare and function.module.path == FACTORY and not called
+        if function.node not in self._concerned and not picks:
+            return
         if called and not bare:
             return
         result = self._alone(function, bare)
@@ -193,7 +198,9 @@ class _Run:
     def _methods(self, cls: ClassObject) -> None:
         for value in list(cls.store.slots.values()):
             for _, one in list(value.groups):
-                if isinstance(one, FunctionObject) and one.node not in self._machine.called:
+                if isinstance(one, FunctionObject) and (
+                    one.node in self._concerned and one.node not in self._machine.called
+                ):
                     self._alone(one, bare=False, owner=cls)
 
     def _alone(
@@ -231,7 +238,7 @@ class _Run:
         return found[0] if found else None
 
 
-def _described(value: Plain) -> str:
+def _described(value: Plain) -> str:  # noqa: PLR0911 - one a kind of value
     """Name what a function gives where it is of the disc; nothing where it is a mere value."""
     match value:
         case ClassObject():
@@ -267,8 +274,8 @@ def _endings(thrown: Iterable[Thrown], *, alone: bool) -> Iterator[Ending]:
                 )  # fmt: skip
 
 
-def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
-    merged: dict[tuple[str, int, str], Finding] = {}
+def _merged(findings: Iterable[OpenUse]) -> Iterator[OpenUse]:
+    merged: dict[tuple[str, int, str], OpenUse] = {}
     for one in findings:
         key = (one.path, one.line, one.kind)
         old = merged.get(key)
@@ -284,5 +291,3 @@ def _merged_endings(endings: Iterable[Ending]) -> Iterator[Ending]:
         merged[key] = guests | one.guests, certain | one.certain
     for key, (guests, certain) in merged.items():
         yield replace(key, guests=guests, certain=certain)
-
-

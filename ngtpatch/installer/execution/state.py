@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ngtpatch.installer.execution.objects import ClassObject, InstanceObject, ModuleObject, Store
+from ngtpatch.installer.execution.objects import ClassObject, InstanceObject, ModuleObject, Names
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
 from ngtpatch.installer.execution.worlds import World
 
 __all__ = [
     "Ending",
     "Exhausted",
-    "Finding",
-    "FindingKind",
     "Frame",
     "Loop",
+    "OpenUse",
+    "OpenUseKind",
     "State",
     "Thrown",
     "Trial",
 ]
 
-FindingKind = Literal["budget", "call", "condition", "dynamic", "lookup", "loop"]
+OpenUseKind = Literal["budget", "call", "condition", "dynamic", "lookup", "loop", "unforeseen"]
 
 # Beyond so many different values on as many guests nothing is followed.
 _MAX_GROUPS = 4_000
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Finding:
+class OpenUse:
     """A use of a fact that is not understood.
 
     Attributes:
@@ -54,7 +54,7 @@ class Finding:
         guests: for whom.
     """
 
-    kind: FindingKind
+    kind: OpenUseKind
     path: str
     line: int
     function: str
@@ -127,15 +127,17 @@ class Frame:
 
     module: ModuleObject
     function: str
-    local: Store
-    closure: tuple[Store, ...] = ()
+    local: Names
+    closure: tuple[Names, ...] = ()
     owner: ClassObject | None = None
     first: Varied = NOTHING
     returned: list[tuple[int, Plain]] = field(default_factory=list)
     left: int = 0
     loops: list[Loop] = field(default_factory=list)
-    outside: dict[str, Store] = field(default_factory=dict)
+    outside: dict[str, Names] = field(default_factory=dict)
     yields: Any = None
+    #: The names that the function itself binds: no other is meant by them.
+    own: frozenset[str] = frozenset()
 
 
 class State:
@@ -148,12 +150,12 @@ class State:
         self.steps = steps
         self.trials: list[Trial] = []
         self.frames: list[Frame] = []
-        self.findings: dict[tuple[str, str, int], Finding] = {}
+        self.findings: dict[tuple[str, str, int], OpenUse] = {}
         self.splits: list[Place] = []
         self.line = 1
         #: By file and line of an ``if``: the guests on which it was true, and false.
         self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
-        self._journals: list[dict[tuple[int, Any], tuple[Store, Any, Varied]]] = []
+        self._journals: list[dict[tuple[int, Any], tuple[Names, Any, Varied]]] = []
 
     def where(self, holds: Callable[[World], bool]) -> int:
         """Return the guests for whom *holds*."""
@@ -186,7 +188,7 @@ class State:
         frame = self.frames[-1]
         return Place(frame.module.path or frame.module.name, self.line, frame.function)
 
-    def note(self, kind: FindingKind, guests: int | None = None) -> None:
+    def note(self, kind: OpenUseKind, guests: int | None = None) -> None:
         """Note a use that is not understood, at the line that is executed."""
         guests = self.mask if guests is None else guests
         if not guests:
@@ -194,13 +196,13 @@ class State:
         place = self.place
         key = (kind, place.path, place.line)
         old = self.findings.get(key)
-        self.findings[key] = Finding(
+        self.findings[key] = OpenUse(
             kind, place.path, place.line, place.function, guests | (old.guests if old else 0)
         )
 
     # Writing -------------------------------------------------------------------------------
 
-    def write(self, store: Store, name: Any, value: Varied, mask: int | None = None) -> None:
+    def write(self, store: Names, name: Any, value: Varied, mask: int | None = None) -> None:
         """Bind *name* in *store*, on the guests that are here."""
         mask = self.mask if mask is None else mask
         old = store.slots.get(name, NOTHING)
@@ -233,7 +235,7 @@ class State:
         self, branches: Sequence[tuple[int, Callable[[], None]]], both: int, rest: int
     ) -> None:
         written: list[tuple[int, dict[tuple[int, Any], Varied], Frame, int]] = []
-        touched: dict[tuple[int, Any], tuple[Store, Any, Varied]] = {}
+        touched: dict[tuple[int, Any], tuple[Names, Any, Varied]] = {}
         for mask, run in branches:
             if not mask:
                 continue
@@ -259,6 +261,7 @@ class State:
             written.append((mask & both, after, frame, frame.left))
             frame.left |= left
             rest |= self.mask
+        self.spend(8 + 2 * len(touched))
         for key, (store, name, _) in touched.items():
             base = store.slots.get(name, NOTHING)
             groups: list[tuple[int, Plain]] = []

@@ -30,6 +30,17 @@ class AppliedPatch(BaseModel):
     sha256: _Digest
 
 
+class UnprovenLine(BaseModel):
+    """A line of the vendor's that is not understood, and that a person has accepted."""
+
+    model_config = _FORBID
+
+    path: _Path
+    line: Annotated[int, Field(ge=1, description="In the vendor's file.")]
+    kind: _Word
+    sha256: _Digest
+
+
 class About(BaseModel):
     """What the caller wrote down: who did it, for whom, with which patches. No secrets."""
 
@@ -40,6 +51,10 @@ class About(BaseModel):
         tuple[_Word, ...], Field(max_length=1000, description="Ids, over all rebuilds.")
     ] = ()
     patches: Annotated[tuple[AppliedPatch, ...], Field(max_length=1000)] = ()
+    unproven: Annotated[
+        tuple[UnprovenLine, ...],
+        Field(max_length=1000, description="What was uncertain when it was made, and accepted."),
+    ] = ()
 
 
 class ChangeText(BaseModel):

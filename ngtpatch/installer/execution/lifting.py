@@ -28,6 +28,7 @@ __all__ = ["NONE", "Unmodelled", "Values", "unknown"]
 NONE = Varied.of(None)
 
 _MAX_SIZE = 1 << 20
+_MAX_ITEMS = 1 << 15
 _MAX_COMBINATIONS = 20_000
 _OURS = (
     BoundMethod,
@@ -111,11 +112,7 @@ class Values(State):
                         for one in inner
                     ):
                         return True
-            elif isinstance(value, External) and value.tainted:
-                return True
-            elif isinstance(value, tuple) and any(
-                isinstance(one, Unknown) and one.tainted for one in value
-            ):
+            elif isinstance(value, External | tuple) and _is_tainted(value):
                 return True
         return False
 
@@ -153,7 +150,7 @@ class Values(State):
         if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
             size = len(value)
             self.spend(size >> 6)
-            if size > _MAX_SIZE:
+            if size > (_MAX_SIZE if isinstance(value, str | bytes) else _MAX_ITEMS):
                 raise Unmodelled
         if isinstance(value, int) and value.bit_length() > 4096:
             raise Unmodelled
@@ -223,7 +220,9 @@ class Values(State):
         self.fork([(mask, one(mask, each)) for mask, each in groups])
         return self.gather(found)
 
-    def elements(self, value: Varied) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
+    def elements(  # noqa: PLR0912 - one a kind of value
+        self, value: Varied
+    ) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
         """Yield what iterating over *value* gives, by guest."""
         for mask, one in value.each(self.mask):
             match one:
@@ -248,6 +247,12 @@ class Values(State):
                     yield mask, one
                 case _:
                     yield mask, Unknown(tainted=isinstance(one, External) and one.tainted)
+
+
+def _is_tainted(value: External | tuple[Plain, ...]) -> bool:
+    if isinstance(value, External):
+        return value.tainted
+    return any(isinstance(one, Unknown) and one.tainted for one in value)
 
 
 def _is_ours(value: Any) -> bool:

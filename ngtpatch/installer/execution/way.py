@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of an installation: which scripts of a disc are started, and what these start."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from ngtpatch.installer.execution.library import BUNDLED, MODELLED
+from ngtpatch.installer.layout import FACTORY, ROOT
+from ngtpatch.installer.payloads import head_of, size_of
+from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
+
+__all__ = ["is_python", "is_shell", "programs", "shell_scripts", "started_by"]
+
+_PYTHON = ("install_ngt.py", "uninstall_ngt.py", "uninstall_ngt_core.py")
+_SHELL = ("install_ngt.sh", "setup_python.sh", "uninstall_ngt.sh")
+_WORD = re.compile(rb"[\w.-]+")
+# What starts another program.
+_STARTING = re.compile(
+    rb"subprocess|os\.(?:system|exec|spawn|popen)|runpy|Popen|commands\.|execfile"
+)
+_PYTHON_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*python")
+_SHELL_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:ba|da|k)?sh\b")
+
+
+def is_python(tree: Mapping[str, bytes], path: str) -> bool:
+    """Tell whether a file is a Python script, by its name or its first line."""
+    name = posixpath.basename(path)
+    return name.endswith(".py") or (
+        "." not in name and _PYTHON_SHEBANG.match(head_of(tree, path, 128)) is not None
+    )
+
+
+def is_shell(tree: Mapping[str, bytes], path: str) -> bool:
+    """Tell whether a file is a shell script, by its name or its first line."""
+    name = posixpath.basename(path)
+    return name.endswith(".sh") or (
+        "." not in name
+        and not is_python(tree, path)
+        and _SHELL_SHEBANG.match(head_of(tree, path, 128)) is not None
+    )
+
+
+def programs(tree: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the Python files of *tree* that are started, and the one that picks the installer."""
+    found = [ROOT + name for name in _PYTHON if ROOT + name in tree]
+    for path in shell_scripts(tree, ()):
+        found += [one for one in _mentioned(tree, path) if is_python(tree, one)]
+    if FACTORY in tree:
+        found.append(FACTORY)
+    return tuple(dict.fromkeys(found))
+
+
+def started_by(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
+    """Yield the Python scripts that the Python file at *path* names and may start."""
+    if _STARTING.search(tree[path]):
+        for one in _mentioned(tree, path):
+            if is_python(tree, one) and one != path:
+                yield one
+
+
+def shell_scripts(tree: Mapping[str, bytes], files: Iterable[str]) -> tuple[str, ...]:
+    """Return the shell scripts on the way: the entries, what they name, what *files* start."""
+    waiting = [ROOT + name for name in _SHELL if ROOT + name in tree]
+    for path in sorted(files):
+        if path in tree and _STARTING.search(tree[path]):
+            waiting += [one for one in _mentioned(tree, path) if is_shell(tree, one)]
+    waiting = list(dict.fromkeys(waiting))
+    for path in waiting:
+        waiting += [
+            one for one in _mentioned(tree, path) if is_shell(tree, one) and one not in waiting
+        ]
+    return tuple(waiting)
+
+
+def _mentioned(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
+    """Yield the files beside *path* and in src/ whose names stand in it."""
+    if size_of(tree, path) > MAX_SOURCE_SIZE:
+        return
+    words = {word.decode() for word in _WORD.findall(tree[path])}
+    for one in sorted(tree):
+        folder, name = posixpath.split(one)
+        if name in words and folder in (posixpath.dirname(path), ROOT.rstrip("/"), ROOT + "src"):
+            stem = name.partition(".")[0]
+            if stem not in MODELLED and stem not in BUNDLED:
+                yield one

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What decides beside a chain: a conflict, a doubt, or nothing; and what a person accepts."""
+
+from __future__ import annotations
+
+import pytest
+
+from ngtpatch.errors import Refusal
+from ngtpatch.patching.apply import Patched, apply
+from ngtpatch.patching.doubts import doubts_digest
+from ngtpatch.patching.patch import load_patches
+from ngtpatch.patching.profile import load_profiles
+from tests.installer.texts import FACTORY, ROOT, tree
+
+ROCKY = load_profiles()["rocky"]
+PATCHES = load_patches()
+PATH = ROOT + "src/installer_factory.py"
+
+
+def patched(before: str = "", after: str = "", **others: str) -> Patched:
+    """Return what becomes of a factory with code before and after its chain."""
+    start = "  if ("
+    end = '  print("Using Linux Installer'
+    text = FACTORY.replace(start, before + start, 1).replace(end, after + end, 1)
+    files = tree(text)
+    files |= {f"{ROOT}src/{stem}.py": code.encode() for stem, code in others.items()}
+    return apply(files, [ROCKY], PATCHES)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "  assert 'rocky' not in distribution\n",
+        "  kind = {'centos linux': 1, 'ubuntu': 2}[distribution]\n",
+        "  while 'rocky' in distribution:\n    sys.exit(1)\n",
+        "  import helper\n  helper.check(distribution)\n",
+        "  if not any(one in distribution for one in ('centos', 'red hat')):\n    sys.exit(1)\n",
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_what_ends_for_the_new_name_alone_is_refused(check: str, place: str) -> None:
+    helper = "import sys\ndef check(n):\n  if 'rocky' in n:\n    sys.exit(1)\n"
+    with pytest.raises(Refusal) as caught:
+        patched(**{place: check}, helper=helper)
+    assert caught.value.code in ("conflict", "shape")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "  tool = 'apt' if 'ubuntu' in distribution else 'yum'\n",
+        "  if 'ubuntu' in distribution:\n    apt = 1\n  else:\n    apt = 0\n",
+        "  kind = {'centos linux': 1}.get(distribution, 0)\n",
+    ],
+)
+def test_what_treats_it_like_its_kin_stops_nothing(harmless: str) -> None:
+    result = patched(before=harmless)
+    assert [file.path for file in result.changed] == [PATH, ROOT + "uninstall_ngt.py"]
+    assert result.doubts == ()
+
+
+def test_what_is_not_understood_is_a_doubt_with_a_digest_of_its_file() -> None:
+    result = patched(before="  import other\n  if other.likes(distribution):\n    sys.exit(1)\n")
+    assert {(one.path, one.line) for one in result.doubts} == {(PATH, 9)}
+    digest = doubts_digest(result.doubts)
+    again = patched(before="  import other\n  if other.likes(distribution) :\n    sys.exit(1)\n")
+    assert {(one.path, one.line) for one in again.doubts} == {(PATH, 9)}
+    assert doubts_digest(again.doubts) != digest
+
+
+def test_a_disc_that_accepts_the_name_has_no_doubts() -> None:
+    other = "  import other\n  if other.likes(distribution):\n    sys.exit(1)\n"
+    accepting = FACTORY.replace('"red hat" in', '"rocky linux" in')
+    files = tree(accepting.replace("  if (", other + "  if (", 1), None)
+    patches = [patch for patch in PATCHES if patch.id == "factory"]
+    result = apply(files, [ROCKY], patches)
+    assert (result.changed, result.doubts) == ((), ())
+
+
+def test_a_file_beside_the_way_refuses_nothing_and_is_listed() -> None:
+    tool = (
+        "name = ask()\nif 'centos' in name:\n  import redhat_installer\n"
+        "elif 'ubuntu' in name:\n  import ubuntu_installer\n"
+    )
+    result = patched(tool=tool)
+    assert [one.path for one in result.left] == [ROOT + "src/tool.py"]
+    with pytest.raises(Refusal, match="could not be followed"):
+        patched(before="  import tool\n", tool=tool)
+
+
+def test_a_shell_script_on_the_way_decides_too() -> None:
+    script = (
+        b"#!/bin/sh\n. /etc/os-release\ncase $ID in\n  centos|rhel|ol) ;;\n  *) exit 1 ;;\nesac\n"
+    )
+    files = tree() | {ROOT + "install_ngt.sh": script}
+    with pytest.raises(Refusal, match="shell script ends"):
+        apply(files, [ROCKY], PATCHES)
+    files[ROOT + "install_ngt.sh"] = script.replace(b"*) exit", b"debian) exit")
+    assert apply(files, [ROCKY], PATCHES).doubts == ()
+    files[ROOT + "install_ngt.sh"] = b"#!/bin/sh\ngrep -q CentOS /etc/redhat-release || exit 1\n"
+    (doubt,) = apply(files, [ROCKY], PATCHES).doubts
+    assert (doubt.path, doubt.line, doubt.kind) == (ROOT + "install_ngt.sh", 2, "shell")
+
+
+def test_a_compiled_module_without_a_source_is_not_understood() -> None:
+    files = tree(FACTORY.replace("  if (", "  import hidden\n  if (", 1))
+    files[ROOT + "src/hidden.pyc"] = b"\x00linux_distribution\x00"
+    assert [one.kind for one in apply(files, [ROCKY], PATCHES).doubts] == ["unread"]
