@@ -39,7 +39,7 @@ CHECK_TAKES = "ngtpatch.iso.read.bytesource"
 # A verb whose room says which: what is done to one tree, and to a fleet.
 RECURRING_STEMS = set[str]()
 TYPE_NAME = re.compile(r"(?=[A-Z])(?=.*[a-z])[A-Za-z0-9]+")
-HEAVY = ("pycdlib", "libcst", "pydantic", "cryptography", "jinja2", "rich")
+HEAVY = ("pycdlib", "libcst", "pydantic", "cryptography", "jinja2", "rich", "tree_sitter")
 
 
 def imports(path: Path) -> set[str]:

@@ -139,7 +139,8 @@ class Machine(Statements):
             )
 
         self.throw_named("ImportError", self.where(lacks), name)
-        if name.partition(".")[0] not in sys.stdlib_module_names:
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and not names & (library.ONLY_2 | set(library.GONE)):
             self.perhaps()
 
     def import_by_name(self, name: Plain) -> Varied:
