@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.scopes import Module
 
 __all__ = ["MAX_SOURCE_SIZE", "PythonSource", "parse"]
@@ -132,7 +133,7 @@ _DAMAGED = "compare the file with the vendor's ISO: it looks damaged"
 
 
 def _tree(text: str) -> ast.Module:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), paused_collector():
         # "\d" in a plain string is the vendor's affair, not our user's.
         warnings.simplefilter("ignore")
         return ast.parse(text)

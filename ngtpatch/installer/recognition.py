@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.payloads import SearchEnded, head_of, is_archive, scripts, size_of
 from ngtpatch.installer.predicate import Predicate, matches, model
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
@@ -234,7 +235,8 @@ def _puzzle(path: str, line: int, problem: str) -> Site:
 def sites_in(source: PythonSource) -> tuple[Site, ...]:
     """Return every place in one parsed file that decides by distribution."""
     try:
-        return tuple(_Finder(source).find())
+        with paused_collector():
+            return tuple(_Finder(source).find())
     except RecursionError:
         return (_puzzle(source.path, 1, "its expressions are nested too deeply to be read"),)
 

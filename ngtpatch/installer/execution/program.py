@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.execution.concern import concerned
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.lifting import unknown
@@ -28,8 +29,8 @@ from ngtpatch.installer.layout import FACTORY
 __all__ = ["Execution", "execute"]
 
 #: Steps for one program, and for all of one disc. A step is a value looked at once.
-_STEPS_A_PROGRAM = 120_000
-_STEPS_A_DISC = 300_000
+_STEPS_A_PROGRAM = 160_000
+_STEPS_A_DISC = 400_000
 
 #: What a function gave: a class, function or object of the disc by its name, or nothing of them.
 Given = tuple[tuple[int, str], ...]
@@ -91,7 +92,8 @@ def execute(
         machine = Machine(tree, worlds, steps=min(left, _STEPS_A_PROGRAM))
         started = machine.steps
         run = _Run(machine, path, every_function=every_function)
-        run.run(given)
+        with paused_collector():
+            run.run(given)
         left -= started - max(machine.steps, 0)
         findings += machine.findings.values()
         endings += run.endings
@@ -159,13 +161,11 @@ class _Run:
 
     def _gave_up(self, kind: OpenUseKind) -> None:
         machine = self._machine
-        machine.findings[kind, self._path, machine.line] = OpenUse(
-            kind,
-            machine.frames[-1].module.path or self._path if machine.frames else self._path,
-            machine.line,
-            machine.frames[-1].function if machine.frames else "",
-            machine.everyone,
-        )
+        path, line, function = self._path, 1, ""
+        if machine.gave_up_at is not None:
+            place = machine.gave_up_at
+            path, line, function = place.path, place.line, place.function
+        machine.findings[kind, path, line] = OpenUse(kind, path, line, function, machine.everyone)
 
     def _functions(self, module: ModuleObject, given: dict[tuple[str, str], Given]) -> None:
         """Execute the functions of a module that nobody called, and those without parameters."""

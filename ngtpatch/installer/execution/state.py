@@ -153,6 +153,8 @@ class State:
         self.findings: dict[tuple[str, str, int], OpenUse] = {}
         self.splits: list[Place] = []
         self.line = 1
+        #: Where the budget was used up.
+        self.gave_up_at: Place | None = None
         #: By file and line of an ``if``: the guests on which it was true, and false.
         self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
         self._journals: list[dict[tuple[int, Any], tuple[Names, Any, Varied]]] = []
@@ -171,6 +173,7 @@ class State:
         """Take *steps* from the budget. Raises Exhausted."""
         self.steps -= steps
         if self.steps < 0:
+            self.gave_up_at = self.gave_up_at or (self.place if self.frames else None)
             raise Exhausted
 
     def gather(self, groups: Iterable[tuple[int, Plain]]) -> Varied:
