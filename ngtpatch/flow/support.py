@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from ngtpatch.installer.recognition import Site
     from ngtpatch.installer.subject import DistroFacts
     from ngtpatch.patching.apply import PatchPlan
+    from ngtpatch.patching.kin_proof import KinProof
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import LeftFile
     from ngtpatch.patching.profile import Profile, Profiles
-    from ngtpatch.patching.proof import Proof
 
 __all__ = ["support", "try_profile"]
 
@@ -167,12 +167,12 @@ class _Installer:
         )
         self._patches = load_patches(patch_dirs)
         self._plans: dict[str, PatchPlan | Refusal] = {}
-        self._proofs: dict[str, Proof] = {}
+        self._proofs: dict[str, KinProof] = {}
 
     def plan(self, profiles: Sequence[Profile]) -> None:
         """PatchPlan the patches for each of *profiles*, and execute the outcome for all at once."""
         from ngtpatch.patching.apply import plan
-        from ngtpatch.patching.proof import prove
+        from ngtpatch.patching.kin_proof import prove
 
         for profile in profiles:
             try:
@@ -251,7 +251,7 @@ class _Installer:
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
         from ngtpatch.patching.apply import judged
-        from ngtpatch.patching.proof import prove
+        from ngtpatch.patching.kin_proof import prove
 
         if profile.id not in self._plans:
             self.plan((profile,))

@@ -117,7 +117,7 @@ def report_support(
                     f"{path} is no file of the installer",
                     hint=f"name a path that the report has, which starts with {ROOT}",
                 )
-        read = _Reader(tree, frozenset(lines_of))
+        read = _ShapeReader(tree, frozenset(lines_of))
         doubts = dict.fromkeys(doubt for row in found.distros for doubt in row.unproven)
         return UnprovenReport(
             ngtpatch=__version__,
@@ -161,7 +161,7 @@ def _first_line(text: str | None) -> str | None:
     return None if text is None else text.partition("\n")[0]
 
 
-class _Reader:
+class _ShapeReader:
     """Reads shapes, and lines where that is allowed."""
 
     def __init__(self, tree: Mapping[str, bytes], allowed: frozenset[str]) -> None:

@@ -13,10 +13,10 @@ from ngtpatch.installer.recognition import sites_in
 from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.insertion import insert
+from ngtpatch.patching.kin_proof import Anchor, KinProof, prove
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, LeftFile
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
-from ngtpatch.patching.proof import Anchor, Proof, prove
 
 __all__ = ["ChangedFile", "PatchPlan", "Patched", "apply", "judged", "plan"]
 
@@ -99,7 +99,7 @@ def apply(
     return judged(planned, profiles, proof)
 
 
-def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: Proof) -> Patched:
+def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> Patched:
     """Return *planned* as *proof* leaves it for *profiles*.
 
     Raises:

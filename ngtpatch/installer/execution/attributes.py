@@ -17,7 +17,7 @@ from ngtpatch.installer.execution.objects import (
     FunctionObject,
     InstanceObject,
     ModuleObject,
-    Names,
+    NameStore,
     Native,
     SuperObject,
     Wrapped,
@@ -214,7 +214,7 @@ class Attributes(Values):
         self.dispatch(owner, assign)
 
     #: What was assigned to attributes of what is not modelled, by dotted name.
-    external_store: Names
+    external_store: NameStore
 
     def _has_setter(self, owner: InstanceObject, name: str) -> bool:
         if self.defines(owner, "__setattr__"):

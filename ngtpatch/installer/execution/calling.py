@@ -17,7 +17,7 @@ from ngtpatch.installer.execution.objects import (
     External,
     FunctionObject,
     InstanceObject,
-    Names,
+    NameStore,
     Native,
 )
 from ngtpatch.installer.execution.state import Frame
@@ -123,7 +123,7 @@ class Calling(Evaluation):
         if len(self.frames) > _MAX_CALLS or isinstance(function.node, ast.AsyncFunctionDef):
             self.note("call")
             return unknown(tainted=True)
-        local = Names()
+        local = NameStore()
         frame = Frame(
             function.module, function.name, local, function.closure, first=args[0] if args else NONE
         )
@@ -180,7 +180,7 @@ class Calling(Evaluation):
     def _bind_arguments(
         self,
         function: FunctionObject,
-        local: Names,
+        local: NameStore,
         args: tuple[Varied, ...],
         named: Mapping[str, Varied],
     ) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.objects import Container, External, FunctionObject, Names
+from ngtpatch.installer.execution.objects import Container, External, FunctionObject, NameStore
 from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, identity_of
 
@@ -571,7 +571,7 @@ class Evaluation(Attributes):
     ) -> Varied:
         frame = self.frames[-1]
         inner = Frame(
-            frame.module, frame.function, Names(),
+            frame.module, frame.function, NameStore(),
             closure=(frame.local, *frame.closure) if frame.local is not frame.module.store
             else frame.closure,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution import library, natives
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.machine import Statements
-from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, Names
+from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, NameStore
 from ngtpatch.installer.execution.state import Frame, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World
@@ -38,7 +38,7 @@ class Machine(Statements):
         self._yielding = {}
         self._own = {}
         self.handling: list[Thrown] = []
-        self.external_store = Names()
+        self.external_store = NameStore()
         self.modules: dict[str, ModuleObject] = {}
         #: Files that could not be read, and why.
         self.unread: dict[str, Refusal] = {}
@@ -46,7 +46,7 @@ class Machine(Statements):
         self._folders: list[str] = []
         self.trials.append(Trial())
 
-    # Names ---------------------------------------------------------------------------------
+    # NameStore ---------------------------------------------------------------------------------
 
     def built_in(self, name: str) -> Varied:
         """Return one of Python's own names, on the guests whose Python has it."""

@@ -13,7 +13,7 @@ from ngtpatch.installer.execution.objects import (
     External,
     FileObject,
     InstanceObject,
-    Names,
+    NameStore,
     Native,
 )
 from ngtpatch.installer.execution.patterns import Matching
@@ -23,7 +23,7 @@ from ngtpatch.installer.scopes import only_logs
 
 __all__ = ["Statements"]
 
-_Written = list[tuple[Names, Any, Varied]]
+_Written = list[tuple[NameStore, Any, Varied]]
 
 _MAX_ROUNDS = 5_000
 _UNSURE_ROUNDS = 2

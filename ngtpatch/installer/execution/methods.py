@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.objects import Container, FileObject, Names, Native
+from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "of_atom", "of_object"]
@@ -34,7 +34,7 @@ class NamesOf(Container):
 
     __slots__ = ("names",)
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: NameStore) -> None:
         super().__init__(dict, {})
         self.names = names
 

@@ -19,7 +19,7 @@ from ngtpatch.installer.execution.objects import (
     FunctionObject,
     InstanceObject,
     ModuleObject,
-    Names,
+    NameStore,
     Native,
     SuperObject,
     Wrapped,
@@ -32,12 +32,12 @@ _Args = Sequence[Varied]
 _Named = Mapping[str, Varied]
 _Run = Callable[[Any, _Args, _Named], Varied]
 
-#: Names that Python 3 has not.
+#: NameStore that Python 3 has not.
 ONLY_PYTHON_2 = frozenset({
     "apply", "basestring", "buffer", "cmp", "coerce", "execfile", "file", "intern", "long",
     "raw_input", "reduce", "reload", "unichr", "unicode", "xrange", "StandardError",
 })  # fmt: skip
-#: Names that Python 2 has not.
+#: NameStore that Python 2 has not.
 ONLY_PYTHON_3 = frozenset({
     "BlockingIOError", "ChildProcessError", "ConnectionError", "FileExistsError",
     "FileNotFoundError", "InterruptedError", "IsADirectoryError", "ModuleNotFoundError",
@@ -57,7 +57,7 @@ def as_error(name: str) -> ClassObject | None:
     if name not in _errors:
         bases = [as_error(base.__name__) for base in kind.__bases__ if base is not object]
         _errors[name] = ClassObject(
-            name, None, tuple(one for one in bases if one is not None), Names(), kind
+            name, None, tuple(one for one in bases if one is not None), NameStore(), kind
         )
     return _errors[name]
 

@@ -20,7 +20,7 @@ __all__ = [
     "FunctionObject",
     "InstanceObject",
     "ModuleObject",
-    "Names",
+    "NameStore",
     "Native",
     "SuperObject",
     "Wrapped",
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 
-class Names:
-    """Names and what they hold; the one place where anything is kept."""
+class NameStore:
+    """NameStore and what they hold; the one place where anything is kept."""
 
     __slots__ = ("slots",)
 
@@ -65,7 +65,7 @@ class ModuleObject:
 
     name: str
     path: str | None
-    store: Names = field(default_factory=Names)
+    store: NameStore = field(default_factory=NameStore)
     #: Whether an attribute that it does not hold is simply not modelled.
     is_external: bool = False
 
@@ -93,11 +93,11 @@ class FunctionObject:
     node: ast.FunctionDef | ast.Lambda
     module: ModuleObject
     name: str
-    closure: tuple[Names, ...]
+    closure: tuple[NameStore, ...]
     defaults: tuple[Varied, ...]
     keyword_defaults: tuple[Varied | None, ...]
     owner: ClassObject | None = None
-    store: Names = field(default_factory=Names)
+    store: NameStore = field(default_factory=NameStore)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class ClassObject:
     name: str
     module: ModuleObject | None
     bases: tuple[Plain, ...]
-    store: Names = field(default_factory=Names)
+    store: NameStore = field(default_factory=NameStore)
     error: type[BaseException] | None = None
 
     def order(self) -> list[Plain]:
@@ -165,7 +165,7 @@ class InstanceObject:
     """An object of such a class."""
 
     cls: ClassObject
-    store: Names = field(default_factory=Names)
+    store: NameStore = field(default_factory=NameStore)
 
 
 class FileObject:
@@ -174,7 +174,7 @@ class FileObject:
     __slots__ = ("store",)
 
     def __init__(self, lines: Varied) -> None:
-        self.store = Names()
+        self.store = NameStore()
         self.store.slots["lines"] = lines
 
 
@@ -185,7 +185,7 @@ class Container:
 
     def __init__(self, kind: type, items: Plain) -> None:
         self.kind = kind
-        self.store = Names()
+        self.store = NameStore()
         self.store.slots["items"] = Varied.of(items)
 
 

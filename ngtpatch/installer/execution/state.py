@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ngtpatch.installer.execution.objects import ClassObject, InstanceObject, ModuleObject, Names
+from ngtpatch.installer.execution.objects import (
+    ClassObject,
+    InstanceObject,
+    ModuleObject,
+    NameStore,
+)
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
 from ngtpatch.installer.execution.worlds import World
 
@@ -127,14 +132,14 @@ class Frame:
 
     module: ModuleObject
     function: str
-    local: Names
-    closure: tuple[Names, ...] = ()
+    local: NameStore
+    closure: tuple[NameStore, ...] = ()
     owner: ClassObject | None = None
     first: Varied = NOTHING
     returned: list[tuple[int, Plain]] = field(default_factory=list)
     left: int = 0
     loops: list[Loop] = field(default_factory=list)
-    outside: dict[str, Names] = field(default_factory=dict)
+    outside: dict[str, NameStore] = field(default_factory=dict)
     yields: Any = None
     #: The names that the function itself binds: no other is meant by them.
     own: frozenset[str] = frozenset()
@@ -157,7 +162,7 @@ class State:
         self.gave_up_at: Place | None = None
         #: By file and line of an ``if``: the guests on which it was true, and false.
         self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
-        self._journals: list[dict[tuple[int, Any], tuple[Names, Any, Varied]]] = []
+        self._journals: list[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]] = []
 
     def where(self, holds: Callable[[World], bool]) -> int:
         """Return the guests for whom *holds*."""
@@ -205,7 +210,7 @@ class State:
 
     # Writing -------------------------------------------------------------------------------
 
-    def write(self, store: Names, name: Any, value: Varied, mask: int | None = None) -> None:
+    def write(self, store: NameStore, name: Any, value: Varied, mask: int | None = None) -> None:
         """Bind *name* in *store*, on the guests that are here."""
         mask = self.mask if mask is None else mask
         old = store.slots.get(name, NOTHING)
@@ -238,7 +243,7 @@ class State:
         self, branches: Sequence[tuple[int, Callable[[], None]]], both: int, rest: int
     ) -> None:
         written: list[tuple[int, dict[tuple[int, Any], Varied], Frame, int]] = []
-        touched: dict[tuple[int, Any], tuple[Names, Any, Varied]] = {}
+        touched: dict[tuple[int, Any], tuple[NameStore, Any, Varied]] = {}
         for mask, run in branches:
             if not mask:
                 continue

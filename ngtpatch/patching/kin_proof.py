@@ -32,14 +32,14 @@ from ngtpatch.patching.guests import kin_of, known_worlds, worlds_of
 from ngtpatch.patching.outcome import ORDER_HAZARD
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["Anchor", "Proof", "prove"]
+__all__ = ["Anchor", "KinProof", "prove"]
 
 #: A chain as shipped, its number in its file, and the branch that accepts.
 Anchor = tuple[Site, int, str]
 
 
 @dataclass(frozen=True)
-class Proof:
+class KinProof:
     """What the execution showed, by profile.
 
     Attributes:
@@ -58,7 +58,7 @@ def prove(
     after: Mapping[str, bytes],
     profiles: Sequence[Profile],
     anchors: Sequence[Anchor],
-) -> Proof:
+) -> KinProof:
     """Execute *tree* as shipped and with the files *after*.
 
     Args:
@@ -92,7 +92,7 @@ def prove(
         )
         if conflict is not None:
             conflicts[profile.id] = conflict
-    return Proof(doubts, conflicts, shipped.files | patched.files)
+    return KinProof(doubts, conflicts, shipped.files | patched.files)
 
 
 class _Replaced(Mapping[str, bytes]):
