@@ -33,7 +33,7 @@ _EXPLAINED: Mapping[str, str] = {
     "ending": "an end that its kin does not come to, by what is not understood",
     "lookup": "a fact about the distribution is looked up in something unknown",
     "loop": "a loop over a fact about the distribution that is not followed to its end",
-    "release": "the installation ends here on some releases, whatever the name is",
+    "release": "the installation ends here on these releases, whatever the name is",
     "shell": "a shell script decides by a fact about the distribution",
     "unforeseen": "code that is written as this does not foresee",
     "unread": "a file on the way of the installation that could not be read",
