@@ -145,12 +145,13 @@ class _Judge:
                 for one in self._apart(world, like)
                 if not one.certain & self._bits[world]
             }
+        # A release that is too old for the installer's own floor ends there; the floor is a
+        # hazard of its own, and whatever else that guest may come to changes nothing.
+        certain = mask & ~self._below_a_floor
         rows |= {
             (one.path, self._shipped_line(one.path, one.line), "release")
             for one in self._patched.endings
-            if one.certain & mask
-            and not (one.success or one.alone)
-            and one.decided not in self._floors
+            if one.certain & certain and not (one.success or one.alone)
         }
         rows |= {
             (path, 1, "unread")
@@ -216,6 +217,15 @@ class _Judge:
         if path not in self._lines:
             self._lines[path] = _line_map(self._tree[path], self._after[path])
         return self._lines[path].get(line, line)
+
+    @cached_property
+    def _below_a_floor(self) -> int:
+        """The guests that certainly end, and may at a floor of the release."""
+        mask = 0
+        for one in self._patched.endings:
+            if one.decided in self._floors:
+                mask |= one.certain
+        return mask
 
     @cached_property
     def _floors(self) -> frozenset[tuple[str, int]]:
