@@ -122,7 +122,9 @@ def _installer(era: int, mtime: int) -> Iterator[DiscNode]:
             mtime=mtime,
         )
     yield DiscFile(path=f"{_LINUX}/src/__init__.py", content=b"", mtime=mtime)
-    yield DiscFile(path=f"{_LINUX}/src/ngt_guest_agent.tar.gz", content=_agent(mtime), mtime=mtime)
+    yield DiscFile(
+        path=f"{_LINUX}/src/ngt_guest_agent.tar.gz", content=_agent(era, mtime), mtime=mtime
+    )
     yield DiscSymlink(path=f"{_LINUX}/LICENSE", target="License.txt", mtime=mtime)
 
 
@@ -134,19 +136,38 @@ def _windows(payload: int, mtime: int) -> Iterator[DiscNode]:
         yield DiscFile(path=PAYLOAD, content=cast(BinaryIO, Payload(payload)), mtime=mtime)
 
 
-def _agent(mtime: int) -> bytes:
-    """Return the agent's payload. Not compressed: what zlib makes of it depends on its build."""
+def _agent(era: int, mtime: int) -> bytes:
+    """Return the agent's payload, spelt as the vendor's is: members ``./bin/...``, a builder's
+    names. Not compressed: what zlib makes of it depends on its build.
+    """
     result = io.BytesIO()
     with (
         gzip.GzipFile(filename="", mode="wb", compresslevel=0, fileobj=result, mtime=mtime) as out,
         tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
-        for name, mode in (("ngt_guest_agent.py", 0o755), ("License.txt", 0o644)):
-            content = _source(f"shared/{name}")
-            member = tarfile.TarInfo(f"ngt_guest_agent/{name}")
-            member.size, member.mode, member.mtime = len(content), mode, mtime
+        folder = tarfile.TarInfo("./bin")
+        folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, mtime
+        archive.addfile(folder)
+        for name, source in _agent_files(era):
+            content = _source(source)
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.uname, member.gname = (
+                len(content), mtime, "builder", "builder",
+            )  # fmt: skip
+            member.mode = 0o755 if name.endswith("ngt_guest_agent.py") else 0o644
             archive.addfile(member, io.BytesIO(content))
     return result.getvalue()
+
+
+def _agent_files(era: int) -> Iterator[tuple[str, str]]:
+    """Yield each member's name and the source it is. Era 1's agent is Python 2."""
+    folder = "era1/agent" if era == 1 else "shared/agent"
+    yield "./License.txt", "shared/License.txt"
+    for name in ("agent_log", "iscsi_linux", "mobility_linux", "ngt_guest_agent"):
+        yield f"./bin/{name}.py", f"{folder}/bin/{name}.py"
+    yield "./bin/sample_guest.py", "shared/sample_guest.py"
+    if era != 1:
+        yield "./bin/distro.py", f"era2/{_LINUX}/src/distro.py"
 
 
 def _source(name: str) -> bytes:

@@ -21,6 +21,7 @@ from ngtpatch.errors import UsageError
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
 from tests.iso.readers import agree, by_ngtpatch, readers_of
+from tests.interpreters import interpreter
 from tests.requirements import tool
 
 PUBLISHED = re.compile(
@@ -197,9 +198,19 @@ def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
 def test_the_sources_on_the_disc_are_python_2_and_3() -> None:
     sources = Path(write_sample.__code__.co_filename).parent / "sources"
     programs = sorted(sources.rglob("*.py"))
+    # The agent of era 1 runs on a Python 2 alone, like the one that it stands for.
+    old = sorted((sources / "era1/agent").rglob("*.py"))
     assert len(programs) > 20
+    assert len(old) == 4
     for program in programs:
-        compile(program.read_bytes(), str(program), "exec")
+        if program not in old:
+            compile(program.read_bytes(), str(program), "exec")
+    check = "import sys; [compile(open(p).read(), p, 'exec') for p in sys.argv[1:]]"
+    subprocess.run([interpreter("2.7"), "-c", check, *old], check=True)
+    for program in old:
+        if program.name != "iscsi_linux.py":
+            with pytest.raises(SyntaxError):
+                compile(program.read_bytes(), str(program), "exec")
 
 
 def test_the_shell_scripts_are_sound() -> None:

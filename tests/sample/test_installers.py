@@ -78,7 +78,7 @@ def test_accepts_and_installs(disc: Discs, tmp_path: Path, era: int, name: str) 
         assert (installed / file).read_bytes() == (disc(era) / "config" / file).read_bytes()
     assert (installed / "client-key.pem").stat().st_mode & 0o777 == 0o600
     files = here.files()
-    assert f"{top}/ngt_guest_agent/ngt_guest_agent.py" in files
+    assert f"{top}/bin/ngt_guest_agent.py" in files
     assert f"{top}/bin/uninstall_ngt.py" in files
     assert files >= ({"etc/init.d/ngt_guest_agent"} if era == 1 else SERVICES)
     logs = list((tmp_path / "guest/tmp").glob("ngt_install_log_*.txt"))
