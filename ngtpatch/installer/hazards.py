@@ -85,7 +85,9 @@ def find_hazards(tree: Mapping[str, bytes], *, with_gates: bool = True) -> tuple
             found += _shebang(path, head_of(tree, path, 128))
         if path.endswith(".py") and size_of(tree, path) <= MAX_SOURCE_SIZE:
             try:
-                sources.append(parse(path, tree[path]))
+                sources.append(source := parse(path, tree[path]))
+                if source.translated is not None:
+                    found.append(_python_2_only(source))
             except Refusal as refusal:
                 found.append(_unreadable(path, refusal))
     spared = ", unless setup_python.sh starts it with its own" if _brings_python(tree) else ""
@@ -130,6 +132,17 @@ def _unreadable(path: str, refusal: Refusal) -> Hazard:
         path,
         int(line.group(1)) if line else 1,
         f"Python 3 cannot read this file: {refusal.message}",
+        stops=True,
+        _concerns=lambda python, release: python >= (3, 0),
+    )
+
+
+def _python_2_only(source: PythonSource) -> Hazard:
+    return Hazard(
+        "python2-syntax",
+        source.path,
+        source.refused,
+        "only a Python 2 can read this file; where it is run by Python 3, it fails at once",
         stops=True,
         _concerns=lambda python, release: python >= (3, 0),
     )

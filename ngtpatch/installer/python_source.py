@@ -12,12 +12,14 @@ from __future__ import annotations
 import ast
 import codecs
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.collector import paused_collector
+from ngtpatch.installer.python2 import original_column, translate
 from ngtpatch.installer.scopes import Module
 
 __all__ = ["MAX_SOURCE_SIZE", "PythonSource", "parse"]
@@ -41,7 +43,10 @@ class PythonSource:
         bom: the byte order mark in front of it, or nothing.
         encoding: the codec named by its cookie (PEP 263), or utf-8.
         text: the decoded text without the mark, line ends as they are.
-        tree: its syntax tree.
+        tree: its syntax tree; of *translated*, where that is there.
+        translated: the text in the syntax of Python 3, line by line, where only a Python 2
+            can read the file; None otherwise.
+        refused: the line at which Python 3 stops reading it, with *translated*.
     """
 
     path: str
@@ -49,6 +54,8 @@ class PythonSource:
     encoding: str
     text: str
     tree: ast.Module
+    translated: str | None = None
+    refused: int = 1
 
     @cached_property
     def module(self) -> Module:
@@ -66,12 +73,38 @@ class PythonSource:
         return self.text[self.starts[number - 1] : end].rstrip("\r\n")
 
     def offset(self, line: int, column: int) -> int:
-        """Return the offset in :attr:`text` of an ast position (column in UTF-8 bytes)."""
+        """Return the offset in :attr:`text` of an ast position (column in UTF-8 bytes).
+
+        Raises:
+            Refusal: ``shape``: the line is written otherwise in Python 3, around that place.
+        """
         start = self.starts[line - 1]
         text = self.line(line)
+        if self._lines is not None and self._lines[line - 1] != text:
+            return start + self._original(line, text, column)
         if text.isascii():
             return start + column
         return start + len(text.encode()[:column].decode())
+
+    @cached_property
+    def _lines(self) -> list[str] | None:
+        """The translation's lines."""
+        return None if self.translated is None else self.translated.split("\n")
+
+    def _original(self, line: int, text: str, column: int) -> int:
+        assert self._lines is not None  # noqa: S101 - for the type checker; offset() asked
+        translated = self._lines[line - 1]
+        at = len(translated.encode()[:column].decode())
+        found = original_column(text, translated, at)
+        if found is None:
+            raise Refusal(
+                "shape",
+                f"line {line} is written in a way of Python 2 that is not edited:\n"
+                + self.excerpt(line),
+                path=self.path,
+                hint="the file can be read, and not changed there",
+            )
+        return found
 
     def excerpt(self, first: int, last: int | None = None, *, limit: int = 8) -> str:
         """Return lines *first* to *last* with their numbers, for a message."""
@@ -102,13 +135,14 @@ class PythonSource:
 
 @lru_cache(maxsize=32)
 def parse(path: str, data: bytes) -> PythonSource:
-    """Read *data* as the Python 3 source at *path*.
+    """Read *data* as the source at *path*: as Python 3, or else as Python 2.
 
     Remembered: ``support`` asks the same dozen files for every profile.
 
     Raises:
-        Refusal: ``unparsable`` (Python 2-only syntax, an unknown encoding, not Python at
-            all), ``lossy`` (the text would not turn back into the same bytes).
+        Refusal: ``unparsable`` (an unknown encoding, the syntax of neither, or of a Python
+            that is newer than the one that runs this), ``lossy`` (the text would not turn
+            back into the same bytes).
     """
     if len(data) > MAX_SOURCE_SIZE:
         raise Refusal(
@@ -121,7 +155,10 @@ def parse(path: str, data: bytes) -> PythonSource:
     try:
         tree = _tree(text)
     except SyntaxError as error:
-        raise _unparsable(path, text, error) from None
+        translated, old = _as_python_2(text)
+        if old is None:
+            raise _unparsable(path, text, error) from None
+        return PythonSource(path, bom, encoding, text, old, translated, error.lineno or 1)
     except (ValueError, RecursionError, MemoryError) as error:
         raise Refusal(
             "unparsable", f"not readable as Python: {error}", path=path, hint=_DAMAGED
@@ -191,14 +228,50 @@ def _cookie(data: bytes) -> str | None:
     return None
 
 
+def _as_python_2(text: str) -> tuple[str | None, ast.Module | None]:
+    translated = translate(text)
+    if translated is None:
+        return None, None
+    try:
+        return translated, _tree(translated)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None, None
+
+
 def _unparsable(path: str, text: str, error: SyntaxError) -> Refusal:
     lines = _LINE_END.split(text)
     number = min(max(error.lineno or 1, 1), len(lines))
     found = f"{number:5d} | {lines[number - 1]}"
+    newer = _newer_syntax(lines[number - 1])
+    if newer is not None:
+        running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return Refusal(
+            "unparsable",
+            f"line {number} looks like syntax of Python {newer}, and Python {running} runs"
+            f" ngtpatch ({error.msg}):\n{found}",
+            path=path,
+            hint=f"run ngtpatch with Python {newer} or newer",
+        )
     return Refusal(
         "unparsable",
-        f"line {number} is not valid Python 3 ({error.msg}):\n{found}",
+        f"line {number} is valid neither in Python 3 ({error.msg}) nor in Python 2:\n{found}",
         path=path,
-        hint="Python 2-only syntax cannot be patched; this installer also needs a Python 2"
-        " in the guest",
+        hint=_DAMAGED,
     )
+
+
+# What came after the oldest Python that runs ngtpatch, and when. Only a message depends on it:
+# libcst would know the whole grammar, and overflows the stack on hostile nesting.
+_NEWER = (
+    ((3, 11), re.compile(r"\bexcept\s*\*")),
+    ((3, 12), re.compile(r"^\s*type\s+\w+.*=|\b(def|class)\s+\w+\s*\[|\b[fF][rR]?[\"']")),
+    ((3, 14), re.compile(r"\b[tT][rR]?[\"']")),
+)
+
+
+def _newer_syntax(line: str) -> str | None:
+    """Return the Python whose syntax a line that this one cannot read seems to have."""
+    for version, pattern in _NEWER:
+        if version > sys.version_info[:2] and pattern.search(line):
+            return f"{version[0]}.{version[1]}"
+    return None

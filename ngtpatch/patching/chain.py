@@ -54,7 +54,10 @@ def extend(header: str, needles: Sequence[str], template: OperandTemplate) -> In
         raise NotAChain("it has more operands, or deeper ones, than an installer's chain")
     keyword = "elif" if header.startswith("elif") else "if"
     statement = "if" + header.removeprefix(keyword)
-    module = cst.parse_module(statement + " pass\n")
+    try:
+        module = cst.parse_module(statement + " pass\n")
+    except cst.ParserSyntaxError:
+        raise NotAChain("it is written as only a Python 2 can read it") from None
     branch = cst.ensure_type(module.body[0], cst.If)
     operands, operators = _flatten(branch.test)
     if len(operands) != len(template.usable):

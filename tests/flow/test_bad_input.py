@@ -44,7 +44,7 @@ FACTORIES = {
         '"centos" in distribution or "red hat" in distribution',
         "is_like_red_hat(distribution)",
     ),
-    "unparsable": CHAIN.replace("raise SystemExit(1)", 'print "Unsupported distribution"'),
+    "unparsable": CHAIN.replace("raise SystemExit(1)", 'print "Unsupported" distribution'),
 }
 
 

@@ -47,7 +47,7 @@ def test_every_place_in_a_tree_is_found_in_order() -> None:
     files = tree() | {
         ROOT + "install_ngt.sh": b'#!/bin/sh\ncase "$ID" in\n  centos) ;;\nesac\n',
         ROOT + "src/notes.py": b'"""Runs on centos and red hat."""\n',
-        ROOT + "src/old.py": b"print 'centos'\n",
+        ROOT + "src/old.py": b"print 'centos' 1\n",
     }
     sites = find_sites(files)
     assert [(site.path.removeprefix(ROOT), site.line) for site in sites] == [

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ngtpatch.errors import UsageError
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
-from tests.iso.readers import agree, by_ngtpatch, readers_of
 from tests.interpreters import interpreter
+from tests.iso.readers import agree, by_ngtpatch, readers_of
 from tests.requirements import tool
 
 PUBLISHED = re.compile(
