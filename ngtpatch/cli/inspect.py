@@ -100,4 +100,5 @@ def _record(console: Console, found: Inspection) -> None:
         ]
     )
     for change in record["changed"]:
-        console.say(f"  {printable(change['kind'])}  {printable(change['path'])}")
+        inside = f"{printable(change['within'])}!" if change["within"] else ""
+        console.say(f"  {printable(change['kind'])}  {inside}{printable(change['path'])}")

@@ -14,6 +14,7 @@ from ngtpatch.flow.opened import OpenedSource
 
 if TYPE_CHECKING:
     from ngtpatch.flow.traces import Traces
+    from ngtpatch.patching.agents import AgentPatches
     from ngtpatch.patching.apply import ChangedFile, Patched
     from ngtpatch.patching.doubts import Doubt
     from ngtpatch.patching.outcome import Already
@@ -65,6 +66,13 @@ class IdentityRequest:
         return self.strip or bool(self.config or self.certificate or self.key)
 
 
+def no_agents() -> AgentPatches:
+    """Return what patches nothing."""
+    from ngtpatch.patching.agents import AgentPatches
+
+    return AgentPatches()
+
+
 @dataclass(frozen=True)
 class Changes:
     """What an output holds that its source does not.
@@ -89,6 +97,7 @@ class Changes:
             searched, since nothing is claimed.
         notices: what a person should know about it.
         unproven: what is not understood on the way of the installation, and was accepted.
+        agents: what the patches did in the installer's archives.
     """
 
     contents: Mapping[str, bytes] = field(repr=False)
@@ -107,6 +116,14 @@ class Changes:
     unread: tuple[str, ...] | None
     notices: tuple[str, ...]
     unproven: tuple[Doubt, ...] = ()
+    agents: AgentPatches = field(default_factory=no_agents, repr=False)
+
+    def without_archives(self, reasons: Mapping[str, str]) -> Changes:
+        """Return it without the archives that could not be written again, and say why."""
+        if not reasons:
+            return self
+        said = [f"{path}: left as it is ({reason})" for path, reason in sorted(reasons.items())]
+        return replace(self, agents=self.agents.without(reasons), notices=(*self.notices, *said))
 
 
 def plan_changes(
@@ -142,6 +159,7 @@ def plan_changes(
     changed, already = patched.changed, patched.already
     after = {file.path: file.after for file in changed}
     compiled = _compiled(source, after)
+    agents = _agents(source, profiles, patch_dirs)
     traces = _traces(source, identity)
     contents, removed, warnings = _identified(source, identity, traces)
     reserve: dict[str, int] = {}
@@ -153,6 +171,7 @@ def plan_changes(
         f"{one.path}: left as it is, beside the way of the installation ({one.message})"
         for one in patched.left
     ]
+    notices += _told(agents, profiles)
     if patched.doubts:
         lines = ", ".join(f"{one.path}:{one.line}" for one in patched.doubts)
         notices.append(f"uncertain, accepted: {lines}")
@@ -182,14 +201,46 @@ def plan_changes(
         changed=changed,
         already=already,
         profiles=profiles,
-        patches=patches,
+        patches=(*patches, *_used(agents, patch_dirs)),
         carries_identity=carries,
         wiped=wiped,
         forgotten=forgotten,
         unread=None if traces is None else traces.unread,
         notices=tuple(notices),
         unproven=patched.doubts,
+        agents=agents,
     )
+
+
+def _agents(
+    source: OpenedSource, profiles: Sequence[Profile], patch_dirs: Sequence[str | Path]
+) -> AgentPatches:
+    if not profiles:
+        return no_agents()
+    from ngtpatch.patching.agents import patch_agents, read_agents
+    from ngtpatch.patching.patch import load_patches
+
+    return patch_agents(read_agents(source.tree), profiles, load_patches(patch_dirs))
+
+
+def _used(agents: AgentPatches, patch_dirs: Sequence[str | Path]) -> tuple[Patch, ...]:
+    if not agents.patches:
+        return ()
+    from ngtpatch.patching.patch import load_patches
+
+    return tuple(patch for patch in load_patches(patch_dirs) if patch.id in agents.patches)
+
+
+def _told(agents: AgentPatches, profiles: Sequence[Profile]) -> list[str]:
+    """Return what a person should know of places in the archives that stay as they are."""
+    kin = " and ".join(sorted({profile.kin for profile in profiles if profile.kin}))
+    notices = []
+    for place in agents.treated:
+        if place.treatment == "left":
+            notices.append(f"{place.path}:{place.line}: left as it is ({place.reason})")
+        elif place.treatment == "unaccepted":
+            notices.append(f"{place.path}:{place.line}: does not accept {kin} either; unchanged")
+    return notices
 
 
 def _require_accepted(doubts: Sequence[Doubt], accepted: Sequence[str]) -> None:

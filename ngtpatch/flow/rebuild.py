@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target
-from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file, sha256_of_ranges
 from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
 from ngtpatch.flow.opened import OpenedSource, open_source
+from ngtpatch.flow.rewritten import Rewritten, rewritten
 from ngtpatch.flow.sound_source import faults_of, require_sound
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 
 # Not for type checkers alone: the document's schema is read from the annotations.
+from ngtpatch.installer.payloads import split_member
 from ngtpatch.patching.outcome import Already
 
 if TYPE_CHECKING:
     from ngtpatch.iso.edit.image_edit import EditPlan
+    from ngtpatch.iso.read.build_record import Change
     from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.patching.apply import ChangedFile
@@ -138,18 +141,23 @@ def rebuild(
             identity=identity or IdentityRequest(),
             accept_unproven=accept_unproven,
         )
-        with as_image(opened, scratch) as volume:
-            plan = _plan(volume, changes, digest=digest and not dry_run)
-            stale, left = _left_behind(plan, changes, unpacked=output_tree is not None)
+        with (
+            as_image(opened, scratch) as volume,
+            rewritten(volume.tree, changes.agents.members(), scratch) as again,
+        ):
+            changes = changes.without_archives(again.left)
+            plan = _plan(volume, changes, again, digest=digest and not dry_run)
+            stale, left = _left_behind(plan, changes, again, unpacked=output_tree is not None)
+            work = _Work(volume, plan, changes, again)
             # Before a byte is written: in place the source is gone then.
-            entries, faults = _entries(volume, changes), faults_of(volume)
+            entries, faults = _entries(volume, changes, again), faults_of(volume)
             sha256, written = None, 0
             if not dry_run and output_tree is not None:
-                written = _unpack(volume, plan, changes, Path(output_tree), force=force)
+                written = _unpack(work, Path(output_tree), force=force)
             elif not dry_run and in_place:
-                sha256, written = _overwrite(opened, plan, changes, digest=digest)
+                sha256, written = _overwrite(opened, work, digest=digest)
             elif not dry_run:
-                sha256, written = _write(volume, plan, changes, target, force=force, digest=digest)
+                sha256, written = _write(work, target, force=force, digest=digest)
             return RebuildResult(
                 source=str(source),
                 output=str(target) if isinstance(target, Path) and not dry_run else None,
@@ -185,15 +193,26 @@ def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | Bin
     return named[0] if named else None
 
 
-def _plan(volume: Volume, changes: Changes, *, digest: bool) -> EditPlan:
+@dataclass(frozen=True)
+class _Work:
+    """What is to be written, and what it was made of."""
+
+    volume: Volume
+    plan: EditPlan
+    changes: Changes
+    again: Rewritten
+
+
+def _plan(volume: Volume, changes: Changes, again: Rewritten, *, digest: bool) -> EditPlan:
     from ngtpatch.iso.edit.base_digests import BaseDigests
     from ngtpatch.iso.edit.image_edit import Note, edit
     from ngtpatch.iso.edit.new_entry import NewFile
 
     contents, added = changes.contents, changes.added
+    kept = {path: data for path, data in contents.items() if path not in added}
     return edit(
         volume,
-        replace={path: data for path, data in contents.items() if path not in added},
+        replace={**kept, **{path: one.content for path, one in again.archives.items()}},
         add={path: NewFile(contents[path], mode=_ADDED_MODE, secret=True) for path in added},
         remove=changes.removed,
         scrub=changes.secret - added,
@@ -202,6 +221,7 @@ def _plan(volume: Volume, changes: Changes, *, digest: bool) -> EditPlan:
         forget=changes.forgotten,
         note=Note(
             _about(changes, _earlier(volume)),
+            within=_within(changes, again),
             # A record in the place of another cannot wait for what the sink finds out.
             digests=BaseDigests(volume.source) if digest and volume.record else None,
         ),
@@ -209,7 +229,7 @@ def _plan(volume: Volume, changes: Changes, *, digest: bool) -> EditPlan:
 
 
 def _left_behind(
-    plan: EditPlan, changes: Changes, *, unpacked: bool
+    plan: EditPlan, changes: Changes, again: Rewritten, *, unpacked: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return which digests the edit makes wrong, and all that it leaves behind, in sentences."""
     from ngtpatch.flow.stale import partition_notice, stale_digests, stale_notice
@@ -218,11 +238,27 @@ def _left_behind(
     if not plan.regions:
         return (), ()
     image = Volume(plan.overlay(), plan.volume.path, second_opinion=False)
-    stale = stale_digests(image, {*changes.contents, *changes.removed})
+    stale = stale_digests(image, {*changes.contents, *changes.removed, *again.archives})
     if unpacked:  # what concerns the image does not concern its files
         stale = tuple(name for name in stale if name in image.tree)
     notices = (stale_notice(stale), None if unpacked else partition_notice(image))
     return stale, tuple(notice for notice in notices if notice)
+
+
+def _within(changes: Changes, again: Rewritten) -> list[Change]:
+    """Return what changes in archives, member by member, as the record has it."""
+    from ngtpatch.iso.read.build_record import Change
+
+    found = []
+    for file in changes.agents.changed:
+        archive, member = split_member(file.path)
+        before, after = sha256_of_bytes(file.before), sha256_of_bytes(file.after)
+        found.append(Change(member, before, after, within=archive))
+    for path in changes.agents.removed:
+        archive, member = split_member(path)
+        digest = again.archives[archive].removed[member]
+        found.append(Change(member, digest, None, kind="removed", within=archive))
+    return found
 
 
 def _earlier(volume: Volume) -> Mapping[str, Any]:
@@ -255,21 +291,15 @@ def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(
-    volume: Volume,
-    plan: EditPlan,
-    changes: Changes,
-    target: Path | BinaryIO | None,
-    *,
-    force: bool,
-    digest: bool,
+    work: _Work, target: Path | BinaryIO | None, *, force: bool, digest: bool
 ) -> tuple[str | None, int]:
     from ngtpatch.iso.write.sinks import stream, write_file
 
-    overlay = plan.overlay()
+    overlay = work.plan.overlay()
     if not isinstance(target, Path):
         assert target is not None  # noqa: S101 - rebuild() asked for it
         # What has left as a stream cannot be read back: the plan is, before a byte leaves.
-        _read_back(volume, overlay, plan, changes, name=volume.path)
+        _read_back(work, overlay, name=work.volume.path)
         streamed = stream(overlay, target, digest=digest)
         return streamed.sha256, streamed.bytes_written
 
@@ -278,17 +308,15 @@ def _write(
         from ngtpatch.iso.read.bytesource import FileSource
 
         with closing(FileSource(temporary)) as written:
-            _read_back(volume, written, plan, changes, name=target)
+            _read_back(work, written, name=target)
 
     # What carries a key is nobody else's to read.
-    mode = 0o600 if changes.carries_identity else 0o666
+    mode = 0o600 if work.changes.carries_identity else 0o666
     written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
     return written.sha256, written.bytes_written
 
 
-def _overwrite(
-    source: OpenedSource, plan: EditPlan, changes: Changes, *, digest: bool
-) -> tuple[str | None, int]:
+def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> tuple[str | None, int]:
     """Write the regions over the source itself."""
     from ngtpatch.iso.write.sinks import write_in_place
 
@@ -299,38 +327,32 @@ def _overwrite(
             path=str(source.path),
             hint="name an output with -o FILE, or --output-tree DIR",
         )
-    overlay = plan.overlay()
-    _read_back(source.volume, overlay, plan, changes, name=source.path)
+    overlay = work.plan.overlay()
+    _read_back(work, overlay, name=source.path)
     written = write_in_place(overlay, source.path, digest=digest)
     return written.sha256, written.bytes_written
 
 
-def _unpack(volume: Volume, plan: EditPlan, changes: Changes, target: Path, *, force: bool) -> int:
+def _unpack(work: _Work, target: Path, *, force: bool) -> int:
     """Write the planned image's files as a directory, and return their bytes."""
     from ngtpatch.files.wellknown import IDENTITY_PATHS
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.unpack import write_tree
 
-    overlay = plan.overlay()
-    _read_back(volume, overlay, plan, changes, name=volume.path)
-    image = Volume(overlay, volume.path, second_opinion=False)
+    overlay = work.plan.overlay()
+    _read_back(work, overlay, name=work.volume.path)
+    image = Volume(overlay, work.volume.path, second_opinion=False)
     return write_tree(image, target, private=IDENTITY_PATHS, force=force).size
 
 
-def _read_back(
-    volume: Volume,
-    result: ByteSource,
-    plan: EditPlan,
-    changes: Changes,
-    *,
-    name: Path,
-) -> None:
+def _read_back(work: _Work, result: ByteSource, *, name: Path) -> None:
     """Compare complete listings of every tree; exactly the planned entries may differ."""
     from ngtpatch.iso.compare.comparison import REPLACED, compare
     from ngtpatch.iso.read.volume import Volume
 
-    within = [(region.offset, region.length) for region in plan.regions]
-    expected: dict[str, frozenset[str]] = dict.fromkeys(changes.contents, REPLACED)
+    volume, changes, archives = work.volume, work.changes, work.again.archives
+    within = [(region.offset, region.length) for region in work.plan.regions]
+    expected: dict[str, frozenset[str]] = dict.fromkeys([*changes.contents, *archives], REPLACED)
     expected.update(dict.fromkeys(changes.added, frozenset({"added"})))
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
     image = Volume(result, name, second_opinion=False)
@@ -350,11 +372,17 @@ def _read_back(
             f"{', '.join(worst.what) or worst.kind} than planned ({len(beyond)} such entries)",
             path=str(name),
         )
-    for path, content in changes.contents.items():
-        if image.tree[path] != content:
-            raise VerificationError(
-                "read-back", f"{path} did not come out as planned", path=str(name)
-            )
+    wrong = [path for path, content in changes.contents.items() if image.tree[path] != content]
+    entries = image.entries(image.primary_tree)
+    wrong += [
+        path
+        for path, archive in archives.items()
+        if sha256_of_ranges(image, entries[path].extents) != archive.sha256_after
+    ]
+    if wrong:
+        raise VerificationError(
+            "read-back", f"{wrong[0]} did not come out as planned", path=str(name)
+        )
 
 
 def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
@@ -377,7 +405,7 @@ def _at_fault(volume: Volume, found: str, *, path: str) -> NgtpatchError:
     )
 
 
-def _entries(volume: Volume, changes: Changes) -> tuple[ChangedEntry, ...]:
+def _entries(volume: Volume, changes: Changes, again: Rewritten) -> tuple[ChangedEntry, ...]:
     patched = {file.path: file for file in changes.changed}
 
     def entry(path: str) -> ChangedEntry:
@@ -388,7 +416,17 @@ def _entries(volume: Volume, changes: Changes) -> tuple[ChangedEntry, ...]:
             return ChangedEntry(path, "removed", before, sha256_after=None, edits=0, diff=None)
         return _identity(path, changes)
 
-    return tuple(entry(path) for path in sorted({*changes.contents, *changes.removed}))
+    entries = [entry(path) for path in {*changes.contents, *changes.removed}]
+    entries += [_patched(file) for file in changes.agents.changed]
+    for path in changes.agents.removed:
+        archive, member = split_member(path)
+        digest = again.archives[archive].removed[member]
+        entries.append(ChangedEntry(path, "removed", digest, None, edits=0, diff=None))
+    entries += [
+        ChangedEntry(path, "rewritten", one.sha256_before, one.sha256_after, edits=0, diff=None)
+        for path, one in again.archives.items()
+    ]
+    return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
 def _patched(file: ChangedFile) -> ChangedEntry:

@@ -15,9 +15,10 @@ class ChangedEntry:
     """A file that the rebuild changes.
 
     Attributes:
-        path: in the image.
-        done: ``patched``; ``removed``: a compiled file that some Python would run instead of a
-            patched source; for identity ``replaced``, ``added`` or ``removed``.
+        path: in the image; ``archive!member`` in an archive on it.
+        done: ``patched``; ``rewritten`` for an archive of which members changed; ``removed``: a
+            compiled file that some Python would run instead of a patched source; for identity
+            ``replaced``, ``added`` or ``removed``.
         sha256_before: of the vendor's content; None where it held identity.
         sha256_after: of the new content; None where it holds identity, or is gone.
         edits: how many operands or statements the patches added; 0 for identity.

@@ -30,6 +30,9 @@ MAX_SOURCE_SIZE = 4 << 20
 # str.splitlines() would also split at form feeds and U+2028, which Python does not count.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
+# From the end of a test to its colon: closing brackets, blanks, comments, continuations.
+_TO_COLON = re.compile(r"(?:[\s)\\]|#[^\r\n]*)*:")
+
 _COOKIE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.A)
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\f]*(?:#.*)?$")
 
@@ -105,6 +108,18 @@ class PythonSource:
                 hint="the file can be read, and not changed there",
             )
         return found
+
+    def header(self, statement: ast.If) -> tuple[int, int]:
+        """Return start and end of ``if ... :`` in :attr:`text`.
+
+        Raises:
+            Refusal: as :meth:`offset`.
+        """
+        test = statement.test
+        end = self.offset(test.end_lineno or statement.lineno, test.end_col_offset or 0)
+        colon = _TO_COLON.match(self.text, end)
+        assert colon is not None  # noqa: S101 - the parser saw the colon
+        return self.offset(statement.lineno, statement.col_offset), colon.end()
 
     def excerpt(self, first: int, last: int | None = None, *, limit: int = 8) -> str:
         """Return lines *first* to *last* with their numbers, for a message."""

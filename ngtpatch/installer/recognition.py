@@ -343,19 +343,11 @@ class _Finder:
         )
 
     def _branch(self, statement: ast.If) -> Branch:
-        end = self._source.offset(
-            statement.test.end_lineno or statement.lineno, statement.test.end_col_offset or 0
-        )
-        colon = _TO_COLON.match(self._source.text, end)
-        assert colon is not None  # noqa: S101 - the parser saw the colon
         return Branch(
             name=self._name(statement.body),
             line=statement.lineno,
             test=model(statement.test, self._resolver),
-            header=(
-                self._source.offset(statement.lineno, statement.col_offset),
-                colon.end(),
-            ),
+            header=self._source.header(statement),
             digest=_digest(statement.body),
             leaves=leaves(statement.body),
             gives_up=gives_up(statement.body),
@@ -406,10 +398,6 @@ def _tests(statement: ast.If) -> Iterator[ast.expr]:
     while len(statement.orelse) == 1 and isinstance(statement.orelse[0], ast.If):
         statement = statement.orelse[0]
         yield statement.test
-
-
-# From the end of a test to its colon: closing brackets, blanks, comments, continuations.
-_TO_COLON = re.compile(r"(?:[\s)\\]|#[^\r\n]*)*:")
 
 
 def _named(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:

@@ -11,7 +11,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["kin_of", "known_worlds", "worlds_of"]
+__all__ = ["kin_of", "kin_world", "known_worlds", "worlds_of"]
 
 # As they are written; every other word of a known name starts with a capital letter.
 _WRITTEN = {
@@ -47,12 +47,31 @@ def worlds_of(profile: Profile) -> tuple[World, ...]:
     return tuple(found)
 
 
-def kin_of(world: World) -> tuple[World, ...]:
-    """Return the known names on the same release: what *world* ought to be treated like."""
-    return tuple(
+def kin_of(profile: Profile, world: World) -> tuple[World, ...]:
+    """Return the known names on the same release that *world* ought to be treated like.
+
+    The profile's kin comes first; beside CentOS others of its kind may stand for it.
+    """
+    first = kin_world(profile, world)
+    rest = [
         World(name, identifier, like, world.version, world.platform, plain=world.plain)
         for name, identifier, like in _KIN
-    )
+    ]
+    if first is None:
+        return tuple(rest)
+    if first.name not in {one.name for one in rest}:
+        return (first,)
+    return tuple(dict.fromkeys([first, *rest]))
+
+
+def kin_world(profile: Profile, world: World) -> World | None:
+    """Return the profile's kin on the same release, or None where it has none."""
+    if profile.kin is None:
+        return None
+    rows = [row for row in known_distributions() if row.name == profile.kin.lower()]
+    row = max(rows, key=lambda one: bool(one.id))
+    like = " ".join(row.id_like)
+    return World(profile.kin, row.id, like, world.version, world.platform, plain=world.plain)
 
 
 @functools.cache

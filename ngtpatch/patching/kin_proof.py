@@ -71,7 +71,11 @@ def prove(
     new = {world for worlds in wanted.values() for world in worlds}
     names = {world.name.lower() for world in new}
     others = [world for world in known_worlds() if world.name.lower() not in names]
-    kin = {world: kin_of(world) for world in sorted(new, key=repr)}
+    kin = {
+        world: kin_of(profile, world)
+        for profile in profiles
+        for world in sorted(wanted[profile.id], key=repr)
+    }
     worlds = tuple(dict.fromkeys([*kin, *(one for each in kin.values() for one in each), *others]))
     shipped = execute(tree, worlds)
     patched = execute(_Replaced(tree, after), worlds) if after else shipped

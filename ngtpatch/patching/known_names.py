@@ -21,8 +21,8 @@ from typing import Literal
 
 __all__ = ["Family", "KnownDistribution", "KnownName", "known_distributions", "known_names"]
 
-Family = Literal["el", "rpm", "other"]
-"""Enterprise Linux and its clones; other distributions that use RPM; everything else."""
+Family = Literal["el", "rpm", "debian", "suse", "other"]
+"""Enterprise Linux and its clones; other RPM distributions; Debian's and SUSE's; the rest."""
 
 
 @dataclass(frozen=True)

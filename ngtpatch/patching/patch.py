@@ -22,7 +22,7 @@ from ngtpatch.patching.profile import Profile, ProfileVersion
 
 __all__ = ["Example", "Patch", "PatchKind", "load_patch", "load_patches"]
 
-PatchKind = Literal["linux-distribution", "loose-version", "recognise"]
+PatchKind = Literal["kin", "linux-distribution", "loose-version", "recognise"]
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class PatchFile(_PatchTable):
     schema_: Literal["ngtpatch.patch/1"] = Field(alias="schema")
     id: _Id = Field(description="the patch's name; the file's stem")
     summary: _Text = Field(description="what it does, in one sentence")
-    kind: Literal["linux-distribution", "loose-version", "recognise"] = Field(
+    kind: Literal["kin", "linux-distribution", "loose-version", "recognise"] = Field(
         description="which code does it"
     )
     where: WhereTable

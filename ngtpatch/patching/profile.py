@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.shipped import data_dir
 from ngtpatch.files.toml_file import toml_files
-from ngtpatch.patching.known_names import Family
+from ngtpatch.patching.known_names import Family, known_names
 from ngtpatch.patching.needles import check_needles
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ __all__ = [
     "load_profiles",
     "profile_of",
 ]
+
+KIN: dict[Family, str | None] = {
+    "el": "CentOS Linux",
+    "rpm": "CentOS Linux",
+    "debian": "Ubuntu",
+    "suse": "SUSE Linux Enterprise Server",
+    "other": None,
+}
+"""Whom the members of a family are treated like, where a profile does not say."""
 
 Evidence = Literal["os-release", "release-file", "name"]
 """How well a release is known: its os-release was read, only its legacy release file was, or
@@ -69,6 +78,8 @@ class Profile:
         needles: the lower-case tokens that go into the installer's chain.
         ids: every ID (os-release(5)) seen; empty where only the name is known.
         versions: by major version, in the file's order.
+        kin: the known NAME that it is to be treated like where no branch says which family
+            it is for; None where there is none.
         opt_in: what is not proven, for a profile that must be asked for by name.
         source: the file it was read from.
     """
@@ -82,6 +93,7 @@ class Profile:
     versions: Mapping[str, ProfileVersion] = field(hash=False)
     opt_in: str | None
     source: str
+    kin: str | None = "CentOS Linux"
 
     def version(self, version_id: str) -> ProfileVersion | None:
         """Return the version that a VERSION_ID such as ``8.10`` belongs to, or None."""
@@ -172,8 +184,10 @@ def profile_of(file: ProfileFile, *, source: str) -> Profile:
         },
         opt_in=file.opt_in,
         source=source,
+        kin=file.kin or KIN[file.family],
     )
     _require_safe_needles(profile)
+    _require_known_kin(profile)
     return profile
 
 
@@ -203,6 +217,19 @@ def _read(directory: Path) -> list[Profile]:
     if directory.is_file() and directory.suffix == ".toml":
         return [load_profile(directory)]
     return [load_profile(path) for path in toml_files(directory, what="profile")]
+
+
+def _require_known_kin(profile: Profile) -> None:
+    if profile.kin is None:
+        return
+    stock = {known.name: known.stock for known in known_names()}
+    if stock.get(profile.kin.lower(), "unsupported") == "unsupported":
+        raise InputError(
+            "profile-value",
+            f"kin: {profile.kin!r} is not a name that NGT is known to accept as shipped",
+            path=profile.source,
+            hint="name what the distribution is to be treated like, such as 'CentOS Linux'",
+        )
 
 
 def _require_safe_needles(profile: Profile, *, others: Iterable[str] = ()) -> None:

@@ -46,8 +46,14 @@ class ProfileFile(_ProfileTable):
     schema_: Literal["ngtpatch.profile/1"] = Field(alias="schema")
     id: _Id = Field(description="the name to ask for it by; the file's stem")
     name: _Text = Field(description="the distribution's title")
-    family: Literal["el", "rpm", "other"] = Field(
-        description="el: derived from RHEL; rpm: another RPM distribution; other: neither"
+    family: Literal["el", "rpm", "debian", "suse", "other"] = Field(
+        description="el: derived from RHEL; rpm: another RPM distribution; debian and suse:"
+        " theirs; other: none of these"
+    )
+    kin: _Text | None = Field(
+        default=None,
+        description="the NAME of a distribution that NGT accepts as shipped, and that this one"
+        ' is to be treated like; by default that of the family, such as "CentOS Linux"',
     )
     names: list[_Text] = Field(min_length=1, description="every NAME of os-release(5) seen")
     needles: list[str] = Field(

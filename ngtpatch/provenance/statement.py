@@ -90,10 +90,7 @@ def _byproduct(path: str, entry: Any) -> dict[str, Any]:
     """Describe a changed file. What held identity has no digests: they could confirm a guess."""
     if entry.sha256_before is None and entry.sha256_after is None:
         return {"name": path, "annotations": {"change": "identity"}}
-    described: dict[str, Any] = {
-        "name": path,
-        "annotations": {"change": "patched" if entry.sha256_after is not None else "removed"},
-    }
+    described: dict[str, Any] = {"name": path, "annotations": {"change": entry.done}}
     if entry.sha256_before is not None:
         described["annotations"]["sha256Before"] = entry.sha256_before
     if entry.sha256_after is not None:

@@ -221,6 +221,8 @@ class _Run:
         }
 
         def call() -> None:
+            if first and owner is not None and getattr(function.node, "name", "") != "__init__":
+                self._initialise(owner, first[0])
             found.append(machine.call_function(function, (*first, *rest), named))
 
         called = function.node in machine.called
@@ -236,6 +238,16 @@ class _Run:
             picks = bare and function.module.path == FACTORY
             self._ended(machine.mask, alone=not picks)
         return found[0] if found else None
+
+    def _initialise(self, cls: ClassObject, instance: Varied) -> None:
+        """Give an object the attributes that its class's own ``__init__`` sets."""
+        for _, one in cls.store.get("__init__").groups:
+            if isinstance(one, FunctionObject) and not any(
+                default is None for default in one.keyword_defaults
+            ):
+                count = len(one.node.args.args) + len(one.node.args.posonlyargs) - 1
+                rest = [unknown(tainted=False)] * max(count, 0)
+                self._machine.call_function(one, (instance, *rest), {})
 
 
 def _described(value: Plain) -> str:  # noqa: PLR0911 - one a kind of value

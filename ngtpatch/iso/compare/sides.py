@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from typing import BinaryIO, cast
 
+from ngtpatch.iso.read.bytesource import ByteSource, SourceStream
 from ngtpatch.iso.read.entry import Entry
 from ngtpatch.iso.read.host_directory import HostDirectory
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Contents", "Counterparts", "Side", "open_side"]
+__all__ = ["Contents", "Counterparts", "Side", "open_side", "opener"]
 
 Side = Volume | HostDirectory
 
@@ -32,6 +35,13 @@ def open_side(path: str | Path) -> Iterator[Side]:
         return
     with Volume.open(path) as volume:
         yield volume
+
+
+def opener(side: Side, entry: Entry) -> Callable[[], BinaryIO]:
+    """Return what opens a file's content on a side, as often as it is called."""
+    if isinstance(side, HostDirectory):
+        return lambda: side.open(entry.path)
+    return lambda: io.BufferedReader(SourceStream(cast(ByteSource, side), entry.extents), _BLOCK)
 
 
 class Counterparts:

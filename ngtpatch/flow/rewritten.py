@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives of an image written again, beside the output, until the image holds them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ngtpatch.archives.members import ArchiveDamaged, NotRewritten
+from ngtpatch.archives.rewriting import confirm, members, rewrite
+from ngtpatch.errors import VerificationError
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
+from ngtpatch.files.tree import FileTree
+from ngtpatch.installer.payloads import MAX_UNPACKED, opener
+from ngtpatch.iso.read.bytesource import FileSource, SourceStream
+from ngtpatch.iso.write.sinks import explained
+
+__all__ = ["Rewritten", "RewrittenArchive", "rewritten"]
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class RewrittenArchive:
+    """An archive with other members.
+
+    Attributes:
+        content: all of it.
+        sha256_before: of the vendor's archive.
+        sha256_after: of *content*.
+        removed: the digests of the members that are gone, by member.
+    """
+
+    content: FileSource
+    sha256_before: str
+    sha256_after: str
+    removed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What was written again, by path, and what could not be, with the reason."""
+
+    archives: Mapping[str, RewrittenArchive]
+    left: Mapping[str, str]
+
+
+@contextmanager
+def rewritten(
+    tree: FileTree, changes: Mapping[str, Mapping[str, bytes | None]], scratch: Path | None
+) -> Iterator[Rewritten]:
+    """Write archives of *tree* again, each read back; they are there until the block ends.
+
+    Args:
+        tree: the files.
+        changes: new contents by archive and member; None for a member that goes.
+        scratch: a directory on the output's disk; by default that for temporary files.
+
+    Raises:
+        VerificationError: ``read-back``: an archive came out otherwise than planned.
+    """
+    archives: dict[str, RewrittenArchive] = {}
+    left: dict[str, str] = {}
+    with ExitStack() as stack:
+        for path, wanted in sorted(changes.items()):
+            with explained(scratch):
+                file = stack.enter_context(
+                    tempfile.NamedTemporaryFile(dir=scratch, prefix=".ngtpatch-", suffix=".tmp")
+                )
+                try:
+                    archives[path] = _again(tree, path, wanted, cast(BinaryIO, file), file.name)
+                except (NotRewritten, ArchiveDamaged) as error:
+                    left[path] = str(error)
+                    continue
+            stack.callback(archives[path].content.close)
+        yield Rewritten(archives, left)
+
+
+def _again(
+    tree: FileTree, path: str, wanted: Mapping[str, bytes | None], file: BinaryIO, name: str
+) -> RewrittenArchive:
+    source = opener(tree, path)
+    rewrite(source, path, file, wanted, limit=MAX_UNPACKED)
+    file.flush()
+    content = FileSource(name)
+
+    def written() -> BinaryIO:
+        return io.BufferedReader(SourceStream(content, ((0, content.size),)), _BLOCK)
+
+    found = confirm(source, written, path, wanted, limit=MAX_UNPACKED)
+    if found is not None:
+        raise VerificationError("read-back", f"{path} did not come out as planned: {found}")
+    digest = hashlib.sha256()
+    with source() as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    gone = {member for member, content in wanted.items() if content is None}
+    removed = {
+        member.name: sha256_of_bytes(member.read())
+        for member in (members(source, path, limit=MAX_UNPACKED) if gone else ())
+        if member.name in gone
+    }
+    after = sha256_of_source(content, content.size)
+    return RewrittenArchive(content, digest.hexdigest(), after, removed)

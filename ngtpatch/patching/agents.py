@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent in the installer's archives, patched where that is proven and listed where not.
+
+The agent runs after the installer has decided: it can end no installation, and what of it is
+not understood refuses none.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ngtpatch.archives.rewriting import is_rewritable
+from ngtpatch.installer.compiled import stale_compiled
+from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.layout import ROOT
+from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
+from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
+from ngtpatch.patching.apply import ChangedFile
+from ngtpatch.patching.likeness import Treated, Treatment, liken
+from ngtpatch.patching.patch import Patch
+from ngtpatch.patching.profile import Profile
+
+__all__ = ["AgentPatches", "patch_agents", "read_agents"]
+
+
+@dataclass(frozen=True)
+class AgentPatches:
+    """What the patches make of the archives.
+
+    Attributes:
+        changed: the members that change; each path is ``archive!member``.
+        removed: the members that go: compiled from one that changes, and run in its place.
+        treated: the places that decide, and what became of them.
+        patches: the ids of the patches that did it.
+    """
+
+    changed: tuple[ChangedFile, ...] = ()
+    removed: tuple[str, ...] = ()
+    treated: tuple[Treated, ...] = field(default=(), repr=False)
+    patches: frozenset[str] = frozenset()
+
+    def members(self) -> dict[str, dict[str, bytes | None]]:
+        """Return the new contents by archive and member; None for what goes."""
+        found: dict[str, dict[str, bytes | None]] = {}
+        for file in self.changed:
+            archive, _, member = file.path.partition(MEMBER)
+            found.setdefault(archive, {})[member] = file.after
+        for path in self.removed:
+            archive, _, member = path.partition(MEMBER)
+            found[archive][member] = None
+        return found
+
+    def without(self, archives: Collection[str]) -> AgentPatches:
+        """Return it without what is in *archives*."""
+
+        def kept(path: str) -> bool:
+            return path.partition(MEMBER)[0] not in archives
+
+        return AgentPatches(
+            tuple(file for file in self.changed if kept(file.path)),
+            tuple(path for path in self.removed if kept(path)),
+            tuple(place for place in self.treated if kept(place.path)),
+            self.patches,
+        )
+
+
+def read_agents(tree: Mapping[str, bytes]) -> tuple[PayloadArchive, ...]:
+    """Read the scripts in the installer's archives. That unpacks them, as streams."""
+    return tuple(
+        read_payload(tree, path, largest=MAX_SOURCE_SIZE, wanted=lambda _: True)
+        for path in sorted(tree)
+        if path.startswith(ROOT) and is_archive(path)
+    )
+
+
+def patch_agents(
+    payloads: Sequence[PayloadArchive], profiles: Sequence[Profile], patches: Sequence[Patch]
+) -> AgentPatches:
+    """Return what the patches of the kind ``kin`` make of the archives' members.
+
+    Never refuses: what cannot be proven is left, and is among ``treated``.
+    """
+    fitting = [patch for patch in patches if patch.kind == "kin"]
+    changed: list[ChangedFile] = []
+    removed: list[str] = []
+    treated: list[Treated] = []
+    for payload in payloads if fitting and profiles else ():
+        edited, places = _likened(payload, profiles, fitting)
+        changed += edited
+        treated += places
+        names = {posixpath.normpath(name): name for name in payload.names}
+        stale = stale_compiled(
+            {posixpath.normpath(file.path.partition(MEMBER)[2]) for file in edited}, names
+        )
+        removed += [f"{payload.path}{MEMBER}{names[name]}" for name in stale]
+    used = frozenset(one for file in changed for one in file.patches)
+    return AgentPatches(tuple(changed), tuple(removed), tuple(treated), used)
+
+
+def _likened(
+    payload: PayloadArchive, profiles: Sequence[Profile], patches: Sequence[Patch]
+) -> tuple[list[ChangedFile], list[Treated]]:
+    files: dict[str, bytes] = {}
+    members: dict[str, str] = {}
+    places: list[Treated] = list(_unread(payload))
+    sealed = None if is_rewritable(payload.path) else "it is in a package with its own digests"
+    for script in payload.scripts:
+        member = script.path.partition(MEMBER)[2]
+        reason = script.fixed or sealed
+        if not script.path.endswith(".py"):
+            continue
+        if reason and Machine.asks_for_distribution(script.data):
+            places.append(Treated(script.path, 1, "left", reason))
+        elif not reason:
+            name = posixpath.normpath(member)
+            files[name], members[name] = script.data, script.path
+    likened = liken(files, profiles)
+    changed = []
+    for name, content in likened.contents.items():
+        here = [patch.id for patch in patches if patch.matches(members[name])]
+        if here:
+            changed.append(
+                ChangedFile(members[name], files[name], content, likened.edits[name], tuple(here))
+            )
+    spared = {name for name in likened.contents if members[name] not in {f.path for f in changed}}
+    for place in likened.treated:
+        treatment: Treatment = "left" if place.path in spared else place.treatment
+        reason = "no patch is for this file" if place.path in spared else place.reason
+        places.append(Treated(members[place.path], place.line, treatment, reason, place.profiles))
+    return changed, places
+
+
+def _unread(payload: PayloadArchive) -> Iterator[Treated]:
+    if payload.unread is not None:
+        yield Treated(payload.path, 1, "left", f"not all of it was looked into: {payload.unread}")

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kin rule: in files without installers a new name is treated as a known name is.
+
+The agent asks for the distribution to pick a command or a path; no branch of it says which
+family it is for. What tells the right one is which known name takes it: the profile's kin.
+The files are executed on paper for everyone at once. Where a branch takes the kin and not
+the new name, the new name goes into its test; then all is executed again, and a file is
+changed only if every branch of it now treats the new name as its kin, and every other name
+as before.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.python_source import PythonSource, parse
+from ngtpatch.patching.guests import kin_world, known_worlds, worlds_of
+from ngtpatch.patching.insertion import Insertion, insert
+from ngtpatch.patching.profile import Profile
+
+__all__ = ["Likened", "Treated", "Treatment", "liken"]
+
+_MOST_PROGRAMS = 60
+
+Treatment = Literal["alike", "extended", "unaccepted", "left"]
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A place of a file that decides by distribution.
+
+    Attributes:
+        path: the file.
+        line: where, as shipped.
+        treatment: ``alike``: the new names fare as their kin does; ``extended``: they do now;
+            ``unaccepted``: it does not accept the kin either, and stays; ``left``: it could not
+            be made to, and stays.
+        reason: why it was left; empty otherwise.
+        profiles: ids of those whose names were added, with ``extended``.
+    """
+
+    path: str
+    line: int
+    treatment: Treatment
+    reason: str = ""
+    profiles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Likened:
+    """What the kin rule makes of some files.
+
+    Attributes:
+        contents: the files that change.
+        insertions: what changes them.
+        edits: how many operands each got.
+        treated: the places that decide, by path and line.
+    """
+
+    contents: Mapping[str, bytes]
+    insertions: Mapping[str, tuple[Insertion, ...]]
+    edits: Mapping[str, int]
+    treated: tuple[Treated, ...]
+
+
+def liken(files: Mapping[str, bytes], profiles: Sequence[Profile]) -> Likened:
+    """Have the Python files of a tree treat the names of *profiles* as those of their kin.
+
+    Args:
+        files: every Python file that the others may import, by path.
+        profiles: the new names.
+    """
+    deciding = [path for path in sorted(files) if Machine.asks_for_distribution(files[path])]
+    if not deciding or not profiles:
+        return Likened({}, {}, {}, ())
+    rule = _Rule(files, deciding, profiles)
+    return rule.applied()
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The test of an ``if`` or ``elif`` that compares texts.
+
+    Attributes:
+        line: of the statement.
+        head: line of the ``if`` that its chain starts with.
+        header: start and end of ``if ... :`` in the text; None where it cannot be edited.
+        tokens: for each operand of the or-chain, the text that is looked for in the value; None
+            for any other operand.
+    """
+
+    line: int
+    head: int
+    header: tuple[int, int] | None
+    tokens: tuple[str | None, ...]
+
+
+class _Rule:
+    """The rule, on one tree."""
+
+    def __init__(
+        self, files: Mapping[str, bytes], deciding: Sequence[str], profiles: Sequence[Profile]
+    ) -> None:
+        self._files, self._deciding, self._profiles = files, deciding, profiles
+        self._kin: dict[World, World] = {}
+        self._needles: dict[World, Profile] = {}
+        for profile in profiles:
+            for world in worlds_of(profile):
+                likeness = kin_world(profile, world)
+                if likeness is not None:
+                    self._kin[world] = likeness
+                    self._needles[world] = profile
+        names = {world.name.lower() for world in self._kin}
+        self._others = [one for one in known_worlds() if one.name.lower() not in names]
+        self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
+        self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}
+        self._problems: dict[str, str] = {}
+        self._sources = dict(self._read())
+        mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
+        self._programs = [*mains, *deciding][:_MOST_PROGRAMS]
+        self._treated: list[Treated] = []
+
+    def _read(self) -> Iterator[tuple[str, PythonSource]]:
+        for path in self._deciding:
+            try:
+                yield path, parse(path, self._files[path])
+            except Refusal as refusal:
+                self._problems[path] = f"{refusal.code}: {refusal.message}"
+
+    def applied(self) -> Likened:
+        """Return what the rule makes of the files."""
+        shipped = self._executed({})
+        contents: dict[str, bytes] = {}
+        made: dict[str, tuple[Insertion, ...]] = {}
+        edits: dict[str, int] = {}
+        for path in self._deciding:
+            source = self._sources.get(path)
+            if source is None:
+                self._treated.append(Treated(path, 1, "left", self._problems[path]))
+                continue
+            try:
+                insertions, count = self._insertions(source, shipped)
+                if insertions:
+                    contents[path] = insert(source, insertions)
+                    made[path], edits[path] = tuple(insertions), count
+            except Refusal as refusal:
+                self._leave(path, refusal.message)
+        contents = self._proven(shipped, contents)
+        return Likened(
+            contents,
+            {path: made[path] for path in contents},
+            {path: edits[path] for path in contents},
+            tuple(sorted(self._treated, key=lambda one: (one.path, one.line))),
+        )
+
+    def _executed(self, contents: Mapping[str, bytes]) -> Execution:
+        return execute({**self._files, **contents}, self.worlds, paths=self._programs)
+
+    def _leave(self, path: str, reason: str) -> None:
+        """Say of every place of a file that it stays."""
+        self._treated = [
+            Treated(path, one.line, "left", reason)
+            if one.path == path and one.treatment == "extended"
+            else one
+            for one in self._treated
+        ]
+        if not any(one.path == path and one.treatment == "left" for one in self._treated):
+            self._treated.append(Treated(path, 1, "left", reason))
+
+    # What to insert -------------------------------------------------------------------------
+
+    def _insertions(self, source: PythonSource, shipped: Execution) -> tuple[list[Insertion], int]:
+        found: list[Insertion] = []
+        count = 0
+        unaccepted: dict[int, bool] = {}
+        for test in _tests(source):
+            if test.header is None:
+                continue
+            truth = shipped.conditions.get((source.path, test.line), (0, 0))
+            accepts = any(self._is(kin, truth) is True for kin in self._kin.values())
+            unaccepted[test.head] = unaccepted.get(test.head, True) and not accepts
+            differing = {
+                world: kin
+                for world, kin in self._kin.items()
+                if self._seen(world, truth) != self._seen(kin, truth)
+            }
+            short = [world for world in differing if self._falls_short(world, test, truth)]
+            lost = [world.name for world in differing if world not in short and accepts]
+            if lost:
+                reason = f"what it does with {min(lost)!r} and with its kin cannot be told apart"
+                self._treated.append(Treated(source.path, test.line, "left", reason))
+            elif short:
+                needles = self._chosen(test, short)
+                found.append(_extended(source, test, needles))
+                count += len(needles)
+                whose = frozenset(self._needles[world].id for world in short)
+                self._treated.append(Treated(source.path, test.line, "extended", "", whose))
+            elif accepts:
+                self._treated.append(Treated(source.path, test.line, "alike"))
+        for line, nobody in unaccepted.items():
+            if nobody:
+                self._treated.append(Treated(source.path, line, "unaccepted"))
+        self._outside(source)
+        return found, count
+
+    def _falls_short(self, world: World, test: _Test, truth: tuple[int, int]) -> bool:
+        """Tell whether a test takes a world's kin, and not the world; who did not come to it
+        because of an earlier one would not be taken either.
+        """
+        if self._is(self._kin[world], truth) is not True:
+            return False
+        if self._is(world, truth) is False:
+            return True
+        name = world.name.lower()
+        never = self._seen(world, truth) == (False, False)
+        return never and not any(token and token.lower() in name for token in test.tokens)
+
+    def _is(self, world: World, truth: tuple[int, int]) -> bool | None:
+        """Tell whether a test was true or false; None where both or neither."""
+        true, false = bool(truth[0] & self._bits[world]), bool(truth[1] & self._bits[world])
+        return None if true == false else true
+
+    def _chosen(self, test: _Test, worlds: Sequence[World]) -> list[str]:
+        """Return the needles, in the case in which the test spells the kin's."""
+        needles: list[str] = []
+        for world in worlds:
+            kin, profile = self._kin[world], self._needles[world]
+            tokens = [token for token in test.tokens if token is not None]
+            if any(token in kin.name.lower() for token in tokens):
+                needle = next(one for one in profile.needles if one in world.name.lower())
+            elif any(token in kin.name for token in tokens):
+                low = next(one for one in profile.needles if one in world.name.lower())
+                start = world.name.lower().index(low)
+                needle = world.name[start : start + len(low)]
+            else:
+                raise Refusal(
+                    "shape", f"line {test.line} accepts {kin.name} by no text of its name"
+                )
+            if not needle.isascii() or not needle.isprintable() or set(needle) & set("'\"\\"):
+                raise Refusal("lossy", f"{needle!r} cannot stand in every Python's source")
+            needles.append(needle)
+        return list(dict.fromkeys(needles))
+
+    def _outside(self, source: PythonSource) -> None:
+        """Note comparisons with names of distributions that are no test of a branch."""
+        within = {
+            id(node)
+            for statement in ast.walk(source.tree)
+            if isinstance(statement, ast.If)
+            for node in ast.walk(statement.test)
+        }
+        kin = {world.name.lower() for world in self._kin.values()}
+        lines: dict[int, bool] = {}
+        for node in ast.walk(source.tree):
+            if not isinstance(node, ast.Compare) or id(node) in within:
+                continue
+            token = _token(node)
+            if token is None or not _names_a_distribution(token):
+                continue
+            accepts = any(token.lower() in name for name in kin)
+            lines[node.lineno] = lines.get(node.lineno, False) or accepts
+        if lines:
+            line, accepted = min(lines), any(lines.values())
+            self._treated.append(
+                Treated(source.path, line, "left", "it is not the test of a branch")
+                if accepted
+                else Treated(source.path, line, "unaccepted")
+            )
+
+    # The proof ------------------------------------------------------------------------------
+
+    def _proven(self, shipped: Execution, contents: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return those of *contents* that are proven; the others are left."""
+        kept = dict(contents)
+        while kept:
+            patched = self._executed(kept)
+            wrong = {
+                path: reason
+                for path, content in kept.items()
+                if (reason := self._fault(path, content, shipped, patched))
+            }
+            if not wrong:
+                break
+            for path, reason in wrong.items():
+                del kept[path]
+                self._leave(path, reason)
+        return kept
+
+    def _fault(
+        self, path: str, content: bytes, shipped: Execution, patched: Execution
+    ) -> str | None:
+        """Return why a changed file does not do what it should, or None."""
+        old = [test.line for test in _tests(self._sources[path])]
+        new = [test.line for test in _tests(parse(path, content))]
+        if len(old) != len(new):
+            return "a patched copy reads otherwise"
+        for before, after in zip(old, new, strict=True):
+            was = shipped.conditions.get((path, before), (0, 0))
+            now = patched.conditions.get((path, after), (0, 0))
+            for world in self._others:
+                if self._seen(world, was) != self._seen(world, now):
+                    return f"line {before} would decide otherwise for {world.name!r}"
+            for world, kin in self._kin.items():
+                if self._seen(world, now) != self._seen(kin, now):
+                    return f"line {before} would still not treat {world.name!r} as {kin.name!r}"
+                if self._seen(kin, was) != self._seen(kin, now):
+                    return f"line {before} would decide otherwise for {kin.name!r}"
+        return None
+
+    def _seen(self, world: World, truth: tuple[int, int]) -> tuple[bool, bool]:
+        return bool(truth[0] & self._bits[world]), bool(truth[1] & self._bits[world])
+
+
+def _extended(source: PythonSource, test: _Test, needles: Sequence[str]) -> Insertion:
+    # Deferred: libcst costs 0.2 s, and an agent that needs no change costs none.
+    from ngtpatch.patching.chain import NotAChain, OperandTemplate, extend
+
+    if test.header is None:
+        raise Refusal("shape", f"line {test.line} is not an or-chain of texts")
+    start, end = test.header
+    usable = tuple(token is not None for token in test.tokens)
+    try:
+        relative = extend(source.text[start:end], needles, OperandTemplate(usable))
+    except NotAChain as problem:
+        raise Refusal("shape", f"line {test.line}: {problem}") from None
+    return Insertion(start + relative.offset, relative.text)
+
+
+def _tests(source: PythonSource) -> list[_Test]:
+    """Return the tests of every ``if``, in the order of the tree."""
+    heads: dict[ast.If, int] = {}
+    found = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.If):
+            head = heads.get(node, node.lineno)
+            if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+                heads[node.orelse[0]] = head
+            found.append(_read_test(source, node, head))
+    return found
+
+
+def _read_test(source: PythonSource, node: ast.If, head: int) -> _Test:
+    chain = isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.Or)
+    operands = node.test.values if isinstance(node.test, ast.BoolOp) and chain else [node.test]
+    compared = [one if isinstance(one, ast.Compare) and _token(one) else None for one in operands]
+    subjects = [ast.dump(one.comparators[0]) for one in compared if one is not None]
+    tokens = tuple(
+        _token(one) if one is not None and ast.dump(one.comparators[0]) == subjects[0] else None
+        for one in compared
+    )
+    return _Test(node.lineno, head, source.header(node) if subjects else None, tokens)
+
+
+def _token(node: ast.AST) -> str | None:
+    """Return the text of ``"text" in value``."""
+    match node:
+        case ast.Compare(left=ast.Constant(value=str(text)), ops=[ast.In()]):
+            return text
+    return None
+
+
+def _names_a_distribution(token: str) -> bool:
+    return Machine.asks_for_distribution(token.encode("utf-8", "replace"))
