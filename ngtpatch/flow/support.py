@@ -8,7 +8,7 @@ as the patches would leave them. Nothing is written, and no vendor code runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ngtpatch.installer.subject import DistroFacts
     from ngtpatch.patching.apply import PatchPlan
     from ngtpatch.patching.kin_proof import KinProof
+    from ngtpatch.patching.likeness import Treated
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import LeftFile
     from ngtpatch.patching.profile import Profile, Profiles
@@ -135,6 +136,7 @@ class _Effect:
             the name helps.
         unproven: what is not understood on the way.
         left: files beside the way that name distributions and were left.
+        agents: the places in the installer's archives.
     """
 
     sites: tuple[Site, ...]
@@ -143,6 +145,7 @@ class _Effect:
     barred: bool = False
     unproven: tuple[Doubt, ...] = ()
     left: tuple[LeftFile, ...] = ()
+    agents: tuple[SiteSupport, ...] = ()
 
 
 class _Installer:
@@ -153,13 +156,16 @@ class _Installer:
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.layout import survey
         from ngtpatch.installer.recognition import find_sites
+        from ngtpatch.patching.agents import read_agents
         from ngtpatch.patching.patch import load_patches
 
         tree = source.tree
         layout = survey(tree)
         self.version, self.era = layout.version, layout.era
         self._tree = tree
-        self._sites = find_sites(tree, payloads=True)
+        self._sites = find_sites(tree)
+        self._payloads = read_agents(tree)
+        self._treated: dict[str, tuple[Treated, ...]] = {}
         self._hazards = find_hazards(tree)
         self._of_the_disc = (
             *disc_hazards(tree, source.volume),
@@ -171,9 +177,12 @@ class _Installer:
 
     def plan(self, profiles: Sequence[Profile]) -> None:
         """PatchPlan the patches for each of *profiles*, and execute the outcome for all at once."""
+        from ngtpatch.patching.agents import patch_agents
         from ngtpatch.patching.apply import plan
         from ngtpatch.patching.kin_proof import prove
 
+        treated = patch_agents(self._payloads, profiles, self._patches).treated
+        self._treated.update((profile.id, treated) for profile in profiles)
         for profile in profiles:
             try:
                 self._plans[profile.id] = plan(self._tree, (profile,), self._patches)
@@ -256,15 +265,19 @@ class _Installer:
         if profile.id not in self._plans:
             self.plan((profile,))
         planned = self._plans[profile.id]
+        agents = tuple(_agent(place, profile) for place in self._treated[profile.id])
+        as_shipped = tuple(replace(one, patched=one.shipped) for one in agents)
         if isinstance(planned, Refusal):
-            return _Effect(self._sites, _keys(self._hazards), planned)
+            return _Effect(self._sites, _keys(self._hazards), planned, agents=as_shipped)
         try:
             proof = self._proofs.get(profile.id) or prove(
                 self._tree, planned.after, (profile,), planned.anchors
             )
             patched = judged(planned, (profile,), proof)
         except Refusal as refusal:
-            return _Effect(self._sites, _keys(self._hazards), refusal, barred=True)
+            return _Effect(
+                self._sites, _keys(self._hazards), refusal, barred=True, agents=as_shipped
+            )
         after = dict(planned.after)
         gone = {*after, *stale_compiled(after, self._tree)}
         left = [one for one in self._hazards if one.path not in gone]
@@ -274,6 +287,7 @@ class _Installer:
             None,
             unproven=patched.doubts,
             left=patched.left,
+            agents=agents,
         )
 
     def _row(self, guest: _Guest, effect: _Effect) -> DistroSupport:
@@ -293,7 +307,7 @@ class _Installer:
             version=guest.version,
             python=guest.python,
             evidence=guest.evidence,
-            sites=sites,
+            sites=tuple(sorted((*sites, *effect.agents), key=lambda site: (site.path, site.line))),
             hazards=hazards,
             verdict=verdict,
             runs=runs,
@@ -323,6 +337,20 @@ class _Installer:
                     stops=one.stops,
                     mended_by=one.mended_by if gone else None,
                 )
+
+
+def _agent(place: Treated, profile: Profile) -> SiteSupport:
+    """Return what a place of an archive decides: the branch of the kin, or none."""
+    from ngtpatch.patching.known_names import known_names
+
+    if place.treatment == "left":
+        return SiteSupport(place.path, place.line, "unknown", "unknown", None)
+    if place.treatment == "unaccepted" or profile.kin is None:
+        return SiteSupport(place.path, place.line, "unsupported", "unsupported", None)
+    kin = profile.kin.lower()
+    branch = next(known.stock for known in known_names() if known.name == kin)
+    shipped = "unsupported" if profile.id in place.profiles else branch
+    return SiteSupport(place.path, place.line, shipped, branch, None)
 
 
 def _keys(hazards: Iterable[Hazard]) -> frozenset[tuple[str, str]]:

@@ -112,7 +112,7 @@ class _Rule:
         self._kin: dict[World, World] = {}
         self._needles: dict[World, Profile] = {}
         for profile in profiles:
-            for world in worlds_of(profile):
+            for world in _ends(worlds_of(profile)):
                 likeness = kin_world(profile, world)
                 if likeness is not None:
                     self._kin[world] = likeness
@@ -316,6 +316,17 @@ class _Rule:
 
     def _seen(self, world: World, truth: tuple[int, int]) -> tuple[bool, bool]:
         return bool(truth[0] & self._bits[world]), bool(truth[1] & self._bits[world])
+
+
+def _ends(worlds: Sequence[World]) -> list[World]:
+    """Return of each name, ID and layout the guests on the first and the last release."""
+    first: dict[tuple[str, str, bool], World] = {}
+    last: dict[tuple[str, str, bool], World] = {}
+    for world in worlds:
+        key = (world.name, world.id, world.plain)
+        first.setdefault(key, world)
+        last[key] = world
+    return list(dict.fromkeys([*first.values(), *last.values()]))
 
 
 def _extended(source: PythonSource, test: _Test, needles: Sequence[str]) -> Insertion:
