@@ -174,7 +174,7 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     """Print what was done, for people."""
     would = "would be " if dry_run else ""
     for entry in result.changed:
-        console.say(f"{would}{entry.done:<9} {printable(entry.path)}{_edits(entry)}")
+        console.say(f"{would}{entry.done:<8} {printable(entry.path)}{_edits(entry)}")
         if entry.diff and (dry_run or console.verbosity > 0):
             console.block(entry.diff)
     for place in result.already:
@@ -203,7 +203,7 @@ def _listed(paths: Sequence[str]) -> str:
 def _edits(entry: ChangedEntry) -> str:
     if entry.done == "removed" and entry.sha256_before is not None:
         return "  (compiled: would run instead of the patched source)"
-    if entry.done == "rewritten":
+    if entry.done == "repacked":
         return "  (its members above or below differ, nothing else of it)"
     if not entry.edits:
         return "  (identity)"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ngtpatch.patching.agents import AgentPatches
     from ngtpatch.patching.apply import ChangedFile, Patched
     from ngtpatch.patching.doubts import Doubt
+    from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import Already
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
@@ -274,12 +275,17 @@ def _patched(
 
     if not distros:
         return (), (), Patched((), ())
-    from ngtpatch.patching.choice import choose
-    from ngtpatch.patching.patch import load_patches
+    from ngtpatch.patching.choice import choose_profiles, known_releases, read_choices
+    from ngtpatch.patching.examples import load_tried_patches
 
-    profiles = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
-    patches = load_patches(patch_dirs)
-    patched = apply(source.tree, profiles, patches)
+    among, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
+    known = {one: known_releases(among, one) for one in distros}
+    asked = [one for one in distros if not known[one]]
+    profiles = choose_profiles(among, asked, os_release=release)
+    accepted = [one for name, found in known.items() for one in _ask(source, name, found)]
+    patches = load_tried_patches(patch_dirs)
+    patched = apply(source.tree, profiles, patches) if profiles else Patched((), ())
+    patched = replace(patched, already=(*patched.already, *accepted))
     used = {name for file in patched.changed for name in file.patches}
     applied = tuple(patch for patch in patches if patch.id in used)
     return profiles, applied, patched
@@ -337,6 +343,40 @@ def _reserved(
         tuple(path for path in removed if path not in places),
         dict.fromkeys(sorted(places), identity.reserve),
     )
+
+
+def _ask(source: OpenedSource, name: str, releases: Sequence[OsRelease]) -> list[Already]:
+    """Return the places that accept a distribution without a profile, asked of this disc.
+
+    Of the names that say that ID (Vanilla OS says it is ubuntu) one at least is accepted.
+
+    Raises:
+        Refusal: ``unknown-profile``: none is.
+    """
+    if not releases:
+        return []
+    from ngtpatch.installer.layout import survey
+    from ngtpatch.installer.recognition import UNKNOWN, UNSUPPORTED, find_sites
+    from ngtpatch.installer.subject import DistroFacts
+    from ngtpatch.patching.outcome import Already
+
+    survey(source.tree)
+    found: list[Already] = []
+    sites = [site for site in find_sites(source.tree) if site.picks_installer]
+    for release in releases:
+        facts = DistroFacts(release.name, release.id or None, release.version_id or None)
+        branches = {site.path: site.decide(facts).branch for site in sites}
+        if branches and not {UNKNOWN, UNSUPPORTED} & set(branches.values()):
+            found += [Already(path, name, branch) for path, branch in branches.items()]
+    if not found:
+        names = " or ".join(repr(release.name) for release in releases)
+        raise Refusal(
+            "unknown-profile",
+            f"there is no profile {name!r}, and this NGT is not seen to accept {names} as it is",
+            path=str(source.path),
+            hint="'ngtpatch support' shows what it decides; 'ngtpatch profile new' makes a profile",
+        )
+    return list(dict.fromkeys(found))
 
 
 def _identified(

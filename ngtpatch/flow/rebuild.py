@@ -423,7 +423,7 @@ def _entries(volume: Volume, changes: Changes, again: Rewritten) -> tuple[Change
         digest = again.archives[archive].removed[member]
         entries.append(ChangedEntry(path, "removed", digest, None, edits=0, diff=None))
     entries += [
-        ChangedEntry(path, "rewritten", one.sha256_before, one.sha256_after, edits=0, diff=None)
+        ChangedEntry(path, "repacked", one.sha256_before, one.sha256_after, edits=0, diff=None)
         for path, one in again.archives.items()
     ]
     return tuple(sorted(entries, key=lambda entry: entry.path))

@@ -64,10 +64,12 @@ def support(
         InputError: a file cannot be read, or *source* holds no NGT installer.
         Refusal: ``unknown-profile``.
     """
-    from ngtpatch.patching.choice import AUTO, choose_profiles, read_choices
+    from ngtpatch.patching.choice import AUTO, choose_profiles, known_releases, read_choices
 
     profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     asked = [one for one in distros if one != AUTO or release is None]
+    known = {one: known_releases(profiles, one) for one in asked}
+    asked = [one for one in asked if not known[one]]
     if not distros and release is None:
         chosen: Sequence[Profile] = tuple(profiles.values())
     else:
@@ -76,6 +78,9 @@ def support(
         installer = _Installer(opened, patch_dirs)
         installer.plan(chosen)
         rows = [row for profile in chosen for row in installer.versions(profile)]
+        rows += [
+            installer.stranger(one, profiles) for releases in known.values() for one in releases
+        ]
         if release is not None:
             rows.append(installer.stranger(release, profiles))
         return Support(str(source), installer.version, installer.era, tuple(rows))
@@ -157,7 +162,7 @@ class _Installer:
         from ngtpatch.installer.layout import survey
         from ngtpatch.installer.recognition import find_sites
         from ngtpatch.patching.agents import read_agents
-        from ngtpatch.patching.patch import load_patches
+        from ngtpatch.patching.examples import load_tried_patches
 
         tree = source.tree
         layout = survey(tree)
@@ -171,7 +176,7 @@ class _Installer:
             *disc_hazards(tree, source.volume),
             *edit_hazards(source.volume),
         )
-        self._patches = load_patches(patch_dirs)
+        self._patches = load_tried_patches(patch_dirs)
         self._plans: dict[str, PatchPlan | Refusal] = {}
         self._proofs: dict[str, KinProof] = {}
 

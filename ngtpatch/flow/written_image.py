@@ -16,7 +16,7 @@ class ChangedEntry:
 
     Attributes:
         path: in the image; ``archive!member`` in an archive on it.
-        done: ``patched``; ``rewritten`` for an archive of which members changed; ``removed``: a
+        done: ``patched``; ``repacked`` for an archive of which members changed; ``removed``: a
             compiled file that some Python would run instead of a patched source; for identity
             ``replaced``, ``added`` or ``removed``.
         sha256_before: of the vendor's content; None where it held identity.

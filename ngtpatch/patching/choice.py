@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngtpatch.errors import Refusal, UsageError
-from ngtpatch.patching.known_names import known_names
+from ngtpatch.patching.known_names import known_distributions, known_names
 from ngtpatch.patching.osrelease import OsRelease, read_os_release
 from ngtpatch.patching.profile import Profile, Profiles, load_profiles
 
@@ -17,6 +17,7 @@ __all__ = [
     "choose",
     "choose_profiles",
     "find_profile",
+    "known_releases",
     "match_profile",
     "read_choices",
 ]
@@ -82,6 +83,26 @@ def choose_profiles(
             found = (profiles[one],)
         chosen.update((profile.id, profile) for profile in found)
     return tuple(chosen.values())
+
+
+def known_releases(profiles: Profiles, one: str) -> tuple[OsRelease, ...]:
+    """Return what guests say about themselves whose ID or NAME is *one*, and that need no profile.
+
+    RHEL is such: an installer that does not know it has never been seen. Nothing where there
+    is a profile of that id, or nothing of that name is known.
+    """
+    if one in profiles or one in (ALL, AUTO):
+        return ()
+    word = one.lower()
+    found = {
+        known.name: OsRelease(
+            known.name, known.id, known.id_like, (*known.versions, "")[0], known.platform_id, one
+        )
+        for known in known_distributions()
+        if word in (known.id, known.name)
+    }
+    # Springdale says ID=rhel, and has a profile of its own.
+    return tuple(release for release in found.values() if find_profile(release, profiles) is None)
 
 
 def match_profile(os_release: OsRelease, profiles: Profiles) -> Profile:

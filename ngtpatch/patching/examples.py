@@ -6,15 +6,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.files.shipped import data_dir
 from ngtpatch.installer.python_source import parse
 from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.insertion import insert
-from ngtpatch.patching.patch import Example, Patch
+from ngtpatch.patching.patch import Example, Patch, load_patches
 
-__all__ = ["ExampleResult", "PatchTest", "PatchTried", "run_examples", "try_patches"]
+__all__ = [
+    "ExampleResult",
+    "PatchTest",
+    "PatchTried",
+    "load_tried_patches",
+    "run_examples",
+    "try_patches",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,32 @@ def try_patches(patches: Iterable[Patch]) -> PatchTest:
     """Try every example of every patch."""
     tried = tuple(PatchTried(patch.id, patch.source, run_examples(patch)) for patch in patches)
     return PatchTest(all(one.passed for patch in tried for one in patch.examples), tried)
+
+
+def load_tried_patches(directories: Iterable[Path | str] = ()) -> tuple[Patch, ...]:
+    """Read the shipped patches and those in *directories*, whose own examples must hold.
+
+    The shipped ones' examples are held by ngtpatch's tests.
+
+    Raises:
+        InputError: as :func:`~ngtpatch.patching.patch.load_patches`; ``patch-examples``: one
+            does not do what it says of itself.
+    """
+    patches = load_patches(directories)
+    shipped = data_dir("patches")
+    for patch in patches:
+        if Path(patch.source).parent == shipped:
+            continue
+        failed = [one for one in run_examples(patch) if not one.passed]
+        if failed:
+            raise InputError(
+                "patch-examples",
+                f"the patch {patch.id!r} does not do what its example {failed[0].title!r} says,"
+                f" and is not used: {failed[0].found}",
+                path=patch.source,
+                hint="'ngtpatch patch test' shows all its examples",
+            )
+    return patches
 
 
 def run_examples(patch: Patch) -> tuple[ExampleResult, ...]:

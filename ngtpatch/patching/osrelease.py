@@ -7,6 +7,7 @@ of a file is what the installer compares.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ngtpatch.files.bounded import read_small
 __all__ = ["OsRelease", "read_os_release", "running_os_release"]
 
 _HOW = "copy /etc/os-release from the guest; see os-release(5)"
+_LEGACY = re.compile(r"([^=]+?) release ([\d.]+)[^(=]*(?:\([^=]+\))?")
 _MAX_BYTES = 64 << 10  # real ones have less than 2 KiB
 
 
@@ -41,14 +43,16 @@ class OsRelease:
 
 
 def read_os_release(path: Path | str) -> OsRelease:
-    """Read an os-release file.
+    """Read an os-release file, or the /etc/redhat-release of a guest that has none.
 
     Raises:
         InputError: ``not-found``, ``unreadable``, ``not-os-release`` (not text, not
             assignments, too large, control characters) or ``os-release-name`` (no NAME).
     """
     path = Path(path)
-    _require_text(path)
+    legacy = _release_line(_require_text(path))
+    if legacy is not None:
+        return _from({"name": legacy[1].strip(), "version_id": legacy[2].strip(".")}, str(path))
     import distro
 
     try:
@@ -92,12 +96,21 @@ def running_os_release() -> OsRelease:
     return _from(values, "this host's os-release")
 
 
-def _require_text(path: Path) -> None:
+def _require_text(path: Path) -> str:
     raw = read_small(path, limit=_MAX_BYTES, what="os-release file", hint=_HOW)
     try:
-        raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise _unusable(path, "is no os-release file: it is not UTF-8 text") from None
+
+
+def _release_line(text: str) -> re.Match[str] | None:
+    """Return name and version of a legacy release file: "CentOS release 6.10 (Final)".
+
+    Read as ``platform.linux_distribution`` of Python 2 reads it.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _LEGACY.fullmatch(lines[0].strip()) if len(lines) == 1 else None
 
 
 def _from(values: dict[str, str], source: str) -> OsRelease:

@@ -8,6 +8,7 @@ parameters; the code of the kinds is ngtpatch's (:mod:`ngtpatch.patching.codemod
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ def _any_matches(globs: Sequence[str], path: str) -> bool:
     return any(re.fullmatch(_regex(glob), path) for glob in globs)
 
 
+@functools.lru_cache(maxsize=256)
 def _regex(glob: str) -> str:
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
     wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +27,9 @@ PATCH_SCHEMA: Literal["ngtpatch.patch/1"] = "ngtpatch.patch/1"
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+_Glob = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+_MOST_STARS = 4
+"""A path that fits none of many stars takes time that grows with each of them."""
 _Expression = Annotated[str, StringConstraints(pattern=r"^\{\{.+\}\}$")]
 
 
@@ -36,10 +40,10 @@ class _PatchTable(BaseModel):
 class WhereTable(_PatchTable):
     """``[where]``: the files that the patch is for."""
 
-    paths: list[_Text] = Field(
+    paths: list[_Glob] = Field(
         min_length=1, description="globs over the image's paths; ** crosses directories"
     )
-    exclude: list[_Text] = Field(
+    exclude: list[_Glob] = Field(
         default_factory=list, description="globs of files that it is not for all the same"
     )
     required: bool = Field(
@@ -49,6 +53,14 @@ class WhereTable(_PatchTable):
         default=[1, 2, 3], min_length=1, description="layouts of the installer"
     )
     ngt_versions: str = Field(default="", description='such as ">=2.0,<4"; empty for all')
+
+    @field_validator("paths", "exclude")
+    @classmethod
+    def _is_quick(cls, globs: list[str]) -> list[str]:
+        for glob in globs:
+            if len(re.findall(r"\*{1,2}", glob)) > _MOST_STARS:
+                raise ValueError(f"a glob has at most {_MOST_STARS} of * and **")
+        return globs
 
     @field_validator("ngt_versions")
     @classmethod

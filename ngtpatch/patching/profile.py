@@ -132,13 +132,14 @@ class Profiles(Mapping[str, Profile]):
     def _unknown(self, key: str) -> Refusal:
         words: dict[str, str] = {}
         for profile in self._profiles.values():
-            for word in (profile.id, profile.name, *profile.names, *profile.ids):
+            # Not its IDs: Springdale says it is rhel, and who asks for rhel does not mean it.
+            for word in (profile.id, profile.name, *profile.names):
                 words.setdefault(word.lower(), profile.id)
         near = difflib.get_close_matches(key.lower(), words, n=1, cutoff=0.6)
         return Refusal(
             "unknown-profile",
             f"there is no profile {key!r}",
-            hint=f"did you mean {words[near[0]]!r}?"
+            hint=f"did you mean {words[near[0]]!r} ({self._profiles[words[near[0]]].name})?"
             if near
             else "'ngtpatch profile list' shows them all, 'ngtpatch profile new' makes one",
         )
