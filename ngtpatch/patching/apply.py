@@ -17,6 +17,7 @@ from ngtpatch.patching.kin_proof import Anchor, KinProof, prove
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, LeftFile
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.recognise import for_kin
 
 __all__ = ["ChangedFile", "PatchPlan", "Patched", "apply", "judged", "plan"]
 
@@ -159,16 +160,20 @@ def plan(
         already += noted
         if change is not None:
             changed.append(change)
-            anchors += _anchors(change, here)
+            anchors += _anchors(change, here, profiles)
     return PatchPlan(tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles))
 
 
-def _anchors(change: ChangedFile, patches: Sequence[Patch]) -> Iterator[Anchor]:
+def _anchors(
+    change: ChangedFile, patches: Sequence[Patch], profiles: Sequence[Profile]
+) -> Iterator[Anchor]:
     for patch in patches:
         if patch.kind == "recognise" and patch.id in change.patches:
-            for number, site in enumerate(sites_in(parse(change.path, change.before))):
-                if patch.branch in {branch.name for branch in site.branches}:
-                    yield site, number, patch.branch
+            sites = sites_in(parse(change.path, change.before))
+            meant = for_kin(change.path, patch, sites, profiles).branch
+            for number, site in enumerate(sites):
+                if meant in {branch.name for branch in site.branches}:
+                    yield site, number, meant
 
 
 def _change(

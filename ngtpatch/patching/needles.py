@@ -36,7 +36,7 @@ def check_needles(
         others: names of other distributions beyond the known ones.
     """
     faults: list[NeedleFault] = []
-    lowered = [name.lower() for name in names]
+    lowered = [_lowered(name) for name in names]
     for needle in needles:
         fault = _shape(needle) or _prefix(needle, lowered) or _foreign(needle, lowered, others)
         if fault is not None:
@@ -44,7 +44,7 @@ def check_needles(
     faults.extend(
         NeedleFault("needle-uncovered", f"no needle matches the name {name!r}")
         for name in names
-        if not any(needle in name.lower() for needle in needles)
+        if not any(needle in _lowered(name) for needle in needles)
     )
     return tuple(faults)
 
@@ -64,6 +64,11 @@ def foreign_names(
     return tuple(sorted(name for name in candidates - own if needle in name))
 
 
+def _lowered(name: str) -> str:
+    """Return NAME as every Python lowers it: a str of Python 2 lowers ASCII alone."""
+    return "".join(char.lower() if char.isascii() else char for char in name)
+
+
 def _shape(needle: str) -> NeedleFault | None:
     if needle != needle.lower():
         return NeedleFault(
@@ -75,6 +80,12 @@ def _shape(needle: str) -> NeedleFault | None:
             "needle-shape",
             f"the needle {needle!r} must be printable, without spaces around it, "
             "and have at least three characters",
+        )
+    if not needle.isascii() or set(needle) & set("'\"\\"):
+        return NeedleFault(
+            "needle-shape",
+            f"the needle {needle!r} must be of ASCII without quotes and backslashes: it is to"
+            " stand in source that any Python reads",
         )
     return None
 

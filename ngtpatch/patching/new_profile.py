@@ -16,11 +16,11 @@ from ngtpatch.patching.kinship import EL_PYTHON, Kinship, kinship
 from ngtpatch.patching.known_names import Family, known_distributions, known_names
 from ngtpatch.patching.needles import check_needles
 from ngtpatch.patching.osrelease import OsRelease
-from ngtpatch.patching.profile import Profile, Profiles, profile_of
+from ngtpatch.patching.profile import KIN, Profile, Profiles, profile_of
 
 __all__ = ["Covered", "NewProfile", "ProfileNew", "covered", "draft_profile"]
 
-_FAMILY: dict[str, Family] = {"el": "el", "rpm": "rpm"}
+_FAMILY: dict[str, Family] = {"el": "el", "rpm": "rpm", "debian": "debian", "suse": "suse"}
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,13 @@ def _data(
     python: str | None,
 ) -> dict[str, Any]:
     version = kin.major or os_release.version_id or "rolling"
+    family = _FAMILY.get(kin.kind, "other")
     data: dict[str, Any] = {
         "schema": "ngtpatch.profile/1",
         "id": id,
         "name": os_release.name,
-        "family": _FAMILY.get(kin.kind, "other"),
+        "family": family,
+        **({"kin": KIN[family]} if KIN[family] else {}),
         "names": [os_release.name],
         "needles": [needle],
     }
@@ -186,11 +188,14 @@ def _data(
 def _require_meant(os_release: OsRelease, kin: Kinship, accept: str | None) -> None:
     if kin.kind not in ("debian", "suse", "other") or (accept and accept == os_release.id):
         return
-    family = {"debian": "of the Debian family", "suse": "of the SUSE family"}
+    family = {
+        "debian": "of the Debian family, and would be treated as Ubuntu is",
+        "suse": "of the SUSE family, and would be treated as SUSE Linux Enterprise Server is",
+    }
+    other = "no RPM distribution, and NGT's Red Hat installer is not made for it"
     raise Refusal(
         "not-el",
-        f"{os_release.name} is {family.get(kin.kind, 'no RPM distribution')} ({kin.because}); "
-        "NGT's Red Hat installer is not made for it",
+        f"{os_release.name} is {family.get(kin.kind, other)} ({kin.because})",
         path=os_release.source,
         hint="if it is meant all the same, say so by name: "
         f"ngtpatch profile new --accept {os_release.id or 'ID'}",

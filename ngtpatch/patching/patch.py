@@ -21,7 +21,10 @@ from ngtpatch.files.toml_file import toml_files
 from ngtpatch.patching.expressions import strings
 from ngtpatch.patching.profile import Profile, ProfileVersion
 
-__all__ = ["Example", "Patch", "PatchKind", "load_patch", "load_patches"]
+__all__ = ["KIN_BRANCH", "Example", "Patch", "PatchKind", "load_patch", "load_patches"]
+
+KIN_BRANCH = "kin"
+"""Stands for the branch that the profile's kin takes."""
 
 PatchKind = Literal["kin", "linux-distribution", "loose-version", "recognise"]
 

@@ -80,7 +80,10 @@ class WhereTable(_PatchTable):
 class AnchorTable(_PatchTable):
     """``[anchor]``: what must be found in each of those files."""
 
-    branch: _Id = Field(default="redhat", description="what the branch to extend does")
+    branch: _Id = Field(
+        default="redhat",
+        description="what the branch to extend does; kin: what that of the profile's kin does",
+    )
     count: Annotated[int, Field(ge=1, le=99)] | Literal["any"] = Field(
         default=1, description='how many such places there are; "any" includes none'
     )

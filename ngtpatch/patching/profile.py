@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ngtpatch.patching.profile_file import ProfileFile
 
 __all__ = [
+    "KIN",
     "Evidence",
     "Profile",
     "ProfileVersion",

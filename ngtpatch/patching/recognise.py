@@ -10,20 +10,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import AnyOf, Match
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.installer.recognition import ASKED, UNKNOWN, UNSUPPORTED, Branch, Site, sites_in
+from ngtpatch.installer.recognition import (
+    ASKED,
+    CONTINUES,
+    REDHAT,
+    UNKNOWN,
+    UNSUPPORTED,
+    Branch,
+    Site,
+    sites_in,
+)
 from ngtpatch.installer.subject import DistroFacts, Subject
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
-from ngtpatch.patching.patch import Patch
+from ngtpatch.patching.patch import KIN_BRANCH, Patch
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["recognise"]
+__all__ = ["for_kin", "recognise"]
 
 _BY_HAND = f"compare the file with the shape that 'ngtpatch patch show' describes; {ORDER_HAZARD}"
 
@@ -35,6 +44,7 @@ def recognise(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -
         Refusal: ``anchor-missing``, ``anchor-ambiguous``, ``shape``, ``conflict``, ``lossy``.
     """
     every = sites_in(source)
+    patch = for_kin(source.path, patch, every, profiles)
     anchors = _anchors(source, patch, every)
     insertions: list[Insertion] = []
     already: list[Already] = []
@@ -48,6 +58,37 @@ def recognise(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -
     outcome = Outcome(tuple(insertions), edits, tuple(already))
     _prove(source, patch, profiles, every, outcome)
     return outcome
+
+
+def for_kin(path: str, patch: Patch, sites: Sequence[Site], profiles: Sequence[Profile]) -> Patch:
+    """Return *patch* with the branch that the kin of *profiles* takes among *sites*.
+
+    Raises:
+        Refusal: ``conflict``: they belong to different branches.
+    """
+    if patch.branch != KIN_BRANCH:
+        return patch
+    branches = {_branch_of_kin(sites, profile) for profile in profiles} or {REDHAT}
+    if len(branches) > 1:
+        named = " and ".join(sorted(branches))
+        raise Refusal(
+            "conflict",
+            f"the distributions asked for belong to the {named} branches",
+            path=path,
+            hint="rebuild for one family, then its output for the other: the two are composed",
+        )
+    return replace(patch, branch=branches.pop())
+
+
+def _branch_of_kin(sites: Sequence[Site], profile: Profile) -> str:
+    if profile.kin is None:
+        return REDHAT
+    rows = [row for row in known_distributions() if row.name == profile.kin.lower()]
+    row = max(rows, key=lambda one: bool(one.id))
+    facts = DistroFacts(row.name, row.id or None)
+    taken = {site.decide(facts).branch for site in sites if site.picks_installer}
+    taken -= {UNKNOWN, UNSUPPORTED, CONTINUES}
+    return taken.pop() if len(taken) == 1 else row.stock
 
 
 # Finding the place ---------------------------------------------------------------------------
