@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives on an image: changed member by member, undone, and told by everything that tells."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ngtpatch
+from ngtpatch.iso.edit.image_edit import edit
+from ngtpatch.iso.edit.new_entry import NewFile
+from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.sinks import write_file
+from tests.flow.conftest import Pairs, run
+from tests.interpreters import interpreter
+
+AGENT = "installer/linux/src/ngt_guest_agent.tar.gz"
+SOURCE = """import platform
+
+
+def image():
+    name = platform.linux_distribution()[0].lower()
+    if "centos" in name or "red hat" in name:
+        return "initramfs"
+    return None
+"""
+TIME = 1433145600
+
+
+def compiled(folder: Path) -> bytes:
+    """Return what a real Python 2.7 makes of the source, with the source's time in it."""
+    (folder / "pick.py").write_text(SOURCE)
+    os.utime(folder / "pick.py", (TIME, TIME))
+    command = "import py_compile; py_compile.compile('pick.py')"
+    subprocess.run([interpreter("2.7"), "-c", command], cwd=folder, check=True)
+    return (folder / "pick.pyc").read_bytes()
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    result = io.BytesIO()
+    with tarfile.open(fileobj=result, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.mode = len(content), TIME, 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return result.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2015, 6, 1, 8, 0, 0)), content)
+    return result.getvalue()
+
+
+def with_archive(base: Path, target: Path, data: bytes, path: str = AGENT) -> Path:
+    with Volume.open(base) as volume:
+        if path in volume.tree:
+            plan = edit(volume, replace={path: MemorySource(data)})
+        else:
+            plan = edit(volume, add={path: NewFile(data, mode=0o644)})
+        write_file(plan.overlay(), target)
+    return target
+
+
+def extracted(image: Path, path: str = AGENT) -> bytes:
+    with Volume.open(image) as volume:
+        return volume.tree[path]
+
+
+def test_a_stale_compiled_member_goes_and_python_2_runs_the_patched_source(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    stale = compiled(tmp_path)
+    members = {"./bin/pick.py": SOURCE.encode(), "./bin/pick.pyc": stale, "./bin/other.pyc": stale}
+    base = with_archive(pairs(2).base, tmp_path / "base.iso", tarred(members))
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / "out.iso")
+    told = {entry.path: entry for entry in result.changed if entry.path.startswith(AGENT)}
+    assert {path: entry.done for path, entry in told.items()} == {
+        AGENT: "repacked",
+        f"{AGENT}!./bin/pick.py": "patched",
+        f"{AGENT}!./bin/pick.pyc": "removed",
+    }
+    assert told[f"{AGENT}!./bin/pick.pyc"].sha256_before == hashlib.sha256(stale).hexdigest()
+    with tarfile.open(fileobj=io.BytesIO(extracted(tmp_path / "out.iso"))) as archive:
+        assert archive.getnames() == ["./bin/pick.py", "./bin/other.pyc"]
+        archive.extractall(tmp_path / "guest")  # noqa: S202 - made above
+    # With its old time the patched source would have been passed over for the compiled one.
+    asked = (
+        "import platform; platform.linux_distribution = lambda: ('Rocky Linux', '8', '');"
+        "import pick; print(pick.image())"
+    )
+    here = tmp_path / "guest/bin"
+    ran = subprocess.run(
+        [interpreter("2.7"), "-c", asked], cwd=here, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "initramfs\n"
+    for file in here.glob("pick.pyc"):
+        file.unlink()
+    (here / "pick.pyc").write_bytes(stale)
+    ran = subprocess.run(
+        [interpreter("2.7"), "-c", asked], cwd=here, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "None\n"
+
+
+def test_what_tells_of_an_image_tells_of_its_members(pairs: Pairs, tmp_path: Path) -> None:
+    pair = pairs(2)
+    member = f"{AGENT}!./bin/mobility_linux.py"
+    with Volume.open(pair.output) as volume:
+        record = volume.record
+        assert isinstance(record, BuildRecord)
+        (inner,) = (one for one in record.changes if one.within)
+        assert (inner.within, inner.path, inner.kind) == (
+            AGENT,
+            "./bin/mobility_linux.py",
+            "changed",
+        )
+    found = ngtpatch.diff(pair.base, pair.output)
+    (told,) = (one for one in found.changed if one.path == member)
+    assert told.what == ("content",)
+    assert told.diff
+    assert '+    if "centos" in distribution or ' in told.diff
+    shown = run("verify", pair.output, "--base", pair.base)
+    assert shown.code == 0, shown.err
+    assert "mobility_linux.py" in shown.out
+    (entry,) = (one for one in pair.result.changed if one.path == member)
+    assert entry.sha256_after == inner.sha256_after
+    output = tmp_path / "told.iso"
+    written = run("--json", "rebuild", pair.base, "-d", "rocky", "-o", output, "--provenance")
+    assert written.code == 0, written.err
+    statement = json.loads((tmp_path / "told.iso.intoto.jsonl").read_text().splitlines()[0])
+    products = statement["predicate"]["runDetails"]["byproducts"]
+    assert {one["name"]: one["annotations"]["change"] for one in products}[member] == "patched"
+    bill = (tmp_path / "told.iso.cdx.json").read_text()
+    assert member in bill
+    assert "identity" not in bill
+
+
+def test_reset_gives_the_vendors_disc_back_and_the_archive_was_kept_once(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    noise = os.urandom(3 << 20)
+    data = tarred({"./noise": noise, "./bin/pick.py": SOURCE.encode()})
+    base = with_archive(pairs(2).base, tmp_path / "base.iso", data)
+    first, second = tmp_path / "first.iso", tmp_path / "second.iso"
+    ngtpatch.rebuild(base, distros=["rocky"], output=first)
+    ngtpatch.rebuild(first, distros=["almalinux"], output=second)
+    for image, copies in ((first, 1), (second, 2)):
+        # The vendor's archive, the new one, and no third copy of it for the way back.
+        assert image.stat().st_size < base.stat().st_size + copies * len(data) + (1 << 18)
+        ngtpatch.reset(image, output=tmp_path / "back.iso", force=True)
+        assert (tmp_path / "back.iso").read_bytes() == base.read_bytes()
+        checked = run("verify", image, "--base", base)
+        assert checked.code == 0, checked.out + checked.err
+    with tarfile.open(fileobj=io.BytesIO(extracted(second))) as archive:
+        source = archive.extractfile("./bin/pick.py")
+        assert source is not None
+        text = source.read().decode()
+    assert '"rocky linux" in name' in text
+    assert '"almalinux" in name' in text
+    assert extracted(second) != extracted(first)
+
+
+def test_the_same_input_gives_the_same_bytes_also_of_a_directory_and_a_zip(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    path = "installer/linux/agent.zip"
+    data = zipped({"bin/pick.py": SOURCE.encode(), "bin/data": bytes(5000)})
+    base = with_archive(pairs(2).base, tmp_path / "base.iso", data, path)
+    digests = {
+        ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / f"{n}.iso").sha256
+        for n in range(2)
+    }
+    assert len(digests) == 1
+    assert b"rocky linux" in zipfile.ZipFile(io.BytesIO(extracted(tmp_path / "0.iso", path))).read(
+        "bin/pick.py"
+    )
+    tree = tmp_path / "tree"
+    ngtpatch.rebuild(base, distros=["rocky"], output_tree=tree)
+    assert (tree / path).read_bytes() == extracted(tmp_path / "0.iso", path)
+
+
+def test_an_archive_that_cannot_be_written_again_is_left_and_said(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    path = "installer/linux/agent.zip"
+    data = zipped({"pick.py": SOURCE.encode(), "META-INF/A.SF": b"", "META-INF/A.RSA": b""})
+    base = with_archive(pairs(2).base, tmp_path / "base.iso", data, path)
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / "out.iso")
+    assert extracted(tmp_path / "out.iso", path) == data
+    assert not [one for one in result.changed if one.path.startswith(path)]
+    assert f"{path}: left as it is (it is signed)" in result.notices
+    deep = tarred({"./lib/a.egg": zipped({"pick.py": SOURCE.encode()}), "./cut.tgz": b"\x1f\x8b"})
+    base = with_archive(pairs(2).base, tmp_path / "deep.iso", deep)
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / "deep-out.iso")
+    said = [one for one in result.notices if one.startswith(AGENT)]
+    assert any(
+        "a.egg!pick.py:1: left as it is (it is inside an archive's archive" in one for one in said
+    )
+    assert any("not all of it was looked into: ./cut.tgz" in one for one in said)
+
+
+def test_no_room_for_an_archive_leaves_nothing(
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ngtpatch.flow.rewritten.rewrite", full)
+    with pytest.raises(ngtpatch.NgtpatchError) as caught:
+        ngtpatch.rebuild(pairs(2).base, distros=["rocky"], output=tmp_path / "out.iso")
+    assert caught.value.code == "disk-full"
+    assert list(tmp_path.iterdir()) == []
