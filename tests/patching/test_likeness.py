@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kin rule, judged by running each file before and after on every name that is known."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.patching.known_names import known_names
+from ngtpatch.patching.likeness import Likened, liken
+from ngtpatch.patching.profile import load_profiles
+from tests.interpreters import interpreter
+
+HEAD = "import platform\n\n\n"
+ASK = "platform.linux_distribution()[0].lower()"
+# Each defines answer(); what it answers must be the same for Rocky as for CentOS afterwards.
+SHAPES = {
+    "a local name": f"""
+def answer():
+    name = {ASK}
+    if "centos" in name or "red hat" in name:
+        return "rpm"
+    elif "ubuntu" in name:
+        return "deb"
+    return "none"
+""",
+    "a getter of an attribute": f"""
+class Agent(object):
+    def __init__(self, port):
+        self._name = {ASK}
+        self.port = port
+
+    def get_name(self):
+        return self._name
+
+    def tool(self):
+        if ("centos" in self.get_name() or
+            "red hat" in self.get_name()):
+            tool = "lsinitrd"
+        elif "ubuntu" in self.get_name():
+            tool = "lsinitramfs"
+        return tool
+
+
+def answer():
+    return Agent(1).tool()
+""",
+    "a single operand": f"""
+NAME = {ASK}
+
+
+def answer():
+    if "centos" in NAME:
+        return 1
+    return 0
+""",
+    "two chains, the second behind the first": f"""
+def answer():
+    name = {ASK}
+    if "centos" in name or "red hat" in name:
+        path = "initramfs"
+    elif "ubuntu" in name:
+        path = "initrd"
+    else:
+        raise RuntimeError(name)
+    if "red hat" in name or "centos" in name:
+        return path + ".img"
+    return path
+""",
+    "in another case": """
+def answer():
+    name = platform.linux_distribution()[0]
+    if "CentOS" in name or "Red Hat" in name:
+        return "rpm"
+    return "none"
+""",
+}
+RUN = """
+import platform, sys
+names = sys.argv[2:]
+for name in names:
+    platform.linux_distribution = lambda: (name, "8", "")
+    scope = {"__name__": "agent"}
+    try:
+        exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), scope)
+        print("%s=%s" % (name, scope["answer"]()))
+    except Exception as error:
+        print("%s=%s" % (name, type(error).__name__))
+"""
+OTHERS = (
+    *("Ubuntu", "SLES", "openSUSE Leap", "Debian GNU/Linux", "Kylin", "Fedora Linux"),
+    *("CentOS Stream", "Oracle Linux Server", "Red Hat Enterprise Linux", "Rocks Linux"),
+    "AlmaLinux",
+)
+
+
+def likened(text: str, *ids: str) -> Likened:
+    profiles = load_profiles()
+    return liken({"bin/a.py": text.encode()}, [profiles[one] for one in ids or ("rocky",)])
+
+
+def answers(folder: Path, text: str, names: tuple[str, ...]) -> Mapping[str, str]:
+    file = folder / "a.py"
+    file.write_text(text)
+    ran = subprocess.run(
+        [interpreter("2.7"), "-c", RUN, file, *names], capture_output=True, text=True, check=True
+    )
+    return dict(line.split("=", 1) for line in ran.stdout.splitlines())
+
+
+@pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
+def test_the_new_name_fares_as_its_kin_and_every_other_as_before(tmp_path: Path, text: str) -> None:
+    known = tuple(one.name.title() for one in known_names() if "rocky" not in one.name)
+    names = (*OTHERS, *known, "CentOS Linux", "Rocky Linux")
+    before = answers(tmp_path, HEAD + text, names)
+    found = likened(HEAD + text)
+    after = answers(tmp_path, found.contents["bin/a.py"].decode(), names)
+    assert before["Rocky Linux"] != before["CentOS Linux"]
+    assert after["Rocky Linux"] == before["CentOS Linux"]
+    assert {**after, "Rocky Linux": ""} == {**before, "Rocky Linux": ""}
+    assert {one.treatment for one in found.treated} == {"extended"}
+    again = likened(found.contents["bin/a.py"].decode())
+    assert not again.contents
+    assert {one.treatment for one in again.treated} == {"alike"}
+
+
+def test_where_the_kin_is_not_accepted_nothing_changes_and_it_is_said() -> None:
+    for body in (
+        'return "oracle linux server" in name or "red hat" in name',
+        'if "red hat" in name:\n        return 1\n    return 0',
+    ):
+        found = likened(f"{HEAD}def answer():\n    name = {ASK}\n    {body}\n")
+        assert not found.contents
+        assert [one.treatment for one in found.treated] == ["unaccepted"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'def answer():\n    return "centos" in {ASK}\n',
+        f'def answer():\n    if {ASK}[:6] == "centos":\n        return 1\n    return 0\n',
+        f'import random\nif "centos" in {ASK} and random.random() < 2:\n    x = 1\n',
+        "def answer(:\n    centos\n",
+    ],
+)
+def test_what_cannot_be_proven_is_never_changed(text: str) -> None:
+    found = likened(HEAD + text)
+    assert not found.contents
+    assert "extended" not in {one.treatment for one in found.treated}
+
+
+def test_a_name_that_takes_another_branch_is_left_and_named() -> None:
+    text = f"""
+def answer():
+    name = {ASK}
+    if "linux" in name and "rocky" in name:
+        return "other"
+    elif "centos" in name:
+        return "rpm"
+    return "none"
+"""
+    found = likened(HEAD + text)
+    assert not found.contents
+
+
+def test_one_new_name_after_another_and_families_by_their_own_kin(tmp_path: Path) -> None:
+    text = HEAD + SHAPES["a local name"]
+    found = likened(text, "rocky", "almalinux")
+    after = answers(tmp_path, found.contents["bin/a.py"].decode(), ("Rocky Linux", "AlmaLinux"))
+    assert set(after.values()) == {"rpm"}
+    assert found.edits == {"bin/a.py": 2}
+    one = likened(text, "rocky").contents["bin/a.py"].decode()
+    both = likened(one, "almalinux").contents["bin/a.py"].decode()
+    assert both.count("almalinux") == both.count("rocky linux") == 1
