@@ -189,13 +189,14 @@ def _require_meant(os_release: OsRelease, kin: Kinship, accept: str | None) -> N
     if kin.kind not in ("debian", "suse", "other") or (accept and accept == os_release.id):
         return
     family = {
-        "debian": "of the Debian family, and would be treated as Ubuntu is",
-        "suse": "of the SUSE family, and would be treated as SUSE Linux Enterprise Server is",
+        "debian": ("of the Debian family", "it would be treated as Ubuntu is"),
+        "suse": ("of the SUSE family", "it would be treated as SUSE Linux Enterprise Server is"),
     }
-    other = "no RPM distribution, and NGT's Red Hat installer is not made for it"
+    other = ("no RPM distribution", "NGT's Red Hat installer is not made for it")
+    what, so = family.get(kin.kind, other)
     raise Refusal(
         "not-el",
-        f"{os_release.name} is {family.get(kin.kind, other)} ({kin.because})",
+        f"{os_release.name} is {what} ({kin.because}); {so}",
         path=os_release.source,
         hint="if it is meant all the same, say so by name: "
         f"ngtpatch profile new --accept {os_release.id or 'ID'}",

@@ -87,7 +87,7 @@ def test_the_result_decides_otherwise_for_the_profiles_names_only() -> None:
 @pytest.mark.parametrize(
     ("factory", "code", "says"),
     [
-        (FACTORY.replace('print("U', 'print "x" ("U'), "unparsable", "18"),
+        (FACTORY.replace('print("U', "print 'x' 1 (\"U"), "unparsable", "18"),
         ("import distro\nprint(distro.linux_distribution())\n", "anchor-missing", "redhat"),
         (FACTORY + FACTORY, "anchor-ambiguous", '"centos" in distribution'),
         (FACTORY.replace(" or\n", " and\n"), "shape", '"centos" in distribution and'),

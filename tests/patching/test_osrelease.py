@@ -38,7 +38,7 @@ def test_keys_that_are_missing_are_empty(tmp_path: Path) -> None:
     ("content", "code"),
     [
         ("", "not-os-release"),
-        ("Rocky Linux release 8.4 (Green Obsidian)\n", "not-os-release"),
+        ("Rocky Linux 8.4 (Green Obsidian)\n", "not-os-release"),
         ('NAME="Rocky\n', "not-os-release"),
         ("PATH=/bin\nHOME=/root\n", "not-os-release"),
         (b"\x7fELF\x00\xff", "not-os-release"),
