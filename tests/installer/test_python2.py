@@ -25,7 +25,7 @@ from tests.interpreters import interpreter
 # Each is one statement or more, at the start of a function's body, on Python 2 alone.
 SYNTAX = {
     "print": 'print "Platform"',
-    "print to a file": 'import sys\n  print >>sys.stderr, "Platform"; print',
+    "print to a file": 'import sys\n  print >>sys.stderr, "Platform"; print 1',
     "except": "try:\n    pass\n  except OSError, error:\n    pass",
     "octal": "import os\n  os.umask(0022)",
     "long": "limit = 10L",
