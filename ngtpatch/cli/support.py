@@ -18,6 +18,7 @@ from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.flow.support import support
 from ngtpatch.flow.unproven_report import UnprovenReport, report_support
 from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Refused, Support
+from ngtpatch.installer.payloads import MEMBER
 from ngtpatch.patching.doubts import Doubt
 
 
@@ -98,15 +99,32 @@ def matrix(console: Console, rows: Sequence[DistroSupport]) -> None:
     """Print the table, versions that fare alike in one row, and the hazards as footnotes."""
     hazards = list(dict.fromkeys(hazard for row in rows for hazard in row.hazards))
     notes = {hazard: str(number) for number, hazard in enumerate(hazards, 1)}
-    paths = list(dict.fromkeys(site.path for row in rows for site in row.sites))
+    paths = list(
+        dict.fromkeys(site.path for row in rows for site in row.sites if MEMBER not in site.path)
+    )
     console.table(
         ["distribution", "version", "Python", *map(_short, paths), "verdict", "hazards"],
         [_cells(list(group), paths, notes) for _, group in groupby(rows, key=_fate)],
     )
+    _members(console, rows)
     if hazards:
         console.heading("Hazards, whatever is decided by name")
     for hazard in hazards:
         console.say(f"  {notes[hazard]:>2}  {_described(hazard)}")
+
+
+def _members(console: Console, rows: Sequence[DistroSupport]) -> None:
+    """Print what is decided in the installer's archives, once for all rows."""
+    steps: dict[tuple[str, int], dict[str, None]] = {}
+    for row in rows:
+        for site in row.sites:
+            if MEMBER in site.path:
+                step = _step(site.shipped, site.patched)
+                steps.setdefault((site.path, site.line), {})[step] = None
+    if steps:
+        console.heading("Decided in the archives, after the installation")
+    for (path, line), taken in steps.items():
+        console.say(f"  {printable(_short(path))}:{line}  {', '.join(taken)}")
 
 
 def refusals(console: Console, rows: Iterable[DistroSupport]) -> None:

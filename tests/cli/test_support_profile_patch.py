@@ -24,6 +24,8 @@ VERSION_ID="9.10"
 PLATFORM_ID="platform:el9"
 """
 
+AGENT = "installer/linux/src/ngt_guest_agent.tar.gz"
+
 
 def ngtpatch(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(one) for one in arguments])
@@ -69,6 +71,9 @@ def test_support_document_has_what_is_relied_upon(images: dict[int, Path]) -> No
         assert {site["path"]: (site["shipped"], site["patched"]) for site in one["sites"]} == {
             "installer/linux/src/installer_factory.py": ("unsupported", "redhat"),
             "installer/linux/uninstall_ngt.py": ("unsupported", "redhat"),
+            f"{AGENT}!./bin/mobility_linux.py": ("unsupported", "redhat"),
+            # Neither is CentOS there.
+            f"{AGENT}!./bin/iscsi_linux.py": ("unsupported", "unsupported"),
         }
         for hazard in one["hazards"]:
             assert {"code", "path", "line", "text"} <= set(hazard)
