@@ -124,7 +124,7 @@ def _members(console: Console, rows: Sequence[DistroSupport]) -> None:
     if steps:
         console.heading("Decided in the archives, after the installation")
     for (path, line), taken in steps.items():
-        console.say(f"  {printable(_short(path))}:{line}  {', '.join(taken)}")
+        console.say(f"  {_short(path)}:{line}  {', '.join(taken)}")
 
 
 def refusals(console: Console, rows: Iterable[DistroSupport]) -> None:
