@@ -122,7 +122,13 @@ def test_the_sbom_is_cyclonedx_with_each_file_s_diff(subject: Product) -> None:
         patch["diff"]["url"]: patch["diff"]["text"]["content"]
         for patch in component["pedigree"]["patches"]
     }
-    assert diffs == {entry.path: entry.diff for entry in subject.image.changed}
+    patched = [entry for entry in subject.image.changed if entry.done == "patched"]
+    assert diffs == {entry.path: entry.diff for entry in patched}
+    # What else changed is the archive that holds one of them.
+    assert {entry.done for entry in subject.image.changed} == {"patched", "repacked"}
+    assert (
+        "rocky linux" in diffs["installer/linux/src/ngt_guest_agent.tar.gz!./bin/mobility_linux.py"]
+    )
     assert (
         '+      "rocky linux" in distribution or'
         in diffs["installer/linux/src/installer_factory.py"]
