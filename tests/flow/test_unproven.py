@@ -35,8 +35,7 @@ def disc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def _port():  # type: ignore[no-untyped-def]
-    from ngtpatch.flow.changes import IdentityRequest
+def _port() -> IdentityRequest:
 
     return IdentityRequest(sets={"port": "2074"})
 
