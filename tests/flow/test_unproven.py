@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ngtpatch import Refusal, rebuild, support
+from ngtpatch import IdentityRequest, Refusal, rebuild, support
 from ngtpatch.flow.inspect import inspect
 from ngtpatch.flow.unproven_report import report_support
 from ngtpatch.packer import HookRequest, prepare, run_hook, write_variables
