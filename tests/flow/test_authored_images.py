@@ -110,7 +110,7 @@ def tried(base: Path) -> Tried:
     assert ngtpatch.verify(output, base=base).ok
     ngtpatch.reset(output, back)
     assert sha256(back) == sha256(base)
-    wanted = {one.path for one in result.changed if one.done != "removed"}
+    wanted = {one.path.partition("!")[0] for one in result.changed if one.done != "removed"}
     removed = {one.path for one in result.changed if one.done == "removed"}
     for reader in readers_of(("rock_ridge", "joliet")):
         if reader.name.startswith(("isoinfo", "bsdtar")):

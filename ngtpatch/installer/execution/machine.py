@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, unknown
+from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     External,
@@ -16,7 +17,6 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
 )
-from ngtpatch.installer.execution.patterns import Matching
 from ngtpatch.installer.execution.state import Frame, Loop, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.scopes import only_logs
