@@ -195,7 +195,7 @@ def _table(console: Console, result: Audit) -> None:
     warned = sum(c.worst == "warning" for c in result.identities)
     total = len(result.identities)
     fine = total - bad - warned - untied
-    known = f"{fine} in order, {warned} to watch, {bad} wrong"
+    known = f"{fine} ok, {warned} with warnings, {bad} with errors"
     if untied:
         known += f"; {untied} that nothing ties to their configuration"
     console.say(f"{total} checked: {known}")

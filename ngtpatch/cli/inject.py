@@ -99,7 +99,7 @@ _SHOWN = 20
     metavar="SECONDS",
     type=click.FloatRange(min=0),
     default=0,
-    help="Wait so long for another run on the same directory to end.",
+    help="How long to wait for another run on the same directory to end.",
 )
 @click.option(
     "--digest/--no-digest",

@@ -33,7 +33,7 @@ def command(console: Console, iso: Path) -> None:
     console.heading("Nutanix Guest Tools")
     console.pairs(
         [
-            ("version", printable(found.ngt.version or "not told")),
+            ("version", printable(found.ngt.version or "unknown")),
             ("era", f"{found.ngt.era}.x"),
             ("started by", ", ".join(found.ngt.entry_points) or "nothing known"),
         ]

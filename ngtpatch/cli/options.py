@@ -77,9 +77,9 @@ def global_options(function: F) -> F:
             callback=_sets("color"), help="Colour the output; NO_COLOR is honoured.",
         ),
         click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbosity(1),
-                     help="Say more; twice shows where an unexpected error came from."),
+                     help="Print more; twice shows where an unexpected error came from."),
         click.option("-q", "--quiet", count=True, expose_value=False, callback=_verbosity(-1),
-                     help="Say only what went wrong."),
+                     help="Print errors only."),
         click.option("--json", is_flag=True, expose_value=False, callback=_sets("as_json"),
                      help="Print one JSON document on stdout, messages on stderr."),
     ):  # fmt: skip

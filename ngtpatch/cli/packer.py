@@ -128,7 +128,7 @@ def verify(
     ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool,
     allowed: tuple[str, ...], accept_unproven: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Check the ISO that the variables name: unchanged, accepted, and nobody's."""
+    """Check the ISO that the variables name: unchanged, accepted, and without a VM's identity."""
     console: Console = ctx.obj
     result = verify_prepared(
         variables,

@@ -82,9 +82,9 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
 )
 @click.option("--id", metavar="ID", help="The profile's id; by default from ID or NAME.")
 @click.option("--needle", metavar="TEXT", help="The token for the chain; by default from NAME.")
-@click.option("--python", metavar="X.Y", help="The Python it brings; needed if no EL clone.")
+@click.option("--python", metavar="X.Y", help="The Python it brings; needed if not an EL clone.")
 @click.option(
-    "--accept", metavar="ID", help="Its ID, if it is meant although plainly no Enterprise Linux."
+    "--accept", metavar="ID", help="Its ID, to confirm what is plainly not Enterprise Linux."
 )
 @click.option(
     "-o",

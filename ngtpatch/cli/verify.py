@@ -33,7 +33,7 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
 @click.option(
     "--provenance",
     is_flag=True,
-    help="Hold it against the statement and the SHA256SUMS beside it, too.",
+    help="Also check it against the statement and the SHA256SUMS beside it.",
 )
 @click.option(
     "--key",

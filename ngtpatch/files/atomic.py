@@ -40,7 +40,7 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
             "not-writable",
             f"the directory {target.parent} may not be written to",
             path=str(target),
-            hint="name another output, or run this as who may write there",
+            hint="name another output, or run this as a user who may write there",
         )
     if not target.exists() and not target.is_symlink():
         return
@@ -146,7 +146,7 @@ def _take_name(temporary: Path, target: Path, *, force: bool) -> None:
 def _appeared(target: Path) -> UsageError:
     return UsageError(
         "output-exists",
-        "appeared while it was being written, and was kept",
+        "appeared while it was being written, and was left as it is",
         path=str(target),
         hint="use --force to replace it",
     )

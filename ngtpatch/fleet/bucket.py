@@ -42,7 +42,7 @@ class Bucket:
         """Take the place. Raises UsageError ``s3-url``; nothing is asked of the network yet."""
         match = _URL.fullmatch(url)
         if match is None:
-            raise UsageError("s3-url", "is no s3://bucket/prefix", path=url)
+            raise UsageError("s3-url", "is not of the form s3://bucket/prefix", path=url)
         self.url = url
         self.bucket = match["bucket"]
         prefix = (match["prefix"] or "").strip("/")

@@ -123,7 +123,7 @@ class Ledger:
                 name = None
             if name is None:
                 raise InputError(
-                    "ledger", f"line {number} is no row of {SCHEMA}", path=str(self.path),
+                    "ledger", f"line {number} is not a row of {SCHEMA}", path=str(self.path),
                     hint="name another directory, or move this file away",
                 )  # fmt: skip
             self._rows[name] = line.decode("utf-8")

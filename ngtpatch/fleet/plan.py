@@ -132,7 +132,7 @@ def _unfit(name: str) -> str | None:
     """Return why *name* is no file's name on every system, or None."""
     advice = "; --name '{{ vm_uuid }}.iso' may help"
     if not name.strip() or name != name.strip() or name.startswith(".") or name.endswith("."):
-        return "is no name for a file" + advice
+        return "is not a valid file name" + advice
     if any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
         return "has characters that file names cannot have" + advice
     if name.startswith("ledger") and name.endswith(".jsonl"):

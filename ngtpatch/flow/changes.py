@@ -85,7 +85,7 @@ class Changes:
         compiled: those of *removed* that are compiled files, which some Python would run
             instead of a patched source.
         secret: those of *contents* and *removed* that hold or held identity: their old
-            bytes must not remain anywhere in the image, and their digests are not told.
+            bytes must not remain anywhere in the image, and their digests are not shown.
         reserve: path -> room in bytes.
         changed: what the patches did.
         already: the places that accept a profile as shipped.

@@ -38,7 +38,7 @@ class Ngt:
     """Which NGT it is.
 
     Attributes:
-        version: ``ngt_version`` of config/ngt_config.json; None when it is not told.
+        version: ``ngt_version`` of config/ngt_config.json; None when it is not known.
         era: 1, 2 or 3: the layout of the installer.
         entry_points: the files that start the installation, in the order callers try them.
     """

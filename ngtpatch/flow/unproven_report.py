@@ -73,7 +73,7 @@ class UnprovenReport:
 
     Attributes:
         ngtpatch: the version that wrote it.
-        ngt_version: None where it is not told.
+        ngt_version: None where it is not known.
         era: the layout of the installer.
         entry_points: what is started.
         refused: each reason for a refusal, once.

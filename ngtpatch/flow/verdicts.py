@@ -120,7 +120,7 @@ class Support:
 
     Attributes:
         source: as it was named.
-        ngt_version: None where it is not told.
+        ngt_version: None where it is not known.
         era: the layout of the installer: 1, 2 or 3.
         distros: in the order asked for.
     """

@@ -58,7 +58,7 @@ class Identity:
             parts[path] = None
             if path in tree:
                 if tree.size(path) > MAX_BYTES:
-                    message = f"is {tree.size(path)} bytes long, more than any identity has"
+                    message = f"is {tree.size(path)} bytes long, too long for an identity file"
                     raise InputError("too-large", message, path=path)
                 parts[path] = tree[path] or None
         exposed = modes if modes and parts[KEY] is not None else {}

@@ -225,7 +225,7 @@ def chain_problem(
         if issuer is None:
             return f"no certificate of {file} issued {name_of(current, 'subject')!r}"
         if not _is_authority(issuer):
-            return f"its issuer {name_of(issuer, 'subject')!r} is no certificate authority"
+            return f"its issuer {name_of(issuer, 'subject')!r} is not a certificate authority"
         current = issuer
     return f"the chain is longer than {_MAX_CHAIN}"
 

@@ -61,7 +61,7 @@ class Config:
             raise InputError("config-json", what, path=path, hint=hint)
 
         if len(data) > MAX_BYTES:
-            bad(f"is {len(data)} bytes long, which no ngt_config.json is")
+            bad(f"is {len(data)} bytes long, too long for an ngt_config.json")
         if data.startswith(b"\xef\xbb\xbf"):
             bad(
                 "starts with a byte order mark, which the guest's JSON reader refuses",

@@ -42,7 +42,7 @@ class Layout:
 
     Attributes:
         era: 1, 2 or 3; see the module's table.
-        version: ``ngt_version`` of config/ngt_config.json, or None where it is not told.
+        version: ``ngt_version`` of config/ngt_config.json, or None where it is not known.
         entry_points: files that start the installation, in the order callers try them.
         uninstallers: files that start the removal.
         factory: the file that picks the distribution's installer, if there is one.

@@ -88,7 +88,7 @@ def parse_listing(text: str, *, path: str) -> VmListing:
     found = _prism(text, path) if _is_json(text) else VmListing("ncli", _once(ncli_vms(text)))
     if not found.vms:
         said = next((line.strip() for line in text.splitlines() if line.strip()), "nothing")
-        raise InputError(_CODE, f"tells of no VM; it begins: {said[:80]}", path=path, hint=_HOW)
+        raise InputError(_CODE, f"reports no VM; it begins: {said[:80]}", path=path, hint=_HOW)
     return found
 
 

@@ -45,7 +45,7 @@ class PrepareResult:
         iso_name: its file name, under which the Nutanix plugin uploads it.
         iso_sha256: its digest.
         size: in bytes.
-        ngt_version: the NGT on it; None where it is not told.
+        ngt_version: the NGT on it; None where it is not known.
         profile: the profiles it accepts, joined by ``+``.
         origin: ``built`` now, or found sound in the ``cache`` or at the ``output``.
         as_shipped: it is the vendor's ISO, byte for byte: nothing was needed.

@@ -42,7 +42,7 @@ class StoredDisc:
     Attributes:
         key: what it was made from, as a digest.
         name: its file name.
-        ngt_version: the NGT on it; None where it is not told.
+        ngt_version: the NGT on it; None where it is not known.
         image: what is known of it, its digest in any case.
     """
 
@@ -108,7 +108,7 @@ class Store:
         except StillHeldError:
             raise NgtpatchError(
                 "locked", "has been locked by another build for an hour", path=str(path),
-                hint="end that build, or remove the file when there is none",
+                hint="wait for that build to end; if none is running, remove the file",
             ) from None  # fmt: skip
 
     def find(
@@ -174,7 +174,7 @@ class Store:
                 if _parsed(file.read(MAX_NOTE + 1)).name == name:
                     return
         raise UsageError(
-            "output-exists", "exists already, and no build of ngtpatch's made it",
+            "output-exists", "exists already, and ngtpatch did not build it",
             path=str(self.directory / name), hint="remove it, or name another output",
         )  # fmt: skip
 

@@ -61,7 +61,7 @@ def extend(header: str, needles: Sequence[str], template: OperandTemplate) -> In
     branch = cst.ensure_type(module.body[0], cst.If)
     operands, operators = _flatten(branch.test)
     if len(operands) != len(template.usable):
-        raise NotAChain("the operands could not be told apart")
+        raise NotAChain("the operands could not be distinguished")
     slot = _slot(operators)
     model = _model(operands, template.usable, slot)
     additions = [_operand(model, needle) for needle in needles]

@@ -53,7 +53,7 @@ def kinship(release: OsRelease) -> Kinship:
         _plainly_not(release, known)
         or _by_platform(release)
         or _by_id(release, known)
-        or Kinship("unknown", None, "neither ID, ID_LIKE nor PLATFORM_ID tells")
+        or Kinship("unknown", None, "ID, ID_LIKE and PLATFORM_ID do not say what it is")
     )
 
 

@@ -300,7 +300,7 @@ class _Rule:
         old = [test.line for test in _tests(self._sources[path])]
         new = [test.line for test in _tests(parse(path, content))]
         if len(old) != len(new):
-            return "a patched copy reads otherwise"
+            return "the patched copy reads differently"
         for before, after in zip(old, new, strict=True):
             was = shipped.conditions.get((path, before), (0, 0))
             now = patched.conditions.get((path, after), (0, 0))

@@ -192,13 +192,13 @@ def _require_meant(os_release: OsRelease, kin: Kinship, accept: str | None) -> N
         "debian": ("of the Debian family", "it would be treated as Ubuntu is"),
         "suse": ("of the SUSE family", "it would be treated as SUSE Linux Enterprise Server is"),
     }
-    other = ("no RPM distribution", "NGT's Red Hat installer is not made for it")
+    other = ("not an RPM distribution", "NGT's Red Hat installer is not made for it")
     what, so = family.get(kin.kind, other)
     raise Refusal(
         "not-el",
         f"{os_release.name} is {what} ({kin.because}); {so}",
         path=os_release.source,
-        hint="if it is meant all the same, say so by name: "
+        hint="to make one anyway, confirm its ID: "
         f"ngtpatch profile new --accept {os_release.id or 'ID'}",
     )
 
@@ -241,7 +241,7 @@ def _python(os_release: OsRelease, kin: Kinship, python: str | None, version: st
     if python is None:
         raise UsageError(
             "python-needed",
-            f"which Python {os_release.name} {version} brings cannot be told from its os-release",
+            f"the os-release does not say which Python {os_release.name} {version} brings",
             path=os_release.source,
             hint="give it with --python, such as --python 3.9 (python3 --version on the guest)",
         )

@@ -101,7 +101,7 @@ def _require_text(path: Path) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _unusable(path, "is no os-release file: it is not UTF-8 text") from None
+        raise _unusable(path, "is not an os-release file: it is not UTF-8 text") from None
 
 
 def _release_line(text: str) -> re.Match[str] | None:

@@ -105,7 +105,7 @@ def _anchors(source: PythonSource, patch: Patch, sites: Sequence[Site]) -> list[
             f"{len(anchors)} places lead to the {patch.branch} installer, and {patch.count} was"
             f" expected:\n{lines}",
             path=source.path,
-            hint=f"which of them decides cannot be told; {ORDER_HAZARD}",
+            hint=f"it is not known which of them decides; {ORDER_HAZARD}",
         )
     for site in anchors:
         if site.problem is not None:
@@ -190,7 +190,7 @@ class _Chain:
                 f"{len(branches)} branches lead to the {self._patch.branch} installer, by"
                 f" different code:\n{lines}",
                 path=self._source.path,
-                hint=f"which of them a new distribution needs cannot be told; {ORDER_HAZARD}",
+                hint=f"it is not known which of them a new distribution needs; {ORDER_HAZARD}",
             )
         return branches[0]
 
@@ -254,7 +254,7 @@ class _Chain:
                 self._source,
                 decision.line,
                 decision.line,
-                f"what it decides for {facts.name!r} cannot be told",
+                f"it is not known what it decides for {facts.name!r}",
             )
         if decision.branch != UNSUPPORTED:
             raise Refusal(
@@ -262,7 +262,7 @@ class _Chain:
                 f"{facts.name!r} takes the {decision.branch} branch as shipped:\n"
                 + self._source.excerpt(decision.line),
                 path=self._source.path,
-                hint="a patch takes no distribution away from an installer that accepts it",
+                hint="a patch never takes a distribution away from an installer that accepts it",
             )
         return True
 
@@ -338,7 +338,9 @@ def _prove(
         if facts.name.lower() not in names
     ]
     if len(after) != len(before):
-        raise _shape(source, before[0].line, before[-1].last_line, "a patched copy reads otherwise")
+        raise _shape(
+            source, before[0].line, before[-1].last_line, "the patched copy reads differently"
+        )
     for old, new in zip(before, after, strict=True):
         if patch.branch in {branch.name for branch in old.branches}:
             _prove_accepted(source, patch, new, wanted)
@@ -346,7 +348,7 @@ def _prove(
             if old.decide(facts).branch != new.decide(facts).branch:
                 raise Refusal(
                     "conflict",
-                    f"the chain at line {old.line} would also decide otherwise for"
+                    f"the chain at line {old.line} would also decide differently for"
                     f" {facts.name!r}:\n{result.excerpt(new.line, new.last_line)}",
                     path=source.path,
                     hint="use longer needles, up to the full NAME in lower case",

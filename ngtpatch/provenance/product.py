@@ -40,7 +40,7 @@ class Product:
     Attributes:
         iso: the file.
         image: what is known of it.
-        ngt_version: the NGT on it; None where it is not told.
+        ngt_version: the NGT on it; None where it is not known.
         materials: what it was made from; the vendor's ISO first.
     """
 

@@ -74,7 +74,7 @@ class Parameter:
             if self.pattern and isinstance(text, str) and not re.fullmatch(self.pattern, text):
                 raise UsageError(
                     "parameter-type",
-                    f"{self.name}={text!r}: does not look right",
+                    f"{self.name}={text!r}: does not have the expected form",
                     hint=f"{self.help} (it matches {self.pattern})",
                 )
         return converted

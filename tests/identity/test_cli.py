@@ -62,7 +62,7 @@ def test_check_is_silent_success_for_monitoring(tmp_path: Path) -> None:
     folder(tmp_path, 2, **FRESH)
     run = ngtpatch("identity", "check", tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    assert "2 checked: 2 in order, 0 to watch, 0 wrong" in run.stdout
+    assert "2 checked: 2 ok, 0 with warnings, 0 with errors" in run.stdout
 
 
 def test_check_finds_every_kind_at_once(tmp_path: Path) -> None:

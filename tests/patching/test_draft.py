@@ -97,7 +97,7 @@ def test_what_is_plainly_no_el_is_refused_unless_told_by_name(
 
 
 def test_a_known_stranger_to_rpm_is_refused_without_any_id_like() -> None:
-    with pytest.raises(Refusal, match="no RPM distribution"):
+    with pytest.raises(Refusal, match="not an RPM distribution"):
         draft_profile(release("Alpine Linux", "alpine", "", "3.20", ""), PROFILES)
 
 

@@ -91,7 +91,7 @@ def test_an_operand_that_makes_another_test_read_otherwise_is_refused() -> None:
         "if values['NAME'] == 'quartzite':\n    prefix = 1\n"
     )
     strange = replace(ROCKY, names=("Basalt OS-release",), needles=("basalt os-release",))
-    with pytest.raises(Refusal, match="a patched copy reads otherwise") as caught:
+    with pytest.raises(Refusal, match="the patched copy reads differently") as caught:
         patched(text, strange)
     assert caught.value.code == "shape"
     assert caught.value.path == "factory.py"

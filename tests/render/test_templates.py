@@ -259,7 +259,7 @@ def test_the_runbook_for_people_has_the_script_s_commands(tmp_path: Path, method
 
 
 def test_a_uuid_that_is_none_is_refused() -> None:
-    with pytest.raises(Exception, match="does not look right"):
+    with pytest.raises(Exception, match="does not have the expected form"):
         render("cluster-runbook.sh", {"vms": "web01"})
 
 

@@ -97,7 +97,7 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
         read = _read_file(path)
         directory = path.parent
     if not read.records and not read.problems:
-        raise InputError("inventory-form", "names no VM", path=str(path))
+        raise InputError("inventory-form", "contains no VM", path=str(path))
     rows, problems = validate(read.records, directory=directory)
     if certificates is not None:
         rows, more = join(rows, certificates)

@@ -164,7 +164,7 @@ class _Walk:
         if any(raw[18:25]) and not (
             1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61
         ):
-            self._report.warning("date", offset + 18, "a record's date is none")
+            self._report.warning("date", offset + 18, "a record's date is not a date")
         name = raw[33 : 33 + raw[32]]
         use = None
         if self._skip is not None:
@@ -200,7 +200,7 @@ class _Walk:
         if (parent.extent, parent.length) not in wanted:
             self._report.error("dot-dot", parent.offset, "a parent's record leads elsewhere")
         if not (itself.is_directory and parent.is_directory):
-            self._report.error("dot", itself.offset, "a directory says that it is none")
+            self._report.error("dot", itself.offset, "a directory is not flagged as one")
 
     def _check_names(self, folder: Folder) -> None:
         seen: dict[bytes, CheckedRecord] = {}
@@ -224,7 +224,7 @@ class _Walk:
                 relocated = record.use.child is not None
                 if not relocated:
                     self._report.error(
-                        "kind", record.offset, f"{record.name!r} is a directory by one record alone"
+                        "kind", record.offset, f"Rock Ridge gives {record.name!r} another kind"
                     )
         if previous is not None and previous.flags & _MORE:
             self._report.error("extents", previous.offset, "a file's last extent is missing")
@@ -250,7 +250,9 @@ class _Walk:
                     target = use.child
                     if target not in folders:
                         self._report.error(
-                            "relocation", record.offset, f"{name} was relocated to no directory"
+                            "relocation",
+                            record.offset,
+                            f"{name} moved to no directory",
                         )
                         continue
                 if target is not None:

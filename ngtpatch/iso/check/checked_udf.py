@@ -200,7 +200,7 @@ class _Check:
                 if found is None:
                     continue
                 if (found.kind == _FOLDER) != bool(flags & _IS_FOLDER):
-                    self._report.error("udf-kind", None, f"{below} is a directory by half")
+                    self._report.error("udf-kind", None, f"{below} has two kinds")
                 elif found.kind == _FOLDER and child in seen:
                     self._report.error("loop", None, f"{below} is listed in two places")
                 elif found.kind == _FOLDER:
@@ -227,13 +227,13 @@ class _Check:
             return None
         if form == 3:
             if length != descriptors:
-                self._report.error("udf-entry", offset, f"the length of {path} is not its own")
+                self._report.error("udf-entry", offset, f"{path} is not as long as it says")
             return _Node(data[27], length, ((offset + begin, length),), area)
         extents = self._extents(area, 8 if form == 0 else 16, path)
         if sum(size for _, size in extents) != length:
-            self._report.error("udf-entry", offset, f"the extents of {path} are not its length")
+            self._report.error("udf-entry", offset, f"{path} is not as long as its extents")
         if sum(-(-size // SECTOR) for _, size in extents) != recorded:
-            self._report.error("udf-entry", offset, f"{path} has not the blocks it records")
+            self._report.error("udf-entry", offset, f"{path} records a wrong number of blocks")
         for start, size in extents:
             what = f"{path} of the UDF tree"
             self._claim(start, size, what, content=data[27] != _FOLDER)

@@ -130,7 +130,7 @@ def _without_record(volume: Volume, base: Volume | None, record: DamagedRecord |
     if record is None:
         found = [Contradiction("no-record", None, NO_RECORD)]
     else:
-        message = f"its record is not to be believed: {record.reason}"
+        message = f"its record cannot be trusted: {record.reason}"
         found = [Contradiction("record-damaged", None, message)]
     differing = 0
     if base is not None:

@@ -72,7 +72,7 @@ class Entries:
         if found is None:
             raise Refusal(
                 "ambiguous-directory",
-                f"what its directory is called in the {tree} tree cannot be told",
+                f"the name of its directory in the {tree} tree is not known",
                 path=path,
             )
         return found

@@ -65,7 +65,7 @@ class History:
         if record is None:
             return cls(volume, None, volume.source)
         if isinstance(record, DamagedRecord):
-            raise disproved(volume, f"its record is not to be believed: {record.reason}")
+            raise disproved(volume, f"its record cannot be trusted: {record.reason}")
         if not record.intact(volume.source, volume.pieces):
             raise disproved(volume, "it was changed after its record was written")
         behind = volume.source.read_at(record.volume_end, _MOST_PADDING + 1)

@@ -253,7 +253,7 @@ def refuse_image(volume: Volume) -> None:
     if volume.descriptors.system_area.has_gpt:
         raise Refusal(
             "hybrid-gpt",
-            "is a hybrid with a GUID partition table, which an edit would make wrong",
+            "is a hybrid with a GUID partition table, which an edit would invalidate",
             path=str(volume.path),
             hint=_THE_DIRECTORY_WAY,
         )
@@ -261,7 +261,7 @@ def refuse_image(volume: Volume) -> None:
     if others:
         raise Refusal(
             "unknown-tree",
-            f"has {' and '.join(others)} over the same files, which an edit would leave behind",
+            f"has {' and '.join(others)} over the same files, which an edit would leave unchanged",
             path=str(volume.path),
             hint=_THE_DIRECTORY_WAY,
         )
@@ -270,7 +270,7 @@ def refuse_image(volume: Volume) -> None:
         if descriptor.root.extent not in known:
             raise Refusal(
                 "unknown-tree",
-                "has a further directory tree, which an edit would leave behind",
+                "has a further directory tree, which an edit would leave unchanged",
                 path=str(volume.path),
                 hint=_THE_DIRECTORY_WAY,
             )

@@ -150,7 +150,7 @@ def _empty_counterpart(volume: Volume, entry: Entry, tree: TreeName) -> str | No
         return left[0]
     raise Refusal(
         "ambiguous-link",
-        f"is empty, and which of several empty files it is in the {tree} tree cannot be told",
+        f"is empty, and it is not known which of the empty files it is in the {tree} tree",
         path=entry.path,
     )
 

@@ -329,7 +329,7 @@ def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> Bui
     if reserved or any(trailer[_HEAD.size + 32 :]):
         raise ValueError("something stands where its trailer is empty")
     if text_length > _LONGEST_TEXT or undo_length > LARGEST_UNDO:
-        raise ValueError("it is absurdly long")
+        raise ValueError("it is too long")
     length = text_length + undo_length
     if offset % SECTOR or offset + sectors(length) * SECTOR != end - SECTOR:
         raise ValueError("its payload is not before its trailer")
@@ -347,7 +347,7 @@ def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> Bui
     ranges, scrubbed = (_bounded(one, vendor_size) for one in (text.ranges, text.scrubbed))
     _bounded(tuple(sorted([*ranges, *scrubbed])), vendor_size)
     if max(sum(size for _, size in one) for one in (ranges, scrubbed)) > LARGEST_UNDO:
-        raise ValueError("its ranges are absurdly long")
+        raise ValueError("its ranges are too long")
     record = BuildRecord(
         offset=offset,
         end=end,
@@ -370,7 +370,7 @@ def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> Bui
 def _bounded(ranges: Ranges, end: int) -> Ranges:
     """Return *ranges* if they are in order, apart, and end before *end*. Raises ValueError."""
     if any(offset + length > end for offset, length in ranges):
-        raise ValueError("a range of it lies outside the image")
+        raise ValueError("one of its ranges lies outside the image")
     if any(sum(one) > other[0] for one, other in pairwise(ranges)):
         raise ValueError("its ranges are out of order, or lie over each other")
     return ranges

@@ -73,7 +73,7 @@ class FileSource:
                 "unreadable", f"cannot be read: {error.strerror}", path=str(path)
             ) from error
         except ValueError as error:  # a NUL in the name
-            raise InputError("not-found", "is no name a file can have", path=repr(path)) from error
+            raise InputError("not-found", "is not a valid file name", path=repr(path)) from error
         self._modified = status.st_mtime_ns
         if stat.S_ISDIR(status.st_mode):
             self.close()

@@ -163,7 +163,7 @@ def parse_file_entry(data: bytes, offset: int) -> FileEntry:
     extended = check_tag(data, (FILE, EXTENDED_FILE), where) == EXTENDED_FILE
     flags = struct.unpack_from("<H", data, 34)[0] & 7
     if flags not in (0, 1, 3) or struct.unpack_from("<H", data, 20)[0] != 4:
-        raise InputError("unsupported", f"{where} allocates in a way that is not understood")
+        raise InputError("unsupported", f"{where} uses a form of allocation that is not supported")
     form: Literal["short", "long", "embedded"] = ("short", "long", "embedded")[min(flags, 2)]
     uid, gid, permissions, links = struct.unpack_from("<IIIH", data, 36)
     attributes, length = struct.unpack_from("<II", data, 208 if extended else 168)

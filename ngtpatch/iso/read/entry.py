@@ -174,4 +174,4 @@ def check_name(name: str) -> str:
         char in "/\\" or unicodedata.category(char) in ("Cc", "Cs") for char in name
     ):
         return name
-    raise InputError("hostile-name", f"holds an entry named {name!a}, which is no file name")
+    raise InputError("hostile-name", f"holds an entry with the invalid name {name!a}")

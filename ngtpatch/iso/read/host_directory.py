@@ -31,7 +31,7 @@ class HostDirectory:
         self.path = Path(path)
         if not self.path.is_dir():
             code = "not-a-directory" if self.path.exists() else "not-found"
-            raise InputError(code, "is no directory that can be read", path=str(path))
+            raise InputError(code, "is not a directory that can be read", path=str(path))
         self._entries: dict[str, Entry] | None = None
 
     def entries(self, tree: str = "directory") -> Mapping[str, Entry]:

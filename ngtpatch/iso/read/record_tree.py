@@ -155,7 +155,7 @@ def read_rock_ridge_tree(plain: RecordTree, budget: Budget) -> RecordTree:
     while pending:
         path, extent = pending.pop()
         if extent in seen or extent not in plain.directories:
-            raise InputError("hostile", f"the directory {path!r} is relocated to nowhere")
+            raise InputError("hostile", f"the relocated directory {path!r} has no place")
         seen.add(extent)
         tree.extent_of[path] = extent
         taken: set[str] = set()

@@ -126,7 +126,7 @@ def read_system_use(
             budget.continuation(length)
         area = source.read_at(offset, length)
     raise InputError(
-        "hostile", f"the continuation areas of the record at {record.offset} lead nowhere"
+        "hostile", f"the continuation areas of the record at {record.offset} do not end"
     )
 
 

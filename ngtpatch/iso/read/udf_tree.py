@@ -176,7 +176,7 @@ class _UdfReader:
         while pending:
             path, block, file_entry = pending.pop()
             if file_entry.size > _allocated(file_entry):
-                raise InputError("hostile", f"the UDF directory {path!r} is not all there")
+                raise InputError("hostile", f"the UDF directory {path!r} is incomplete")
             self._budget.directory(file_entry.size)
             content = self._content(file_entry, path)
             found = []
@@ -217,7 +217,7 @@ class _UdfReader:
             if not allocation.recorded:
                 raise InputError("unsupported", f"{path!a} is sparse in its UDF volume")
         if left:
-            raise InputError("hostile", f"{path!a} is not all there in its UDF volume")
+            raise InputError("hostile", f"{path!a} is incomplete in its UDF volume")
         return coalesce(tuple(extents))
 
     def _content(self, file_entry: FileEntry, path: str) -> bytes:
@@ -232,7 +232,7 @@ class _UdfReader:
         target = None
         if kind == "symlink":
             if file_entry.size > _LARGEST_LINK:
-                raise InputError("hostile", f"the symbolic link {path!a} is absurdly long")
+                raise InputError("hostile", f"the symbolic link {path!a} is too long")
             target = ecma167.symbolic_target(self._content(file_entry, path))
         return Entry(
             path=path,

@@ -50,7 +50,7 @@ def sound_record(volume: Volume) -> BuildRecord:
     if isinstance(record, DamagedRecord):
         raise InputError(
             "record-damaged",
-            f"its record is not to be believed: {record.reason}",
+            f"its record cannot be trusted: {record.reason}",
             path=str(volume.path),
             hint="take the vendor's image, or write this one anew",
         )

@@ -83,7 +83,7 @@ def _check_destination(destination: Path, *, force: bool) -> None:
             hint="create it, or name another output",
         )
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
-        raise UsageError("not-a-directory", "exists and is no directory", path=str(destination))
+        raise UsageError("not-a-directory", "exists and is not a directory", path=str(destination))
     if destination.exists() and any(destination.iterdir()) and not force:
         raise UsageError(
             "output-exists",
