@@ -40,7 +40,8 @@ TEMPORARY = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{12}\.tmp", re.DOTALL)
 
 _STEM_BYTES = 200
 _SWEPT = 4
-"""How many of a target's names are looked at: only runs side by side take more than the first."""
+"""How many of a target's names are looked at behind the last that is taken: only runs side by side
+take more than the first, or one that finds names taken by another user."""
 _MOST = 10_000
 
 # What open(2) says where O_TMPFILE is not to be had; EISDIR where the kernel has not heard of it.
@@ -54,8 +55,12 @@ def name_stem(name: str) -> str:
 
 def sweep(target: Path) -> None:
     """Remove what killed runs left of *target*."""
-    for number in range(_SWEPT):
-        remove_abandoned(_name(target, number))
+    number, end = 0, _SWEPT
+    while number < min(end, _MOST):
+        path = _name(target, number)
+        number += 1
+        if not remove_abandoned(path) and os.path.lexists(path):
+            end = number + _SWEPT
 
 
 def remove_abandoned(path: Path) -> bool:

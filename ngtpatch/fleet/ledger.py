@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,8 @@ __all__ = ["SCHEMA", "Ledger"]
 
 SCHEMA = "ngtpatch.ledger/1"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+# What open(2) says of a link, a directory, a pipe that nobody reads, a socket.
+_NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
 
 
 class Ledger:
@@ -35,22 +38,57 @@ class Ledger:
         """Read what *path* holds already.
 
         Raises:
-            InputError: ``ledger``: it is no ledger, or one of another format.
+            InputError: ``ledger``: it is no ledger, or one of another format; ``unsafe-ledger``:
+                it is a link, a second name, no file, or another user's than its directory.
         """
         self.path = path
         self._rows: dict[str, str] = {}
         self._late: list[str] = []
         self._sound = 0
         self._descriptor = -1
-        if path.exists():
-            self._read()
+        if os.path.lexists(path):
+            descriptor = self._opened(os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as file:
+                self._read(file.read())
 
     def __enter__(self) -> Ledger:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o600)
+        self._descriptor = self._opened(os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         # A torn last line goes, so that what is appended stands on a line of its own.
         os.ftruncate(self._descriptor, self._sound)
         return self
+
+    def _opened(self, flags: int) -> int:
+        """Open it, if it is a file of its own that nobody else can have put there.
+
+        What it says is believed, and what is written to it goes nowhere else: others may be able
+        to write to the directory.
+        """
+        try:
+            descriptor = os.open(
+                self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+            raise self._unsafe("is not a file of its own") from None
+        status = os.fstat(descriptor)
+        why = None
+        if not stat.S_ISREG(status.st_mode):
+            why = "is not a file of its own"
+        elif status.st_nlink > 1:
+            why = "is a second name of another file"
+        elif status.st_uid not in (os.geteuid(), self.path.parent.stat().st_uid):
+            why = "is another user's"
+        if why is not None:
+            os.close(descriptor)
+            raise self._unsafe(why)
+        return descriptor
+
+    def _unsafe(self, why: str) -> InputError:
+        return InputError(
+            "unsafe-ledger", f"{why}, and is not used as a ledger", path=str(self.path),
+            hint="name another directory, or move this file away",
+        )  # fmt: skip
 
     def __exit__(
         self,
@@ -113,8 +151,7 @@ class Ledger:
             return False
         return True
 
-    def _read(self) -> None:
-        data = self.path.read_bytes()
+    def _read(self, data: bytes) -> None:
         self._sound = data.rfind(b"\n") + 1
         for number, line in enumerate(data[: self._sound].splitlines(), start=1):
             try:

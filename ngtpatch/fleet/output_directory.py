@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
@@ -43,7 +42,7 @@ class OutputDirectory:
             wait: seconds to wait for another run to end.
 
         Raises:
-            UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``.
+            UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``, ``unsafe-lock``.
         """
         state = self._create()
         mine = state / f"{shard[0]}-of-{shard[1]}.lock"
@@ -70,6 +69,12 @@ class OutputDirectory:
             )  # fmt: skip
         self.path.mkdir(mode=0o700, exist_ok=True)
         state = self.path / _STATE
+        if state.is_symlink() or (state.exists() and not state.is_dir()):
+            # Locks would be made wherever somebody else wants them.
+            raise UsageError(
+                "unsafe-lock", "is no directory of its own, and locks are kept in it",
+                path=str(state), hint="remove it, or name another directory",
+            )  # fmt: skip
         state.mkdir(mode=0o700, exist_ok=True)
         return state
 
@@ -139,23 +144,11 @@ class OutputDirectory:
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:
         """Write one image. Raises UsageError ``output-exists``, NgtpatchError ``disk-full``..."""
-        target = self.path / output
-        overlay = plan.overlay()
-        if replace and self.is_base(output, plan):
-            # Refreshed in place: the base stays open until its successor has its name.
-            successor = target.with_name(f".{name_stem(output)}.{secrets.token_hex(6)}.tmp")
-            try:
-                written = write_file(
-                    overlay, successor, digest=digest, durable=False, mode=0o600, check=_sync
-                )
-                successor.replace(target)
-            finally:
-                with suppress(FileNotFoundError):
-                    successor.unlink()
-            return written
+        # Refreshed in place, the base stays open until its successor has its name.
         return write_file(
-            overlay, target, force=replace, digest=digest, durable=False, mode=0o600, check=_sync
-        )
+            plan.overlay(), self.path / output, force=replace, digest=digest, durable=False,
+            mode=0o600, check=_sync, over_base=replace,
+        )  # fmt: skip
 
 
 def _sync(temporary: Path) -> None:

@@ -199,3 +199,17 @@ def test_a_tree_is_given_back_that_a_killed_run_had_moved_away(disc: Path, tmp_p
         write_tree(volume, target, force=True)
     assert not (target / "mine").exists()
     assert os.listdir(tmp_path) == ["tree"]
+
+
+def test_names_that_another_user_took_hide_none_of_ours(tmp_path: Path) -> None:
+    """A killed run had to take a later name; the next run goes on to it."""
+    target = tmp_path / "out"
+    for number in range(6):
+        (tmp_path / f".out.{number:012x}.tmp").symlink_to("/nowhere")
+    with named(target, 0o600) as (mine, _):
+        pass
+    mine.write_bytes(b"half a key")
+    with new_file(target):
+        pass
+    assert not mine.exists()
+    assert len(os.listdir(tmp_path)) == 7

@@ -2,6 +2,9 @@
 """New certificates for images that have old ones."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -132,3 +135,23 @@ def test_a_stripped_image_is_nobodys_and_makes_anybodys(tmp_path: Path) -> None:
     shared.replace(made.root / "base.iso")
     assert made.inject("--force").returncode == 0
     assert made.wrong() == []
+
+
+def test_killed_while_it_refreshes_in_place_it_leaves_no_key(tmp_path: Path) -> None:
+    """On a file system that has no files without a name, as NFS."""
+    made = park(tmp_path / "park", 1, payload=24 << 20)
+    assert made.inject().returncode == 0
+    renewed(made, "vm1", 100, "p256")
+    (made.root / "base.iso").unlink()
+    (made.root / "base.iso").symlink_to(made.out)
+    run = "import os; del os.O_TMPFILE; from ngtpatch.cli import main; main()"
+    line = [sys.executable, "-c", run, *made.arguments("--force")[3:]]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(made.out.glob(".*.tmp")) and process.poll() is None:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert list(made.out.glob(".*.tmp"))
+    assert subprocess.run(line, capture_output=True, check=False).returncode == 0
+    assert made.wrong() == []
+    assert made.listing() == made.expected_listing()

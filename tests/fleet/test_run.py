@@ -22,6 +22,7 @@ from ngtpatch.sample import write_sample
 from tests.fleet.mounts import mounted
 from tests.fleet.park import ENVIRONMENT, FRESH, Park, betrayed, park
 from tests.identity import material as m
+from tests.requirements import missing
 
 MIB = 1 << 20
 
@@ -297,3 +298,51 @@ def test_stopping_from_a_program(tmp_path: Path) -> None:
     assert 1 <= summary.written <= 3
     with pytest.raises(UsageError, match="already"):
         run_fleet(plan)
+
+
+@pytest.mark.parametrize(
+    "planted", ["link", "dangling link", "second name", "pipe", "another user's"]
+)
+def test_a_ledger_that_somebody_else_put_there_is_neither_believed_nor_written(
+    tmp_path: Path, planted: str
+) -> None:
+    made = park(tmp_path / "park", 1)
+    made.out.mkdir()
+    ledger, precious = made.out / "ledger.jsonl", tmp_path / "precious"
+    if planted != "dangling link":
+        precious.write_text("a torn last line")
+    if planted.endswith("link"):
+        ledger.symlink_to(precious)
+    elif planted == "second name":
+        ledger.hardlink_to(precious)
+    elif planted == "pipe":
+        os.mkfifo(ledger)
+    else:
+        if os.geteuid() != 0:
+            missing("root", "a second user is needed")
+        ledger.touch()
+        os.chown(ledger, 65534, 65534)
+    run = made.inject()
+    assert run.returncode == 3
+    assert f"{ledger}: is " in run.stderr
+    assert images(made) == set()
+    assert precious.exists() == (planted != "dangling link")
+    assert not precious.exists() or precious.read_text() == "a torn last line"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "file"])
+def test_locks_are_not_made_where_a_link_leads(tmp_path: Path, kind: str) -> None:
+    made = park(tmp_path / "park", 1)
+    made.out.mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    if kind == "link":
+        elsewhere.mkdir()
+    if kind == "file":
+        (made.out / ".ngtpatch").touch()
+    else:
+        (made.out / ".ngtpatch").symlink_to(elsewhere)
+    run = made.inject()
+    assert run.returncode == 2
+    assert f"{made.out / '.ngtpatch'}: is no directory of its own" in run.stderr
+    assert elsewhere.exists() == (kind == "link")
+    assert not elsewhere.exists() or list(elsewhere.iterdir()) == []

@@ -64,6 +64,7 @@ def write_file(
     mode: int = 0o666,
     check: Callable[[Path], None] | None = None,
     expect: str | None = None,
+    over_base: bool = False,
 ) -> Written:
     """Write the result as a new file: there in full or not at all.
 
@@ -73,13 +74,15 @@ def write_file(
     Args:
         overlay: the result.
         destination: a file in an existing directory.
-        force: replace an existing file; never the base itself.
+        force: replace an existing file; never the base itself, but for *over_base*.
         digest: compute SHA-256 of base and result.
         durable: fsync before it takes its name.
         mode: permission bits of the new file; the umask applies.
         check: called with the complete temporary file; the result gets its name only
             when this returns.
         expect: SHA-256 that the result must have, with *digest*, to get its name.
+        over_base: the base may be replaced, too. It stays whole for whoever has it open, which
+            the *overlay* has.
 
     Raises:
         UsageError: ``output-exists``, ``no-such-directory``, ``same-file`` or ``not-a-file``.
@@ -88,7 +91,8 @@ def write_file(
         VerificationError: ``wrong-digest``: the result is not what was expected.
     """
     file = _file_below(overlay)
-    check_target(destination, force=force, source=file.path if file else None)
+    source = file.path if file and not over_base else None
+    check_target(destination, force=force, source=source)
     with (
         explained(destination),
         new_file(destination, force=force, mode=mode, durable=durable) as target,
