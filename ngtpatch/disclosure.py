@@ -52,9 +52,11 @@ _BARE = re.compile(
     re.ASCII,
 )
 # Armour counts where a key follows: programs name it without having one.
+# Where the line ends were lost it has to begin as a key does, too.
 _ARMOURED = re.compile(
-    rb"BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|\s){1,16}"
+    rb"BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?:\\[nr]|\s){1,16}"
     rb"(?:[A-Z][A-Za-z-]{1,40}: [^\r\n]{0,200}(?:\\[nr]|\s){1,16}){0,3}[A-Za-z0-9+/=]{16}"
+    rb"|M[A-Za-z0-9+/=]{15}|b3BlbnNzaC1rZXkt)"
 )
 # In DER, each from its first bytes that do not depend on lengths: PKCS #8 by the OIDs of RSA, DSA,
 # EC and Edwards curves; encrypted PKCS #8 by that of PBES2 (RFC 8018); PKCS #1; SEC 1; the key bags

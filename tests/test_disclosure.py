@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448
 from ngtpatch.disclosure import holds_private_key, printable, redacted, stream_holds_private_key
 from ngtpatch.document import document
 from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.identity.inventory import InventoryError, RowProblem
 from ngtpatch.sample import write_sample
 from tests.identity.material import certificate, key_pem, private_key
 
@@ -58,6 +59,9 @@ def test_a_key_is_found_in_each_form_and_its_public_half_is_none(key: Any) -> No
         if armoured:
             assert holds_private_key(data.decode().encode("utf-16"))
             assert holds_private_key(json.dumps({"a": data.decode()}).encode())
+            assert holds_private_key(data.replace(b"\n", b" "))
+            if b"Proc-Type" not in data:  # its headers end with their lines
+                assert holds_private_key(data.replace(b"\n", b""))
     public = key.public_key()
     for encoding in (s.Encoding.PEM, s.Encoding.DER):
         data = public.public_bytes(encoding, s.PublicFormat.SubjectPublicKeyInfo)
@@ -281,3 +285,49 @@ def test_a_terminal_gets_no_escape_sequence_of_somebody_else(place: Path) -> Non
         foreign = [c for c in seen if not c.isprintable() and c not in "\r\n\t"]
         assert foreign == [], (arguments, seen)
         assert not any(line.startswith("ngtpatch: verified") for line in seen.splitlines())
+
+
+SHORT = key_pem(private_key("ed25519")).decode().replace("\n", " ").replace("/", "")
+"""A key that would do for a file's name: it has no slash and is short enough."""
+
+
+@pytest.mark.parametrize("pem", [PEM, SHORT], ids=["a path", "a name"])
+def test_no_file_or_directory_is_named_after_a_key(
+    place: Path, tmp_path: Path, pem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from ngtpatch.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+    base, inventory = str(place / "base.iso"), str(place / "vms.csv")
+    prepare = ["packer", "prepare", base, "-d", "rocky"]
+    hook = {"NGTPATCH_ISO": base, "NGTPATCH_DISTRO": "rocky", "NGTPATCH_OUTPUT": "."}
+    inject = ["inject", base, "--inventory", inventory]
+    material = tmp_path / "keyed.csv"
+    material.write_text(f'name,note\nweb,"{pem.strip()}"\n')
+    refused: list[tuple[list[str], dict[str, str]]] = [
+        (["rebuild", base, "-d", "rocky", "-o", pem], {}),
+        (["rebuild", base, "-d", "rocky"], {"NGTPATCH_REBUILD_OUTPUT": pem}),
+        (["rebuild", base, "-d", "rocky", "--output-tree", pem], {}),
+        (["extract", base, "config/ngt_config.json", "-o", pem], {}),
+        ([*prepare, "-o", pem], {}),
+        ([*prepare, "--cache-dir", pem], {}),
+        ([*prepare, "--variables", pem], {}),
+        (prepare, {"NGTPATCH_CACHE_DIR": pem}),
+        ([*inject, "--output-dir", pem], {}),
+        ([*inject, "--output-dir", "out", "--name", pem], {}),
+        (["inject", base, "--inventory", "keyed.csv", "--output-dir", "o",
+          "--name", "{{ note }}"], {}),
+        *((["packer", "hook"], {**hook, name: pem}) for name in (*hook, "NGTPATCH_RESULT")),
+    ]  # fmt: skip
+    for arguments, more in refused:
+        ran = CliRunner().invoke(app, arguments, env=more, prog_name="ngtpatch")
+        assert ran.exit_code in (2, 3), (arguments, ran.output)
+        assert [path.name for path in tmp_path.iterdir()] == ["keyed.csv"], arguments
+
+
+def test_an_inventorys_problems_hide_a_key_item_by_item() -> None:
+    problem = RowProblem(1, PEM, f"there is no file {PEM}")
+    error = InventoryError.of([problem], path="vms.csv")
+    assert secrets_in(repr(error.problems) + str(problem)) == []

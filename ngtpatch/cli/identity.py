@@ -10,7 +10,6 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError, VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
 
@@ -62,7 +61,7 @@ def show(console: Console, targets: tuple[Path, ...], certificates: Path | None)
         )
     console.result(ShownAll(tuple(shown)))
     for item in shown:
-        console.heading(printable(item.source))
+        console.heading(item.source)
         _description(console, item)
 
 
@@ -74,12 +73,12 @@ def _description(console: Console, item: Shown) -> None:
         if item.elsewhere is not None:
             where += " of identity, but see below" if item.elsewhere else ", nor in any other byte"
         rows.append(("identity", f"none {where}"))
-    rows += [(printable(key), printable(str(value))) for key, value in (facts.config or {}).items()]
+    rows += [(key, str(value)) for key, value in (facts.config or {}).items()]
     if facts.certificate is not None:
         certificate = facts.certificate
         rows += [
-            ("subject", printable(certificate.subject)),
-            ("issuer", printable(certificate.issuer)),
+            ("subject", certificate.subject),
+            ("issuer", certificate.issuer),
             ("serial", certificate.serial),
             ("valid", f"{certificate.not_before} to {certificate.not_after}"),
             ("certificate", f"{certificate.key_type} {certificate.key_bits}"),
@@ -87,15 +86,15 @@ def _description(console: Console, item: Shown) -> None:
         ]
     if facts.authority is not None:
         authority = facts.authority
-        rows.append(("authority", f"{printable(authority.subject)}, until {authority.not_after}"))
+        rows.append(("authority", f"{authority.subject}, until {authority.not_after}"))
     if facts.key is not None:
         fits = {True: "belongs to the certificate", False: "another certificate's", None: "alone"}
         match = fits[facts.key.matches_certificate]
         rows.append(("key", f"{facts.key.key_type} {facts.key.key_bits}, {match} (not shown)"))
-    rows += [("elsewhere", printable(place)) for place in item.elsewhere or ()]
+    rows += [("elsewhere", place) for place in item.elsewhere or ()]
     if item.unread:
-        rows.append(("not searched", printable(f"{', '.join(item.unread)} (compressed)")))
-    rows += [("problem", printable(problem)) for problem in facts.problems]
+        rows.append(("not searched", f"{', '.join(item.unread)} (compressed)"))
+    rows += [("problem", problem) for problem in facts.problems]
     console.pairs(rows)
 
 
@@ -181,7 +180,7 @@ def _table(console: Console, result: Audit) -> None:
             ["VM", "certificate until", "days", "state", "found"],
             [
                 [
-                    printable(c.source),
+                    c.source,
                     (c.not_after or "-")[:10],
                     "-" if c.days_left is None else str(c.days_left),
                     c.worst,
@@ -202,9 +201,9 @@ def _table(console: Console, result: Audit) -> None:
     unread = [c for c in result.identities if c.unread]
     if unread:
         paths = ", ".join(dict.fromkeys(path for c in unread for path in c.unread or ()))
-        console.detail(printable(f"  not searched, since compressed: {paths}"))
+        console.detail(f"  not searched, since compressed: {paths}")
     for hint in dict.fromkeys(f.hint for f in result.findings if f.hint):
-        console.detail(f"  {printable(hint)}")
+        console.detail(f"  {hint}")
 
 
 def _plan(

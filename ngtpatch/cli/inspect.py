@@ -10,7 +10,6 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.disclosure import printable
 from ngtpatch.flow.inspect import Identified, Inspection, inspect
 
 
@@ -25,7 +24,7 @@ def command(console: Console, iso: Path) -> None:
         console.heading("Volume")
         console.pairs(
             [
-                ("label", printable(found.volume.id)),
+                ("label", found.volume.id),
                 ("trees", ", ".join(found.volume.trees)),
                 ("size", f"{found.volume.size:,} bytes"),
             ]
@@ -33,22 +32,20 @@ def command(console: Console, iso: Path) -> None:
     console.heading("Nutanix Guest Tools")
     console.pairs(
         [
-            ("version", printable(found.ngt.version or "unknown")),
+            ("version", found.ngt.version or "unknown"),
             ("era", f"{found.ngt.era}.x"),
             ("started by", ", ".join(found.ngt.entry_points) or "nothing known"),
         ]
     )
     console.heading("Decides by distribution")
     for site in found.sites:
-        console.say(
-            f"  {printable(site.path)}:{site.line}  {_branches(site.branches, site.problem)}"
-        )
+        console.say(f"  {site.path}:{site.line}  {_branches(site.branches, site.problem)}")
     console.heading("Identity")
     _identity(console, found.identity)
     console.heading("Build record")
     _record(console, found)
     for notice in found.notices:
-        console.warn(printable(notice))
+        console.warn(notice)
 
 
 def _branches(branches: tuple[str, ...], problem: str | None) -> str:
@@ -60,30 +57,30 @@ def _identity(console: Console, identity: Identified) -> None:
         console.say(f"  none, in any byte: this ISO may be shared{_unread(identity)}")
     rows: list[tuple[str, str]] = []
     if identity.ngt_uuid is not None:
-        rows.append(("ngt_uuid", printable(str(identity.ngt_uuid))))
+        rows.append(("ngt_uuid", str(identity.ngt_uuid)))
     if identity.certificate is not None:
         rows.append(("certificate", f"until {identity.certificate.not_after}"))
     if identity.key is not None:
         rows.append(("key", f"{identity.key.key_type} {identity.key.key_bits} (not shown)"))
     if identity.authority is not None:
-        subject = printable(identity.authority.subject)
+        subject = identity.authority.subject
         rows.append(("authority", f"{subject}, until {identity.authority.not_after}"))
-    rows.extend(("elsewhere", printable(place)) for place in identity.elsewhere)
+    rows.extend(("elsewhere", place) for place in identity.elsewhere)
     if identity.present and identity.unread:
-        rows.append(("not searched", printable(f"{', '.join(identity.unread)} (compressed)")))
-    rows.extend(("problem", printable(problem)) for problem in identity.problems)
+        rows.append(("not searched", f"{', '.join(identity.unread)} (compressed)"))
+    rows.extend(("problem", problem) for problem in identity.problems)
     console.pairs(rows)
 
 
 def _unread(identity: Identified) -> str:
     if not identity.unread:
         return ""
-    return printable(f" (not looked into, since compressed: {', '.join(identity.unread)})")
+    return f" (not looked into, since compressed: {', '.join(identity.unread)})"
 
 
 def _record(console: Console, found: Inspection) -> None:
     if found.record_problem:
-        console.say(f"  not trusted: {printable(found.record_problem)}")
+        console.say(f"  not trusted: {found.record_problem}")
     if found.record is None:
         if not found.record_problem:
             console.say("  none: as it came from the vendor, as far as ngtpatch can tell")
@@ -92,13 +89,13 @@ def _record(console: Console, found: Inspection) -> None:
     patches = [f"{patch['id']} ({patch['sha256'][:12]})" for patch in record["patches"]]
     console.pairs(
         [
-            ("made by", f"ngtpatch {printable(str(record['ngtpatch']))}"),
-            ("accepts", printable(", ".join(map(str, record["profiles"])) or "as shipped")),
-            ("patches", printable(", ".join(patches) or "none")),
+            ("made by", f"ngtpatch {record['ngtpatch']!s}"),
+            ("accepts", ", ".join(map(str, record["profiles"])) or "as shipped"),
+            ("patches", ", ".join(patches) or "none"),
             ("vendor", f"sha256 {record['vendor']['sha256'] or 'not computed'}"),
             ("undo", "ngtpatch reset" if record["undoable"] else "ngtpatch reset --base ISO"),
         ]
     )
     for change in record["changed"]:
-        inside = f"{printable(change['within'])}!" if change["within"] else ""
-        console.say(f"  {printable(change['kind'])}  {inside}{printable(change['path'])}")
+        inside = f"{change['within']}!" if change["within"] else ""
+        console.say(f"  {change['kind']}  {inside}{change['path']}")

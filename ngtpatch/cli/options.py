@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
 
 __all__ = [
@@ -99,7 +100,25 @@ class _Command(click.Command):
                 known = option.envvar or ()
                 names = [known] if isinstance(known, str) else [*known]
                 option.envvar = list(dict.fromkeys([*names, own]))
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for option in self.params:
+            _require_no_key(option, ctx.params.get(option.name or ""))
+        return rest
+
+
+def _require_no_key(parameter: click.Parameter, value: Any) -> None:
+    """Refuse a private key as a value: a file would get it for a name."""
+    if isinstance(value, tuple | list):
+        for one in value:
+            _require_no_key(parameter, one)
+    elif isinstance(value, str | Path) and redacted(str(value)) != str(value):
+        name = max(parameter.opts, key=len)
+        raise UsageError(
+            "secret",
+            f"{name if name.startswith('-') else name.upper()}: a private key is not taken as"
+            " a value",
+            hint="keep the key in a file of its own that only you may read, and name its path",
+        )
 
 
 def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:

@@ -12,7 +12,6 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.cli.provenance import provenance_options, wanted, write
-from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
 from ngtpatch.flow.changes import IdentityRequest
@@ -174,11 +173,11 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     """Print what was done, for people."""
     would = "would be " if dry_run else ""
     for entry in result.changed:
-        console.say(f"{would}{entry.done:<8} {printable(entry.path)}{_edits(entry)}")
+        console.say(f"{would}{entry.done:<8} {entry.path}{_edits(entry)}")
         if entry.diff and (dry_run or console.verbosity > 0):
             console.block(entry.diff)
     for place in result.already:
-        console.say(f"accepts  {printable(place.path)}  takes {place.profile} for {place.branch}")
+        console.say(f"accepts  {place.path}  takes {place.profile} for {place.branch}")
     if not result.changed and not result.overwritten:
         same = "" if result.method == "master" else "; the output is the source, byte for byte"
         why = "every site accepts what was asked for" if result.already else "no identity is on it"
@@ -188,7 +187,7 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
     if result.composed_with:
         console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
     for notice in result.notices:
-        console.warn(printable(notice))
+        console.warn(notice)
     if result.output is not None:
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
@@ -196,7 +195,7 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    shown = ", ".join(map(printable, paths[:_SHOWN_PATHS]))
+    shown = ", ".join(paths[:_SHOWN_PATHS])
     return shown + (f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else "")
 
 

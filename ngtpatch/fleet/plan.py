@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
@@ -131,6 +132,8 @@ def _names(rows: Iterable[Row], template: str) -> tuple[Mapping[str, str], list[
 def _unfit(name: str) -> str | None:
     """Return why *name* is no file's name on every system, or None."""
     advice = "; --name '{{ vm_uuid }}.iso' may help"
+    if redacted(name) != name:
+        return "is no name for a file" + advice
     if not name.strip() or name != name.strip() or name.startswith(".") or name.endswith("."):
         return "is not a valid file name" + advice
     if any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
 
 __all__ = ["HookRequest", "PackerContext"]
+
+_VARIABLES = (
+    "NGTPATCH_ISO", "NGTPATCH_DISTRO", "NGTPATCH_OUTPUT", "NGTPATCH_RESULT",
+    "NGTPATCH_VM_CONFIG", "NGTPATCH_CACHE_DIR",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,15 @@ class HookRequest:
         """Return the request in *environ*, by default the process's environment.
 
         Raises:
-            UsageError: ``hook-variables``: all that are missing.
+            UsageError: ``hook-variables``: all that are missing; ``secret``: one is a private key.
         """
         environ = os.environ if environ is None else environ
+        for name in _VARIABLES:
+            if redacted(value := environ.get(name, "")) != value:
+                raise UsageError(
+                    "secret", f"{name}: a private key is not taken as a value",
+                    hint="keep the key in a file of its own that only you may read",
+                )  # fmt: skip
         distros = tuple(filter(None, map(str.strip, environ.get("NGTPATCH_DISTRO", "").split(","))))
         given = {
             "NGTPATCH_ISO": environ.get("NGTPATCH_ISO"),

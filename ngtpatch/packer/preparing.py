@@ -347,7 +347,7 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
         entry = _described(_rebuilt(job, temporary), key, temporary, name)
         store.take(temporary, entry)
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # gone under its name, or another's in its place
             temporary.unlink()
     return entry
 

@@ -86,7 +86,8 @@ class Store:
         """Remove what killed builds left: what they made, which may hold a key, and pieces."""
         for scratch in self.directory.glob(".ngtpatch-*.part.iso"):
             name = scratch.name.removeprefix(".ngtpatch-").removesuffix(".part.iso")
-            with suppress(NgtpatchError), self.lock(name, wait=timedelta()):
+            # What another user put there in its place is not ours to remove, nor in the way.
+            with suppress(NgtpatchError, OSError), self.lock(name, wait=timedelta()):
                 scratch.unlink(missing_ok=True)
         for path in self.directory.glob(".*.tmp"):
             found = TEMPORARY.fullmatch(path.name)
@@ -167,10 +168,15 @@ class Store:
             UsageError: ``output-exists``.
         """
         target = self.directory / name
-        if not target.exists() and not target.is_symlink():
+        try:
+            owner = target.lstat().st_uid
+        except FileNotFoundError:
             return
         for note in self.directory.glob(".ngtpatch-*.json"):
             with suppress(FileNotFoundError, _UnusableError), _plain(note, "its note") as file:
+                # Who made the file wrote the note: another user's gives nobody's file away.
+                if os.fstat(file.fileno()).st_uid != owner:
+                    continue
                 if _parsed(file.read(MAX_NOTE + 1)).name == name:
                     return
         raise UsageError(
@@ -183,6 +189,7 @@ class Store:
 
         Raises:
             NgtpatchError: ``not-permitted``: another user's file has the name.
+            UsageError: ``is-directory``: a directory has.
         """
         try:
             made.replace(self.path(entry))
@@ -191,6 +198,11 @@ class Store:
             raise NgtpatchError(
                 "not-permitted", "is another user's here, and cannot be replaced",
                 path=str(self.path(entry)), hint="remove it, or name another directory",
+            ) from None  # fmt: skip
+        except IsADirectoryError as error:
+            raise UsageError(
+                "is-directory", "is a directory, and a file is written", path=error.filename2,
+                hint="remove it, or name another directory",
             ) from None  # fmt: skip
 
     def note(self, entry: StoredDisc) -> None:
@@ -233,8 +245,9 @@ def _parsed(note: bytes) -> StoredDisc:
         for key in ("notices", "profiles"):
             image[key] = tuple(image[key])
         entry = StoredDisc(**body, image=WrittenImage(**image))
-        # A note is a file like any other: its name must not lead out of the directory.
-        if Path(entry.name).name != entry.name:
+        # A note is a file like any other: its name must not lead out of the directory, and be one
+        # that a file can have.
+        if Path(entry.name).name != entry.name or b"\0" in os.fsencode(entry.name):
             raise _UnusableError("its note is damaged")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _UnusableError("its note is damaged") from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import NgtpatchError, UsageError
 from ngtpatch.packer import prepare
 from ngtpatch.sample import write_sample
 from tests.requirements import missing
@@ -166,3 +166,60 @@ def test_a_cache_of_a_group_or_of_everybody_goes_on_working(vendor: Path, tmp_pa
         taken = prepare(vendor, distros=["rocky"], output=tmp_path / f"b{bits}", cache_dir=cache)
         assert taken.origin == "cache"
         assert Path(taken.iso_path).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300, "..", "", 5])
+def test_a_note_that_names_no_file_is_passed_over(
+    vendor: Path, tmp_path: Path, name: object
+) -> None:
+    out = tmp_path / "out"
+    first = prepare(vendor, distros=["rocky"], output=out)
+    [note] = out.glob(".ngtpatch-*.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "name": name}))
+    again = prepare(vendor, distros=["rocky"], output=out)
+    assert (again.origin, again.iso_sha256) == ("built", first.iso_sha256)
+    assert "was not reused" in again.notices[-1]
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
+def test_what_stands_where_another_build_would_work_is_not_in_the_way(
+    vendor: Path, tmp_path: Path, kind: str
+) -> None:
+    planted, kept = tmp_path / ".ngtpatch-other.part.iso", tmp_path / "kept"
+    kept.write_bytes(b"kept")
+    if kind == "directory":
+        planted.mkdir()
+    elif kind == "link":
+        planted.symlink_to(kept)
+    else:
+        os.mkfifo(planted)
+    assert prepare(vendor, distros=["rocky"], output=tmp_path).origin == "built"
+    assert kept.read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("what", ["part", "iso"])
+def test_a_directory_in_the_way_is_named(vendor: Path, tmp_path: Path, what: str) -> None:
+    first = prepare(vendor, distros=["rocky"], output=tmp_path)
+    [lock] = tmp_path.glob(".ngtpatch-*.lock")
+    Path(first.iso_path).unlink()
+    way = lock.with_suffix(".part.iso") if what == "part" else Path(first.iso_path)
+    way.mkdir()
+    with pytest.raises(UsageError) as refused:
+        prepare(vendor, distros=["rocky"], output=tmp_path)
+    assert (refused.value.code, refused.value.path) == ("is-directory", str(way))
+    assert not any(path.is_file() for path in tmp_path.glob("*.part.iso"))
+
+
+def test_another_user_s_note_does_not_give_my_file_away(vendor: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root", "a second user is needed")
+    first = prepare(vendor, distros=["rocky"], output=tmp_path / "golden.iso")
+    Path(first.iso_path).write_bytes(b"mine")
+    [note] = tmp_path.glob(".ngtpatch-*.json")
+    os.chown(note, 65534, 65534)
+    with pytest.raises(UsageError) as refused:
+        prepare(vendor, distros=["almalinux"], output=tmp_path / "golden.iso")
+    assert refused.value.code == "output-exists"
+    os.chown(first.iso_path, 65534, 65534)  # a colleague's, both
+    made = prepare(vendor, distros=["almalinux"], output=tmp_path / "golden.iso")
+    assert made.origin == "built"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +39,18 @@ class RowProblem:
     Attributes:
         row: where it stands: the line of a text file, the number of a JSON record from 1.
         column: the column, or None when it is the row as a whole.
-        message: what was found.
+        message: what was found; a private key in it is hidden.
     """
 
     row: int
     column: str | None
     message: str
+
+    def __post_init__(self) -> None:
+        for name in ("column", "message"):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, redacted(text))
 
     def __str__(self) -> str:
         where = f"row {self.row}" + (f", column {self.column}" if self.column else "")
