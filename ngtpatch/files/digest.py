@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -32,11 +34,17 @@ def sha256_of_file(path: Path) -> str:
     """Return the digest of a file's content.
 
     Raises:
-        InputError: ``not-found``, ``is-directory``, ``unreadable``.
+        InputError: ``not-found``, ``is-directory``, ``not-a-file``, ``unreadable``.
     """
     digest = hashlib.sha256()
     try:
-        with path.open("rb", buffering=0) as file:
+        # A pipe that somebody put in the file's place is not waited for.
+        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+                raise InputError(
+                    "not-a-file", "is neither a file nor a block device", path=str(path)
+                )
             while block := file.read(_BLOCK):
                 digest.update(block)
     except FileNotFoundError:
@@ -48,6 +56,10 @@ def sha256_of_file(path: Path) -> str:
             "unreadable", f"cannot be read: {error.strerror}", path=str(path)
         ) from None
     return digest.hexdigest()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sha256_of_source(source: Readable, size: int) -> str:

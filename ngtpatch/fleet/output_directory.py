@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -115,13 +116,17 @@ class OutputDirectory:
 
         Of one that the ledger knows, size and regions are read back; the rest was the
         base's when it was written. One that it does not know, because the run was killed
-        before its row, is read as a whole.
+        before its row, or that is another user's, is read as a whole.
         """
         path = self.path / output
-        if path.is_symlink() or not path.is_file():
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
             return False
-        if path.stat().st_mode & 0o777 != 0o600:
+        if status.st_mode != stat.S_IFREG | 0o600:
             return False
+        if status.st_uid != os.geteuid():
+            known = None  # who wrote it is not known to the ledger either
         if known is not None and known.regions_sha256 != plan.digest:
             return False
         with closing(FileSource(path)) as file:

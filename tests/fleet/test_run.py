@@ -111,6 +111,22 @@ def test_resume_does_what_is_missing_or_stale_and_nothing_else(tmp_path: Path) -
     assert inodes(made, {"vm6"})["vm6"] == before["vm6"]
 
 
+def test_an_image_that_another_user_wrote_is_read_as_a_whole(tmp_path: Path) -> None:
+    """Even where its regions are right and the ledger knows it."""
+    if os.geteuid() != 0:
+        missing("root", "a second user is needed")
+    made = park(tmp_path / "park", 2)
+    assert made.inject().returncode == 0
+    for name in made.material:
+        os.chown(made.out / f"{name}.iso", 65534, 65534)
+    base = (made.root / "base.iso").read_bytes()
+    with (made.out / "vm1.iso").open("r+b") as file:
+        file.seek(base.index(b"def main"))
+        file.write(b"evil")
+    assert "1 written, 1 kept" in made.inject("--resume").stdout
+    assert made.wrong() == []
+
+
 def test_another_base_makes_everything_stale(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 3)
     assert made.inject().returncode == 0

@@ -141,6 +141,14 @@ def test_the_github_workflow_builds_signs_and_verifies(runner: Runner, distro: s
     runner.succeed(steps(distro, runner)["Verify"], **keys, **variables(distro, runner))
 
 
+def test_the_github_workflow_leaves_no_key_where_the_build_fails(runner: Runner) -> None:
+    (runner.home / "bin/ngtpatch").write_text("#!/bin/sh\nexit 3\n")
+    key = runner.secret.read_text().strip()
+    failed = runner.run(steps("rocky", runner)["Build and sign"], NGT_SIGN_KEY=key, DISTRO="rocky")
+    assert failed.returncode == 3
+    assert not (runner.home / "sign.key").exists()
+
+
 def test_the_github_workflow_tells_a_refusal_from_a_failure(runner: Runner) -> None:
     script = steps("rocky", runner)["Ask whether it can be supported"]
     (runner.home / "bin/ngtpatch").write_text("#!/bin/sh\nexit 4\n")

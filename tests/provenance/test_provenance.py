@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -332,6 +333,18 @@ def test_a_private_key_is_no_key_to_verify_with(subject: Product, tmp_path: Path
     write_provenance(subject, sign_key=secret)
     with pytest.raises(InputError, match="not a public key in PEM"):
         verify_provenance(subject.iso, key=secret)
+
+
+@pytest.mark.parametrize("place", ["statement", "iso"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    subject: Product, tmp_path: Path, place: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    named = {"statement": pipe} if place == "statement" else {}
+    with pytest.raises(InputError) as raised:
+        verify_provenance(subject.iso if place == "statement" else pipe, **named)
+    assert (raised.value.code, raised.value.path) == ("not-a-file", str(pipe))
 
 
 def test_a_statement_that_is_not_there_is_named(subject: Product) -> None:
