@@ -126,7 +126,7 @@ def new(
     target = _target(output, draft.profile.id)
     if target is None:
         if not console.as_json:
-            click.echo(draft.text, nl=False)
+            click.echo(draft.text.encode("utf-8"), nl=False)
     elif not dry_run:
         _write(target, draft.text, force=force)
     console.result(ProfileNew.of(draft, None if dry_run else target))

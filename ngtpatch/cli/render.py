@@ -67,7 +67,8 @@ def command(
         if sys.stdout is not None and sys.stdout.isatty():
             console.block(text)
         elif not console.as_json:
-            click.echo(text, nl=False)
+            # As bytes, which click passes on as they are: it would take escape sequences out.
+            click.echo(text.encode("utf-8"), nl=False)
         return
     from ngtpatch.files.atomic import new_file
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,15 @@ def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert result.stderr.count("\n") <= 2
+
+
+def test_a_pipe_gets_the_same_bytes_as_a_file(tmp_path: Path) -> None:
+    """An escape sequence in a value is part of it, and quoted; nothing takes it out."""
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps({"label": "a\x1b[31mb\u202ec"}))
+    command = [sys.executable, "-m", "ngtpatch", "render", "guest-install.sh"]
+    command += ["--values", str(values)]
+    piped = subprocess.run(command, capture_output=True, check=True).stdout
+    subprocess.run([*command, "-qo", str(tmp_path / "script.sh")], check=True)
+    assert piped == (tmp_path / "script.sh").read_bytes()
+    assert b"a\x1b[31mb" in piped
