@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.absent import nowhere
 from ngtpatch.files.temporaries import give_name, named, replacing, sweep, unnamed, unnamed_to
 
 __all__ = ["check_target", "new_file"]
@@ -24,17 +25,12 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
     """Refuse a target that cannot or must not be written, before any work is done.
 
     Raises:
-        UsageError: code ``no-such-directory``, ``not-writable`` (the directory),
+        UsageError: code ``no-such-directory``, ``address``, ``not-writable`` (the directory),
             ``is-directory``, ``not-a-file``, ``same-file`` (it is *source*, even with *force*) or
             ``output-exists``.
     """
     if not target.parent.is_dir():
-        raise UsageError(
-            "no-such-directory",
-            f"the directory {target.parent} does not exist",
-            path=str(target),
-            hint="create it, or name another output",
-        )
+        raise nowhere(target, target.parent)
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise UsageError(
             "not-writable",

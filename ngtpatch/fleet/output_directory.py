@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.absent import nowhere
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.fleet.base import Base
@@ -64,10 +65,7 @@ class OutputDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise UsageError("not-a-directory", "is not a directory", path=str(self.path))
         if not self.path.parent.is_dir():
-            raise UsageError(
-                "no-such-directory", f"the directory {self.path.parent} does not exist",
-                path=str(self.path), hint="create it, or name another",
-            )  # fmt: skip
+            raise nowhere(self.path, self.path.parent)
         self.path.mkdir(mode=0o700, exist_ok=True)
         state = self.path / _STATE
         if state.is_symlink() or (state.exists() and not state.is_dir()):

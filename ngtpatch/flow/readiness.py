@@ -17,9 +17,16 @@ from ngtpatch.installer.compiled import lone_compiled
 from ngtpatch.installer.hazards import Hazard
 
 if TYPE_CHECKING:
+    from ngtpatch.flow.opened import OpenedSource
     from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["disc_hazards", "edit_hazards", "lone_notices", "readiness_notices"]
+__all__ = [
+    "disc_hazards",
+    "edit_hazards",
+    "lone_notices",
+    "readiness_notices",
+    "require_ready",
+]
 
 
 def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Hazard, ...]:
@@ -30,6 +37,18 @@ def disc_hazards(tree: Mapping[str, bytes], volume: Volume | None) -> tuple[Haza
         volume: the image; None for a directory, which gets the label when it is made an image.
     """
     return (*_label(volume), *_config(tree))
+
+
+def require_ready(source: OpenedSource) -> None:
+    """Refuse a disc from which no installation can come. Raises Refusal: ``no-config``."""
+    for hazard in disc_hazards(source.tree, source.volume):
+        if hazard.stops:
+            raise Refusal(
+                hazard.code,
+                hazard.text,
+                path=str(source.path),
+                hint="give the ISO that the cluster mounts, or one VM's configuration",
+            )
 
 
 def edit_hazards(volume: Volume | None) -> tuple[Hazard, ...]:

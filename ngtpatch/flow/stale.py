@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["partition_notice", "stale_digests", "stale_notice"]
 
 _LIST = re.compile(
-    r"(md5|sha\d*|b2|check)-?sums?(\.txt|\.asc)?$|^checksums?(\.txt)?$|\.(md5|sha\d+)(sums?)?$",
+    r"(md5|sha\d*|b2|check)-?sums?(\.txt|\.asc)?$|^(checksums?|md5|sha-?\d+)(\.txt)?$"
+    r"|\.(md5|sha\d+)(sums?)?(\.txt)?$",
     re.IGNORECASE,
 )
 _LARGEST_LIST = 4 << 20
@@ -32,7 +33,17 @@ _LINES = (
     re.compile(r"(?P<digest>[0-9A-Fa-f]{32,128}) [ *]?(?P<path>.+)$"),
     re.compile(r"\w[\w-]* ?\((?P<path>.+)\) ?= ?(?P<digest>[0-9A-Fa-f]{32,128})$"),
 )
-_ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+_ALONE = re.compile(r"[0-9A-Fa-f]{32,128}$")
+"""A line of nothing but a digest: of the file that the list is named after."""
+_ALGORITHMS = {
+    32: ("md5",),
+    40: ("sha1",),
+    56: ("sha224",),
+    64: ("sha256",),
+    96: ("sha384",),
+    128: ("sha512", "blake2b"),
+}
+"""By the length in digits; b2sum writes as many as sha512sum."""
 _BLOCK = 1 << 20
 
 
@@ -86,25 +97,30 @@ def _lists(tree: FileTree, changed: frozenset[str]) -> Iterator[str]:
 
 
 def _broken(tree: FileTree, path: str, line: str, changed: frozenset[str]) -> bool:
+    if _ALONE.match(line):
+        line = f"{line}  {posixpath.basename(path).rpartition('.')[0]}"
     for pattern in _LINES:
         found = pattern.match(line)
         if found is None:
             continue
-        digest, named = found["digest"].lower(), found["path"]
+        # On Windows a path is written with backslashes.
+        digest, named = found["digest"].lower(), found["path"].replace("\\", "/")
         # Relative to the list, as sha256sum wants it, or to the disc's root.
         for whole in (posixpath.join(posixpath.dirname(path), named), named):
             target = posixpath.normpath(whole).lstrip("/")
             if target in changed:
-                return target not in tree or _digest(tree, target, digest) != digest
+                return target not in tree or not _holds(tree, target, digest)
     return False
 
 
-def _digest(tree: FileTree, path: str, like: str) -> str | None:
-    """Return the file's digest of the algorithm that *like* is of; None for an unknown one."""
-    if len(like) not in _ALGORITHMS:
-        return None
-    digest = hashlib.new(_ALGORITHMS[len(like)], usedforsecurity=False)
+def _holds(tree: FileTree, path: str, digest: str) -> bool:
+    """Tell whether a file has a digest; yes where it is of no algorithm that is known."""
+    names = _ALGORITHMS.get(len(digest))
+    if names is None:
+        return True
+    found = [hashlib.new(name, usedforsecurity=False) for name in names]
     with tree.open(path) as stream:
         while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+            for one in found:
+                one.update(block)
+    return any(one.hexdigest() == digest for one in found)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import InputError, UsageError
+from ngtpatch.errors import InputError, Refusal, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from ngtpatch.flow.changes import IdentityRequest
+from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.readiness import require_ready
 from ngtpatch.flow.rebuild import RebuildResult, rebuild
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 from ngtpatch.packer.store import Store, StoredDisc
@@ -157,6 +159,7 @@ def prepare(
 
     Raises:
         UsageError, InputError, Refusal, VerificationError: as :func:`ngtpatch.rebuild`.
+        Refusal: ``no-config``: the installer would exit on every guest; nothing was written.
     """
     if not distros:
         raise UsageError(
@@ -355,6 +358,12 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
 def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> StoredDisc:
     from ngtpatch.flow.inspect import inspect
 
+    with open_source(image) as opened:
+        try:
+            require_ready(opened)
+        except Refusal as refusal:
+            refusal.path = result.source  # the image is a piece that goes
+            raise
     version = inspect(image).ngt.version
     sha256 = result.sha256 or sha256_of_file(image)
     notices = result.notices

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.files.absent import is_address, nowhere
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, remove_abandoned
@@ -66,6 +67,9 @@ class Store:
     def __init__(self, directory: Path, *, max_age: timedelta | None = None) -> None:
         self.directory = directory
         self._max_age = max_age
+        # No directory that is called so is made by mistake.
+        if is_address(directory) and not directory.is_dir():
+            raise nowhere(directory, directory)
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):

@@ -7,6 +7,7 @@ The discs are authored by genisoimage and xorriso of the sample's tree.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import py_compile
 import shutil
@@ -31,6 +32,12 @@ from tests.requirements import tool
 FACTORY = "installer/linux/src/installer_factory.py"
 COMPILED = "installer/linux/src/installer_factory.pyc"
 LABEL = "NUTANIX_TOOLS"
+LISTS = [
+    "SHA256SUMS",
+    f"{FACTORY}.sha256",
+    "installer/linux/src/md5sum.txt",
+    "sha256.txt",
+]
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +87,11 @@ def with_lists(tree: Path, image: Path) -> Path:
     name = FACTORY.rpartition("/")[2]
     md5 = hashlib.md5((tree / FACTORY).read_bytes(), usedforsecurity=False).hexdigest()
     (tree / "installer/linux/src/md5sum.txt").write_text(f"MD5 ({name}) = {md5}\n")
+    # A file's own digest beside it; a list as Windows writes it; one of an unknown algorithm.
+    (tree / f"{FACTORY}.sha256").write_text(digest + "\n")
+    windows = FACTORY.replace("/", "\\")
+    (tree / "sha256.txt").write_text(f"{digest} *.\\{windows}\r\n")
+    (tree / "installer/unknown.md5").write_text(f"{digest[:42]}  ../{FACTORY}\n")
     # Lists what nobody changes; and one that is about a file of the same name elsewhere.
     (tree / "MD5SUMS").write_text(f"{other} *setup.exe\n{md5}  elsewhere/{name}\n")
     return genisoimage(tree, image)
@@ -129,7 +141,7 @@ def tried(base: Path) -> Tried:
     [
         (with_tags, ["libisofs checksum tags"]),
         (with_sum, ["implanted ISO MD5SUM"]),
-        (with_lists, ["SHA256SUMS", "installer/linux/src/md5sum.txt"]),
+        (with_lists, LISTS),
         (genisoimage, []),
     ],
 )
@@ -182,7 +194,7 @@ def test_an_unpacked_tree_is_warned_of_lists_alone(
     with_lists(tree, tmp_path / "lists.iso")
     base = with_tags(tree, tmp_path / "base.iso")
     result = ngtpatch.rebuild(base, distros=["rocky"], output_tree=tmp_path / "out")
-    assert result.stale_digests == ("SHA256SUMS", "installer/linux/src/md5sum.txt")
+    assert list(result.stale_digests) == LISTS
 
 
 # A compiled file in the source's place --------------------------------------------------------
@@ -287,12 +299,31 @@ def test_a_disc_that_no_agent_finds_or_no_installer_goes_on_with(
     assert any(word in notice for notice in disc.result.notices)
     assert any(word in notice for notice in ngtpatch.inspect(base).notices)
     assert lack in [problem.code for problem in ngtpatch.verify(disc.output).problems]
-    prepared = prepare(base, distros=["rocky"], output=tmp_path)
-    assert any(word in notice for notice in prepared.notices)
-    write_variables(prepared, tmp_path / "v.json")
-    verified = verify_prepared(tmp_path / "v.json")
+    variables = tmp_path / "v.json"
+    if lack == "no-config":
+        store = tmp_path / "store"
+        command = ["packer", "prepare", base, "-d", "rocky", "-o", store, "--variables", variables]
+        refused = run(*command, "--json")
+        assert (refused.code, refused.document["error"]["code"]) == (4, lack)
+        assert refused.document["error"]["path"] == str(base)
+        assert not variables.exists()
+        assert not list(store.glob("*.iso")) + list(store.glob(".*.iso"))
+        # A disc from elsewhere, or from before this was refused.
+        _name(variables, disc.output)
+    else:
+        prepared = prepare(base, distros=["rocky"], output=tmp_path)
+        assert any(word in notice for notice in prepared.notices)
+        write_variables(prepared, variables)
+    verified = verify_prepared(variables, allow_identity=True)
     assert not verified.ok
     assert any(word in problem for problem in verified.problems)
+
+
+def _name(variables: Path, image: Path) -> None:
+    """Write the variables as if *image* had been prepared for Rocky Linux."""
+    values = {"path": str(image), "name": image.name, "sha256": sha256(image)}
+    named = {f"ngt_iso_{key}": value for key, value in values.items()}
+    variables.write_text(json.dumps({**named, "ngt_profile": "rocky"}))
 
 
 def test_an_ordinary_disc_lacks_nothing(unpacked: Callable[[int], Path], tmp_path: Path) -> None:
@@ -389,3 +420,20 @@ def test_growing_our_output_by_another_program_is_no_verified_image(
     assert not ngtpatch.verify(disc.output, base=disc.base).ok
     rows = ngtpatch.support(disc.output, distros=["rocky"]).distros
     assert {row.verdict for row in rows} == {"recognised"}
+
+
+# What another program made of an output -----------------------------------------------------------
+
+
+def test_an_output_that_another_program_grew_is_not_called_the_vendor_s(
+    unpacked: Callable[[int], Path], tmp_path: Path
+) -> None:
+    grown = tried(genisoimage(unpacked(2), tmp_path / "base.iso")).output
+    (tmp_path / "extra").write_text("x\n")
+    command = [tool("xorriso", "xorriso"), "-joliet", "on", "-dev", str(grown)]
+    command += ["-map", str(tmp_path / "extra"), "/extra.txt", "-commit"]
+    subprocess.run(command, check=True, capture_output=True)
+    printed = run("inspect", grown)
+    assert printed.code == 0
+    assert "not written by ngtpatch, or grown since by another program" in printed.out
+    assert "vendor" not in printed.out

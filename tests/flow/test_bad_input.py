@@ -134,6 +134,28 @@ def test_an_output_that_cannot_be(base: Path, tmp_path: Path) -> None:
     assert rebuild(base, existing, "--force").code == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rebuild", "{base}", "--distro", "rocky", "-o", "https://example.com/out.iso"),
+        ("rebuild", "{base}", "--distro", "rocky", "--output-tree", "S3://bucket/tree"),
+        ("rebuild", "{base}", "--distro", "rocky", "--each", "--output-dir", "https://example.com"),
+        ("packer", "prepare", "{base}", "--distro", "rocky", "-o", "https://example.com/isos"),
+        ("packer", "prepare", "{base}", "--distro", "rocky", "-o", "https://example.com/a.iso"),
+        ("sample", "-o", "https://example.com/sample.iso"),
+    ],
+)
+def test_an_address_is_no_place_for_an_output(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = run(*(one.format(base=base) for one in arguments))
+    assert answer.code == 2
+    assert "is an address, and only files are written here" in answer.err
+    assert "does not exist" not in answer.err
+    assert list(tmp_path.iterdir()) == [], "no directory is made that is called like an address"
+
+
 def test_a_tree_that_is_there_already_is_kept(base: Path, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()

@@ -172,6 +172,15 @@ def test_it_opens_is_edited_and_reset_and_others_see_the_wanted_entries_change(
         assert _differing(before, after) == {factory}, reader.name
 
 
+def test_apple_s_extensions_are_no_fault(tmp_path: Path) -> None:
+    source, out = tmp_path / "tree", tmp_path / "apple.iso"
+    source.mkdir()
+    ngt_tree(source)
+    genisoimage("-R", "-J", "-apple")(source, out)
+    assert b"AA\x0e\x02" in out.read_bytes()
+    assert [fault.message for fault in check(Volume.open(out)) if fault.severity == "error"] == []
+
+
 def _judge(name: str) -> bool:
     return name.startswith(("isoinfo", "bsdtar"))
 

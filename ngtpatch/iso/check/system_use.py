@@ -26,6 +26,9 @@ _SIZES = {
 _BOTH = {b"PX": 4, b"PN": 2, b"CL": 1, b"PL": 1, b"CE": 3}
 """How many both-endian numbers an entry is made of (of PX without its serial number)."""
 
+_APPLE = (b"AA", 2)
+"""Apple's extension, of which version 2 is the common one (``genisoimage -apple``)."""
+
 
 @dataclass(frozen=True)
 class SystemUse:
@@ -92,14 +95,14 @@ def _read_area(
             report.error("susp", offset + at, "a system use entry is not well formed")
             break
         data = area[at : at + length]
-        if version != 1:
-            report.error("susp", offset + at, f"{signature!r} has version {version}")
+        if version != 1 and (signature, version) != _APPLE:
+            report.error("susp", offset + at, f"{signature.decode()} has version {version}")
         sizes = _SIZES.get(signature)
         if sizes is not None and length not in sizes:
-            report.error("susp", offset + at, f"{signature!r} has a length of {length}")
+            report.error("susp", offset + at, f"{signature.decode()} has a length of {length}")
             break
         for number in range(_BOTH.get(signature, 0)):
-            image.both32(data, 4 + 8 * number, offset + at, f"a number in {signature!r}")
+            image.both32(data, 4 + 8 * number, offset + at, f"a number in {signature.decode()}")
         if signature == b"ST":
             break
         if signature == b"CE":

@@ -108,7 +108,11 @@ class Volume:
             named = read_rock_ridge_tree(plain, Budget("rock_ridge"))
             self.records["rock_ridge"] = named
             if any(item.rock_ridge and item.rock_ridge.compressed for item in named.items.values()):
-                raise InputError("zisofs", "holds files compressed by zisofs, which is not read")
+                raise InputError(
+                    "zisofs",
+                    "holds files compressed by zisofs, which is not read",
+                    hint="mount it, where the system unpacks them, and name the directory",
+                )
         joliet = self.descriptors.joliet
         if joliet is not None:
             self.records["joliet"] = read_record_tree(self.source, joliet, Budget("joliet"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.files.absent import nowhere
 from ngtpatch.files.temporaries import (
     abandoned,
     lock,
@@ -61,7 +62,7 @@ def write_tree(
     Raises:
         InputError: ``hostile-name``: a name, or the target of a symbolic link, leads out of
             the directory; ``hostile``: it unpacks to absurdly more than the image holds.
-        UsageError: ``output-exists``, ``no-such-directory`` or ``not-a-directory``.
+        UsageError: ``output-exists``, ``no-such-directory``, ``address`` or ``not-a-directory``.
         NgtpatchError: ``disk-full`` or ``not-written``. Nothing is left behind.
     """
     _recover(destination)
@@ -76,12 +77,7 @@ def write_tree(
 
 def _check_destination(destination: Path, *, force: bool) -> None:
     if not destination.parent.is_dir():
-        raise UsageError(
-            "no-such-directory",
-            f"the directory {destination.parent} does not exist",
-            path=str(destination),
-            hint="create it, or name another output",
-        )
+        raise nowhere(destination, destination.parent)
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise UsageError("not-a-directory", "exists and is not a directory", path=str(destination))
     if destination.exists() and any(destination.iterdir()) and not force:
