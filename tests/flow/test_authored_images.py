@@ -302,8 +302,8 @@ def test_a_disc_that_no_agent_finds_or_no_installer_goes_on_with(
     variables = tmp_path / "v.json"
     if lack == "no-config":
         store = tmp_path / "store"
-        command = ["packer", "prepare", base, "-d", "rocky", "-o", store, "--variables", variables]
-        refused = run(*command, "--json")
+        command = ("packer", "prepare", base, "-d", "rocky", "-o", store)
+        refused = run(*command, "--variables", variables, "--json")
         assert (refused.code, refused.document["error"]["code"]) == (4, lack)
         assert refused.document["error"]["path"] == str(base)
         assert not variables.exists()

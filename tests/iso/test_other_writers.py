@@ -240,6 +240,18 @@ def test_a_second_file_system_over_the_same_files_is_refused(tmp_path: Path, nam
         assert edit(volume, note=Note({})).regions == (), "nothing to change is nothing to refuse"
 
 
+@pytest.mark.parametrize("block", [512, SECTOR])
+def test_a_guid_table_stands_in_the_second_block_of_a_disk_or_of_a_cd(
+    tmp_path: Path, block: int
+) -> None:
+    data = bytearray(made("stems-genisoimage", tmp_path).read_bytes())
+    data[block : block + 8] = b"EFI PART"
+    volume = Volume(MemorySource(bytes(data)), Path("gpt.iso"))
+    with pytest.raises(Refusal) as refused:
+        edit(volume, replace={FACTORY_PATH: b"new"})
+    assert refused.value.code == "hybrid-gpt"
+
+
 def test_what_lies_inside_is_not_said_to_lie_outside() -> None:
     below = [record(b"\0", 63, 68, 2), record(b"\1", 20, SECTOR, 2)]
     root = dots(20)

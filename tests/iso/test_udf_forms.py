@@ -179,3 +179,33 @@ def test_two_names_for_one_file_entry_are_not_told_apart(zoo: Zoo, tmp_path: Pat
     with Volume.open(tmp_path / "linked.iso") as volume, pytest.raises(Refusal) as refused:
         edit(volume, replace={KEY: b"new"})
     assert refused.value.code == "hard-link"
+
+
+def test_7_zip_reads_what_is_left_when_the_last_file_goes_or_is_shortened(
+    zoo: Zoo, tmp_path: Path
+) -> None:
+    """It looks for an anchor behind the last file that there is, over zeros alone."""
+    base, out, back = (tmp_path / name for name in ("base.iso", "out.iso", "back.iso"))
+    with Volume.open(zoo["udf-bridge"]) as volume:
+        order = sorted(volume.tree, key=lambda path: volume.entries("udf")[path].extents)
+        *_, before, last = [path for path in order if volume.tree[path]]
+        # Of more than one sector each, and nothing behind them but zeros and the anchor.
+        long = {before: noise(before, 20_000), last: noise(last, 20_000)}
+        write_file(edit(volume, replace=long, scrub={before, last}).overlay(), base)
+    changes: list[tuple[set[str], dict[str, bytes]]] = [
+        ({last}, {}),
+        ({before, last}, {}),
+        (set(), {last: b"x"}),
+        (set(), {last: b""}),
+        ({last}, {before: b"x"}),
+    ]
+    with Volume.open(base) as volume:
+        for remove, replace in changes:
+            plan = edit(volume, remove=remove, replace=replace, note=Note({}))
+            write_file(plan.overlay(), out, force=True, durable=False)
+            command = [tool("7z", "p7zip-full"), "t", "-tudf", str(out)]
+            answer = subprocess.run(command, capture_output=True, check=False)
+            assert answer.returncode == 0, (remove, replace)
+            with Volume.open(out) as result:
+                reset(result, back, force=True)
+            assert back.read_bytes() == base.read_bytes()

@@ -158,6 +158,8 @@ def edit(
     if added or removed:
         entries = Entries(volume, draft, placement)
         entries.change(added, list(removed.values()), reserve=reserve)
+    if not any(file.content for file in added.values()):  # new content is the last there is
+        placement.blank_behind_last(targets.values(), removed.values())
     changes = [change.without_secrets() for change in changes]
     changes += note.within if note else ()
     # Of what is wiped the caller knows that it is nobody's, to the byte.

@@ -134,6 +134,34 @@ class Placement:
             self._draft.zero(offset, length)
             self.scrubbed.append((offset, length))
 
+    def blank_behind_last(self, kept: Collection[Target], removed: Collection[Target]) -> None:
+        """Zero what removed and shortened files leave behind the last file of the UDF tree.
+
+        7-Zip looks for an anchor behind the last file, over zeros alone. What is zeroed here the
+        way back restores. Comes last: it reads where the files are now.
+        """
+        if self._volume.udf is None:
+            return
+        old = {target.udf.entry.path: target for target in (*kept, *removed) if target.udf}
+        entries = self._volume.entries("udf")
+        ends = [sum(e) for path in entries.keys() - old.keys() for e in entries[path].extents]
+        for target in kept:
+            ends += self._ends(target.udf)
+        last = sectors(max(ends, default=0)) * SECTOR
+        for path in sorted(old):
+            for offset, length in entries[path].extents:
+                start, end = max(offset, last), offset + sectors(length) * SECTOR
+                if start < end and not self._others(start, end - start):
+                    self._draft.zero(start, end - start)
+
+    def _ends(self, node: UdfNode | None) -> list[int]:
+        """Return where the extents of an edited file end now."""
+        if node is None or self._volume.udf is None:
+            return []
+        offset, first = node.file_entry.offset, self._volume.udf.partition_start
+        now = ecma167.parse_file_entry(self._draft.read_at(offset, SECTOR), offset)
+        return [(first + one.block) * SECTOR + one.length for one in now.allocations]
+
     def room(self, extents: Extents) -> int:
         """Return how many bytes may be written from the start of a file's only extent."""
         offset, length = extents[0]

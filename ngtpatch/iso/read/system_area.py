@@ -65,7 +65,8 @@ def read_system_area(source: ByteSource) -> SystemArea:
         others.append("an Apple partition map")
     others += _volumes_in_partitions(source)
     return SystemArea(
-        has_gpt=source.read_at(_BLOCK, 8) == b"EFI PART",
+        # In the second block: of 512 bytes on a disk, of 2048 on a CD-ROM.
+        has_gpt=any(source.read_at(block, 8) == b"EFI PART" for block in (_BLOCK, SECTOR)),
         others=tuple(dict.fromkeys(others)),
         partitions=tuple(_partitions(source)),
     )
