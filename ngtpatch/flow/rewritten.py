@@ -16,6 +16,7 @@ from ngtpatch.archives.members import ArchiveDamaged, NotRewritten
 from ngtpatch.archives.rewriting import confirm, members, rewrite
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
+from ngtpatch.files.temporaries import unnamed_to
 from ngtpatch.files.tree import FileTree
 from ngtpatch.installer.payloads import MAX_UNPACKED, opener
 from ngtpatch.iso.read.bytesource import FileSource, SourceStream
@@ -70,11 +71,10 @@ def rewritten(
     with ExitStack() as stack:
         for path, wanted in sorted(changes.items()):
             with explained(scratch):
-                file = stack.enter_context(
-                    tempfile.NamedTemporaryFile(dir=scratch, prefix=".ngtpatch-", suffix=".tmp")
-                )
+                # Without a name: a run that is killed leaves nothing.
+                file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
                 try:
-                    archives[path] = _again(tree, path, wanted, cast(BinaryIO, file), file.name)
+                    archives[path] = _again(tree, path, wanted, cast(BinaryIO, file))
                 except (NotRewritten, ArchiveDamaged) as error:
                     left[path] = str(error)
                     continue
@@ -83,12 +83,12 @@ def rewritten(
 
 
 def _again(
-    tree: FileTree, path: str, wanted: Mapping[str, bytes | None], file: BinaryIO, name: str
+    tree: FileTree, path: str, wanted: Mapping[str, bytes | None], file: BinaryIO
 ) -> RewrittenArchive:
     source = opener(tree, path)
     rewrite(source, path, file, wanted, limit=MAX_UNPACKED)
     file.flush()
-    content = FileSource(name)
+    content = FileSource(unnamed_to(file.fileno()))
 
     def written() -> BinaryIO:
         return io.BufferedReader(SourceStream(content, ((0, content.size),)), _BLOCK)

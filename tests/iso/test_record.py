@@ -23,7 +23,12 @@ from tests.iso.layouts import FACTORY, noise
 from tests.iso.test_edit import EDITABLE, holding, listing
 
 NOTE = Note(
-    {"ngtpatch": "0.0.0", "profiles": ["rocky"], "patches": [{"id": "p", "sha256": "00" * 32}]}
+    {
+        "ngtpatch": "0.0.0",
+        "profiles": ["rocky"],
+        "patches": [{"id": "p", "sha256": "00" * 32}],
+        "unproven": [],
+    }
 )
 WITH_KEY = [n for n in EDITABLE if IMAGES[n].trees[0] == "rock_ridge" and n != "flat"]
 
