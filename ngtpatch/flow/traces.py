@@ -18,13 +18,14 @@ from ngtpatch.files.tree import FileTree
 from ngtpatch.files.wellknown import CONFIG_DIRECTORY, IDENTITY_PATHS
 from ngtpatch.flow.opened import OpenedSource
 from ngtpatch.identity.bundle import Identity
+from ngtpatch.identity.exchange import carriers
 from ngtpatch.identity.patterns import CERTIFICATE_KIND, CONFIG_KIND, needles
 from ngtpatch.iso.read.build_record import BuildRecord
 from ngtpatch.iso.read.byte_search import ByteHit, BytePattern, search_bytes, search_ranges
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.ownership import Ownership, Piece
 from ngtpatch.iso.read.regions import merge_ranges
-from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.read.volume import Volume, VolumeTree
 
 __all__ = ["Trace", "Traces", "find_traces", "refuse_traces"]
 
@@ -112,11 +113,13 @@ def find_traces(source: OpenedSource, *, digest: bool = False) -> Traces:
     owners = Ownership(volume)
     outside = [BytePattern(*needle) for needle in wanted.outside]
     besides = search_ranges(volume.source, owners.gaps(volume.size), outside)
-    found: list[Trace] = []
+    found: list[Trace] = [*_hidden(volume)]
     beside: set[str] = set()
+    listed = source.tree
     for hit in (*seen.hits, *besides):
         for piece in owners.pieces(hit.offset, hit.length):
-            if _is_identitys(piece.path, hit):
+            # What only another tree names is no place that identity is taken from, or put in.
+            if _is_identitys(piece.path, hit) and piece.path in listed:
                 if piece.path is not None and piece.path not in IDENTITY_PATHS:
                     beside.add(piece.path)
             elif (trace := _trace(hit, piece, volume)) is not None:
@@ -173,6 +176,21 @@ def _trace(hit: ByteHit, piece: Piece, volume: Volume) -> Trace | None:
     if not any(volume.read_at(piece.offset, min(piece.length, 1 << 20))):
         return None
     return Trace(hit.kind, piece.where, piece.offset, piece.length, None, removable=True)
+
+
+def _hidden(volume: Volume) -> Iterator[Trace]:
+    """Yield what carries identity in another tree and is not listed in the most expressive one.
+
+    ``genisoimage -hide`` leaves such files; Windows, for one, reads Joliet.
+    """
+    primary = volume.primary_tree
+    listed, shared = volume.entries(primary), volume.paths_by_extents(primary)
+    for tree in volume.trees:
+        for path in carriers(VolumeTree(volume, tree)) if tree != primary else ():
+            extents = volume.entries(tree)[path].extents
+            if path not in listed and extents not in shared:
+                where, (offset, length) = f"{path} of the {tree} tree", extents[0]
+                yield Trace("identity", where, offset, length, path, removable=False)
 
 
 def _joined(found: list[Trace]) -> Iterator[Trace]:

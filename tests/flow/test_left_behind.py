@@ -303,6 +303,37 @@ def test_a_key_in_another_file_is_named_and_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("hidden", [(KEY, CERTIFICATE, CONFIG), (KEY,), (CERTIFICATE,), (CONFIG,)])
+def test_what_only_another_tree_lists_is_named_and_refused(
+    ground: Ground, tmp_path: Path, hidden: tuple[str, ...]
+) -> None:
+    """A file that genisoimage hides from Rock Ridge is still in Joliet, which Windows reads."""
+    tree, disc, output = tmp_path / "tree", tmp_path / "disc.iso", tmp_path / "out.iso"
+    shutil.copytree(ground.tree, tree, symlinks=True)
+    for path in {KEY, CERTIFICATE, CONFIG} - {*hidden}:
+        (tree / path).unlink()
+    if CONFIG not in hidden:
+        (tree / CONFIG).write_text('{"ngt_version": "2.0.1"}')
+    command = [tool("genisoimage", "genisoimage"), "-quiet", "-R", "-J", "-V", "NUTANIX_TOOLS"]
+    for path in hidden:
+        command += ["-hide", str(tree / path)]
+    subprocess.run([*command, "-o", disc, tree], check=True, capture_output=True)
+    with open_source(disc) as source:
+        assert {KEY, CERTIFICATE, CONFIG} & source.tree.keys() == {CONFIG} - {*hidden}
+    identity = ngtpatch.inspect(disc).identity
+    assert identity.present
+    for path in hidden:
+        assert any(f"{path} of the joliet tree" in place for place in identity.elsewhere)
+    plain = ngtpatch.rebuild(disc, distros=["rocky"], output=output)
+    assert plain.carries_identity
+    output.unlink()
+    strip = IdentityRequest(strip=True)
+    with pytest.raises(Refusal, match="of the joliet tree") as refused:
+        ngtpatch.rebuild(disc, distros=["rocky"], output=output, identity=strip)
+    assert refused.value.code == "identity-elsewhere"
+    assert not output.exists()
+
+
 def test_the_same_from_a_directory(ground: Ground, with_notes: Path, tmp_path: Path) -> None:
     assert with_notes.exists()
     tree = ground.root / "with-notes"

@@ -243,13 +243,13 @@ class Volume:
 
 
 class VolumeTree(FileTree):
-    """The regular files of a volume's most expressive tree."""
+    """The regular files of one tree of a volume, of the most expressive one if none is named."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, tree: str | None = None) -> None:
         self._volume = volume
         self._files = {
             path: entry
-            for path, entry in volume.entries(volume.primary_tree).items()
+            for path, entry in volume.entries(tree or volume.primary_tree).items()
             if entry.kind == "file"
         }
 
