@@ -128,6 +128,10 @@ def rebuild(
     target = _target(output, output_tree, source if in_place else None, dry_run=dry_run)
     if isinstance(target, Path) and output is not None:
         check_target(target, force=force, source=Path(source))
+    if output_tree is not None:
+        from ngtpatch.iso.write.unpack import check_destination
+
+        check_destination(Path(output_tree), force=force)
     scratch = target.parent if isinstance(target, Path) else None
     with open_source(source) as opened:
         if opened.volume is not None:

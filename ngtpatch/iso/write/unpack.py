@@ -25,7 +25,7 @@ from ngtpatch.iso.read.link_target import link_problem
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import explained
 
-__all__ = ["WrittenTree", "write_tree"]
+__all__ = ["WrittenTree", "check_destination", "write_tree"]
 
 _MOST_TIMES = 4
 """How many times its own size an image may unpack to: hard links make it more than once."""
@@ -66,7 +66,7 @@ def write_tree(
         NgtpatchError: ``disk-full`` or ``not-written``. Nothing is left behind.
     """
     _recover(destination)
-    _check_destination(destination, force=force)
+    check_destination(destination, force=force)
     entries = volume.entries(volume.primary_tree)
     _check_entries(volume, entries)
     with explained(destination), named_directory(destination) as temporary:
@@ -75,7 +75,11 @@ def write_tree(
     return written
 
 
-def _check_destination(destination: Path, *, force: bool) -> None:
+def check_destination(destination: Path, *, force: bool) -> None:
+    """Refuse a directory that cannot or must not be made, before any work is done.
+
+    Raises UsageError as :func:`write_tree`.
+    """
     if not destination.parent.is_dir():
         raise nowhere(destination, destination.parent)
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
