@@ -71,6 +71,7 @@ def verify_tree(
     Raises:
         InputError: one of them cannot be read.
     """
+    from ngtpatch.flow.verify_members import archive_of
     from ngtpatch.iso.compare.comparison import compare
     from ngtpatch.iso.compare.sides import open_side
 
@@ -105,7 +106,7 @@ def verify_tree(
             entries=len(after.entries(after.trees[0])),
             record="absent",
             recorded=tuple(
-                Recorded(path, None, _KINDS.get(entry.done, "changed"), _is_identity(entry))
+                _recorded(path, archive_of(path, changed), entry)
                 for path, entry in sorted(changed.items())
             ),
             bytes=Accounted(
@@ -140,6 +141,13 @@ def _read(document: Path) -> RebuildResult:
         ) from None
 
 
+def _recorded(path: str, archive: str | None, entry: ChangedEntry) -> Recorded:
+    kind = _KINDS.get(entry.done, "changed")
+    if archive is None:
+        return Recorded(path, None, kind, _is_identity(entry))
+    return Recorded(path.removeprefix(f"{archive}!"), archive, kind, identity=False)
+
+
 def _is_identity(entry: ChangedEntry) -> bool:
     return (
         entry.path in IDENTITY_PATHS and entry.sha256_before is None and entry.sha256_after is None
@@ -149,18 +157,20 @@ def _is_identity(entry: ChangedEntry) -> bool:
 def _wrong(
     found: Comparison, changed: dict[str, ChangedEntry], before: Side, after: Side
 ) -> Iterator[Problem]:
+    from ngtpatch.flow.verify_members import archive_of, wrong_members
     from ngtpatch.iso.compare.comparison import REPLACED
 
+    files = {path: entry for path, entry in changed.items() if archive_of(path, changed) is None}
     expected = {
         path: frozenset({entry.done}) if entry.done in _KINDS else REPLACED
-        for path, entry in changed.items()
+        for path, entry in files.items()
     }
     for difference in found.beyond(expected):
         what = ", ".join(difference.what) or difference.kind
         message = f"{difference.path} differs from the base beyond what the document says: {what}"
         yield Problem("changed-outside", None, message)
     differing = {difference.path for difference in found.differences}
-    for path, entry in changed.items():
+    for path, entry in files.items():
         if path not in differing:
             message = f"{path} is as in the base, and the document says it was {entry.done}"
             yield Problem("document-untrue", None, message)
@@ -172,6 +182,8 @@ def _wrong(
         elif entry.done != "removed" and path not in IDENTITY_PATHS:
             message = f"the document says nothing of what {path} holds, which is no identity"
             yield Problem("document-untrue", None, message)
+        if entry.done == "repacked":
+            yield from wrong_members(path, changed, before, after)
 
 
 def _content(path: str, when: str, wanted: str, found: str) -> Iterator[Problem]:

@@ -33,6 +33,10 @@ def patched(document: Any) -> Any:
     return next(one for one in document["changed"] if one["done"] == "patched")
 
 
+def member(document: Any) -> Any:
+    return next(one for one in document["changed"] if "!" in one["path"])
+
+
 def removed(document: Any) -> Any:
     return next(one for one in document["changed"] if one["done"] == "removed")
 
@@ -88,8 +92,12 @@ def test_a_document_that_says_too_little_or_too_much_proves_nothing(
         lambda lie: removed(lie).update(sha256_after="11" * 32),
         lambda lie: lie["changed"].insert(0, {**patched(lie), "sha256_after": "11" * 32}),
         lambda lie: lie["changed"].append({**patched(lie), "path": "../../etc/passwd"}),
+        lambda lie: member(lie).update(sha256_after="11" * 32),
+        lambda lie: member(lie).update(sha256_before=None),
+        lambda lie: lie["changed"].append({**member(lie), "path": member(lie)["path"] + "c"}),
     ):
         assert told(change) == ["document-untrue"]
+    assert told(lambda lie: lie["changed"].remove(member(lie))) == ["changed-outside"]
 
 
 def test_a_directory_is_never_called_the_image_byte_for_byte(tmp_path: Path) -> None:

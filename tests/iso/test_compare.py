@@ -217,7 +217,7 @@ def test_two_directories(tmp_path: Path) -> None:
         (tmp_path / name / "same").write_bytes(b"x" * 3_000_000)
         (tmp_path / name / "file").write_bytes(b"x" * 3_000_000 + name.encode())
     (tmp_path / "b/only").symlink_to("/etc/passwd")
-    with pytest.raises(InputError, match="no directory"):
+    with pytest.raises(InputError, match="not a directory"):
         HostDirectory(tmp_path / "a/file")
     one, other = (HostDirectory(tmp_path / name) for name in ("a", "b"))
     result = compare(one, other)

@@ -147,7 +147,7 @@ def test_prism_s_json_is_read(tmp_path: Path, text: str) -> None:
         ("Error: VM with id x not found\n", "begins: Error: VM with id x"),
         ("{", "is not JSON"),
         ('{"data": {"isEnabled": true, "isReachable": true}}', "without the VM's extId"),
-        ('{"entities": []}', "tells of no VM"),
+        ('{"entities": []}', "reports no VM"),
         ("[" * 100_000, "is not JSON"),
     ],
 )
