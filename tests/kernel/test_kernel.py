@@ -43,6 +43,7 @@ EDITS = {
     "comes and goes": FACTORY[::-1],
 }
 GUEST = Path(__file__).with_name("guest.py")
+XSTATE = Path(__file__).with_name("xstate.c")
 
 
 def make(source: Path, output: Path, edition: str) -> None:
@@ -81,12 +82,16 @@ def seen(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any
             make(zoo[name], work / image, edition)
             jobs[image] = IMAGES[name].trees
     (work / "jobs.json").write_text(json.dumps(jobs))
+    xstate = tmp_path_factory.mktemp("xstate") / "xstate.so"
+    compiler = tool("cc", "gcc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", xstate, XSTATE], check=True)
     run = subprocess.run(
         [
             *(program, "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet"),
             *(f"init={sys.executable}", "con=null", "con0=fd:0,fd:1"),
             *("--", GUEST, work),
         ],
+        env=os.environ | {"LD_PRELOAD": str(xstate)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
