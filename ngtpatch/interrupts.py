@@ -6,6 +6,7 @@ One that was ignored when the program began (nohup, a shell's background job) st
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -72,8 +73,18 @@ def deferred() -> Iterator[None]:
 
 
 def exit_at_once() -> None:
-    """From now on a signal ends the process without another word: its work is done."""
+    """From now on a signal ends the process without another word: its work is done.
+
+    When only the interpreter's own end is left, a signal changes nothing any more: by then
+    Python has taken its handlers away, and the exit code would be the signal's.
+    """
     heed(lambda *_: os._exit(EXIT_CODE))
+    atexit.register(_ignore)
+
+
+def _ignore() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _once(handler: Handler) -> Handler:
