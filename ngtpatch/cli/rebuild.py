@@ -203,7 +203,7 @@ def _edits(entry: ChangedEntry) -> str:
     if entry.done == "removed" and entry.sha256_before is not None:
         return "  (compiled: would run instead of the patched source)"
     if entry.done == "repacked":
-        return "  (its members above or below differ, nothing else of it)"
+        return "  (of its members only those listed here differ)"
     if not entry.edits:
         return "  (identity)"
     return f"  ({entry.edits} edit{'s' if entry.edits > 1 else ''})"
