@@ -8,7 +8,9 @@ completion stay free of pycdlib, libcst and pydantic.
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +24,10 @@ from ngtpatch.errors import NgtpatchError, UsageError, of_any
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "completion": (
+        "completion",
+        "Print the script that completes commands, options and their values in a shell.",
+    ),
     "diff": ("diff", "Show what differs between two ISOs or unpacked trees."),
     "extract": ("extract", "Copy one file out of an ISO."),
     "identity": ("identity", "Show, check and strip what makes an ISO one VM's."),
@@ -41,6 +47,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Account for every byte of an ISO, against its base or by its record."),
 }
 
+# Variables that stand for no single command's option.
+VARIABLES = {
+    f"NGTPATCH_{name}"
+    for name in (
+        *("JSON", "COLOR", "VERBOSE", "QUIET", "PROFILES", "PATCHES"),
+        *("ISO", "DISTRO", "OUTPUT", "RESULT", "VM_CONFIG", "CACHE_DIR", "ACCEPT_UNPROVEN"),
+    )
+}
+
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and ends every failure in one message."""
@@ -57,6 +72,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"ngtpatch.cli.{module}"), "command")  # noqa: B009
         command.name = cmd_name
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the command that was meant; click knows only of those that are loaded."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing and args[0][:1] != "-":
+            close = get_close_matches(args[0], COMMANDS, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any of them."""
@@ -86,6 +111,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever fails becomes one message and one exit code."""
         console = ctx.ensure_object(Console)
+        _tell_misspelt_variables(console)
         # Behind the command's name it is not read yet when another word there is wrong.
         json_behind = "--json" in ctx.args
         try:
@@ -107,6 +133,19 @@ class LazyGroup(click.Group):
                 console.traceback()
             console.error(failure, command=ctx.invoked_subcommand)
             ctx.exit(failure.exit_code)
+
+
+def _tell_misspelt_variables(console: Console) -> None:
+    """Warn of NGTPATCH_ variables that come close to one that there is."""
+    commands = {f"NGTPATCH_{name.upper()}" for name in COMMANDS}
+    for name in sorted(os.environ):
+        start = "_".join(name.split("_")[:2])
+        if not name.startswith("NGTPATCH_") or name in VARIABLES or start in commands:
+            continue
+        close = get_close_matches(name, VARIABLES, 1, 0.85)
+        close += [name.replace(start, one, 1) for one in get_close_matches(start, commands, 1, 0.8)]
+        if close:
+            console.warn(f"{name} is set, and is no option; did you mean {close[0]}?")
 
 
 def _shown(error: click.UsageError) -> click.UsageError:

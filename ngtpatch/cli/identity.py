@@ -112,7 +112,7 @@ def _description(console: Console, item: Shown) -> None:
 @click.option(
     "--ca",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="PEM certificates that the client certificates must chain to.",
 )
 @click.option(
@@ -130,7 +130,7 @@ def _description(console: Console, item: Shown) -> None:
 @click.option(
     "--template",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="A jinja2 template for the runbook, over `vms` and `method`.",
 )
 @options.output_option

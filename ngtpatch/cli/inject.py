@@ -35,7 +35,7 @@ _SHOWN = 20
     "--inventory",
     metavar="FILE",
     required=True,
-    type=options.PATH,
+    type=options.INPUT,
     help="The VMs: CSV, JSON, JSON Lines, `ncli ngt list`, a Prism list, or folders.",
 )
 @click.option(
@@ -73,13 +73,13 @@ _SHOWN = 20
 @click.option(
     "--config-template",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="A jinja2 template of ngt_config.json for VMs without a file of their own.",
 )
 @click.option(
     "--ca",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="PEM certificates that the client certificates must chain to.",
 )
 @options.authority_option
@@ -214,6 +214,8 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
         console.note("Unique in its inventory and output directory; of others nothing is known.")
+        if "://" not in plan.settings.destination:
+            console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
 

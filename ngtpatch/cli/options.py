@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from ngtpatch.cli.completed import profile_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
 
 __all__ = [
+    "INPUT",
     "PATH",
     "accept_option",
     "allow_identity_option",
@@ -39,6 +43,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Whether it exists, can be read and is of the right kind is checked by the library: an input that
 # cannot be used is not a wrong use of the command line.
 PATH = click.Path(path_type=Path, readable=False)
+
+
+class _Input(click.Path):
+    """A small file to read; ``-`` is standard input."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; that of standard input for ``-``."""
+        return super().convert(STDIN if str(value) == "-" else value, param, ctx)
+
+
+STDIN = Path("/dev/stdin")
+INPUT = _Input(path_type=Path, readable=False)
 
 
 def size(value: str | int) -> int:
@@ -103,7 +119,37 @@ class _Command(click.Command):
         rest = super().parse_args(ctx, args)
         for option in self.params:
             _require_no_key(option, ctx.params.get(option.name or ""))
+        _require_one_stdin(ctx)
+        _tell_unknown_variables(ctx, self.params)
         return rest
+
+
+def _require_one_stdin(ctx: click.Context) -> None:
+    """Refuse ``-`` for two inputs: the first that is read would take all of it."""
+    taking = [name for name, value in ctx.params.items() if _names(value).count(STDIN)]
+    if len(taking) > 1 or any(_names(ctx.params[name]).count(STDIN) > 1 for name in taking):
+        raise UsageError(
+            "stdin-twice", "standard input (-) can be only one of the inputs",
+            hint="name the others as files",
+        )  # fmt: skip
+
+
+def _names(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple | list) else [value]
+
+
+def _tell_unknown_variables(ctx: click.Context, options: Sequence[click.Parameter]) -> None:
+    """Warn of a variable that looks like one of this command's options and is none."""
+    if not ctx.auto_envvar_prefix or ctx.resilient_parsing:
+        return
+    known = {name for option in options if isinstance(option, click.Option)
+             for name in ((option.envvar,) if isinstance(option.envvar, str)
+                          else option.envvar or ())}  # fmt: skip
+    for name in sorted(os.environ):
+        if name.startswith(f"{ctx.auto_envvar_prefix}_") and name not in known:
+            close = get_close_matches(name, known, 1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            ctx.ensure_object(Console).warn(f"{name} is set, and is no option{meant}")
 
 
 def _require_no_key(parameter: click.Parameter, value: Any) -> None:
@@ -144,9 +190,16 @@ digest_option = click.option(
     "--digest/--no-digest", default=True, show_default=True,
     help="Compute the SHA-256 of the whole output.",
 )  # fmt: skip
+
+
+def _split(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> tuple[str, ...]:
+    return tuple(one.strip() for text in value for one in text.split(",") if one.strip())
+
+
 distro_option = click.option(
-    "-d", "--distro", "distros", metavar="ID", multiple=True,
-    help="A distribution's profile; may be repeated.",
+    "-d", "--distro", "distros", metavar="ID", multiple=True, callback=_split,
+    shell_complete=profile_ids,
+    help="A distribution's profile; several by commas, or by repeating it.",
 )  # fmt: skip
 profiles_option = click.option(
     "--profiles", "profile_dirs", metavar="DIR", multiple=True, type=PATH,
@@ -162,13 +215,13 @@ accept_option = click.option(
     " that the refusal told, of lines that you have read.",
 )  # fmt: skip
 os_release_option = click.option(
-    "--os-release", metavar="FILE", type=PATH,
+    "--os-release", metavar="FILE", type=INPUT,
     help="The guest's /etc/os-release, for --distro auto.",
 )  # fmt: skip
 
 
 authority_option = click.option(
-    "--ca-cert", "authority", metavar="FILE", type=PATH,
+    "--ca-cert", "authority", metavar="FILE", type=INPUT,
     help="The ca-cert.pem of the cluster, or a disc of the cluster to take it from.",
 )  # fmt: skip
 allow_identity_option = click.option(
@@ -184,10 +237,10 @@ def identity_options(function: F) -> F:
                      help="Set a value of ngt_config.json; may be repeated."),
         allow_identity_option,
         authority_option,
-        click.option("--key", metavar="FILE", type=PATH, help="The VM's client-key.pem."),
-        click.option("--cert", "certificate", metavar="FILE", type=PATH,
+        click.option("--key", metavar="FILE", type=INPUT, help="The VM's client-key.pem."),
+        click.option("--cert", "certificate", metavar="FILE", type=INPUT,
                      help="The VM's client-cert.pem."),
-        click.option("--config", metavar="FILE", type=PATH, help="The VM's ngt_config.json."),
+        click.option("--config", metavar="FILE", type=INPUT, help="The VM's ngt_config.json."),
     ):  # fmt: skip
         function = option(function)
     return function

@@ -7,9 +7,11 @@ document; where an image is streamed to stdout (``-o -``) results go to stderr a
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -25,6 +27,10 @@ from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError
 
 __all__ = ["Console", "lines"]
+
+# Words of a suggested command that stand for something the user has to name.
+_OPEN = ("FILE", "ISO", "OUT")
+_UNBOUNDED = 10_000
 
 
 @dataclass
@@ -53,6 +59,11 @@ class Console:
         """Print a line of the result in bold."""
         self._say(self._style(printable(text), bold=True))
 
+    def next(self, *words: object, why: str = "") -> None:
+        """Print what most people do now: a command, fit to be pasted, and what for."""
+        command = " ".join(word if word in _OPEN else shlex.quote(word) for word in map(str, words))
+        self.say(f"next     {command}{f'  ({why})' if why else ''}")
+
     def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
         """Print labels and values in two columns."""
         rows = list(rows)
@@ -64,7 +75,7 @@ class Console:
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str | tuple[str, ...]]]
     ) -> None:
-        """Print a table whose columns fit the terminal; unabridged where there is none.
+        """Print a table; where it does not fit the terminal, each row as a record of its own.
 
         A cell of several lines is a tuple of them.
         """
@@ -77,21 +88,36 @@ class Console:
         from rich.text import Text
 
         # Text, not markup: names come from images and may hold brackets.
-        table = Table(
-            *(escape(printable(column)) for column in columns), box=box.SIMPLE_HEAD, pad_edge=False
-        )
-        for row in rows:
-            cells = ((cell,) if isinstance(cell, str) else cell for cell in row)
-            shown = ("\n".join(map(printable, cell)) for cell in cells)
-            table.add_row(*(Text(cell, overflow="fold") for cell in shown))
         stream = sys.stderr if self.stdout_is_taken else sys.stdout
         if stream is None:  # closed by the caller
             return
-        width = None if stream.isatty() else 200
-        console = RichConsole(
-            file=stream, force_terminal=self._colored(), width=width, soft_wrap=False
+        shape = box.SIMPLE_HEAD if "utf" in (stream.encoding or "").lower() else box.ASCII
+        table = Table(*(escape(printable(column)) for column in columns), box=shape, pad_edge=False)
+        shown = [["\n".join(map(printable, _lines_of(cell))) for cell in row] for row in rows]
+        for row in shown:
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        text = io.StringIO()
+        drawn = RichConsole(
+            file=text, force_terminal=self._colored(), width=_UNBOUNDED, soft_wrap=False
         )
-        console.print(table)
+        needed = drawn.measure(table).maximum
+        if stream.isatty() and needed > RichConsole(file=stream).width:
+            self._records(columns, shown)
+            return
+        drawn.print(table)
+        # What pads the last column is of no use to who reads it, or to a pipe.
+        for line in text.getvalue().splitlines():
+            self._out(line.rstrip())
+
+    def _records(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print each row as lines of column and value, its first cell above them."""
+        width = max(map(len, columns))
+        for first, *rest in rows:
+            self.heading(first)
+            for column, cell in zip(columns[1:], rest, strict=True):
+                for number, line in enumerate(cell.split("\n") if cell else ()):
+                    label = "" if number else column
+                    self._say(f"  {self._style(f'{label:<{width}}', dim=True)}  {line}")
 
     def note(self, text: str) -> None:
         """Print a message that is not part of the result."""
@@ -177,6 +203,10 @@ class Console:
             return self.color == "always"
         # click strips colour where there is no terminal, but ignores NO_COLOR (no-color.org).
         return not os.environ.get("NO_COLOR") and sys.stdout is not None and sys.stdout.isatty()
+
+
+def _lines_of(cell: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (cell,) if isinstance(cell, str) else cell
 
 
 def lines(text: str) -> str:

@@ -90,6 +90,7 @@ def prepare(
     write_variables(result, variables)
     console.result(result)
     _report(console, result, variables)
+    console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
     if documented:
         write(console, result.subject, sign_key=sign_key)
 

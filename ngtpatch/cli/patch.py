@@ -10,6 +10,7 @@ from textwrap import indent
 import click
 
 from ngtpatch.cli import options
+from ngtpatch.cli.completed import patch_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal, VerificationError
 from ngtpatch.patching.catalogue import PatchFacts, PatchList, PatchShown
@@ -32,12 +33,12 @@ def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
     console.result(PatchList(tuple(patches)))
     console.table(
         ["id", "what it does", "files", "examples"],
-        [[one.id, one.summary, ", ".join(one.paths), str(len(one.examples))] for one in patches],
+        [[one.id, one.summary, one.paths, str(len(one.examples))] for one in patches],
     )
 
 
 @options.command()
-@click.argument("patch", metavar="PATCH")
+@click.argument("patch", metavar="PATCH", shell_complete=patch_ids)
 @options.patches_option
 @click.pass_obj
 def show(console: Console, patch: str, patch_dirs: tuple[Path, ...]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ngtpatch.cli import options
+from ngtpatch.cli.completed import profile_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.atomic import new_file
@@ -45,7 +46,7 @@ def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
 
 
 @options.command()
-@click.argument("id", metavar="ID")
+@click.argument("id", metavar="ID", shell_complete=profile_ids)
 @options.profiles_option
 @click.pass_obj
 def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
@@ -77,7 +78,7 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
 @click.option(
     "--os-release",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="The distribution's /etc/os-release; by default the running host's.",
 )
 @click.option("--id", metavar="ID", help="The profile's id; by default from ID or NAME.")
@@ -139,9 +140,10 @@ def new(
     if dry_run:
         console.block(draft.text)
         return
-    console.say(f"wrote  {target}")
-    console.say(
-        f"next   ngtpatch rebuild ISO --distro {draft.profile.id} --profiles {target} -o OUT"
+    console.say(f"wrote    {target}")
+    console.next(
+        *("ngtpatch", "rebuild", "ISO", "--distro", draft.profile.id),
+        *("--profiles", target, "-o", "OUT"),
     )
 
 

@@ -21,7 +21,7 @@ def provenance_options(function: F) -> F:
     """Add the options, which arrive as ``provenance`` and ``sign_key``."""
     for option in (
         click.option(
-            "--sign-key", metavar="FILE", type=options.PATH,
+            "--sign-key", metavar="FILE", type=options.INPUT,
             help="Sign the statement with this ed25519 key (PEM); implies --provenance.",
         ),
         click.option(

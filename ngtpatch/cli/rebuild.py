@@ -143,7 +143,7 @@ def command(
     ]
     console.result(RebuiltEach(tuple(results)) if each else results[0])
     for result in results:
-        report(console, result, dry_run=dry_run)
+        report(console, result, dry_run=dry_run, profile_dirs=profile_dirs)
         if documented and not dry_run:
             from ngtpatch.provenance import Product
 
@@ -169,8 +169,10 @@ def _each(
     return [((distro,), output_dir / f"{iso.stem}-{distro}.iso") for distro in distros]
 
 
-def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
-    """Print what was done, for people."""
+def report(
+    console: Console, result: RebuildResult, *, dry_run: bool, profile_dirs: Sequence[Path] = ()
+) -> None:
+    """Print what was done, for people, and what comes next."""
     would = "would be " if dry_run else ""
     for entry in result.changed:
         console.say(f"{would}{entry.done:<8} {entry.path}{_edits(entry)}")
@@ -192,6 +194,23 @@ def report(console: Console, result: RebuildResult, *, dry_run: bool) -> None:
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
         console.say(f"sha256   {result.sha256}")
+    if not dry_run and result.output is not None and result.changed:
+        _next(console, result, profile_dirs)
+
+
+def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path]) -> None:
+    assert result.output is not None  # noqa: S101 - asked before
+    if Path(result.output).is_dir():
+        script = f"{result.output}/installer/linux/install_ngt.py"
+        console.next("python3", script, why="on the guest, as root")
+        return
+    named = [word for profile in result.profiles for word in ("-d", profile)]
+    named += [word for one in profile_dirs for word in ("--profiles", str(one))]
+    base = () if result.source == result.output else ("--base", result.source)
+    console.next("ngtpatch", "verify", result.output, *base, *named)
+    scrubbed = result.overwritten or any(entry.sha256_before is None for entry in result.changed)
+    undo = base if scrubbed else ()
+    console.next("ngtpatch", "reset", result.output, *undo, "-o", "FILE", why="undoes it")
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ngtpatch.cli import options
+from ngtpatch.cli.completed import template_names
 from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
-from ngtpatch.errors import InputError, Refusal, UsageError
-from ngtpatch.files.json_file import parse_json, read_json_object
+from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.files.json_file import read_json_object
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
@@ -23,7 +24,7 @@ _MOST_VALUES = 16 << 20
 
 
 @options.command()
-@click.argument("template", required=False)
+@click.argument("template", required=False, shell_complete=template_names)
 @click.option("--list", "list_all", is_flag=True, help="List the templates.")
 @click.option("--show", is_flag=True, help="Show what TEMPLATE takes, and write nothing.")
 @click.option(
@@ -31,7 +32,7 @@ _MOST_VALUES = 16 << 20
     help="A parameter; lists are separated by commas. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--values", metavar="FILE", type=options.PATH,
+    "--values", metavar="FILE", type=options.INPUT,
     help="Parameters as a JSON object; --set overrides.",
 )  # fmt: skip
 @options.output_option
@@ -77,7 +78,9 @@ def command(
     with new_file(output, force=force, mode=mode) as file:
         file.write(text.encode("utf-8"))
     console.result(Rendering((), str(output)))
-    console.say(f"wrote {output}")
+    console.say(f"wrote    {output}")
+    if text.startswith("#!"):
+        console.next("less", output, why="read it; then run it as root where it belongs")
 
 
 def _list(console: Console, templates: tuple[Template, ...]) -> None:
@@ -114,12 +117,7 @@ def _default(parameter: Parameter) -> str:
 def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    if str(path) != "-":
-        return read_json_object(path, limit=_MOST_VALUES, what="file of parameters", code="values")
-    values = parse_json(sys.stdin.read(), path="-", code="values")
-    if not isinstance(values, dict):
-        raise InputError("values", "is not a JSON object of parameters", path="-")
-    return values
+    return read_json_object(path, limit=_MOST_VALUES, what="file of parameters", code="values")
 
 
 def _assigned(assignments: tuple[str, ...]) -> dict[str, str]:

@@ -50,7 +50,8 @@ def command(
     It is of ngtpatch's own making and holds nothing of the vendor's. Its installer runs:
 
     \b
-      UNIXCONFDIR=GUEST/etc NGT_SAMPLE_ROOT=DIR python3 installer/linux/install_ngt.py
+      cd installer/linux
+      UNIXCONFDIR=GUEST/etc NGT_SAMPLE_ROOT=DIR python3 install_ngt.py
     """
     if output is None or str(output) == "-":
         raise UsageError(

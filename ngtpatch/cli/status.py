@@ -14,9 +14,9 @@ from ngtpatch.files.wellknown import WARN_DAYS
 
 
 @options.command()
-@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=options.PATH)
+@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=options.INPUT)
 @click.option(
-    "--inventory", metavar="PATH", type=options.PATH,
+    "--inventory", metavar="PATH", type=options.INPUT,
     help="The VMs that should be there: an inventory, or a directory of per-VM ISOs.",
 )  # fmt: skip
 @click.option(

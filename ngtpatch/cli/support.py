@@ -28,7 +28,7 @@ from ngtpatch.patching.doubts import Doubt
 @click.option(
     "--os-release",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="The os-release of a guest, with or without a profile.",
 )
 @click.option(

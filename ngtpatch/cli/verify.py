@@ -27,7 +27,7 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
 @click.option(
     "--document",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="For a directory that --output-tree wrote: what 'rebuild --json' printed.",
 )
 @click.option(
@@ -38,7 +38,7 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
 @click.option(
     "--key",
     metavar="FILE",
-    type=options.PATH,
+    type=options.INPUT,
     help="The public key (PEM) that must have signed the statement; implies --provenance.",
 )
 @options.accept_option

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 from ngtpatch.disclosure import holds_private_key
 from ngtpatch.errors import InputError
 
 __all__ = ["read_small", "read_small_and_mode"]
+
+# A pipe gives its bytes once, and some files are read where they are checked and where they are
+# used. Path, device and inode -> what came out of it.
+_piped: dict[tuple[str, int, int], bytes] = {}
+_reading_a_pipe = threading.Lock()
 
 
 def read_small(
@@ -51,15 +57,24 @@ def read_small(
 def read_small_and_mode(
     path: Path, *, limit: int, what: str = "file", hint: str | None = None, code: str | None = None
 ) -> tuple[bytes, int]:
-    """Return the bytes of *path* and its permission bits; see :func:`read_small`."""
+    """Return the bytes of *path* and its permission bits; see :func:`read_small`.
+
+    A pipe is read to its end the first time, and known from then on.
+    """
 
     def unusable(own_code: str, message: str) -> InputError:
         return InputError(code or own_code, message, path=str(path), hint=hint)
 
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read(limit + 1)
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                data = file.read(limit + 1)
+            else:
+                with _reading_a_pipe:
+                    pipe = (str(path), status.st_dev, status.st_ino)
+                    data = _piped.get(pipe) or file.read(limit + 1)
+                    _piped[pipe] = data
     except FileNotFoundError:
         raise unusable("not-found", f"there is no such {what}") from None
     except IsADirectoryError:
@@ -69,4 +84,4 @@ def read_small_and_mode(
     if len(data) > limit:
         most = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
         raise unusable("too-large", f"is larger than {most}, the most that a {what} may have")
-    return data, mode
+    return data, stat.S_IMODE(status.st_mode)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
@@ -50,18 +51,22 @@ def read_os_release(path: Path | str) -> OsRelease:
             assignments, too large, control characters) or ``os-release-name`` (no NAME).
     """
     path = Path(path)
-    legacy = _release_line(_require_text(path))
+    text = _require_text(path)
+    legacy = _release_line(text)
     if legacy is not None:
         return _from({"name": legacy[1].strip(), "version_id": legacy[2].strip(".")}, str(path))
     import distro
 
     try:
-        values = distro.LinuxDistribution(
-            include_lsb=False,
-            include_uname=False,
-            include_oslevel=False,
-            os_release_file=str(path),
-        ).os_release_info()
+        with NamedTemporaryFile("w", encoding="utf-8") as copy:  # a pipe cannot be read again
+            copy.write(text)
+            copy.flush()
+            values = distro.LinuxDistribution(
+                include_lsb=False,
+                include_uname=False,
+                include_oslevel=False,
+                os_release_file=copy.name,
+            ).os_release_info()
     except ValueError as error:  # the shell's rules of quoting
         raise _unusable(path, f"is not an os-release file: {error}".lower()) from None
     if not any(key in values for key in ("name", "id", "pretty_name")):

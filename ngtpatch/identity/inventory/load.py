@@ -95,7 +95,8 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
         directory = path
     else:
         read = _read_file(path)
-        directory = path.parent
+        # What comes by a pipe lies in no directory: its paths are relative to the current one.
+        directory = path.parent if path.is_file() else Path()
     if not read.records and not read.problems:
         raise InputError("inventory-form", "contains no VM", path=str(path))
     rows, problems = validate(read.records, directory=directory)

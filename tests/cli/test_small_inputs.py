@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small inputs by a pipe or ``-``: read once, by whoever needs them, before anything is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.sample import write_sample
+from tests.fleet.park import park
+
+ROCKY = 'NAME="Rocky Linux"\nID="rocky"\nVERSION_ID="9.4"\nPLATFORM_ID="platform:el9"\n'
+NGTPATCH = f"{shlex.quote(sys.executable)} -m ngtpatch"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("base") / "ngt.iso"
+    write_sample(path)
+    return path
+
+
+def shell(command: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "given", ["- < os-release", "/dev/stdin < os-release", "<(cat os-release)"]
+)
+def test_an_os_release_by_a_pipe_chooses_as_its_file_does(
+    base: Path, tmp_path: Path, given: str
+) -> None:
+    (tmp_path / "os-release").write_text(ROCKY)
+    asked = f"{NGTPATCH} --json support {base} --os-release"
+    by_file, by_pipe = shell(f"{asked} os-release", tmp_path), shell(f"{asked} {given}", tmp_path)
+    assert by_pipe.returncode == 0, by_pipe.stderr
+    rows = json.loads(by_pipe.stdout)["distros"]
+    assert rows == json.loads(by_file.stdout)["distros"]
+    assert rows[0]["profile"] == "rocky"
+    made = shell(f"{NGTPATCH} rebuild {base} -d auto -o o.iso --os-release {given}", tmp_path)
+    assert made.returncode == 0, made.stderr
+
+
+def test_values_by_stdin(tmp_path: Path) -> None:
+    told = shell(
+        f"""echo '{{"iso": "/srv/ngt.iso"}}' | {NGTPATCH} render guest-install.sh --values -""",
+        tmp_path,
+    )
+    as_file = tmp_path / "values.json"
+    as_file.write_text('{"iso": "/srv/ngt.iso"}')
+    same = shell(f"{NGTPATCH} render guest-install.sh --values values.json", tmp_path)
+    assert (told.returncode, told.stdout) == (same.returncode, same.stdout)
+
+
+def test_an_identity_by_process_substitution(base: Path, tmp_path: Path) -> None:
+    for name in ("ngt_config.json", "client-cert.pem", "client-key.pem"):
+        options = "--allow-identity" if "key" in name else ""
+        got = shell(f"{NGTPATCH} extract {base} config/{name} -o {name} {options}", tmp_path)
+        assert got.returncode == 0, got.stderr
+    files = shell(
+        f"{NGTPATCH} --json rebuild {base} -d rocky -o a.iso --config ngt_config.json"
+        " --cert client-cert.pem --key client-key.pem",
+        tmp_path,
+    )
+    pipes = shell(
+        f"{NGTPATCH} --json rebuild {base} -d rocky -o b.iso --config <(cat ngt_config.json)"
+        " --cert <(cat client-cert.pem) --key - < client-key.pem",
+        tmp_path,
+    )
+    assert pipes.returncode == files.returncode == 0, pipes.stderr
+    assert (tmp_path / "a.iso").read_bytes() == (tmp_path / "b.iso").read_bytes()
+
+
+def test_a_signing_key_by_a_pipe_and_a_bad_one_leaves_no_image(base: Path, tmp_path: Path) -> None:
+    make = f"{NGTPATCH} rebuild {base} -d rocky -o o.iso --sign-key"
+    bad = shell(f"echo no key | {make} -", tmp_path)
+    assert bad.returncode == 3
+    assert list(tmp_path.iterdir()) == []
+    signed = shell(
+        "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout"
+        f" -out pub.pem && {make} - < key.pem && {NGTPATCH} verify o.iso --key pub.pem",
+        tmp_path,
+    )
+    assert signed.returncode == 0, signed.stderr
+
+
+def test_an_inventory_by_stdin_has_paths_relative_to_where_one_stands(tmp_path: Path) -> None:
+    fleet = park(tmp_path / "park", 2)
+    rows = "name,config,cert,key\n" + "".join(
+        f"{vm},certificates/{vm}/ngt_config.json,certificates/{vm}/client-cert.pem,"
+        f"certificates/{vm}/client-key.pem\n"
+        for vm in fleet.material
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ngtpatch", "inject", "base.iso"),
+            *("--inventory", "-", "--output-dir", "out"),
+        ],
+        input=rows,
+        cwd=fleet.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert fleet.wrong() == []
+
+
+def test_two_inputs_cannot_both_be_stdin(base: Path, tmp_path: Path) -> None:
+    ran = shell(f"{NGTPATCH} --json rebuild {base} -o o.iso --cert - --key -", tmp_path)
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "stdin-twice")
+    assert list(tmp_path.iterdir()) == []
