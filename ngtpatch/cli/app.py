@@ -115,7 +115,8 @@ class LazyGroup(click.Group):
         # Behind the command's name it is not read yet when another word there is wrong.
         json_behind = "--json" in ctx.args
         try:
-            return super().invoke(ctx)
+            with console.progress():
+                return super().invoke(ctx)
         except BrokenPipeError:
             # The reader of our stdout went away (`| head`). Python would complain again at exit.
             sys.stderr.close()

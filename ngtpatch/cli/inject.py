@@ -251,6 +251,7 @@ def _progress(console: Console) -> Iterator[Callable[[VmResult, int, int], None]
         TimeRemainingColumn,
     )
 
+    console.bar.clear()
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip

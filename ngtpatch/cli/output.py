@@ -14,17 +14,19 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
+from ngtpatch.cli.bar import Bar
 from ngtpatch.disclosure import printable, redacted
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.files.progress import watched
 
 __all__ = ["Console", "lines"]
 
@@ -41,6 +43,19 @@ class Console:
     color: str = "auto"
     verbosity: int = 0
     stdout_is_taken: bool = False
+    bar: Bar = field(default_factory=Bar)
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """Show how far passes over many bytes have come, unless told to be quiet."""
+        if self.verbosity < 0:
+            yield
+            return
+        with watched(self.bar.show):
+            try:
+                yield
+            finally:
+                self.bar.clear()
 
     def result(self, result: Any) -> None:
         """Print the one document of a command, when JSON was asked for."""
@@ -188,11 +203,13 @@ class Console:
             self._out(text)
 
     def _message(self, text: str) -> None:
+        self.bar.clear()
         # Where nobody can read it (the terminal is gone) work goes on all the same.
         with suppress(OSError):
             click.echo(text, err=True)
 
     def _out(self, text: str) -> None:
+        self.bar.clear()
         click.echo(text, err=self.stdout_is_taken, color=self._colored() or None)
 
     def _style(self, text: str, **attributes: Any) -> str:

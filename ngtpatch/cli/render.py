@@ -37,10 +37,12 @@ _MOST_VALUES = 16 << 20
 )  # fmt: skip
 @options.output_option
 @options.force_option
+@options.dry_run_option
 @click.pass_obj
 def command(
     console: Console, *, template: str | None, list_all: bool, show: bool,
     assignments: tuple[str, ...], values: Path | None, output: Path | None, force: bool,
+    dry_run: bool,
 ) -> None:  # fmt: skip
     """Write a script or configuration for guests, images or the cluster.
 
@@ -71,8 +73,14 @@ def command(
             # As bytes, which click passes on as they are: it would take escape sequences out.
             click.echo(text.encode("utf-8"), nl=False)
         return
-    from ngtpatch.files.atomic import new_file
+    from ngtpatch.files.atomic import check_target, new_file
 
+    if dry_run:
+        check_target(output, force=force)
+        console.result(Rendering((), None, text))
+        console.block(text)
+        console.say(f"would be written  {output}")
+        return
     # Scripts are to be run: their first line says so.
     mode = 0o777 if text.startswith("#!") else 0o666
     with new_file(output, force=force, mode=mode) as file:

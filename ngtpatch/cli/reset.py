@@ -29,13 +29,18 @@ from ngtpatch.flow.reset import reset
     help="The vendor's ISO or the directory that was rebuilt, needed where identity was scrubbed.",
 )
 @options.force_option
+@options.dry_run_option
 @click.pass_obj
-def command(console: Console, iso: Path, output: Path, base: Path | None, force: bool) -> None:
+def command(
+    console: Console, iso: Path, output: Path, base: Path | None, force: bool, dry_run: bool
+) -> None:
     """Write the vendor's ISO again, byte for byte."""
-    target = console.target(output)
+    target = output if dry_run else console.target(output)
     assert target is not None  # noqa: S101 - the option is required
-    result = reset(iso, target, base=base, force=force)
+    result = reset(iso, target, base=base, force=force, dry_run=dry_run)
     console.result(result)
+    if dry_run:
+        console.say(f"would be written  {output}  ({result.size:,} bytes)")
     if result.output is not None:
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     console.say(f"sha256   {result.sha256}")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.absent import absent
+from ngtpatch.files.progress import progressed
 
 __all__ = ["Readable", "sha256_of_bytes", "sha256_of_file", "sha256_of_ranges", "sha256_of_source"]
 
@@ -40,13 +41,16 @@ def sha256_of_file(path: Path) -> str:
     try:
         # A pipe that somebody put in the file's place is not waited for.
         with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            status = os.fstat(file.fileno())
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
                 raise InputError(
                     "not-a-file", "is neither a file nor a block device", path=str(path)
                 )
+            done = 0
             while block := file.read(_BLOCK):
                 digest.update(block)
+                done += len(block)
+                progressed("hashed", done, max(done, status.st_size))
     except FileNotFoundError:
         raise absent(path) from None
     except IsADirectoryError:

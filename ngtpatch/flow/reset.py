@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class ResetResult:
 
     Attributes:
         image: as it was named.
-        output: the file that was written; None for a stream.
+        output: the file that was written; None for a stream, or a dry run.
         sha256: of the output.
         size: of the output, in bytes.
         verified: whether the record knew the vendor's digest, which is the output's then.
@@ -45,6 +46,7 @@ def reset(
     *,
     base: str | Path | None = None,
     force: bool = False,
+    dry_run: bool = False,
 ) -> ResetResult:
     """Undo every change that *image*'s record tells of, into a new file.
 
@@ -55,6 +57,7 @@ def reset(
         base: the vendor's image, or the directory that was rebuilt; needed where identity was
             scrubbed.
         force: replace an existing file.
+        dry_run: undo and check everything, and write nothing.
 
     Raises:
         InputError: there is no record, or it is damaged; *base* is another image.
@@ -77,10 +80,13 @@ def reset(
         vendor = original_volume(volume, original)
         _require_right(original, vendor, volume)
         mode = _mode(vendor)
-        done = undo(volume, target, base=original, force=force, mode=mode)
+        into: Path | BinaryIO = stack.enter_context(Path(os.devnull).open("wb"))
+        if not dry_run:
+            into = target
+        done = undo(volume, into, base=original, force=force, mode=mode)
     return ResetResult(
         image=str(image),
-        output=str(target) if isinstance(target, Path) else None,
+        output=str(target) if isinstance(target, Path) and not dry_run else None,
         sha256=done.written.sha256,
         size=done.written.size,
         verified=done.verified,

@@ -40,11 +40,12 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def on_terminal(columns: int, *arguments: object) -> str:
+def on_terminal(columns: int, *arguments: object, **variables: str) -> str:
     """What a command prints on a terminal of so many columns, without its colours."""
     leader, follower = pty.openpty()
     ioctl(follower, TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    environment |= variables
     with subprocess.Popen(
         [*NGTPATCH, *map(str, arguments)], stdout=follower, stderr=follower, env=environment
     ):
@@ -125,6 +126,35 @@ def test_what_is_suggested_next_works_as_it_stands(base: Path, tmp_path: Path) -
         words = [str(tmp_path / "vendor.iso") if w == "FILE" else w for w in shlex.split(line)]
         assert run(*words).returncode == 0, line
     assert (tmp_path / "vendor.iso").read_bytes() == base.read_bytes()
+
+
+def test_what_takes_long_says_how_far_it_is_and_leaves_no_trace(tmp_path: Path) -> None:
+    """Seconds of silence look like a hang; a log with a thousand bars is of no use either."""
+    big = tmp_path / "big.iso"
+    write_sample(big, payload=400 << 20)
+    asked = ("identity", "strip", big, "-f", "-o", tmp_path / "o.iso")
+    told = on_terminal(100, *asked, TERM="xterm")
+    shares = [int(share) for share in re.findall(r"written +\[[#.]+\] +(\d+)%", told)]
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    *_, last = re.findall(r"\r(?!\n)([^\r]*)", told)
+    assert last.startswith("\x1b[K"), "what is printed next begins on an empty line"
+    for silent in (run(*asked).stderr, on_terminal(100, *asked, TERM="dumb")):
+        assert "\r" not in silent.replace("\r\n", "")
+        assert "%" not in silent
+
+
+def test_a_dry_reset_proves_the_undo_and_writes_nothing(base: Path, tmp_path: Path) -> None:
+    rebuilt, vendor = tmp_path / "o.iso", tmp_path / "vendor.iso"
+    assert run("rebuild", base, "-d", "rocky", "-o", rebuilt).returncode == 0
+    dry = run("reset", rebuilt, "-o", vendor, "-n")
+    assert dry.returncode == 0
+    assert not vendor.exists()
+    wet = run("reset", rebuilt, "-o", vendor)
+    digest = re.search("^sha256 +([0-9a-f]{64})$", wet.stdout, re.MULTILINE)
+    assert digest
+    assert digest[0] in dry.stdout
+    assert run("reset", rebuilt, "-o", vendor, "-n").returncode == 2, "it is there already"
 
 
 COMPLETED = {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ngtpatch.files.progress import progressed
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay
 
@@ -96,6 +97,7 @@ def _unequal(
             here, there = mine.read(source, offset, length), theirs.read(other, offset, length)
             if here != there:
                 yield offset, bytes(here), bytes(there)
+            progressed("compared", offset + length, end)
 
 
 def _parts(source: ByteSource, end: int) -> Iterator[tuple[ByteSource, int, int]]:

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.progress import progressed
 from ngtpatch.iso.read.bytesource import ByteSource
 
 __all__ = ["ByteHit", "BytePattern", "SearchResult", "search_bytes", "search_ranges"]
@@ -197,6 +198,7 @@ def _blocks(source: ByteSource, overlap: int) -> Iterator[tuple[int, bytes, int]
         if len(data) < wanted:
             raise InputError("unreadable", "ended early while it was searched")
         yield start, data, wanted - (offset - start)
+        progressed("searched", start + wanted, source.size)
 
 
 class _Digest:

@@ -20,6 +20,7 @@ from typing import BinaryIO, Literal
 from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
+from ngtpatch.files.progress import progressed
 from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, flatten
@@ -267,6 +268,7 @@ def _copy_in_kernel(file: FileSource, plain: Overlay, descriptor: int) -> Writte
                     break  # it became shorter: the caller looks
             offset += count
             written += count
+            progressed("written", offset, end)
     for region in plain.regions:
         _pwrite(descriptor, region.new, region.offset)
         written += region.length
@@ -321,6 +323,7 @@ def _pump(
             data = overlay.lay_over(offset, below) if offset < size else b""
             after.update(data)
             written += write(offset, data)
+            progressed("written", offset + length, base.size)
         digests = [hasher.result() or "" for hasher in hashers]
         late = overlay.sealed(digests) if views else overlay
         for offset, length in _blocks(base.size, size):
