@@ -9,7 +9,8 @@
     ├── Refusal                  4  understood, and declined: nothing was written
     ├── VerificationError        5  the result is not what was promised
     ├── BatchError               6  part of a batch failed
-    └── RemoteError              7  another machine failed us
+    ├── RemoteError              7  another machine failed us
+    └── OutputError              8  the output could not be written
 
 The exit code sits on the class, the reason in ``code``: a stable word that
 scripts may compare (``not-iso``, ``anchor-missing``, ...). The message says
@@ -28,11 +29,13 @@ __all__ = [
     "BatchError",
     "InputError",
     "NgtpatchError",
+    "OutputError",
     "Refusal",
     "RemoteError",
     "UsageError",
     "VerificationError",
     "of_any",
+    "unwritable",
 ]
 
 
@@ -79,16 +82,22 @@ def of_any(error: Exception) -> NgtpatchError:
         )
     reason = error.strerror or str(error)
     path = error.filename if isinstance(error.filename, str) else None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NgtpatchError(
-            "disk-full", reason, path=path, hint="free some space and run the command again"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "name another place, or run the command as a user who has the permission"
-        return NgtpatchError("not-permitted", reason, path=path, hint=hint)
+    # What cannot be read is an InputError where it is read: here it is about writing.
+    if error.errno in _UNWRITABLE:
+        return unwritable(error, path=path)
     if error.errno == errno.ENAMETOOLONG:
         return UsageError("name-too-long", "is no name that a file can have", path=path)
     return NgtpatchError("os-error", reason, path=path)
+
+
+def unwritable(error: OSError, *, path: str | None) -> OutputError:
+    """Return what to say of an output at *path* that the system refused to write."""
+    code, message, hint = _UNWRITABLE.get(
+        error.errno or 0,
+        ("not-written", error.strerror or str(error), "see the system's log (dmesg)"),
+    )
+    what = "could not be written" if path else "the output could not be written"
+    return OutputError(code, f"{what}: {message}", path=path, hint=hint)
 
 
 def _rebuild(
@@ -131,3 +140,41 @@ class RemoteError(NgtpatchError):
     """A cluster, an object store or a scheduler failed."""
 
     exit_code = 7
+
+
+class OutputError(NgtpatchError):
+    """The output could not be written: the disk is full, failing, read-only, or not ours to use.
+
+    Attributes:
+        CODES: all that ``code`` can be.
+    """
+
+    exit_code = 8
+    CODES: ClassVar[frozenset[str]] = frozenset(
+        {"disk-full", "read-only", "not-writable", "not-written"}
+    )
+
+
+_FULL = (
+    "disk-full",
+    "the file system is full",
+    "make room, or name an output on another file system",
+)
+_FORBIDDEN = (
+    "not-writable",
+    "this user may not write there",
+    "name another output, or run this as a user who may write there",
+)
+_UNWRITABLE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: ("disk-full", "the quota is used up", _FULL[2]),
+    errno.EFBIG: ("disk-full", "the file system takes no file of that size", _FULL[2]),
+    errno.EROFS: (
+        "read-only",
+        "the file system is read-only",
+        "name an output on another file system",
+    ),
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EIO: ("not-written", "the disk fails", "see the system's log (dmesg); use another disk"),
+}

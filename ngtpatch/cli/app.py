@@ -19,7 +19,7 @@ import click
 from ngtpatch._version import __version__
 from ngtpatch.cli.options import global_options
 from ngtpatch.cli.output import Console, lines
-from ngtpatch.errors import NgtpatchError, UsageError, of_any
+from ngtpatch.errors import UsageError, of_any
 
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
@@ -105,8 +105,9 @@ class LazyGroup(click.Group):
         except OSError as error:  # --help and --version print here
             if error.errno == errno.EPIPE:
                 raise
-            console.error(of_any(error), command=None)
-            raise click.exceptions.Exit(NgtpatchError.exit_code) from None
+            failure = of_any(error)
+            console.error(failure, command=None)
+            raise click.exceptions.Exit(failure.exit_code) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever fails becomes one message and one exit code."""
@@ -171,7 +172,8 @@ def _from_usage(error: click.UsageError) -> UsageError:
     },
     epilog=(
         "Exit codes: 0 done or nothing needed; 1 unexpected; 2 usage; 3 input unusable; "
-        "4 refused; 5 verification failed; 6 part of a batch failed; 7 remote; 130 interrupted. "
+        "4 refused; 5 verification failed; 6 part of a batch failed; 7 remote; "
+        "8 the output could not be written; 130 interrupted. "
         "Every option can be set as NGTPATCH_<COMMAND>_<OPTION>."
     ),
 )

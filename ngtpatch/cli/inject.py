@@ -17,7 +17,7 @@ import click
 from ngtpatch import interrupts
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import BatchError
+from ngtpatch.errors import BatchError, OutputError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -148,6 +148,8 @@ def command(
     _show(console, plan, summary)
     if summary.interrupted:
         raise click.exceptions.Exit(interrupts.EXIT_CODE)
+    if summary.unwritable:
+        raise click.exceptions.Exit(OutputError.exit_code)
     if summary.failed:
         raise click.exceptions.Exit(BatchError.exit_code)
 

@@ -88,11 +88,11 @@ def prepare(
         accept_unproven=[one for text in accept_unproven for one in text.split(",")],
     )
     write_variables(result, variables)
-    console.result(result)
     _report(console, result, variables)
-    console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
     if documented:
         write(console, result.subject, sign_key=sign_key)
+    console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
+    console.result(result)
 
 
 @options.command()

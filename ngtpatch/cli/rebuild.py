@@ -141,7 +141,6 @@ def command(
         )
         for named, into in jobs
     ]
-    console.result(RebuiltEach(tuple(results)) if each else results[0])
     for result in results:
         report(console, result, dry_run=dry_run, profile_dirs=profile_dirs)
         if documented and not dry_run:
@@ -149,6 +148,8 @@ def command(
 
             dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
             write(console, Product.of_rebuild(result, **dirs), sign_key=sign_key)
+    # Last: what fails before is the one document.
+    console.result(RebuiltEach(tuple(results)) if each else results[0])
 
 
 def _each(

@@ -78,9 +78,9 @@ def command(
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
     )
-    console.result(found)
     if report_file is not None:
         _write_report(report_file, report_support(iso, found, lines_of=report_lines), force=force)
+    console.result(found)
     console.heading(f"NGT {found.ngt_version or 'of unknown version'}, era {found.era}.x")
     matrix(console, found.distros)
     _summary(console, found, explicit=bool(distros or os_release))

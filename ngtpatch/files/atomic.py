@@ -17,6 +17,7 @@ from typing import BinaryIO
 from ngtpatch.errors import UsageError
 from ngtpatch.files.absent import nowhere
 from ngtpatch.files.temporaries import give_name, named, replacing, sweep, unnamed, unnamed_to
+from ngtpatch.files.writing import explained, require_writable
 
 __all__ = ["check_target", "new_file"]
 
@@ -25,19 +26,13 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
     """Refuse a target that cannot or must not be written, before any work is done.
 
     Raises:
-        UsageError: code ``no-such-directory``, ``address``, ``not-writable`` (the directory),
-            ``is-directory``, ``not-a-file``, ``same-file`` (it is *source*, even with *force*) or
-            ``output-exists``.
+        UsageError: code ``no-such-directory``, ``address``, ``is-directory``, ``not-a-file``,
+            ``same-file`` (it is *source*, even with *force*) or ``output-exists``.
+        OutputError: ``read-only`` or ``not-writable``: the directory.
     """
     if not target.parent.is_dir():
         raise nowhere(target, target.parent)
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise UsageError(
-            "not-writable",
-            f"the directory {target.parent} may not be written to",
-            path=str(target),
-            hint="name another output, or run this as a user who may write there",
-        )
+    require_writable(target.parent, target)
     if not target.exists() and not target.is_symlink():
         return
     if source is not None and target.exists() and source.exists() and target.samefile(source):
@@ -82,24 +77,25 @@ def new_file(
 
     Raises:
         UsageError: see :func:`check_target`.
-        OSError: the file system refused (ENOSPC, ...); nothing is left behind.
+        OutputError: the file system refused; nothing is left behind.
     """
     check_target(target, force=force)
-    sweep(target)
-    descriptor = unnamed(target.parent, mode)
-    if descriptor is None:
-        with named(target, mode) as (temporary, descriptor):
-            with _opened(temporary, os.dup(descriptor)) as file:
+    with explained(target):
+        sweep(target)
+        descriptor = unnamed(target.parent, mode)
+        if descriptor is None:
+            with named(target, mode) as (temporary, descriptor):
+                with _opened(temporary, os.dup(descriptor)) as file:
+                    yield file
+                    _flush(file, durable=durable)
+                _take_name(temporary, target, force=force)
+        else:
+            with _opened(unnamed_to(descriptor), descriptor) as file:
                 yield file
                 _flush(file, durable=durable)
-            _take_name(temporary, target, force=force)
-    else:
-        with _opened(unnamed_to(descriptor), descriptor) as file:
-            yield file
-            _flush(file, durable=durable)
-            _first_name(descriptor, target, force=force)
-    if durable:
-        _sync_directory(target.parent)
+                _first_name(descriptor, target, force=force)
+        if durable:
+            _sync_directory(target.parent)
 
 
 def _opened(path: Path, descriptor: int) -> BinaryIO:

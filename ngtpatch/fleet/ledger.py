@@ -19,7 +19,7 @@ from typing import Any
 
 from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, OutputError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.fleet.order import Known, VmResult
 
@@ -145,8 +145,8 @@ class Ledger:
         try:
             with new_file(self.path, force=True, mode=0o600) as file:
                 file.write("".join(line + "\n" for line in lines).encode("utf-8"))
-        except OSError as error:
-            if error.errno not in _FULL:
+        except OutputError as error:
+            if error.code != "disk-full":
                 raise
             return False
         return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 
@@ -142,12 +142,11 @@ class VmResult:
     @classmethod
     def failure(cls, order: Order, error: Exception) -> VmResult:
         """Return what *error* means for *order*. Only our own messages are quoted."""
+        if isinstance(error, OSError):
+            error = of_any(error)
         if isinstance(error, NgtpatchError):
             text = str(error) + (f" ({error.hint})" if error.hint else "")
             return cls(order.row.name, order.output, "failed", code=error.code, error=text)
-        if isinstance(error, OSError):
-            text = error.strerror or type(error).__name__
-            return cls(order.row.name, order.output, "failed", code="os-error", error=text)
         # The text of anything else could quote what it failed on.
         kind = type(error).__name__
         return cls(order.row.name, order.output, "failed", code="unexpected", error=kind)

@@ -13,6 +13,7 @@ from ngtpatch.errors import UsageError
 from ngtpatch.files.absent import nowhere
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
+from ngtpatch.files.writing import explained, require_writable
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Known
 from ngtpatch.iso.edit.image_edit import EditPlan
@@ -66,7 +67,9 @@ class OutputDirectory:
             raise UsageError("not-a-directory", "is not a directory", path=str(self.path))
         if not self.path.parent.is_dir():
             raise nowhere(self.path, self.path.parent)
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        with explained(self.path):
+            self.path.mkdir(mode=0o700, exist_ok=True)
+        require_writable(self.path, self.path)
         state = self.path / _STATE
         if state.is_symlink() or (state.exists() and not state.is_dir()):
             # Locks would be made wherever somebody else wants them.
@@ -74,7 +77,8 @@ class OutputDirectory:
                 "unsafe-lock", "is no directory of its own, and locks are kept in it",
                 path=str(state), hint="remove it, or name another directory",
             )  # fmt: skip
-        state.mkdir(mode=0o700, exist_ok=True)
+        with explained(state):
+            state.mkdir(mode=0o700, exist_ok=True)
         return state
 
     def existing(self, outputs: Collection[str]) -> list[str]:
@@ -146,7 +150,7 @@ class OutputDirectory:
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:
-        """Write one image. Raises UsageError ``output-exists``, NgtpatchError ``disk-full``..."""
+        """Write one image. Raises UsageError ``output-exists``; OutputError."""
         # Refreshed in place, the base stays open until its successor has its name.
         return write_file(
             plan.overlay(), self.path / output, force=replace, digest=digest, durable=False,

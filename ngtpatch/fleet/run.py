@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ngtpatch.errors import RemoteError, UsageError
+from ngtpatch.errors import OutputError, RemoteError, UsageError
 from ngtpatch.fleet import workshop
 from ngtpatch.fleet.destination import Destination, open_destination
 from ngtpatch.fleet.ledger import Ledger
@@ -33,6 +33,7 @@ class InjectSummary:
         written: made now.
         kept: were there and right.
         failed: could not be made.
+        unwritable: of those, the ones that the file system refused.
         interrupted: the run was told to stop; what is missing was not begun.
         bytes_written: by all outputs together.
         ledger: its file.
@@ -44,6 +45,7 @@ class InjectSummary:
     written: int
     kept: int
     failed: int
+    unwritable: int
     interrupted: bool
     bytes_written: int
     ledger: Path
@@ -193,7 +195,7 @@ class _Tally:
         self.total, self.done = total, 0
         self._ledger, self._report = ledger, report
         self._counts = {"written": 0, "kept": 0, "failed": 0}
-        self._bytes = 0
+        self._bytes = self._unwritable = 0
         self._failures: list[VmResult] = []
         self._warnings: list[tuple[str, str]] = []
 
@@ -202,6 +204,7 @@ class _Tally:
         self.done += 1
         self._counts[outcome.state] += 1
         self._bytes += outcome.bytes_written
+        self._unwritable += outcome.code in OutputError.CODES
         if outcome.state == "failed" and len(self._failures) < _SHOWN_FAILURES:
             self._failures.append(outcome)
         if len(self._warnings) < _SHOWN_FAILURES:
@@ -212,6 +215,6 @@ class _Tally:
     def summary(self, *, interrupted: bool) -> InjectSummary:
         return InjectSummary(
             self.total, self._counts["written"], self._counts["kept"], self._counts["failed"],
-            interrupted, self._bytes, self._ledger.path, tuple(self._failures),
+            self._unwritable, interrupted, self._bytes, self._ledger.path, tuple(self._failures),
             tuple(self._warnings),
         )  # fmt: skip

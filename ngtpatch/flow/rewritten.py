@@ -7,7 +7,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,9 +18,9 @@ from ngtpatch.errors import VerificationError
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
 from ngtpatch.files.temporaries import unnamed_to
 from ngtpatch.files.tree import FileTree
+from ngtpatch.files.writing import explained
 from ngtpatch.installer.payloads import MAX_UNPACKED, opener
 from ngtpatch.iso.read.bytesource import FileSource, SourceStream
-from ngtpatch.iso.write.sinks import explained
 
 __all__ = ["Rewritten", "RewrittenArchive", "rewritten"]
 
@@ -65,12 +65,13 @@ def rewritten(
 
     Raises:
         VerificationError: ``read-back``: an archive came out otherwise than planned.
+        OutputError: there is no room for them.
     """
     archives: dict[str, RewrittenArchive] = {}
     left: dict[str, str] = {}
     with ExitStack() as stack:
         for path, wanted in sorted(changes.items()):
-            with explained(scratch):
+            with explained(scratch or Path(tempfile.gettempdir())):
                 # Without a name: a run that is killed leaves nothing.
                 file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
                 try:
@@ -78,6 +79,10 @@ def rewritten(
                 except (NotRewritten, ArchiveDamaged) as error:
                     left[path] = str(error)
                     continue
+                except OSError:
+                    with suppress(OSError):  # what is not written yet fails once more
+                        file.close()
+                    raise
             stack.callback(archives[path].content.close)
         yield Rewritten(archives, left)
 

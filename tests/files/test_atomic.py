@@ -83,17 +83,18 @@ def test_a_full_disk_leaves_no_trace(tmp_path: Path) -> None:
     # A limit on the file's size stands for the full disk: same write(2), same failure path.
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
+        "from ngtpatch.errors import OutputError\n"
         "from ngtpatch.files.atomic import new_file\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try:\n"
         "    with new_file(Path(sys.argv[1])) as file:\n"
         "        file.write(bytes(100_000))\n"
-        "except OSError as error:\n"
-        "    print(error.strerror)\n"
+        "except OutputError as error:\n"
+        "    print(error.code)\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "out"], capture_output=True, text=True, check=True
     )
-    assert run.stdout == "File too large\n"
+    assert run.stdout == "disk-full\n"
     assert os.listdir(tmp_path) == []

@@ -202,7 +202,7 @@ def test_a_full_disk_while_streaming(base: Path) -> None:
             text=True,
             check=False,
         )
-    assert ran.returncode == 1
+    assert ran.returncode == 8
     assert "full" in ran.stderr
     assert "Traceback" not in ran.stderr
 
@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_nothing(base: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], check=True)
     try:
         ran = rebuild(base, small / "out.iso")
-        assert (ran.code, ran.document["error"]["code"]) == (1, "disk-full")
+        assert (ran.code, ran.document["error"]["code"]) == (8, "disk-full")
         assert str(small / "out.iso") in ran.err
         assert list(small.iterdir()) == []
     finally:

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -21,12 +21,13 @@ from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.progress import progressed
+from ngtpatch.files.writing import explained
 from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, flatten
 from ngtpatch.iso.write.background import Flusher, Hasher
 
-__all__ = ["Written", "explained", "stream", "write_file", "write_in_place"]
+__all__ = ["Written", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -87,8 +88,8 @@ def write_file(
 
     Raises:
         UsageError: ``output-exists``, ``no-such-directory``, ``same-file`` or ``not-a-file``.
-        NgtpatchError: ``disk-full``, ``not-written`` or ``source-changed``. No temporary
-            file is left.
+        OutputError: the file system refused. No temporary file is left.
+        NgtpatchError: ``source-changed``. No temporary file is left.
         VerificationError: ``wrong-digest``: the result is not what was expected.
     """
     file = _file_below(overlay)
@@ -123,8 +124,8 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
     """Write the result to a file object, from its first byte to its last.
 
     Raises:
-        NgtpatchError: ``not-written`` or ``disk-full``. BrokenPipeError passes: it means
-            that the reader has gone, which is for the caller to judge.
+        OutputError: it could not be written. BrokenPipeError passes: it means that the
+            reader has gone, which is for the caller to judge.
     """
     with explained(None):
         _check_unchanged(_file_below(overlay))
@@ -143,7 +144,7 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
 
     Raises:
         UsageError: ``not-the-base``: *path* is not the file that the plan was made from.
-        NgtpatchError: ``not-written`` or ``disk-full``.
+        OutputError: the file system refused.
     """
     file = _file_below(overlay)
     if file is None or not path.exists() or not path.samefile(file.path):
@@ -351,24 +352,3 @@ def _write_all(target: BinaryIO, data: bytes) -> int:
     while view:
         view = view[target.write(view) :]
     return len(data)
-
-
-@contextmanager
-def explained(path: Path | None) -> Iterator[None]:
-    """Turn what the operating system says into one of our errors."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        name = str(path) if path else None
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NgtpatchError(
-                "disk-full",
-                "could not be written: the file system is full",
-                path=name,
-                hint="make room, or name an output on another file system",
-            ) from error
-        raise NgtpatchError(
-            "not-written", f"could not be written: {error.strerror or error}", path=name
-        ) from error

@@ -20,10 +20,10 @@ from ngtpatch.files.temporaries import (
     remove_abandoned,
     sweep,
 )
+from ngtpatch.files.writing import explained, require_writable
 from ngtpatch.iso.read.entry import Entry, check_name
 from ngtpatch.iso.read.link_target import link_problem
 from ngtpatch.iso.read.volume import Volume
-from ngtpatch.iso.write.sinks import explained
 
 __all__ = ["WrittenTree", "check_destination", "write_tree"]
 
@@ -63,7 +63,7 @@ def write_tree(
         InputError: ``hostile-name``: a name, or the target of a symbolic link, leads out of
             the directory; ``hostile``: it unpacks to absurdly more than the image holds.
         UsageError: ``output-exists``, ``no-such-directory``, ``address`` or ``not-a-directory``.
-        NgtpatchError: ``disk-full`` or ``not-written``. Nothing is left behind.
+        OutputError: the file system refused. Nothing is left behind.
     """
     _recover(destination)
     check_destination(destination, force=force)
@@ -82,6 +82,7 @@ def check_destination(destination: Path, *, force: bool) -> None:
     """
     if not destination.parent.is_dir():
         raise nowhere(destination, destination.parent)
+    require_writable(destination.parent, destination)
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise UsageError("not-a-directory", "exists and is not a directory", path=str(destination))
     if destination.exists() and any(destination.iterdir()) and not force:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full, read-only or forbidden place is exit 8 in every command, and the message names it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.park import park
+from tests.flow.conftest import run
+from tests.requirements import missing
+
+
+class Place:
+    """A small file system, and inputs for every command beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.disk = root / "disk"
+        self.disk.mkdir()
+        self.fleet = park(root / "park", 2)
+        self.base = self.fleet.root / "base.iso"
+        self.rebuilt = root / "rebuilt.iso"
+        self.profile = root / "os-release"
+        self.profile.write_text('NAME="Acme Linux"\nID=acme\nPLATFORM_ID="platform:el9"\n')
+        assert run("rebuild", self.base, "-d", "rocky", "-o", self.rebuilt).code == 0
+
+    def commands(self) -> dict[str, list[str | Path]]:
+        out = self.disk / "out"
+        inventory = ("--inventory", self.fleet.root / "vms.csv")
+        certificates = ("--certificates", self.fleet.root / "certificates")
+        return {
+            "rebuild": ["rebuild", self.base, "-d", "rocky", "-o", out],
+            "tree": ["rebuild", self.base, "-d", "rocky", "--output-tree", out],
+            "strip": ["identity", "strip", self.base, "-o", out],
+            "reset": ["reset", self.rebuilt, "-o", out],
+            "extract": ["extract", self.base, "installer/linux/install_ngt.py", "-o", out],
+            "inject": ["inject", self.base, *inventory, *certificates, "--output-dir", out],
+            "prepare": [
+                *("packer", "prepare", self.base, "-d", "rocky", "-o", self.disk),
+                *("--variables", self.disk / "v.json"),
+            ],
+            "render": ["render", "guest-install.sh", "-o", out],
+            "report": ["support", self.base, "--report", out],
+            "profile": [
+                *("profile", "new", "--os-release", self.profile),
+                *("-o", self.disk / "acme.toml"),
+            ],
+            "sample": ["sample", "-o", out],
+            "plan": [
+                *("identity", "check", self.fleet.root / "vms.csv", *certificates),
+                *("--warn-days", "100000", "--plan", "-o", out),
+            ],
+        }
+
+
+COMMANDS = (
+    "rebuild", "tree", "strip", "reset", "extract", "inject", "prepare", "render", "report",
+    "profile", "sample", "plan",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    if os.geteuid() != 0:
+        missing("root", "small file systems are mounted for these tests")
+    found = Place(tmp_path_factory.mktemp("place"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", found.disk], check=True)
+    yield found
+    subprocess.run(["umount", found.disk], check=True)
+
+
+def test_each_command_writes_there_when_it_can(place: Place) -> None:
+    """Otherwise the refusals below would prove nothing about the disk."""
+    assert set(place.commands()) == set(COMMANDS)
+    subprocess.run(["mount", "-o", "remount,size=64m", place.disk], check=True)
+    for command, words in place.commands().items():
+        ran = run(*words)
+        assert ran.code == (5 if command == "plan" else 0), (command, ran.err)
+        subprocess.run(["find", place.disk, "-mindepth", "1", "-delete"], check=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_disk(place: Place, command: str) -> None:
+    subprocess.run(["mount", "-o", "remount,size=64k", place.disk], check=True)
+    ballast = place.disk / "ballast"
+    fill = subprocess.run(
+        ["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], capture_output=True, check=False
+    )
+    assert b"No space left" in fill.stderr
+    ran = run("--json", *place.commands()[command])
+    assert ran.code == 8, ran.err
+    assert str(place.disk) in ran.err
+    assert "full" in ran.err
+    if command != "inject":  # whose failures are rows
+        assert ran.document["error"]["code"] == "disk-full"
+    ballast.unlink()
+    left = [p for p in place.disk.rglob("*") if p.is_file() and ".ngtpatch" not in p.parts]
+    assert [p for p in left if p.stat().st_size and p.name != "ledger.jsonl"] == []
+    subprocess.run(["find", place.disk, "-mindepth", "1", "-delete"], check=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_read_only_disk(place: Place, command: str) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", place.disk], check=True)
+    try:
+        ran = run("--json", *place.commands()[command])
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", place.disk], check=True)
+    assert (ran.code, ran.document["error"]["code"]) == (8, "read-only"), ran.err
+    assert str(place.disk) in ran.document["error"]["path"]
