@@ -76,25 +76,6 @@ class Comparison:
         """Whether nothing differs at all."""
         return not (self.differences or self.trees_added or self.trees_removed or self.volume_ids)
 
-    @property
-    def added(self) -> tuple[str, ...]:
-        """Paths that the second side alone has, in the primary tree."""
-        return self._paths("added")
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        """Paths that the first side alone has, in the primary tree."""
-        return self._paths("removed")
-
-    @property
-    def changed(self) -> tuple[Difference, ...]:
-        """Entries of the primary tree that both sides have and that are not the same."""
-        return tuple(d for d in self.in_tree(self.primary) if d.kind == "changed")
-
-    def in_tree(self, tree: str) -> tuple[Difference, ...]:
-        """Return the differences of one tree."""
-        return tuple(d for d in self.differences if d.tree == tree)
-
     def beyond(self, expected: Mapping[str, Collection[str]]) -> tuple[Difference, ...]:
         """Return the differences that *expected* does not account for.
 
@@ -110,9 +91,6 @@ class Comparison:
             return bool(allowed) and all(aspect in allowed for aspect in wanted)
 
         return tuple(d for d in self.differences if not accounted_for(d))
-
-    def _paths(self, kind: str) -> tuple[str, ...]:
-        return tuple(d.path for d in self.in_tree(self.primary) if d.kind == kind)
 
 
 def compare(
