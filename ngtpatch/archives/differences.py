@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from ngtpatch.archives.members import Member
 from ngtpatch.archives.rewriting import Opened, members
-from ngtpatch.archives.streams import BLOCK
 
 __all__ = ["MemberDifference", "differences"]
 
@@ -69,17 +66,7 @@ def differences(
 
 
 def _listing(opened: Opened, name: str, limit: int) -> dict[str, _Facts]:
-    return {one.name: (one.about, _digest(one)) for one in members(opened, name, limit=limit)}
-
-
-def _digest(member: Member) -> bytes:
-    if not member.regular:
-        return b""
-    digest = hashlib.sha256()
-    stream = member.stream()
-    while block := stream.read(BLOCK):
-        digest.update(block)
-    return digest.digest()
+    return {one.name: (one.about, one.digest()) for one in members(opened, name, limit=limit)}
 
 
 def _contents(

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+
+from ngtpatch.archives.streams import BLOCK
 
 __all__ = ["ArchiveDamaged", "Member", "NotRewritten"]
 
@@ -48,3 +51,13 @@ class Member:
         if len(content) != self.size:
             raise ArchiveDamaged(f"{self.name} is cut off")
         return content
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of its content, read block by block; empty for what is not a file."""
+        if not self.regular:
+            return b""
+        digest = hashlib.sha256()
+        stream = self.stream()
+        while block := stream.read(BLOCK):
+            digest.update(block)
+        return digest.digest()

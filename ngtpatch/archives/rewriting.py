@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from ngtpatch.archives.gzipped import GzipReader, GzipWriter
 from ngtpatch.archives.members import ArchiveDamaged, Member
-from ngtpatch.archives.streams import BLOCK, Sequential
+from ngtpatch.archives.streams import Sequential
 from ngtpatch.archives.tar import plan_tar, splice, tar_members
 from ngtpatch.archives.zip import rewrite_zip, zip_members
 
@@ -132,14 +132,7 @@ def confirm(
         if not one.regular:
             continue
         wanted = changes.get(one.name)
-        digest = _digest(one.stream()) if wanted is None else hashlib.sha256(wanted).digest()
-        if digest != _digest(other.stream()):
+        digest = one.digest() if wanted is None else hashlib.sha256(wanted).digest()
+        if digest != other.digest():
             return f"{one.name} came out with another content"
     return None
-
-
-def _digest(stream: BinaryIO) -> bytes:
-    digest = hashlib.sha256()
-    while block := stream.read(BLOCK):
-        digest.update(block)
-    return digest.digest()

@@ -8,13 +8,20 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.absent import absent
 from ngtpatch.files.progress import progressed
 
-__all__ = ["Readable", "sha256_of_bytes", "sha256_of_file", "sha256_of_ranges", "sha256_of_source"]
+__all__ = [
+    "Readable",
+    "sha256_of_bytes",
+    "sha256_of_file",
+    "sha256_of_ranges",
+    "sha256_of_source",
+    "sha256_of_stream",
+]
 
 _BLOCK = 1 << 20
 
@@ -29,6 +36,14 @@ class Readable(Protocol):
 def sha256_of_bytes(data: bytes) -> str:
     """Return the digest of *data*."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_stream(stream: BinaryIO) -> str:
+    """Return the digest of what *stream* has from here to its end."""
+    digest = hashlib.sha256()
+    while block := stream.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def sha256_of_file(path: Path) -> str:

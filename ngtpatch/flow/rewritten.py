@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import BinaryIO, cast
 from ngtpatch.archives.members import ArchiveDamaged, NotRewritten
 from ngtpatch.archives.rewriting import confirm, members, rewrite
 from ngtpatch.errors import VerificationError
-from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source, sha256_of_stream
 from ngtpatch.files.temporaries import unnamed_to
 from ngtpatch.files.tree import FileTree
 from ngtpatch.files.writing import explained
@@ -101,10 +100,8 @@ def _again(
     found = confirm(source, written, path, wanted, limit=MAX_UNPACKED)
     if found is not None:
         raise VerificationError("read-back", f"{path} did not come out as planned: {found}")
-    digest = hashlib.sha256()
     with source() as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+        before = sha256_of_stream(stream)
     gone = {member for member, content in wanted.items() if content is None}
     removed = {
         member.name: sha256_of_bytes(member.read())
@@ -112,4 +109,4 @@ def _again(
         if member.name in gone
     }
     after = sha256_of_source(content, content.size)
-    return RewrittenArchive(content, digest.hexdigest(), after, removed)
+    return RewrittenArchive(content, before, after, removed)
