@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Authority
 
     from ngtpatch.fleet.audit import Audit
-    from ngtpatch.identity.describe import Shown
+    from ngtpatch.fleet.shown import Shown
 
 
 @click.group()
@@ -41,26 +41,11 @@ _certificates = click.option(
 @click.pass_obj
 def show(console: Console, targets: tuple[Path, ...], certificates: Path | None) -> None:
     """Show what ISOs, directories or inventories hold; the key's bytes never."""
-    from ngtpatch.fleet.tasks import targets as found
-    from ngtpatch.identity.describe import Shown, ShownAll, describe
+    from ngtpatch.fleet.shown import show_identities
 
-    shown: list[Shown] = []
-    for target in found(targets, certificates=certificates):
-        if target.problem is not None:
-            raise VerificationError(
-                target.problem.code, target.problem.message, path=target.problem.path
-            )
-        traces = target.traces
-        shown.append(
-            Shown(
-                target.identity.source,
-                describe(target.identity),
-                None if traces is None else (*map(str, traces.found), *traces.beside),
-                None if traces is None else traces.unread,
-            )
-        )
-    console.result(ShownAll(tuple(shown)))
-    for item in shown:
+    shown = show_identities(targets, certificates=certificates)
+    console.result(shown)
+    for item in shown.identities:
         console.heading(item.source)
         _description(console, item)
 

@@ -16,7 +16,7 @@ DOCUMENTS = {
     "diff": ("ngtpatch.flow.diff", "Differences"),
     "extract": ("ngtpatch.flow.extract", "Extracted"),
     "identity-check": ("ngtpatch.fleet.audit", "Audit"),
-    "identity-show": ("ngtpatch.identity.describe", "ShownAll"),
+    "identity-show": ("ngtpatch.fleet.shown", "ShownAll"),
     "inject": ("ngtpatch.fleet.inject_document", "InjectDocument"),
     "inject-plan": ("ngtpatch.fleet.inject_document", "InjectPlan"),
     "inspect": ("ngtpatch.flow.inspect", "Inspection"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from ngtpatch.errors import InputError
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.certificate import Certificate, PrivateKey, looks_like_key
 
-__all__ = ["CertificateFacts", "Description", "KeyFacts", "Shown", "ShownAll", "describe"]
+__all__ = ["CertificateFacts", "Description", "KeyFacts", "describe"]
 
 T = TypeVar("T")
 
@@ -60,32 +60,6 @@ class Description:
     key: KeyFacts | None
     authority: CertificateFacts | None
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One redacted identity, and where it was found.
-
-    Attributes:
-        source: the ISO, directory or row.
-        elsewhere: identity that a search of every byte found outside of its files; None
-            where there was nothing to search but the files.
-        unread: compressed files that were not looked into; likewise.
-    """
-
-    source: str
-    identity: Description
-    elsewhere: tuple[str, ...] | None = None
-    unread: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class ShownAll:
-    """The document of ``ngtpatch identity show``."""
-
-    SCHEMA: ClassVar[str] = "ngtpatch.identity-show/1"
-
-    identities: tuple[Shown, ...]
 
 
 def describe(identity: Identity) -> Description:
