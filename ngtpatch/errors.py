@@ -86,7 +86,7 @@ def of_any(error: Exception) -> NgtpatchError:
     if error.errno in _UNWRITABLE:
         return unwritable(error, path=path)
     if error.errno == errno.ENAMETOOLONG:
-        return UsageError("name-too-long", "is no name that a file can have", path=path)
+        return UsageError("name-too-long", "is too long for the name of a file", path=path)
     return NgtpatchError("os-error", reason, path=path)
 
 
