@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
 
+import pytest
+
+import ngtpatch
+from ngtpatch import packer
 from ngtpatch.sample import write_sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +64,41 @@ def main(source: str, directory: str) -> None:
 if __name__ == "__main__":
     main(*sys.argv[1:])
 '''
+
+CALLED = [name for name in ngtpatch.__all__ if name != "__version__"]
+
+
+def code_of(page: str) -> str:
+    """Return what a page sets as code: blocks and spans, one after the other."""
+    found = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", page, re.S)
+    return "\n".join("".join(one) for one in found)
+
+
+def test_the_page_names_every_public_name() -> None:
+    code = code_of((ROOT / "docs/library.md").read_text())
+    named = set(re.findall(r"(?<![\w.])(?:ngtpatch\.)?(\w+)", code))
+    assert set(ngtpatch.__all__) - named == set()
+    assert set(packer.__all__) - set(re.findall(r"\bpacker\.(\w+)", code)) == set()
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/library.md", "docs/fleet.md", "docs/packer.md"]
+)
+def test_what_a_page_calls_is_public(page: str) -> None:
+    text = (ROOT / page).read_text()
+    programs = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    assert set(re.findall(r"\bngtpatch\.(\w+)", programs)) <= set(ngtpatch.__all__)
+    assert not re.findall(r"(?:from|import) ngtpatch\.", programs)
+    assert set(re.findall(r"\bpacker\.(\w+)\(", text)) <= set(packer.__all__)
+
+
+@pytest.mark.parametrize("name", [*CALLED, *(f"packer.{one}" for one in packer.__all__)])
+def test_a_public_name_says_what_it_is(name: str) -> None:
+    *room, last = name.split(".")
+    value: object = getattr(packer if room else ngtpatch, last)
+    assert inspect.getdoc(value)
+    # A dataclass without a docstring of its own has its signature for one.
+    assert not str(value.__doc__).startswith(f"{last}(")
 
 
 def test_a_typed_program_of_a_users_holds_against_the_wheel(tmp_path: Path) -> None:
