@@ -36,8 +36,16 @@ ISO_ARROWS = {
     "check": {"read"},
 }
 CHECK_TAKES = "ngtpatch.iso.read.bytesource"
-# A verb whose room says which: what is done to one tree, and to a fleet.
-RECURRING_STEMS = set[str]()
+SECOND_OPINION = "ngtpatch.iso.read.second_opinion"  # the one that asks check/
+# What the two wings and the rooms between them may use besides each other's absence.
+SHARED = {
+    "iso": {"files", "errors", "interrupts"},
+    "installer": {"files", "errors", "archives"},
+    "patching": {"files", "errors", "archives", "installer"},
+    "identity": {"files", "errors", "disclosure", "listing", "render"},
+}
+# A verb whose room says which: the structure of an image, and one VM's identity.
+RECURRING_STEMS = {"check"}
 TYPE_NAME = re.compile(r"(?=[A-Z])(?=.*[a-z])[A-Za-z0-9]+")
 HEAVY = ("pycdlib", "libcst", "pydantic", "cryptography", "jinja2", "rich", "tree_sitter")
 
@@ -83,6 +91,8 @@ def test_inside_iso_the_data_flows_one_way(path: Path) -> None:
         return
     rooms = {module.split(".")[2] for module in imports(path) if within(module, IMAGE_WING)}
     assert rooms - {rest[0]} <= ISO_ARROWS[rest[0]]
+    if rest[0] == "read" and "check" in rooms:
+        assert name_of(path) == SECOND_OPINION
     if rest[0] == "check":
         beside = {module for module in imports(path) if within(module, IMAGE_WING)}
         assert {module for module in beside if not within(module, ("ngtpatch.iso.check",))} <= {
@@ -98,11 +108,22 @@ def test_archives_know_no_image_and_no_ngt(path: Path) -> None:
     assert not [module for module in ours if not within(module, ("ngtpatch.archives",))]
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in SHARED], ids=name_of
+)
+def test_a_wing_takes_no_more_than_the_page_says(path: Path) -> None:
+    room = name_of(path).split(".")[1]
+    used = {module.split(".")[1] for module in imports(path) if module.startswith("ngtpatch.")}
+    assert used <= SHARED[room] | {room}
+
+
 def test_no_file_stem_stands_in_two_places() -> None:
+    # A room's name is its directory's: it counts like a module's.
     stems = Counter(
-        path.stem
+        path.parent.name if path.stem == "__init__" else path.stem
         for path in MODULES
-        if path.stem != "__init__" and not within(name_of(path), ("ngtpatch.cli",))
+        if path.parent != PACKAGE or path.stem != "__init__"
+        if not within(name_of(path), ("ngtpatch.cli",))
     )
     twice = {stem for stem, count in stems.items() if count > 1}
     assert twice == RECURRING_STEMS
@@ -113,7 +134,7 @@ def test_no_class_name_stands_for_two_things() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.ClassDef):
-                places.setdefault(node.name, []).append(name_of(path))
+                places.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 # A public type alias is a name for a thing as well.
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -144,12 +165,9 @@ def test_the_page_names_every_room_and_no_other() -> None:
         for path in MODULES
         if path.name == "__init__.py" and path.parent != PACKAGE
     }
-    inner = {
-        name for name in packages if "/" in name and not name.startswith(("iso/", "installer/"))
-    }
     top = {path.name for path in PACKAGE.glob("*.py")} - {"__main__.py", "_version.py"}
     named_packages = {room for room in rooms if not room.endswith(".py")}
-    assert named_packages == packages - inner
+    assert named_packages == packages
     assert {room for room in rooms if room.endswith(".py") and "/" not in room} == top
     assert [room for room in sorted(rooms) if not (PACKAGE / room).exists()] == []
 
