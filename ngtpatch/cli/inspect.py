@@ -54,7 +54,7 @@ def _branches(branches: tuple[str, ...], problem: str | None) -> str:
 
 def _identity(console: Console, identity: Identified) -> None:
     if not identity.present:
-        console.say(f"  none, in any byte: this ISO may be shared{_unread(identity)}")
+        console.say(f"  none found, in any byte: this ISO may be shared{_unread(identity)}")
     rows: list[tuple[str, str]] = []
     if identity.ngt_uuid is not None:
         rows.append(("ngt_uuid", str(identity.ngt_uuid)))

@@ -142,7 +142,10 @@ def command(
         for named, into in jobs
     ]
     for result in results:
-        report(console, result, dry_run=dry_run, profile_dirs=profile_dirs)
+        report(
+            console, result, dry_run=dry_run, profile_dirs=profile_dirs,
+            as_tree=output_tree is not None,
+        )  # fmt: skip
         if documented and not dry_run:
             from ngtpatch.provenance import Product
 
@@ -171,8 +174,9 @@ def _each(
 
 
 def report(
-    console: Console, result: RebuildResult, *, dry_run: bool, profile_dirs: Sequence[Path] = ()
-) -> None:
+    console: Console, result: RebuildResult, *, dry_run: bool, as_tree: bool = False,
+    profile_dirs: Sequence[Path] = (),
+) -> None:  # fmt: skip
     """Print what was done, for people, and what comes next."""
     would = "would be " if dry_run else ""
     for entry in result.changed:
@@ -182,9 +186,12 @@ def report(
     for place in result.already:
         console.say(f"accepts  {place.path}  takes {place.profile} for {place.branch}")
     if not result.changed and not result.overwritten:
-        same = "" if result.method == "master" else "; the output is the source, byte for byte"
-        why = "every site accepts what was asked for" if result.already else "no identity is on it"
-        console.say(f"nothing needed: {why}{same}")
+        same = (
+            ""
+            if as_tree or result.method == "master"
+            else ("; the output is the source, byte for byte")
+        )
+        console.say(f"nothing needed: {_why_nothing(result)}{same}")
     if result.unread:
         console.say(f"not looked into for identity, since compressed: {_listed(result.unread)}")
     if result.composed_with:
@@ -227,3 +234,11 @@ def _edits(entry: ChangedEntry) -> str:
     if not entry.edits:
         return "  (identity)"
     return f"  ({entry.edits} edit{'s' if entry.edits > 1 else ''})"
+
+
+def _why_nothing(result: RebuildResult) -> str:
+    if result.already:
+        return "every site accepts what was asked for"
+    if result.carries_identity:
+        return "what was asked for is on it"
+    return "no identity was found on it"

@@ -13,10 +13,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ngtpatch.errors import InputError, Refusal
+from ngtpatch.errors import Refusal
 from ngtpatch.files.tree import FileTree
 from ngtpatch.files.wellknown import CONFIG_DIRECTORY, IDENTITY_PATHS
 from ngtpatch.flow.opened import OpenedSource
+from ngtpatch.flow.unread import unread_in_tree, unread_in_volume
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.exchange import carriers
 from ngtpatch.identity.patterns import CERTIFICATE_KIND, CONFIG_KIND, needles
@@ -29,12 +30,6 @@ from ngtpatch.iso.read.volume import Volume, VolumeTree
 
 __all__ = ["Trace", "Traces", "find_traces", "refuse_traces"]
 
-# How compressed content begins; what is in it was not looked at.
-_COMPRESSED = (
-    b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd",
-    b"\x04\x22\x4d\x18", b"\xed\xab\xee\xdb", b"MSCF", b"\xd0\xcf\x11\xe0", b"\x1f\x9d",
-    b"\x5d\0\0",
-)  # fmt: skip
 _ELSEWHERE = "in the build record, as what stood in the vendor's image"
 
 
@@ -71,7 +66,9 @@ class Traces:
     Attributes:
         found: identity outside of its places, by offset.
         beside: files in config/ that hold identity and are none of the four.
-        unread: compressed files, whose contents were not looked at.
+        unread: compressed files, and members of tar archives by ``archive!member``, whose
+            contents were not looked at; also those that only another tree lists, and sectors
+            that no file has and that begin as compressed files do, in words.
         forget: ranges of the vendor's image that a build record keeps, and must not.
         sha256: of the source, where it was asked for.
     """
@@ -112,7 +109,7 @@ def find_traces(source: OpenedSource, *, digest: bool = False) -> Traces:
     seen = search_bytes(volume.source, patterns, digest=digest)
     owners = Ownership(volume)
     outside = [BytePattern(*needle) for needle in wanted.outside]
-    besides = search_ranges(volume.source, owners.gaps(volume.size), outside)
+    besides = search_ranges(volume.source, owners.beside_entries(volume.size), outside)
     found: list[Trace] = [*_hidden(volume)]
     beside: set[str] = set()
     listed = source.tree
@@ -128,7 +125,7 @@ def find_traces(source: OpenedSource, *, digest: bool = False) -> Traces:
     return Traces(
         tuple(sorted({*_joined(found), *kept}, key=lambda trace: (trace.offset, trace.kind))),
         tuple(sorted(beside)),
-        _unread(source.tree),
+        unread_in_volume(volume, source.tree, owners),
         forget,
         seen.sha256,
     )
@@ -235,7 +232,7 @@ def _of_files(tree: FileTree, patterns: list[BytePattern]) -> Traces:
                 beside.add(path)
             elif hit.kind not in (CERTIFICATE_KIND, CONFIG_KIND):
                 found.append(Trace(hit.kind, path, hit.offset, hit.length, path, removable=False))
-    return Traces(tuple(_each_once(found)), tuple(sorted(beside)), _unread(tree))
+    return Traces(tuple(_each_once(found)), tuple(sorted(beside)), unread_in_tree(tree))
 
 
 def _each_once(found: list[Trace]) -> Iterator[Trace]:
@@ -255,19 +252,3 @@ class _StreamSource:
     def read_at(self, offset: int, length: int) -> bytes:
         self._stream.seek(offset)
         return self._stream.read(min(length, max(self.size - offset, 0)))
-
-
-def _unread(tree: FileTree) -> tuple[str, ...]:
-    """Return the files whose contents are compressed."""
-    found = []
-    for path in tree:
-        if not tree.size(path):
-            continue
-        try:
-            with tree.open(path) as stream:
-                head = stream.read(8)
-        except OSError as error:
-            raise InputError("unreadable", f"cannot be read: {error.strerror}", path=path) from None
-        if head.startswith(_COMPRESSED):
-            found.append(path)
-    return tuple(found)

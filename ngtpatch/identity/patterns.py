@@ -48,19 +48,36 @@ _TEXT_AROUND = 4096
 _PIECE = 64
 _STRIDE = 1024
 
-_ARMOUR = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{0,40})-----")
+# Five hyphens, or RFC 4716's four with spaces, by which some write keys of SSH2.
+_ARMOUR = re.compile(rb"-{4,5} ?(BEGIN|END) ([A-Z0-9 ]{0,40}?) ?-{4,5}")
 # Literal bytes and then alternatives: the sort that is skipped to fastest.
 _ARMOUR_NEEDLE = re.compile(rb"-----[BE][EN][GD][I ][A-Z0-9 ]{0,44}-----")
-_CONFIG_NEEDLE = re.compile(rb'"ngt_uuid"\s{0,16}:\s{0,16}"[0-9A-Fa-f-]{36}"')
+# As JSON writes it, also within a string of JSON; as Python shows it.
+_CONFIG_NEEDLE = re.compile(rb"ngt_uuid[\\\"']{1,4}\s{0,16}:\s{0,16}[\\\"']{1,4}[0-9A-Fa-f-]{36}")
+_ENDING = re.compile(rb"-{4,5} ?END [A-Z0-9 ]{0,40}?-{4,5}")
+_HYPHENS = re.compile(rb"-{4,5} ?\Z")
 # How most markers of private keys end, and enough of it to be skipped to.
-_KEY_NEEDLE = b"PRIVATE KEY-----"
+_KEY_NEEDLE = re.compile(rb"PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _DER_NEEDLE = re.compile(rb"\x02\x01[\x00\x01][\x02\x04\x30]")
+# Encryption by a password: PKCS #5 (RFC 8018, A.3 and A.4), PKCS #12 (RFC 7292, C).
+_PASSWORD_NEEDLE = re.compile(
+    rb"\x2a\x86\x48\x86\xf7\x0d\x01(?:\x05[\x01-\x0d]|\x0c\x01[\x01-\x06])\x30"
+)
 
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 # A backslash: line ends are written \n in JSON.
 _BODY = bytes(255 if c in _BASE64 or c in b" \t\r\n\\" else 0 for c in range(256))
 _TEXT = bytes(255 if 32 <= c < 127 or c in b"\t\r\n" or c >= 128 else 0 for c in range(256))
 _HEADERS = re.compile(rb"(?:\s|\\[rn])*(?:[A-Za-z-]{2,30}: [^\r\n\\]{0,200}(?:[\r\n]|\\[rn])+)*")
+# What stands around each line of a key in a comment, a program or markup.
+_AROUND_LINE = rb"(?:[ -*,.:-@\[-`{-~\t\r\n-]|\\[nr]|&#x?[0-9A-Fa-f]{1,2};|\+\s){0,24}"
+_LINE = rb"[A-Za-z0-9+/]{32}"
+_FIRST_LINE = re.compile(_AROUND_LINE + _LINE)
+_LAST_LINES = re.compile(
+    _LINE + rb"[A-Za-z0-9+/]{0,96}={0,2}" + _AROUND_LINE
+    + rb"(?:[A-Za-z0-9+/]{1,96}={0,2}" + _AROUND_LINE + rb")?\Z"
+)  # fmt: skip
+_LONGEST_TEXT = 16 << 10
 _LINE_ENDS = re.compile(rb"\\r|\\n|\s")
 _LEAST = 12
 """Characters of base64 that make a marker more than the mention of one."""
@@ -97,15 +114,16 @@ def needles(present: Identity) -> Needles:
     uuids = _uuids(present)
     # In files: armour finds a key from either end, so that a piece of its middle is enough.
     everywhere: list[Needle] = [
-        (_KEY_NEEDLE, len(_KEY_NEEDLE), _AROUND, _armoured_key),
+        (_KEY_NEEDLE, 23, _AROUND, _armoured_key),
         (_DER_NEEDLE, 4, _LARGEST_DER, _der),
+        (_PASSWORD_NEEDLE, 11, _LARGEST_DER, _under_password),
         *_own(OWN_KINDS[0], key[1::2] or key[:1]),
         *_own(OWN_KINDS[1], certificate[1::2] or certificate[:1]),
         *_own(OWN_KINDS[2], uuids[:1]),
     ]
     outside: list[Needle] = [
         (_ARMOUR_NEEDLE, 59, _AROUND, _armoured),
-        (_CONFIG_NEEDLE, 81, _TEXT_AROUND, _configured),
+        (_CONFIG_NEEDLE, 85, _TEXT_AROUND, _configured),
         *_own(OWN_KINDS[0], key),
         *_own(OWN_KINDS[1], certificate),
         *_own(OWN_KINDS[2], uuids),
@@ -121,8 +139,9 @@ def _own(kind: str, pieces: Iterable[bytes]) -> list[Needle]:
 
 def _armoured_key(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
     """Judge what ends a marker of a private key; where it begins depends on its algorithm."""
-    start = max(window.rfind(b"-----BEGIN ", 0, begin), window.rfind(b"-----END ", 0, begin))
-    return None if start < 0 else _armoured(window, start, end)
+    head = max(window.rfind(b"BEGIN ", 0, begin), window.rfind(b"END ", 0, begin))
+    hyphens = _HYPHENS.search(window, max(head - 6, 0), max(head, 0))
+    return None if hyphens is None else _armoured(window, hyphens.start(), end)
 
 
 def _armoured(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
@@ -137,18 +156,35 @@ def _armoured(window: bytes, begin: int, end: int) -> tuple[str, int, int] | Non
         kind = CERTIFICATE_KIND
     else:
         return None
-    if marker[1] == b"END":
-        start = _back(window, begin, _BODY)
-        return (kind, start, end) if _is_body(window[start:begin]) else None
-    headers = _HEADERS.match(window, end)
-    body = headers.end() if headers else end
-    stop = _forth(window, body, _BODY)
-    if not _is_body(window[body:stop]):
+    reach = _ahead(window, begin) if marker[1] == b"END" else _behind(window, end)
+    if reach is None:
         return None
-    closing = _ARMOUR.match(window, stop)
-    if closing is not None and closing[1] == b"END":
-        stop = closing.end()
-    return kind, begin, stop
+    return (kind, reach, end) if marker[1] == b"END" else (kind, begin, reach)
+
+
+def _ahead(window: bytes, marker: int) -> int | None:
+    """Return where the base64 begins that ends before *marker*; None where none is."""
+    start = _back(window, marker, _BODY)
+    if _is_body(window[start:marker]):
+        return start
+    if _LAST_LINES.search(window, max(marker - 320, 0), marker):
+        return _back(window, marker, _TEXT, marker - _LONGEST_TEXT)
+    return None
+
+
+def _behind(window: bytes, marker: int) -> int | None:
+    """Return where what follows the *marker* ends, its END included; None where no base64 does."""
+    headers = _HEADERS.match(window, marker)
+    body = headers.end() if headers else marker
+    stop = _forth(window, body, _BODY)
+    if _is_body(window[body:stop]):
+        closing = _ENDING.match(window, stop)
+        return closing.end() if closing else stop
+    if _FIRST_LINE.match(window, body) is None:
+        return None
+    stop = _forth(window, body, _TEXT, body + _LONGEST_TEXT)
+    closing = _ENDING.search(window, body, stop)
+    return closing.end() if closing else stop
 
 
 def _is_body(text: bytes) -> bool:
@@ -171,15 +207,17 @@ def _stretched(kind: str, table: bytes) -> Reach:
     return stretch
 
 
-def _back(window: bytes, at: int, table: bytes) -> int:
-    """Return where the run of *table*'s bytes begins that ends at *at*."""
-    return window[:at].translate(table).rfind(b"\0") + 1
+def _back(window: bytes, at: int, table: bytes, first: int = 0) -> int:
+    """Return where the run of *table*'s bytes begins that ends at *at*, at *first* or later."""
+    first = max(first, 0)
+    return first + window[first:at].translate(table).rfind(b"\0") + 1
 
 
-def _forth(window: bytes, at: int, table: bytes) -> int:
-    """Return where the run of *table*'s bytes ends that begins at *at*."""
-    stop = window[at:].translate(table).find(b"\0")
-    return len(window) if stop < 0 else at + stop
+def _forth(window: bytes, at: int, table: bytes, last: int | None = None) -> int:
+    """Return where the run of *table*'s bytes ends that begins at *at*, at *last* or earlier."""
+    text = window[at:last]
+    stop = text.translate(table).find(b"\0")
+    return at + (len(text) if stop < 0 else stop)
 
 
 def _pieces(pem: bytes) -> list[bytes]:
@@ -200,7 +238,9 @@ def _uuids(present: Identity) -> list[bytes]:
         config = present.parsed_config()
         text = config.values.get("ngt_uuid") if config is not None else None
         if isinstance(text, str) and len(text) >= _LEAST and text.isascii():
-            return [text.encode(), text.lower().encode(), text.upper().encode()]
+            forms = [text, text.lower(), text.upper()]
+            # Names in Joliet and UDF are UTF-16 (ECMA-167 1/7.2.12: CS0), most significant first.
+            return [form.encode(code) for code in ("ascii", "utf-16-be") for form in forms]
     return []
 
 
@@ -209,8 +249,21 @@ def _der(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
     for head in _heads(window, begin):
         start, stop = head
         inner = window[begin:stop]
-        if _pkcs8(inner) or _pkcs1(inner) or _sec1(inner):
+        if _pkcs8(inner) or _pkcs1(inner) or _sec1(inner) or _dsa(inner):
             return KEY_KIND, start, stop
+    return None
+
+
+def _under_password(window: bytes, begin: int, end: int) -> tuple[str, int, int] | None:
+    """RFC 5958, 3: how it was encrypted, and the encrypted key in an OCTET STRING."""
+    oid = begin - 2
+    if oid < 0 or window[oid] != 0x06 or window[oid + 1] != end - 1 - begin:
+        return None
+    for algorithm, encrypted in _heads(window, oid):
+        for start, stop in _heads(window, algorithm):
+            key = _field(window, encrypted, 0x04)
+            if key is not None and key[1] == stop and len(key[0]) >= _LEAST:
+                return KEY_KIND, start, stop
     return None
 
 
@@ -277,6 +330,15 @@ def _pkcs1(inner: bytes) -> bool:
         and bool(exponent[0][-1] & 1)
         and 32 <= len(private[0]) <= len(modulus[0])
     )
+
+
+def _dsa(inner: bytes) -> bool:
+    """What OpenSSL writes of DSA: version 0, the domain's p, q and g, the public key, the key."""
+    sizes, at = [], 3
+    while (number := _field(inner, at, 0x02)) is not None:
+        sizes.append(len(number[0]))
+        at = number[1]
+    return at == len(inner) and len(sizes) == 5 and sizes[0] >= 64 and 20 <= sizes[1] <= 33
 
 
 def _sec1(inner: bytes) -> bool:

@@ -7,8 +7,12 @@ in the outputs' bytes, window by window, and not by ngtpatch.
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +27,7 @@ from ngtpatch.flow.opened import open_source
 from ngtpatch.iso.read.build_record import BuildRecord
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
+from tests.flow.conftest import run
 from tests.identity import material as m
 from tests.requirements import tool
 
@@ -410,3 +415,55 @@ def test_a_directory_with_links_out_of_it_is_refused_alike(
 def test_a_directory_with_the_discs_own_links_is_not(ground: Ground) -> None:
     assert (ground.tree / "installer/linux/LICENSE").is_symlink()
     assert ngtpatch.inspect(ground.tree).identity.present
+
+
+def test_what_is_compressed_is_named_wherever_it_lies(ground: Ground, tmp_path: Path) -> None:
+    """In a tar archive, in a file that only Joliet lists, in sectors that no file has."""
+    tree, disc = tmp_path / "tree", tmp_path / "disc.iso"
+    shutil.copytree(ground.tree, tree, symlinks=True)
+    packed = gzip.compress(ground.first[KEY])
+    with tarfile.open(tree / "installer/kept.tar", "w") as archive:
+        member = tarfile.TarInfo("old/key.gz")
+        member.size = len(packed)
+        archive.addfile(member, io.BytesIO(packed))
+    (tree / "installer/unseen.gz").write_bytes(packed)
+    command = [tool("genisoimage", "genisoimage"), "-quiet", "-R", "-J", "-V", "NUTANIX_TOOLS"]
+    command += ["-hide", str(tree / "installer/unseen.gz"), "-o", str(disc), str(tree)]
+    subprocess.run(command, check=True, capture_output=True)
+    size = disc.stat().st_size
+    with disc.open("ab") as file:
+        file.write(packed)
+    expected = {
+        "installer/linux/src/ngt_guest_agent.tar.gz",
+        "installer/kept.tar!old/key.gz",
+        "installer/unseen.gz of the joliet tree",
+        f"what is compressed behind the end of the volume (byte {size:,})",
+    }
+    assert set(ngtpatch.inspect(disc).identity.unread) == expected
+    result = ngtpatch.rebuild(disc, output=tmp_path / "o.iso", identity=IdentityRequest(strip=True))
+    assert set(result.unread or ()) == expected
+
+
+def test_the_uuid_in_a_name_that_only_joliet_has(ground: Ground, tmp_path: Path) -> None:
+    tree, disc = tmp_path / "tree", tmp_path / "disc.iso"
+    shutil.copytree(ground.tree, tree, symlinks=True)
+    name = json.loads(ground.first[CONFIG])["ngt_uuid"]
+    (tree / name).mkdir()
+    (tree / name / "a").write_text("x")
+    command = [tool("genisoimage", "genisoimage"), "-quiet", "-J", "-V", "NUTANIX_TOOLS"]
+    subprocess.run([*command, "-o", disc, tree], check=True, capture_output=True)
+    places = ngtpatch.inspect(disc).identity.elsewhere
+    assert any("own ngt_uuid in a directory" in place for place in places)
+    with pytest.raises(Refusal) as caught:
+        ngtpatch.rebuild(disc, output=tmp_path / "o.iso", identity=IdentityRequest(strip=True))
+    assert caught.value.code == "identity-elsewhere"
+
+
+def test_a_disc_with_identity_is_not_said_to_have_none(ground: Ground, tmp_path: Path) -> None:
+    """What was asked for is on it already: nothing is done, and no more is said."""
+    port = json.loads(ground.first[CONFIG])["port"]
+    for target, same in (("--output-tree", False), ("--output", True)):
+        done = run("rebuild", ground.base, "--set", f"port={port}", target, tmp_path / target)
+        assert done.code == 0, done.err
+        assert "no identity" not in done.out
+        assert ("byte for byte" in done.out) is same

@@ -6,11 +6,14 @@ from __future__ import annotations
 import random
 import ssl
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.patterns import CERTIFICATE_KIND, CONFIG_KIND, KEY_KIND, OWN_KINDS, needles
@@ -154,3 +157,66 @@ def test_no_kib_of_the_discs_own_is_without_a_pattern() -> None:
     for spelled in (uuid, uuid.lower()):
         (hit,) = found(b"\0the VM " + spelled + b" was here\0", present)
         assert hit.kind == OWN_KINDS[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("encoding", ["DER", "PKCS12"])
+def test_der_under_a_password(kind: str, encoding: str) -> None:
+    key = m.private_key(kind, 40)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    if encoding == "DER":
+        form = serialization.PrivateFormat.PKCS8
+        data = key.private_bytes(serialization.Encoding.DER, form, secret)
+        assert keys_in(_NOISE + data + _NOISE) == [data]
+    else:
+        data = pkcs12.serialize_key_and_certificates(b"vm", key, None, None, secret)
+        (bag,) = keys_in(_NOISE + data + _NOISE)
+        assert bag in data
+        assert len(bag) > 60
+
+
+def test_dsa_as_openssl_writes_it() -> None:
+    key = dsa.generate_private_key(2048)
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    der = key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
+    assert keys_in(_NOISE + der + _NOISE) == [der]
+
+
+def _each_line(before: bytes, after: bytes) -> Callable[[bytes], bytes]:
+    return lambda pem: b"".join(before + line + after for line in pem.splitlines())
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        _each_line(b"# ", b"\n"), _each_line(b"> ", b"\r\n"), _each_line(b" * ", b"\n"),
+        _each_line(b'    "', b'\\n"\n'), _each_line(b"'", b"\\n' +\n"), _each_line(b"", b"&#10;"),
+        lambda pem: pem.replace(b"PRIVATE KEY", b"PGP PRIVATE KEY BLOCK"),
+        lambda pem: pem.replace(b"-----BEGIN ", b"---- BEGIN SSH2 ENCRYPTED ")
+        .replace(b"-----END ", b"---- END SSH2 ENCRYPTED ").replace(b"KEY-----", b"KEY ----"),
+    ],
+)  # fmt: skip
+def test_a_key_in_a_comment_a_program_or_another_armour(wrap: Callable[[bytes], bytes]) -> None:
+    pem = encoded("rsa2048", serialization.PrivateFormat.PKCS8)
+    lines, text = pem.splitlines()[1:-1], wrap(pem)
+    (key,) = keys_in(b"\0" + text + b"\0")
+    assert all(line in key for line in lines)
+    half = len(text) // 2
+    (head,) = keys_in(b"\0" + text[:half] + b"\0")
+    (tail,) = keys_in(b"\0" + text[half:] + b"\0")
+    assert all(
+        line in head or line in tail or line in text[half - 99 : half + 99] for line in lines
+    )
+    assert all(line in key for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"c": "{\\"ngt_uuid\\": \\"d4de685b-791a-4fbc-b916-6d5008bcbe2d\\"}"}',
+        b"{'ngt_uuid': 'd4de685b-791a-4fbc-b916-6d5008bcbe2d'}",
+    ],
+)
+def test_a_configuration_within_json_or_as_python_shows_it(text: bytes) -> None:
+    hits = found(b"\0" + text + b"\0")
+    assert [(hit.kind, hit.offset, hit.length) for hit in hits] == [(CONFIG_KIND, 1, len(text))]

@@ -104,8 +104,16 @@ class Ownership:
 
     def gaps(self, size: int) -> Iterator[tuple[int, int]]:
         """Yield the ranges (offset, length) of the first *size* bytes that are nobody's."""
+        return self._between(self._owned, size)
+
+    def beside_entries(self, size: int) -> Iterator[tuple[int, int]]:
+        """Yield those that no entry has: nobody's, and the volume's own structures."""
+        return self._between([one for one in self._owned if one.tree], size)
+
+    @staticmethod
+    def _between(owned: list[_Owned], size: int) -> Iterator[tuple[int, int]]:
         at = 0
-        for one in self._owned:
+        for one in owned:
             if min(one.start, size) > at:
                 yield at, min(one.start, size) - at
             at = max(at, one.end)
