@@ -174,6 +174,9 @@ def _table(console: Console, result: Audit) -> None:
                 for c in shown
             ],
         )
+    for finding in result.findings:
+        if finding.code == "incomplete-list":
+            console.warn(f"{finding.source}: {finding.message}")
     untied = sum(c.worst == "note" for c in result.identities)
     bad = sum(c.worst == "error" for c in result.identities)
     warned = sum(c.worst == "warning" for c in result.identities)

@@ -17,7 +17,7 @@ import click
 from ngtpatch import interrupts
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import BatchError, OutputError
+from ngtpatch.errors import BatchError, OutputError, VerificationError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -152,6 +152,8 @@ def command(
         raise click.exceptions.Exit(OutputError.exit_code)
     if summary.failed:
         raise click.exceptions.Exit(BatchError.exit_code)
+    if plan.complete is False:
+        raise click.exceptions.Exit(VerificationError.exit_code)
 
 
 @contextmanager

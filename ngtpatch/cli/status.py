@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
+
+if TYPE_CHECKING:
+    from ngtpatch.status import Status, VmStatus
 
 
 @options.command()
@@ -24,44 +28,76 @@ from ngtpatch.files.wellknown import WARN_DAYS
     help="Certificates that belong to the inventory's VMs, by name or UUID.",
 )  # fmt: skip
 @click.option(
+    "--disc", metavar="ISO", type=options.PATH,
+    help="Compare the installed versions with the one on this disc.",
+)  # fmt: skip
+@click.option(
     "--warn-days", metavar="N", type=click.IntRange(min=0), default=WARN_DAYS, show_default=True,
     help="A certificate that ends within so many days is due.",
 )  # fmt: skip
 @click.pass_context
 def command(
     ctx: click.Context, reports: tuple[Path, ...], inventory: Path | None,
-    certificates: Path | None, warn_days: int,
+    certificates: Path | None, disc: Path | None, warn_days: int,
 ) -> None:  # fmt: skip
     """Say what state NGT is in, VM by VM, and what to do next.
 
-    REPORT is a file with the output of `ncli ngt list` or `ncli ngt get`, or Prism's list of
-    VMs as JSON (v4). Exit code 5 says that a VM needs something done.
+    REPORT is a file with the output of `ncli ngt list`, `ncli ngt get` or
+    `nutanix_guest_tools_cli`, or with Prism's list of VMs as JSON: v4 as it comes, as the SDK or
+    Ansible writes it, v3, or v1 of Prism Element. Several pages of a list may be given as several
+    files or in one. Exit code 5 says that a VM needs something done, or that the list is not
+    whole.
     """
     from ngtpatch.status import read_status
 
     console: Console = ctx.obj
     status = read_status(
-        reports, inventory=inventory, certificates=certificates, warn_days=warn_days
+        reports, inventory=inventory, certificates=certificates, disc=disc, warn_days=warn_days
     )
     console.result(status)
-    console.table(
-        ("VM", "enabled", "mounted", "link", "days left", "next"),
-        [
-            (
-                vm.name or vm.vm_uuid or "?",
-                _word(vm.enabled, "yes", "no"),
-                _word(vm.mounted, "yes", "no"),
-                _word(vm.link_active, "active", "down"),
-                "?" if vm.days_left is None else str(vm.days_left),
-                vm.next_step,
-            )
-            for vm in status.vms
-        ],
-    )
+    show(console, status)
+    if not status.ok:
+        ctx.exit(VerificationError.exit_code)
+
+
+def show(console: Console, status: Status) -> None:
+    """Print the table of a status, and what it does not know."""
+    versions = any(vm.version or vm.available for vm in status.vms)
+    columns = ["VM", "enabled", "mounted", "link", "days left", "next"]
+    if versions:
+        columns.insert(4, "version")
+    rows = []
+    for vm in status.vms:
+        row = [
+            vm.name or vm.vm_uuid or "?",
+            _word(vm.enabled, "yes", "no"),
+            _word(vm.mounted, "yes", "no"),
+            _word(vm.link_active, "active", "down"),
+            "?" if vm.days_left is None else str(vm.days_left),
+            vm.next_step,
+        ]
+        if versions:
+            row.insert(4, _version(vm))
+        rows.append(row)
+    console.table(columns, rows)
+    if status.disc_version is not None:
+        console.say(f"the disc has version {status.disc_version}")
     unwell = sum(not vm.ok for vm in status.vms)
     if unwell:
         console.note(f"{unwell} of {len(status.vms)} VMs need something done")
-        ctx.exit(VerificationError.exit_code)
+    for note in status.notes:
+        console.warn(f"the list is not whole: {note}")
+
+
+def _version(vm: VmStatus) -> str:
+    notes = []
+    if vm.available is not None and vm.available != vm.version:
+        notes.append(f"{vm.available} available")
+    if vm.disc is not None:
+        words = {"same": "as the disc", "unknown": "disc: ?"}
+        notes.append(words.get(vm.disc, f"disc: {vm.disc}"))
+    shown = vm.version or "?"
+    return f"{shown} ({', '.join(notes)})" if notes else shown
 
 
 def _word(truth: bool | None, yes: str, no: str) -> str:

@@ -89,6 +89,8 @@ def audit(
     sharing = Sharing()
     for target in found:
         identity = target.identity
+        if target.remark is not None:
+            findings.append(target.remark)
         if target.problem is not None:
             findings.append(target.problem)
         else:

@@ -23,7 +23,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class InjectDocument:
-    """The document of ``ngtpatch inject``."""
+    """The document of ``ngtpatch inject``.
+
+    ``complete`` is False where the inventory is a cluster's list that is known not to be whole,
+    ``notes`` says how much of it is missing.
+    """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
 
@@ -38,6 +42,8 @@ class InjectDocument:
     bytes_written: int
     ledger: str
     failures: tuple[Failure, ...]
+    complete: bool | None
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, plan: FleetPlan, summary: InjectSummary) -> InjectDocument:
@@ -57,6 +63,8 @@ class InjectDocument:
             failures=tuple(
                 Failure(one.name, one.code or "", one.error or "") for one in summary.failures
             ),
+            complete=plan.complete,
+            notes=plan.notes,
         )
 
 

@@ -35,6 +35,7 @@ class FleetPlan:
         total: VMs in the whole inventory.
         notes: what the inventory's reader should know.
         names: of all VMs of the inventory, whatever the shard.
+        complete: False where the inventory is a cluster's list that is not whole.
     """
 
     settings: Settings
@@ -43,6 +44,7 @@ class FleetPlan:
     total: int
     notes: tuple[str, ...]
     names: frozenset[str] = frozenset()
+    complete: bool | None = None
 
 
 def plan_fleet(
@@ -85,7 +87,9 @@ def plan_fleet(
     )
     everybody = frozenset(names)
     notes = (*inventory.notes, *settings.cleanup.said)
-    return FleetPlan(settings, orders, shard, len(inventory.rows), notes, everybody)
+    return FleetPlan(
+        settings, orders, shard, len(inventory.rows), notes, everybody, inventory.complete
+    )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from ngtpatch.flow.traces import Traces, find_traces
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.config import Config
 from ngtpatch.identity.findings import Finding, Severity
-from ngtpatch.identity.inventory import Row, load
+from ngtpatch.identity.inventory import Inventory, Row, load
 from ngtpatch.iso.read.bytesource import FileSource
 from ngtpatch.iso.read.volume import Volume
 
@@ -52,6 +52,7 @@ class Task:
         vm_uuid: the VM's own UUID, where the inventory says it.
         partial: its configuration is only what the inventory states; the rest is the base's.
         problem: why it could not be read.
+        remark: what is wrong with the inventory as a whole; its first VM carries it.
         authority: how bad it is that the cluster's authority is missing; None: not at all.
         traces: what of identity a search of every byte found elsewhere; None where there was
             nothing to search but the files themselves.
@@ -61,6 +62,7 @@ class Task:
     vm_uuid: str | None = None
     partial: bool = False
     problem: Finding | None = None
+    remark: Finding | None = None
     authority: Severity | None = None
     traces: Traces | None = None
 
@@ -82,8 +84,18 @@ def targets(paths: Iterable[Path], *, certificates: Path | None = None) -> Itera
         elif is_image(path):
             yield _image(path)
         else:
-            for row in load(path, certificates=certificates).require().rows:
-                yield _row(row)
+            inventory = load(path, certificates=certificates).require()
+            remark = _remark(inventory)
+            for row in inventory.rows:
+                yield replace(_row(row), remark=remark)
+                remark = None
+
+
+def _remark(inventory: Inventory) -> Finding | None:
+    if inventory.complete is not False:
+        return None
+    source, message = str(inventory.path), "; ".join(inventory.notes)
+    return Finding("incomplete-list", Severity.ERROR, source, message)
 
 
 def is_image(path: Path) -> bool:

@@ -3,23 +3,28 @@
 
 One reader for all who ask: :func:`read_listing` gives the VMs, each once, and how many
 there should be. A form is a module: :mod:`~ngtpatch.listing.ncli`,
-:mod:`~ngtpatch.listing.prism`.
+:mod:`~ngtpatch.listing.guest_tools_cli`, :mod:`~ngtpatch.listing.prism`.
 """
 
 from ngtpatch.listing.read_listing import (
     VmListing,
     is_listing,
+    joined_listing,
     listing_text,
     parse_listing,
     read_listing,
+    read_listings,
 )
-from ngtpatch.listing.reported import Reported
+from ngtpatch.listing.reported import Page, Reported
 
 __all__ = [
+    "Page",
     "Reported",
     "VmListing",
     "is_listing",
+    "joined_listing",
     "listing_text",
     "parse_listing",
     "read_listing",
+    "read_listings",
 ]

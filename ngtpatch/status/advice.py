@@ -16,7 +16,8 @@ STEPS = {
     "ok": "nothing",
     "eject": "works; its ISO is still mounted: restart the agent to take it in, or eject it",
     "find-vm": "the cluster does not report it: is it on another cluster, or deleted?",
-    "ask-again": "the report does not say: ask with ncli ngt get vm-id=UUID",
+    "ask-again": "the report does not say: ask again with guestTools in the answer (v4: without"
+    " $select), or with ncli ngt get vm-id=UUID",
     "enable": "enable NGT for the VM in Prism (Manage Guest Tools) and mount its ISO",
     "renew-expired": f"its certificate ended {{days}} ago: {_RENEW}",
     "renew": f"its certificate ends in {{days}}: {_RENEW}",
@@ -59,10 +60,12 @@ def advise(vm: Reported | None, *, days_left: int | None, warn_days: int) -> Adv
 def _next(vm: Reported, days_left: int | None, warn_days: int) -> str:
     # In the order in which the steps depend on each other.
     steps = (
-        (vm.enabled is None and vm.link_active is None, "ask-again"),
+        (vm.silent, "ask-again"),
         (vm.enabled is False, "enable"),
         (days_left is not None and days_left < 0, "renew-expired"),
         (vm.installed is False, "install"),
+        # Not known is not down.
+        (vm.link_active is None, "ask-again"),
         (not vm.link_active and bool(vm.mounted), "restart-agent"),
         (not vm.link_active, "mount"),
         (days_left is not None and days_left <= warn_days, "renew"),

@@ -39,6 +39,7 @@ class Inventory:
         rows: the VMs.
         problems: what is wrong with it; :meth:`require` turns that into an error.
         notes: what its reader should know, such as a list that is incomplete.
+        complete: False where a cluster's list is known not to be whole; None where nobody says.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Inventory:
     rows: tuple[Row, ...]
     problems: tuple[RowProblem, ...] = ()
     notes: tuple[str, ...] = ()
+    complete: bool | None = None
 
     def require(self) -> Inventory:
         """Return itself. Raises InventoryError, with every problem, when there is one."""
@@ -74,6 +76,7 @@ class _Read:
     records: Sequence[RawRow]
     problems: Sequence[RowProblem] = ()
     notes: Sequence[str] = ()
+    complete: bool | None = None
 
 
 def load(path: Path, *, certificates: Path | None = None) -> Inventory:
@@ -103,7 +106,9 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
     if certificates is not None:
         rows, more = join(rows, certificates)
         problems = (*problems, *more)
-    return Inventory(path, read.form, rows, (*read.problems, *problems), tuple(read.notes))
+    return Inventory(
+        path, read.form, rows, (*read.problems, *problems), tuple(read.notes), read.complete
+    )
 
 
 def _read_file(path: Path) -> _Read:
@@ -131,7 +136,7 @@ def _read_file(path: Path) -> _Read:
 def _listing(text: str, path: Path) -> _Read:
     found = parse_listing(text, path=str(path))
     records = [RawRow(vm.number, vm.cells) for vm in found.vms]
-    return _Read(found.form, records, notes=found.notes)
+    return _Read(found.form, records, notes=found.notes, complete=found.complete)
 
 
 def _csv(text: str, path: Path) -> _Read:

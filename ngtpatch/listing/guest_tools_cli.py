@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``nutanix_guest_tools_cli`` prints, as support bundles hold it: protobuf's text format.
+
+::
+
+    vm_info_vec {
+      vm_uuid: "..."
+      guest_tools_enabled: true
+      vm_info { ngt_version: "..." client_cert_expiry_date: 1790000000 }
+    }
+
+The names of the fields, and that the date is in seconds since 1970, are known from one source, a
+public script that reads such bundles. It is the only form that tells when a certificate ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from ngtpatch.listing.reported import Reported
+
+__all__ = ["guest_tools_cli_vms", "looks_like_guest_tools_cli"]
+
+_BEGIN = re.compile(r"^\s*vm_info_vec\s*:?\s*[{<]", re.MULTILINE)
+# protobuf's text format: names, scalars, strings with C escapes, { } or < > around messages.
+_TOKEN = re.compile(
+    r'\s*(?:#[^\n]*\n\s*)*(?P<token>"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[{}<>:;,\[\]]'
+    r"|[^\s\"'{}<>:;,\[\]#]+)"
+)
+_DEEPEST = 40
+# A certificate that ends before 2001 or after 2200 was not dated in seconds.
+_SECONDS = range(1_000_000_000, 7_258_118_400)
+
+
+@dataclass
+class _Message:
+    """A message's scalars and the messages in it; of what is repeated, the last."""
+
+    scalars: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, _Message] = field(default_factory=dict)
+
+
+def looks_like_guest_tools_cli(text: str) -> bool:
+    """Say whether *text* is of this form."""
+    return _BEGIN.search(text) is not None
+
+
+def guest_tools_cli_vms(text: str) -> Iterator[Reported]:
+    """Yield the VMs of *text*. A record that is cut off tells what stands before the cut."""
+    for begin in _BEGIN.finditer(text):
+        record, _ = _message(text, begin.end(), 0)
+        inner = record.messages.get("vm_info", _Message()).scalars
+        said = record.scalars
+        vm_uuid = _string(said.get("vm_uuid")) or ""
+        name = _string(said.get("vm_name"))
+        if not vm_uuid and name is None:
+            continue
+        vm_uuid = vm_uuid.rpartition("::")[2].lower()
+        yield Reported(
+            vm_uuid=vm_uuid or None,
+            name=name,
+            enabled=_boolean(said.get("guest_tools_enabled")),
+            mounted=_boolean(said.get("tools_mounted")),
+            link_active=_boolean(said.get("communication_link_active")),
+            installed=_boolean(inner.get("is_installation_complete")),
+            version=_string(inner.get("ngt_version")),
+            not_after=_date(inner.get("client_cert_expiry_date")),
+            number=text.count("\n", 0, begin.end()) + 1,
+            cells={"name": name, "vm_uuid": vm_uuid},
+        )
+
+
+def _message(text: str, at: int, depth: int) -> tuple[_Message, int]:
+    """Return the message whose fields begin at *at*, and where it ends."""
+    message, name = _Message(), ""
+    while found := _TOKEN.match(text, at):
+        token, at = found["token"], found.end()
+        if token in ("}", ">"):
+            break
+        if token in ("{", "<"):
+            if depth >= _DEEPEST:
+                break
+            inner, at = _message(text, at, depth + 1)
+            message.messages[name], name = inner, ""
+        elif token in (":", ";", ",", "[", "]"):
+            continue
+        elif name:
+            message.scalars[name], name = token, ""
+        else:
+            name = token
+    return message, at
+
+
+def _string(token: str | None) -> str | None:
+    if token is None:
+        return None
+    quoted = token[:1] in ("'", '"')
+    text = token[1:-1] if quoted else token
+    return re.sub(r"\\([\"'\\])", r"\1", text) or None
+
+
+def _boolean(token: str | None) -> bool | None:
+    return {"true": True, "false": False}.get(token or "")
+
+
+def _date(token: str | None) -> datetime | None:
+    text = _string(token) or ""
+    if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or int(text) not in _SECONDS:
+        return None
+    return datetime.fromtimestamp(int(text), timezone.utc)
