@@ -17,7 +17,7 @@ import click
 from ngtpatch import interrupts
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import BatchError, OutputError, VerificationError
+from ngtpatch.errors import BatchError, OutputError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ngtpatch.fleet.order import VmResult
     from ngtpatch.fleet.plan import FleetPlan
     from ngtpatch.fleet.run import InjectSummary
+    from ngtpatch.identity.inventory import Inventory
+    from ngtpatch.prism_central import Connection
 
 _SHOWN = 20
 
@@ -34,7 +36,6 @@ _SHOWN = 20
 @click.option(
     "--inventory",
     metavar="FILE",
-    required=True,
     type=options.INPUT,
     help="The VMs: CSV, JSON, JSON Lines, `ncli ngt list`, a Prism list, or folders.",
 )
@@ -107,15 +108,17 @@ _SHOWN = 20
     show_default=True,
     help="Also compute the SHA-256 of each whole image.",
 )
+@options.prism_options
 @options.force_option
 @options.dry_run_option
 @click.pass_obj
 def command(
-    console: Console, *, base: Path, inventory: Path, certificates: Path | None, output_dir: str,
-    config_only: bool, name_template: str, sets: tuple[str, ...], config_template: Path | None,
+    console: Console, *, base: Path, inventory: Path | None, certificates: Path | None,
+    output_dir: str, config_only: bool, name_template: str, sets: tuple[str, ...], config_template: Path | None,
     ca: Path | None, authority: Path | None, allowed: tuple[str, ...],
     jobs: int | None, scheduler: str | None, shard: str, resume: bool,
-    wait: float, digest: bool, force: bool, dry_run: bool,
+    wait: float, digest: bool, force: bool, dry_run: bool, prism_host: str | None,
+    tls_ca: Path | None, credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
     """Write one ISO per VM of an inventory, each with its own identity."""
     from ngtpatch.fleet.inject import prepare
@@ -124,15 +127,25 @@ def command(
     from ngtpatch.identity.assemble import Recipe
     from ngtpatch.identity.config import parse_sets
 
+    vms: Path | Inventory
+    if prism_host is not None and inventory is None:
+        connection = options.prism_central(
+            console, prism_host, tls_ca=tls_ca, credentials=credentials, timeout=timeout
+        )
+        vms = _asked(connection, certificates)
+    elif inventory is not None and prism_host is None:
+        vms = inventory
+    else:
+        raise UsageError("usage", "give --inventory PATH or --prism HOST", hint="not both")
     plan = prepare(
-        base, inventory, output_dir, certificates=certificates,
+        base, vms, output_dir, certificates=certificates,
         recipe=Recipe(parse_sets(sets), *_template(config_template)), config_only=config_only,
         authority=authority, allowed=allowed,
         name_template=name_template, shard=parse_shard(shard), ca=ca, digest=digest,
         force=force, remote=scheduler is not None,
     )  # fmt: skip
     for note in plan.notes:
-        console.warn(f"{inventory}: {note}")
+        console.warn(f"{inventory or prism_host}: {note}")
     if dry_run:
         _show_plan(console, plan)
         return
@@ -154,6 +167,14 @@ def command(
         raise click.exceptions.Exit(BatchError.exit_code)
     if plan.complete is False:
         raise click.exceptions.Exit(VerificationError.exit_code)
+
+
+def _asked(connection: Connection, certificates: Path | None) -> Inventory:
+    from ngtpatch.identity.inventory import load_listing
+    from ngtpatch.prism_central import list_vms
+
+    listing = list_vms(connection)
+    return load_listing(listing, source=connection.host, certificates=certificates)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from ngtpatch.cli.completed import profile_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from ngtpatch.prism_central import Connection
 
 __all__ = [
     "INPUT",
@@ -34,6 +37,8 @@ __all__ = [
     "os_release_option",
     "output_option",
     "patches_option",
+    "prism_central",
+    "prism_options",
     "profiles_option",
     "size",
 ]
@@ -228,6 +233,33 @@ allow_identity_option = click.option(
     "--allow-identity", "allowed", metavar="PATH", multiple=True,
     help="A file on the disc that holds a private key and is meant to; may be repeated.",
 )  # fmt: skip
+
+
+def prism_options(function: F) -> F:
+    """Add what names a Prism Central and how to reach it. No secret is ever an argument."""
+    for option in (
+        click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=1), default=60.0,
+                     show_default=True, help="How long to wait for an answer of Prism Central."),
+        click.option("--credentials", metavar="FILE", type=PATH,
+                     help="Lines `username = ...`, `password = ...` or `api_key = ...`, mode 0600;"
+                     " else NGTPATCH_PRISM_USERNAME and _PASSWORD, or _API_KEY, or the keyring."),
+        click.option("--tls-ca", metavar="FILE", type=PATH,
+                     help="PEM certificates that Prism Central's own must chain to."),
+        click.option("--prism", "prism_host", metavar="HOST[:PORT]",
+                     help="Ask this Prism Central (needs ngtpatch[prism])."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def prism_central(
+    console: Console, host: str, *, tls_ca: Path | None, credentials: Path | None, timeout: float
+) -> Connection:
+    """Return the connection that :func:`prism_options` describe."""
+    from ngtpatch.prism_central import connect, find_credentials
+
+    found = find_credentials(host, credentials)
+    return connect(host, found, authority=tls_ca, told=console.note, timeout=timeout)
 
 
 def identity_options(function: F) -> F:

@@ -10,7 +10,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.errors import VerificationError
+from ngtpatch.errors import UsageError, VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @options.command()
-@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=options.INPUT)
+@click.argument("reports", metavar="REPORT...", nargs=-1, type=options.INPUT)
 @click.option(
     "--inventory", metavar="PATH", type=options.INPUT,
     help="The VMs that should be there: an inventory, or a directory of per-VM ISOs.",
@@ -35,24 +35,40 @@ if TYPE_CHECKING:
     "--warn-days", metavar="N", type=click.IntRange(min=0), default=WARN_DAYS, show_default=True,
     help="A certificate that ends within so many days is due.",
 )  # fmt: skip
+@options.prism_options
 @click.pass_context
 def command(
     ctx: click.Context, reports: tuple[Path, ...], inventory: Path | None,
-    certificates: Path | None, disc: Path | None, warn_days: int,
+    certificates: Path | None, disc: Path | None, warn_days: int, prism_host: str | None,
+    tls_ca: Path | None, credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
     """Say what state NGT is in, VM by VM, and what to do next.
 
     REPORT is a file with the output of `ncli ngt list`, `ncli ngt get` or
     `nutanix_guest_tools_cli`, or with Prism's list of VMs as JSON: v4 as it comes, as the SDK or
     Ansible writes it, v3, or v1 of Prism Element. Several pages of a list may be given as several
-    files or in one. Exit code 5 says that a VM needs something done, or that the list is not
-    whole.
+    files or in one. With --prism HOST, Prism Central is asked instead. Exit code 5 says that a
+    VM needs something done, or that the list is not whole.
     """
-    from ngtpatch.status import read_status
+    from ngtpatch.listing import read_listings
+    from ngtpatch.status import status_of
 
     console: Console = ctx.obj
-    status = read_status(
-        reports, inventory=inventory, certificates=certificates, disc=disc, warn_days=warn_days
+    if bool(reports) == (prism_host is not None):
+        raise UsageError(
+            "usage", "give reports, or --prism HOST, and not both", hint="ngtpatch status --help"
+        )
+    if prism_host is not None:
+        from ngtpatch.prism_central import list_vms
+
+        connection = options.prism_central(
+            console, prism_host, tls_ca=tls_ca, credentials=credentials, timeout=timeout
+        )
+        listing = list_vms(connection)
+    else:
+        listing = read_listings(reports)
+    status = status_of(
+        listing, inventory=inventory, certificates=certificates, disc=disc, warn_days=warn_days
     )
     console.result(status)
     show(console, status)

@@ -20,7 +20,7 @@ from ngtpatch.flow.authority import read_authority
 from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
-from ngtpatch.identity.inventory import load
+from ngtpatch.identity.inventory import Inventory, load
 
 __all__ = ["inject", "prepare"]
 
@@ -98,7 +98,7 @@ def inject(
 
 def prepare(
     base: Path,
-    inventory: Path,
+    inventory: Path | Inventory,
     destination: str,
     *,
     certificates: Path | None = None,
@@ -118,7 +118,7 @@ def prepare(
     Args:
         base: the image all are made from; a directory of per-VM images, each of which gets
             its VM's new identity; for config-only images also an unpacked tree.
-        inventory: see :func:`ngtpatch.identity.inventory.load`.
+        inventory: read already, or as for :func:`ngtpatch.identity.inventory.load`.
         destination: a directory, or ``s3://bucket/prefix``.
         certificates: a directory of certificates to complete the inventory from.
         recipe: templates and ``--set`` values.
@@ -136,7 +136,9 @@ def prepare(
         InputError: the base, the inventory or a template cannot be used. For an inventory
             an :class:`~ngtpatch.identity.inventory.InventoryError` with every problem.
     """
-    read = load(inventory, certificates=certificates)
+    read = inventory
+    if isinstance(read, Path):
+        read = load(read, certificates=certificates)
     if ca is not None:  # read again where it is used; unusable, it fails here and once
         read_authorities(ca)
     recipe = recipe or Recipe()

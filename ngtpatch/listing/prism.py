@@ -46,13 +46,18 @@ def is_page(document: object) -> bool:
     return bool(items) and all(isinstance(item, dict) and _v4_uuid(item) for item in items)
 
 
-def prism_pages(document: object, first: int = 1) -> Iterator[Page]:
+def prism_pages(document: object, first: int = 1, *, whole: bool = False) -> Iterator[Page]:
     """Yield the pages in a document, their VMs numbered from *first*.
+
+    Args:
+        document: as it was parsed.
+        first: the number of its first VM.
+        whole: it is known to have been asked without ``$select``.
 
     Raises:
         ValueError: a VM has neither extId nor name: whom it is about is not said.
     """
-    for page in _pages(document):
+    for page in _pages(document, whole):
         vms: list[Reported] = []
         for vm in page.vms:
             if vm.vm_uuid is None and vm.name is None:
@@ -62,16 +67,16 @@ def prism_pages(document: object, first: int = 1) -> Iterator[Page]:
         yield replace(page, vms=tuple(vms))
 
 
-def _pages(document: object) -> Iterator[Page]:
+def _pages(document: object, whole: bool) -> Iterator[Page]:
     if isinstance(document, list):
         if any(isinstance(item, dict) and _is_answer(item) for item in document):
             for item in document:
-                yield from _pages(item)
+                yield from _pages(item, whole)
         else:
-            yield _v4_page(document, {})
+            yield _v4_page(document, {}, whole)
     elif isinstance(document, dict):
         if isinstance(document.get("results"), list):
-            yield from _pages(document["results"])
+            yield from _pages(document["results"], whole)
         elif isinstance(document.get("entities"), list):
             yield _older_page(document)
         elif isinstance(document.get("nutanixGuestTools"), dict):
@@ -79,9 +84,9 @@ def _pages(document: object) -> Iterator[Page]:
         else:
             data = _said(document, "data", "response", default=document)
             if isinstance(data, list):
-                yield _v4_page(data, document)
+                yield _v4_page(data, document, whole)
             elif isinstance(data, dict) and (_v4_uuid(data) or "isEnabled" in data):
-                yield _v4_page([data], document)
+                yield _v4_page([data], document, whole)
 
 
 def _is_answer(item: Mapping[str, Any]) -> bool:
@@ -92,7 +97,7 @@ def _is_answer(item: Mapping[str, Any]) -> bool:
 # v4 ------------------------------------------------------------------------------------------
 
 
-def _v4_page(items: Iterable[object], answer: Mapping[str, Any]) -> Page:
+def _v4_page(items: Iterable[object], answer: Mapping[str, Any], whole: bool) -> Page:
     vms = [vm for vm in items if isinstance(vm, dict)]
     metadata = _mapping(answer.get("metadata"))
     total = _whole_number(
@@ -104,7 +109,7 @@ def _v4_page(items: Iterable[object], answer: Mapping[str, Any]) -> Page:
         for link in metadata.get("links") or ()
         if isinstance(link, dict)
     }
-    asked = _asked(links, vms)
+    asked = whole or _asked(links, vms)
     ahead, behind = links.get("next"), links.get("prev", links.get("previous"))
     numbered = {rel: _page_number(href) for rel, href in links.items()}
     more = None if ahead is None else _or(numbered["next"], -1)

@@ -22,9 +22,9 @@ from ngtpatch.identity.inventory.row import (
     column_name,
     validate,
 )
-from ngtpatch.listing import is_listing, listing_text, parse_listing
+from ngtpatch.listing import VmListing, is_listing, listing_text, parse_listing
 
-__all__ = ["Inventory", "load"]
+__all__ = ["Inventory", "load", "load_listing"]
 
 MAX_BYTES = 256 << 20
 
@@ -111,6 +111,21 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
     )
 
 
+def load_listing(listing: VmListing, *, source: str, certificates: Path | None = None) -> Inventory:
+    """Return the inventory of the VMs of *listing*, which *source* gave; see :func:`load`."""
+    if certificates is not None and not certificates.is_dir():
+        raise InputError("not-found", "there is no such directory", path=str(certificates))
+    rows, problems = validate(_records(listing), directory=Path())
+    if certificates is not None:
+        rows, more = join(rows, certificates)
+        problems = (*problems, *more)
+    return Inventory(Path(source), listing.form, rows, problems, listing.notes, listing.complete)
+
+
+def _records(listing: VmListing) -> list[RawRow]:
+    return [RawRow(vm.number, vm.cells) for vm in listing.vms]
+
+
 def _read_file(path: Path) -> _Read:
     data = read_small(path, limit=MAX_BYTES, what="inventory")
     told = listing_text(data)
@@ -135,8 +150,7 @@ def _read_file(path: Path) -> _Read:
 
 def _listing(text: str, path: Path) -> _Read:
     found = parse_listing(text, path=str(path))
-    records = [RawRow(vm.number, vm.cells) for vm in found.vms]
-    return _Read(found.form, records, notes=found.notes, complete=found.complete)
+    return _Read(found.form, _records(found), notes=found.notes, complete=found.complete)
 
 
 def _csv(text: str, path: Path) -> _Read:
