@@ -114,7 +114,8 @@ _SHOWN = 20
 @click.pass_obj
 def command(
     console: Console, *, base: Path, inventory: Path | None, certificates: Path | None,
-    output_dir: str, config_only: bool, name_template: str, sets: tuple[str, ...], config_template: Path | None,
+    output_dir: str, config_only: bool, name_template: str, sets: tuple[str, ...],
+    config_template: Path | None,
     ca: Path | None, authority: Path | None, allowed: tuple[str, ...],
     jobs: int | None, scheduler: str | None, shard: str, resume: bool,
     wait: float, digest: bool, force: bool, dry_run: bool, prism_host: str | None,

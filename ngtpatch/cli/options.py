@@ -256,9 +256,9 @@ def prism_central(
     console: Console, host: str, *, tls_ca: Path | None, credentials: Path | None, timeout: float
 ) -> Connection:
     """Return the connection that :func:`prism_options` describe."""
-    from ngtpatch.prism_central import connect, find_credentials
+    from ngtpatch.prism_central import connect, find_login
 
-    found = find_credentials(host, credentials)
+    found = find_login(host, credentials)
     return connect(host, found, authority=tls_ca, told=console.note, timeout=timeout)
 
 

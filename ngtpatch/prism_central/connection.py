@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from ngtpatch.disclosure import printable
 from ngtpatch.errors import InputError, NgtpatchError, RemoteError, UsageError
-from ngtpatch.prism_central.credentials import Credentials
+from ngtpatch.prism_central.login import Login
 
 __all__ = ["ChangedError", "Connection", "GoneError", "connect", "split_host"]
 
@@ -60,7 +60,7 @@ class Connection:
     def __init__(
         self,
         host: str,
-        credentials: Credentials,
+        credentials: Login,
         *,
         authority: Path | None = None,
         told: Told = lambda _: None,
@@ -183,7 +183,7 @@ _CODES: dict[int, tuple[str, str | None]] = {
 
 
 def connect(
-    host: str, credentials: Credentials, *, authority: Path | None = None,
+    host: str, credentials: Login, *, authority: Path | None = None,
     told: Told = lambda _: None, timeout: float = _READ_SECONDS,
 ) -> Connection:  # fmt: skip
     """Return a connection to the Prism Central at *host*; nothing is asked of it yet.

@@ -14,7 +14,7 @@ from pathlib import Path
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.bounded import read_small_and_mode
 
-__all__ = ["Credentials", "find_credentials"]
+__all__ = ["Login", "find_login"]
 
 _LIMIT = 64 << 10
 _NAMES = ("username", "password", "api_key")
@@ -27,7 +27,7 @@ _HOW = (
 
 
 @dataclass(frozen=True)
-class Credentials:
+class Login:
     """A user and a password, or an API key; neither is shown by repr."""
 
     username: str | None = None
@@ -35,7 +35,7 @@ class Credentials:
     api_key: str | None = field(default=None, repr=False)
 
 
-def find_credentials(host: str, path: Path | None = None) -> Credentials:
+def find_login(host: str, path: Path | None = None) -> Login:
     """Return the credentials for *host*: of the file at *path* if named, else the environment's.
 
     A user name without a password is completed from the keyring, if the package keyring is there.
@@ -46,7 +46,7 @@ def find_credentials(host: str, path: Path | None = None) -> Credentials:
     """
     said = _of_file(path) if path is not None else _of_environment(os.environ)
     if said.get("api_key"):
-        return Credentials(api_key=said["api_key"])
+        return Login(api_key=said["api_key"])
     username, password = said.get("username"), said.get("password")
     if username and not password:
         password = _of_keyring(host, username)
@@ -55,7 +55,7 @@ def find_credentials(host: str, path: Path | None = None) -> Credentials:
         raise UsageError(
             "no-credentials", f"there is no way to log in: {lacks} is found", path=host, hint=_HOW
         )
-    return Credentials(username, password)
+    return Login(username, password)
 
 
 def _of_environment(environment: Mapping[str, str]) -> dict[str, str]:
