@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "patch": ("patch", "List, show and test patches."),
     "packer": ("packer", "Prepare, make and verify the ISO of a Packer build."),
     "profile": ("profile", "List, show, make and test profiles of distributions."),
+    "push": ("push", "Put an ISO into Prism Central's image library and into a VM's CD-ROM drive."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),
     "render": ("render", "Write a script or configuration for guests, images or the cluster."),
     "reset": ("reset", "Write the vendor's ISO again, byte for byte."),

@@ -33,6 +33,8 @@ DOCUMENTS = {
     "profile-new": ("ngtpatch.patching.new_profile", "ProfileNew"),
     "profile-show": ("ngtpatch.patching.catalogue", "ProfileShown"),
     "profile-test": ("ngtpatch.flow.verdicts", "ProfileTrial"),
+    "push": ("ngtpatch.prism_central.push", "Pushed"),
+    "push-fleet": ("ngtpatch.prism_central.push_fleet", "FleetPushed"),
     "rebuild": ("ngtpatch.flow.rebuild", "RebuildResult"),
     "rebuild-each": ("ngtpatch.flow.rebuild", "RebuiltEach"),
     "record": ("ngtpatch.iso.read.record_text", "RecordText"),

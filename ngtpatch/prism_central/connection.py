@@ -60,7 +60,7 @@ class Connection:
     def __init__(
         self,
         host: str,
-        credentials: Login,
+        login: Login,
         *,
         authority: Path | None = None,
         told: Told = lambda _: None,
@@ -71,7 +71,7 @@ class Connection:
         self.host = host
         self.name, self.port = split_host(host)
         self.authority = authority
-        self.credentials = credentials
+        self.login = login
         self.sleep = sleep
         self._told = told
         self._exceptions: list[type[Exception]] = []
@@ -98,11 +98,11 @@ class Connection:
         configuration.connect_timeout = int(_CONNECT_SECONDS * 1000)
         configuration.read_timeout = int(timeout * 1000)
         configuration.max_retry_attempts = 0
-        if self.credentials.api_key:
-            configuration.set_api_key(self.credentials.api_key)
+        if self.login.api_key:
+            configuration.set_api_key(self.login.api_key)
         else:
-            configuration.username = self.credentials.username
-            configuration.password = self.credentials.password
+            configuration.username = self.login.username
+            configuration.password = self.login.password
         client = sdk.ApiClient(configuration=configuration)
         rest = import_module(f"{package}.rest")
         self._exceptions.append(rest.ApiException)
@@ -116,8 +116,9 @@ class Connection:
     def change(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Return the answer of an SDK function that changes something.
 
-        It is tried again only where Prism Central said that it did nothing (429, 503): what a cut
-        connection has done is not known, and is looked at by whoever called.
+        It is tried again where Prism Central said that it did nothing (429, 503), and where the
+        connection was cut: the request has an If-Match or an NTNX-Request-Id of its caller, by
+        which the second one changes nothing that the first one has.
         """
         return self._call(function, arguments, options, again=False)
 
@@ -147,7 +148,7 @@ class Connection:
         backoff = min(float(2 ** (attempt - 1)), _LONGEST_WAIT)
         status = getattr(error, "status", None)
         if not isinstance(error, tuple(self._exceptions)) or not status:
-            return backoff if again and _is_of_network(error) else None
+            return backoff if _is_of_network(error) else None
         if status in (429, 503) or (again and (status in _AGAIN or status == 500)):
             asked = _retry_after(getattr(error, "headers", None))
             if asked is not None and asked > _LONGEST_WAIT:

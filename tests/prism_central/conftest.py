@@ -45,6 +45,7 @@ class Central:
     server: StandIn
     authority: Path
     directory: Path
+    zygote: subprocess.Popen[str] | None = None
 
     @property
     def state(self) -> State:
@@ -58,7 +59,8 @@ class Central:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("NUTANIX_", "AWS_"))}
         return {
             **clean, "NGTPATCH_PRISM_USERNAME": USER, "NGTPATCH_PRISM_PASSWORD": PASSWORD,
-            "NO_COLOR": "1", "COLUMNS": "200", **more,
+            "NO_COLOR": "1", "COLUMNS": "200", "XDG_STATE_HOME": str(self.directory / "state"),
+            **more,
         }  # fmt: skip
 
     def words(self, *arguments: object) -> list[str]:
@@ -74,6 +76,80 @@ class Central:
             assert canary not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def push(self, *arguments: object, **environment: str) -> Ran:
+        """Run ``ngtpatch push`` in a process of its own, forked from one that has imported it.
+
+        The exit code of one that was killed is negative.
+        """
+        assert self.zygote is not None
+        assert self.zygote.stdin is not None
+        assert self.zygote.stdout is not None
+        outputs = {name: self.directory / f".{name}" for name in ("stdout", "stderr")}
+        wish = {
+            "arguments": self.words("push", *arguments)[3:],
+            "environment": self.environment(**environment),
+            "directory": str(self.directory),
+            **{name: str(path) for name, path in outputs.items()},
+        }
+        self.zygote.stdin.write(json.dumps(wish) + "\n")
+        self.zygote.stdin.flush()
+        self.state.client = int(self.zygote.stdout.readline())
+        code = int(self.zygote.stdout.readline())
+        ran = Ran(code, outputs["stdout"].read_text(), outputs["stderr"].read_text())
+        for canary in CANARIES:
+            assert canary not in ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stderr
+        return ran
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.prism_central.zygote"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parent.parent.parent,
+    ) as process:  # fmt: skip
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[int]:
+    """moto's S3 server; its port."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@dataclass
+class Library:
+    """The bucket behind Objects Lite."""
+
+    client: Any
+
+    def objects(self) -> list[str]:
+        listing = self.client.list_objects_v2(Bucket="vmm-images")
+        return [item["Key"] for item in listing.get("Contents", ())]
+
+
+@pytest.fixture
+def bucket(moto: int, central: Central) -> Library:
+    """An empty bucket vmm-images, which the stand-in has its objects in."""
+    import boto3
+
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    client = session.client("s3", endpoint_url=f"http://127.0.0.1:{moto}")
+    client.create_bucket(Bucket="vmm-images")
+    library = Library(client)
+    for key in library.objects():
+        client.delete_object(Bucket="vmm-images", Key=key)
+    central.state.moto = moto
+    return library
 
 
 @pytest.fixture(scope="session")
@@ -119,13 +195,15 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture
-def central(tls: tuple[Path, Path, Path], tmp_path: Path) -> Iterator[Central]:
+def central(
+    tls: tuple[Path, Path, Path], zygote: subprocess.Popen[str], tmp_path: Path
+) -> Iterator[Central]:
     authority, certificate, key = tls
     server = StandIn(certificate, key)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield Central(server, authority, tmp_path)
+        yield Central(server, authority, tmp_path, zygote)
     finally:
         server.shutdown()
         server.server_close()

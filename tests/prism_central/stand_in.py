@@ -17,7 +17,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import signal
 import ssl
 import threading
 import time
@@ -145,6 +147,8 @@ class State:
     urls: dict[str, bytes] = field(default_factory=dict)
     version: str = "v4.3"
     tells_sources: bool = True
+    client: int = 0
+    kill_at: tuple[int, str] | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_vm(
@@ -190,9 +194,15 @@ class State:
         return found
 
     def writes(self) -> list[tuple[str, str]]:
-        return [entry for entry in self.log if entry[0] not in ("GET", "OPTIONS", "HEAD")]
+        reads = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
+        return [entry for entry in self.log if entry[0] not in reads]
 
 
+# moto looks who asks, and at no signature.
+_SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request,"
+    " SignedHeaders=host, Signature=x"
+}
 CLUSTER = "00000000-aaaa-4bbb-8ccc-000000000001"
 _BASE = r"/api/vmm/v4\.\d+"
 
@@ -208,6 +218,17 @@ class Handler(BaseHTTPRequestHandler):
     def state(self) -> State:
         return self.server.state
 
+    def killed(self, when: str) -> bool:
+        """Kill the client at the change and the moment that the test has named."""
+        reads = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
+        if self.state.log[-1][0] in reads:
+            return False
+        if self.state.kill_at != (len(self.state.writes()), when):
+            return False
+        os.kill(self.state.client, signal.SIGKILL)
+        self.close_connection = True
+        return True
+
     def serve(self) -> None:
         path = unquote(urlsplit(self.path).path)
         length = int(self.headers.get("Content-Length") or 0)
@@ -217,6 +238,8 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(length)
         with self.state.lock:
             self.state.log.append((self.command, path))
+            if self.killed("before"):
+                return
             for fault in self.state.faults:
                 if fault.times and fault.method == self.command and re.search(fault.path, path):
                     fault.times -= 1
@@ -242,6 +265,8 @@ class Handler(BaseHTTPRequestHandler):
     # answers ------------------------------------------------------------------------------
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        if self.killed("after"):
+            return
         data = b"" if body is None else json.dumps(body, default=str).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -418,7 +443,9 @@ class Handler(BaseHTTPRequestHandler):
                 if type(image.source).__name__ == "UrlSource":
                     data = state.urls[image.source.url]
                 else:
-                    status, data, _ = self.moto("GET", f"/vmm-images/{image.source.key}")
+                    status, data, _ = self.moto(
+                        "GET", f"/vmm-images/{image.source.key}", headers=_SIGNED
+                    )
                     if status != 200:
                         return "the source cannot be read"
             except KeyError:
@@ -454,6 +481,8 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.removeprefix("/api/prism/v4.0/objects")
         with state.lock:
             state.log.append((f"S3 {self.command}", urlsplit(path).path))
+            if self.killed("before"):
+                return
             for fault in state.faults:
                 if fault.times and fault.method == f"S3 {self.command}":
                     fault.times -= 1
@@ -466,6 +495,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "expect")}
         status, body, given = self.moto(self.command, path, data or None, headers)
+        if self.killed("after"):
+            return
         self.send_response(status)
         for name, value in given.items():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose an image with identity is: named by inject's ledger or an inventory, never guessed.
+
+An ngt_uuid is not the VM's UUID, and nothing on a disc says which VM it is for. Which VM has
+which ngt_uuid is the user's word; here it is only held to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ngtpatch.errors import InputError, Refusal
+from ngtpatch.files.bounded import read_small
+from ngtpatch.prism_central.disc import Disc
+
+__all__ = ["Owner", "check_owner", "owners_of_inventory", "owners_of_ledger"]
+
+_LIMIT = 256 << 20
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Which VM an image is for.
+
+    Attributes:
+        name: the VM's name.
+        vm_uuid: the VM's own UUID, where that is said.
+        ngt_uuid: what its image's ngt_config.json says.
+        image: the image; None where only an inventory names the VM.
+        problem: why inject made no image for it.
+    """
+
+    name: str
+    vm_uuid: str | None
+    ngt_uuid: str | None
+    image: Path | None = None
+    problem: str | None = None
+
+
+def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, ...]:
+    """Return the VMs of inject's ledger, in its order; an inventory adds their UUIDs.
+
+    Raises:
+        InputError: ``ledger``: it is none.
+    """
+    known = {} if inventory is None else {o.name: o for o in owners_of_inventory(inventory)}
+    found: list[Owner] = []
+    data = read_small(path, limit=_LIMIT, what="ledger")
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            row: Any = json.loads(line)
+            name, output = str(row["name"]), str(row["output"])
+            failed = {"done": False, "failed": True}[row["state"]]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                "ledger", f"line {number} is not a row of inject's ledger", path=str(path),
+                hint="give the ledger.jsonl of a directory that ngtpatch inject wrote",
+            ) from None  # fmt: skip
+        vm_uuid = known[name].vm_uuid if name in known else None
+        if failed:
+            problem = str(row.get("error") or "inject made no image of it")
+            found.append(Owner(name, vm_uuid, None, None, problem))
+        else:
+            found.append(Owner(name, vm_uuid, row.get("ngt_uuid"), path.parent / output))
+    return tuple({owner.name: owner for owner in found}.values())
+
+
+def owners_of_inventory(path: Path) -> tuple[Owner, ...]:
+    """Return the VMs of an inventory; where a row has a configuration, with its ngt_uuid.
+
+    Raises:
+        InputError: as :func:`ngtpatch.identity.inventory.load`.
+    """
+    from ngtpatch.fleet.tasks import targets
+
+    return tuple(
+        Owner(task.identity.source, task.vm_uuid, _ngt_uuid(task)) for task in targets([path])
+    )
+
+
+def _ngt_uuid(task: Any) -> str | None:
+    try:
+        config = task.identity.parsed_config()
+    except InputError:
+        return None
+    return None if config is None else config.ngt_uuid
+
+
+def check_owner(disc: Disc, vm: Any, owners: Iterable[Owner]) -> None:
+    """See that a disc with identity is for this VM, by the user's word.
+
+    Raises:
+        Refusal: ``identity-unmapped``: nobody says whose it is; ``other-vm``: it is another's.
+    """
+    if disc.ngt_uuid is None:
+        raise Refusal(
+            "identity-unmapped",
+            "holds identity, and no ngt_uuid in its ngt_config.json that says whose",
+            path=str(disc.path), hint="ngtpatch identity show; strip it, or inject it anew",
+        )  # fmt: skip
+    mapped = [owner for owner in owners if owner.ngt_uuid == disc.ngt_uuid]
+    if not mapped:
+        raise Refusal(
+            "identity-unmapped",
+            f"holds the identity with the ngt_uuid {disc.ngt_uuid}, and nothing names its VM",
+            path=str(disc.path),
+            hint="name it with --inventory FILE (or --ledger FILE, inject's); an ngt_uuid is not"
+            " the VM's UUID",
+        )
+    for owner in mapped:
+        right = (
+            owner.vm_uuid.lower() == str(vm.ext_id).lower()
+            if owner.vm_uuid
+            else owner.name == vm.name
+        )
+        if not right:
+            raise Refusal(
+                "other-vm", f"holds the identity of {owner.name!r}, not of {vm.name!r}",
+                path=str(disc.path), hint="one VM's identity goes to that VM alone",
+            )  # fmt: skip
