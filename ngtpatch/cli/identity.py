@@ -120,11 +120,12 @@ def _description(console: Console, item: Shown) -> None:
 )
 @options.output_option
 @options.force_option
+@options.metrics_option
 @click.pass_obj
 def check(
     console: Console, *, targets: tuple[Path, ...], certificates: Path | None, warn_days: int,
     ca: Path | None, plan: bool, method: str, template: Path | None, output: Path | None,
-    force: bool,
+    force: bool, metrics: Path | None,
 ) -> None:  # fmt: skip
     """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any."""
     from ngtpatch.fleet.audit import audit
@@ -135,6 +136,10 @@ def check(
     result = audit(
         found(targets, certificates=certificates), warn_days=warn_days, authorities=_authorities(ca)
     )
+    if metrics is not None:
+        from ngtpatch.status.metrics import audit_metrics
+
+        audit_metrics(metrics, result)
     if plan:
         _plan(console, result, method=method, template=template, output=output, force=force)
         console.result(result)

@@ -34,6 +34,7 @@ __all__ = [
     "global_options",
     "identity_options",
     "iso_argument",
+    "metrics_option",
     "os_release_option",
     "output_option",
     "patches_option",
@@ -232,6 +233,12 @@ authority_option = click.option(
 allow_identity_option = click.option(
     "--allow-identity", "allowed", metavar="PATH", multiple=True,
     help="A file on the disc that holds a private key and is meant to; may be repeated.",
+)  # fmt: skip
+
+
+metrics_option = click.option(
+    "--metrics", metavar="FILE.prom", type=PATH,
+    help="Also write Prometheus text for the node exporter (needs ngtpatch[metrics]).",
 )  # fmt: skip
 
 

@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     "--warn-days", metavar="N", type=click.IntRange(min=0), default=WARN_DAYS, show_default=True,
     help="A certificate that ends within so many days is due.",
 )  # fmt: skip
+@options.metrics_option
 @options.prism_options
 @click.pass_context
 def command(
     ctx: click.Context, reports: tuple[Path, ...], inventory: Path | None,
     certificates: Path | None, disc: Path | None, warn_days: int, prism_host: str | None,
-    tls_ca: Path | None, credentials: Path | None, timeout: float,
+    tls_ca: Path | None, credentials: Path | None, timeout: float, metrics: Path | None,
 ) -> None:  # fmt: skip
     """Say what state NGT is in, VM by VM, and what to do next.
 
@@ -70,6 +71,10 @@ def command(
     status = status_of(
         listing, inventory=inventory, certificates=certificates, disc=disc, warn_days=warn_days
     )
+    if metrics is not None:
+        from ngtpatch.status.metrics import status_metrics
+
+        status_metrics(metrics, status)
     console.result(status)
     show(console, status)
     if not status.ok:
