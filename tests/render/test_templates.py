@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -227,6 +228,30 @@ def test_ansible_accepts_the_playbook(tmp_path: Path, ansible: dict[str, str]) -
     printed = accepted(judge, "--check", "-v", "-i", str(inventory), str(playbook), env=ansible)
     assert '"ngt_cd_rom": "empty"' in printed
     assert "failed=0" in printed
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_playbook_takes_an_image_that_push_has_put_there(
+    tmp_path: Path, ansible: dict[str, str], there: bool
+) -> None:
+    playbook = rendered(
+        "ansible-playbook.yml", tmp_path, image_url="", image_sha256="", cluster_ext_id=""
+    )
+    spec, _ = MODULES["ntnx_images_info_v2"]
+    answer = {"response": [{"ext_id": VM}] if there else []}
+    stub = STUB.format(spec=json.dumps(spec), answer=json.dumps(answer))
+    modules = tmp_path / "ansible_collections/nutanix/ncp/plugins/modules"
+    (modules / "ntnx_images_info_v2.py").write_text(stub)
+    (modules / "ntnx_images_v2.py").unlink()  # nothing is created
+    ansible["ANSIBLE_PYTHON_INTERPRETER"] = sys.executable
+    ran = subprocess.run(
+        [python_tool("ansible-playbook", "ansible-core"), "--check", "-v", "-i", "localhost,",
+         str(playbook)],
+        env=ansible, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode == 0) == there, ran.stdout
+    assert (f'"ngt_image_ext_id": "{VM}"' in ran.stdout) == there
+    assert ("ngtpatch push ISO" in ran.stdout) == (not there)
 
 
 def test_the_playbook_carries_the_installation_script_unchanged(tmp_path: Path) -> None:
