@@ -232,6 +232,8 @@ class Attributes(Values):
 
     def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - one a kind
         if isinstance(owner, Container):
+            if self.watch is not None and owner.kind is dict:
+                self.watch.meet("in", index, Varied.of(owner), self.mask, self.spot)
             groups: list[tuple[int, Plain]] = []
             for mask, items in owner.store.get("items").each(self.mask):
                 groups += self._from_items(items, index.within(mask), mask).groups

@@ -85,6 +85,10 @@ class Calling(Evaluation):
         ends = not (_TELLING.search(name) or name.rpartition(".")[2] in TEXT_METHODS)
         if (tainted or depends) and ends:
             self.note("call")
+        if self.watch is not None and ends:
+            for value in args:
+                if not self.depends(value):
+                    self.watch.hand(value, self.mask)
         self._escape(args)
         self.perhaps()
         asks = any(self.asks(value) for value in args)

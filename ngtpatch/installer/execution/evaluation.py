@@ -81,6 +81,12 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.In: lambda left, right: left in right,
     ast.NotIn: lambda left, right: left not in right,
 }
+_MEETING: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "==",
+    ast.In: "in",
+    ast.NotIn: "in",
+}
 _UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
@@ -269,6 +275,8 @@ class Evaluation(Attributes):
                 return
             true, false, _ = self.truth(value)
             stays, goes = (true, false) if wanted_or else (false, true)
+            if self.watch is not None:
+                self.watch.leave_open(self.spot, stays & goes & self.mask)
             groups.extend(value.within(stays & self.mask).groups)
             if stays & goes:
                 self.fork([(stays & ~goes, _nothing), (stays & goes, _nothing),
@@ -354,6 +362,8 @@ class Evaluation(Attributes):
 
     def compared(self, left: Varied, kind: ast.cmpop, right: Varied) -> Varied:
         """Return the comparison of two values."""
+        if self.watch is not None and type(kind) in _MEETING:
+            self.watch.meet(_MEETING[type(kind)], left, right, self.mask, self.spot)
         if isinstance(kind, ast.Is | ast.IsNot):
             return self._identity(left, right, negated=isinstance(kind, ast.IsNot))
         if isinstance(kind, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
@@ -422,6 +432,8 @@ class Evaluation(Attributes):
 
     def _ifexp(self, node: ast.IfExp) -> Varied:
         true, false, doubt = self.condition(node.test)
+        if self.watch is not None:
+            self.watch.leave_open(self.spot, true & false & self.mask)
         if doubt & self.mask:
             self.note("condition", doubt & self.mask)
         groups: list[tuple[int, Plain]] = []

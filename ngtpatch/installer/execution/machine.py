@@ -39,6 +39,8 @@ class Statements(Matching):
                 return
             self.spend()
             self.line = statement.lineno
+            if self.watch is not None:
+                self.watch.come(self.spot, self.mask)
             name = type(statement).__name__.lower()
             getattr(self, f"_do_{name}", self._do_unmodelled)(statement)
 
@@ -197,9 +199,11 @@ class Statements(Matching):
     def _do_if(self, node: ast.If) -> None:
         true, false, doubt = self.condition(node.test)
         self.line = node.lineno
-        key = (self.frames[-1].module.path or "", node.lineno)
+        key = self.spot
         was_true, was_false = self.conditions.get(key, (0, 0))
         self.conditions[key] = (was_true | true & self.mask, was_false | false & self.mask)
+        if self.watch is not None:
+            self.watch.leave_open(key, true & false & self.mask)
         if doubt & self.mask and not (only_logs(node.body) and only_logs(node.orelse)):
             self.note("condition", doubt & self.mask)
         self.fork([

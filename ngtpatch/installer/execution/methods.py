@@ -25,6 +25,11 @@ _PADDING = frozenset({"center", "ljust", "rjust", "zfill"})
 #: Methods of a text, which end nothing whatever the text is.
 TEXT_METHODS = _TEXT | _PADDING | {"encode", "decode", "keys", "values", "items", "group", "groups"}
 _OF_PATTERNS = frozenset({"findall", "fullmatch", "match", "search", "split", "sub"})
+# By which relation a method compares its text with its first argument.
+_MEETING = {
+    "startswith": "startswith", "endswith": "endswith", "find": "find", "index": "find",
+    "count": "find", "rfind": "find", "rindex": "find", "partition": "find",
+}  # fmt: skip
 _OF_MATCHES = frozenset({"end", "group", "groupdict", "groups", "span", "start"})
 _TUPLE = frozenset({"count", "index"})
 
@@ -114,6 +119,10 @@ def _pure(owner: Plain, name: str) -> Varied:
             method = getattr(owner, name)
             return method(*values[:count], **dict(zip(keys, values[count:], strict=True)))
 
+        if machine.watch is not None and args and name in _MEETING:
+            machine.watch.meet(
+                _MEETING[name], Varied.of(owner), args[0], machine.mask, machine.spot
+            )
         found: Varied = machine.lift(apply, *args, *named.values())
         return found
 
@@ -253,6 +262,8 @@ def _updated(items: Mapping[Plain, Plain], *others: Any) -> Mapping[Plain, Plain
 
 def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
     fallback = args[1] if len(args) > 1 else NONE
+    if machine.watch is not None:
+        machine.watch.meet("in", args[0], Varied.of(owner), machine.mask, machine.spot)
     groups: list[tuple[int, Plain]] = []
     for mask, items in owner.store.get("items").each(machine.mask):
         for guests, key in args[0].each(mask):

@@ -22,6 +22,7 @@ from ngtpatch.installer.execution.objects import (
 )
 from ngtpatch.installer.execution.state import Ending, Exhausted, OpenUse, OpenUseKind, Thrown
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import programs, started_by
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
@@ -50,6 +51,7 @@ class Execution:
         unread: files on that way which could not be read, and why.
         conditions: by file and line of an ``if``, the guests on which it was true, and those
             on which it was false; none where it was not reached.
+        watch: what was compared and reached, if somebody asked.
     """
 
     worlds: tuple[World, ...]
@@ -59,6 +61,7 @@ class Execution:
     files: frozenset[str]
     unread: Mapping[str, Refusal]
     conditions: Mapping[tuple[str, int], tuple[int, int]]
+    watch: Watch | None = None
 
 
 def execute(
@@ -67,6 +70,7 @@ def execute(
     *,
     paths: Sequence[str] | None = None,
     every_function: bool = True,
+    watch: Watch | None = None,
 ) -> Execution:
     """Execute the programs of *tree* for *worlds*. Reads nothing but the tree, runs nothing.
 
@@ -77,6 +81,7 @@ def execute(
             and what they start.
         every_function: execute the functions, too, that no program calls, as far as they are
             about the distribution.
+        watch: where to note what is compared and reached.
     """
     findings: list[OpenUse] = []
     endings: list[Ending] = []
@@ -90,6 +95,7 @@ def execute(
         if path in files and path == FACTORY:
             continue
         machine = Machine(tree, worlds, steps=min(left, _STEPS_A_PROGRAM))
+        machine.watch = watch
         started = machine.steps
         run = _Run(machine, path, every_function=every_function)
         with paused_collector():
@@ -113,6 +119,7 @@ def execute(
         frozenset(files),
         unread,
         conditions,
+        watch,
     )
 
 
@@ -140,7 +147,9 @@ class _Run:
             modules = list(machine.modules.values())
             self._concerned = concerned(modules, machine) if self._every_function else frozenset()
             for module in modules:
-                self._functions(module, given)
+                self._functions(module, given, bare=True)
+            for module in modules:
+                self._functions(module, given, bare=False)
         except Exhausted:
             self._gave_up("budget")
         except RecursionError:
@@ -167,23 +176,26 @@ class _Run:
             path, line, function = place.path, place.line, place.function
         machine.findings[kind, path, line] = OpenUse(kind, path, line, function, machine.everyone)
 
-    def _functions(self, module: ModuleObject, given: dict[tuple[str, str], Given]) -> None:
-        """Execute the functions of a module that nobody called, and those without parameters."""
+    def _functions(
+        self, module: ModuleObject, given: dict[tuple[str, str], Given], *, bare: bool
+    ) -> None:
+        """Execute the functions of a module that nobody called, and those without parameters.
+
+        Those without parameters come first: what they call is then known with its arguments.
+        """
         for name, value in list(module.store.slots.items()):
             for _, one in list(value.groups):
                 if isinstance(one, FunctionObject) and one.module is module:
-                    self._function(one, str(name), given)
-                elif isinstance(one, ClassObject) and one.module is module:
+                    if _is_bare(one) == bare:
+                        self._function(one, str(name), given)
+                elif isinstance(one, ClassObject) and one.module is module and not bare:
                     self._methods(one)
 
     def _function(
         self, function: FunctionObject, name: str, given: dict[tuple[str, str], Given]
     ) -> None:
         machine = self._machine
-        arguments = function.node.args
-        bare = len(arguments.args) + len(arguments.posonlyargs) == len(function.defaults) and all(
-            one is not None for one in function.keyword_defaults
-        )
+        bare = _is_bare(function)
         called = function.node in machine.called
         picks = bare and function.module.path == FACTORY and not called
         if function.node not in self._concerned and not picks:
@@ -235,7 +247,9 @@ class _Run:
             # How it ends where it is called was seen when it was.
             if called:
                 machine.trials[0].thrown.clear()
-            picks = bare and function.module.path == FACTORY
+            # One that has nothing to do with distributions picks no installer by them.
+            concerned = function.node in self._concerned
+            picks = bare and concerned and function.module.path == FACTORY
             self._ended(machine.mask, alone=not picks)
         return found[0] if found else None
 
@@ -248,6 +262,14 @@ class _Run:
                 count = len(one.node.args.args) + len(one.node.args.posonlyargs) - 1
                 rest = [unknown(tainted=False)] * max(count, 0)
                 self._machine.call_function(one, (instance, *rest), {})
+
+
+def _is_bare(function: FunctionObject) -> bool:
+    """Tell whether it can be called without an argument."""
+    arguments = function.node.args
+    return len(arguments.args) + len(arguments.posonlyargs) == len(function.defaults) and all(
+        one is not None for one in function.keyword_defaults
+    )
 
 
 def _described(value: Plain) -> str:  # noqa: PLR0911 - one a kind of value

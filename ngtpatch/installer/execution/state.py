@@ -14,6 +14,7 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
 )
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 
 __all__ = [
@@ -162,6 +163,8 @@ class State:
         self.gave_up_at: Place | None = None
         #: By file and line of an ``if``: the guests on which it was true, and false.
         self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
+        #: What is compared and reached, where somebody asks for it.
+        self.watch: Watch | None = None
         self._journals: list[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]] = []
 
     def where(self, holds: Callable[[World], bool]) -> int:
@@ -195,6 +198,11 @@ class State:
         """The line that is executed."""
         frame = self.frames[-1]
         return Place(frame.module.path or frame.module.name, self.line, frame.function)
+
+    @property
+    def spot(self) -> tuple[str, int]:
+        """File and number of the line that is executed."""
+        return (self.frames[-1].module.path or "", self.line)
 
     def note(self, kind: OpenUseKind, guests: int | None = None) -> None:
         """Note a use that is not understood, at the line that is executed."""

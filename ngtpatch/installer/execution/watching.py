@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an execution compared with what, and which statements each guest came to.
+
+Asked for by who looks for the place that decides; an execution that nobody watches notes none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ngtpatch.installer.execution.objects import Container
+from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+
+__all__ = ["Meeting", "Watch"]
+
+_Texts = tuple[tuple[int, str | frozenset[str]], ...]
+#: The relation, what stood on the right, and the place.
+Meeting = tuple[str, str | frozenset[str], tuple[str, int]]
+
+_MOST = 4_000
+
+
+@dataclass
+class Watch:
+    """What was seen.
+
+    Attributes:
+        meetings: every comparison in which both sides are texts, or containers of such, by
+            its relation (``==``, ``in``, ``startswith``, ``endswith``, ``find``), its right side,
+            file and line: what stood on the left.
+        reached: by file and line of a statement, the guests that came to it.
+        open: by file and line of a condition, the guests on which it may be true or false.
+        handed: the texts of the disc that something unknown was called with, which may do
+            anything by them.
+    """
+
+    meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
+    reached: dict[tuple[str, int], int] = field(default_factory=dict)
+    open: dict[tuple[str, int], int] = field(default_factory=dict)
+    handed: set[str] = field(default_factory=set)
+
+    def meet(
+        self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]
+    ) -> None:
+        """Note that *left* was compared with *right* on the guests of *mask*, at *place*."""
+        one = _texts(left, mask)
+        for guests, text in _texts(right, mask) if one else ():
+            key = (relation, text, place)
+            if key in self.meetings or len(self.meetings) < _MOST:
+                self.meetings.setdefault(key, set()).update(
+                    (both & guests, value) for both, value in one if both & guests
+                )
+
+    def come(self, place: tuple[str, int], mask: int) -> None:
+        """Note that the guests of *mask* came to a statement."""
+        self.reached[place] = self.reached.get(place, 0) | mask
+
+    def leave_open(self, place: tuple[str, int], mask: int) -> None:
+        """Note that a condition may be true or false on the guests of *mask*."""
+        if mask:
+            self.open[place] = self.open.get(place, 0) | mask
+
+    def hand(self, value: Varied, mask: int, depth: int = 3) -> None:
+        """Note the texts in a value that something unknown is called with."""
+        for guests, one in value.each(mask):
+            rows = (
+                [items for _, items in one.store.get("items").each(guests)]
+                if isinstance(one, Container)
+                else [one]
+            )
+            for items in rows:
+                if isinstance(items, str):
+                    self.handed.add(items)
+                elif isinstance(items, tuple | frozenset | dict) and depth:
+                    parts = [*items, *items.values()] if isinstance(items, dict) else items
+                    for part in parts:
+                        self.hand(Varied.of(part), guests, depth - 1)
+
+
+def _texts(value: Varied, mask: int) -> _Texts:
+    found: list[tuple[int, str | frozenset[str]]] = []
+    for guests, one in value.each(mask):
+        if isinstance(one, Container):
+            for some, items in one.store.get("items").each(guests):
+                found += [(some, texts) for texts in _within(items)]
+        else:
+            found += [(guests, texts) for texts in _within(one)]
+    return tuple(found)
+
+
+def _within(value: Plain) -> list[str | frozenset[str]]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Unknown) or not isinstance(value, tuple | frozenset | dict):
+        return []
+    items: Any = value
+    texts = frozenset(one for one in items if isinstance(one, str))
+    return [texts] if texts else []
