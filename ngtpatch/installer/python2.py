@@ -24,6 +24,7 @@ _LITERAL = re.compile(r"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2\Z", re.S)
 _TABBED = re.compile(r"^[ \f]*\t[ \t\f]*", re.M)
 _UNICODE_LITERALS = re.compile(r"^from\s+__future__\s+import\b.*\bunicode_literals\b", re.M)
 # What a str of Python 2 has no escapes for, and one of Python 3 has.
+_RUN = re.compile(r"(\\+)(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|['\"])?")
 _ESCAPE = re.compile(r"\\(.)", re.S)
 
 
@@ -75,6 +76,14 @@ def _fixers() -> Any:
     return refactor.RefactoringTool([f"fissix.fixes.fix_{name}" for name in _FIXERS])
 
 
+def _unraw(found: re.Match[str]) -> str:
+    """Return backslashes of a raw literal, and what they may escape, as a plain one has them."""
+    run, escaped = found[1], found[2] or ""
+    if escaped[:1] in ("u", "U") and len(run) % 2:
+        return run[1:] * 2 + "\\" + escaped
+    return run * 2 + ("\\" + escaped if escaped in ("'", '"') else escaped)
+
+
 def _mend_literals(tree: Any, *, plain: bool) -> None:
     """Write each literal so that Python 3 reads the text that Python 2 did."""
     from fissix.pgen2 import token  # type: ignore[import-untyped]
@@ -88,7 +97,11 @@ def _mend_literals(tree: Any, *, plain: bool) -> None:
         prefix, quote, body = found[1], found[2], found[3]
         kind = prefix.lower()
         if kind == "ur":
-            if r"\u" not in body.lower():
+            # Raw, but for \uXXXX: that is no kind of literal of Python 3.
+            if r"\u" in body.lower():
+                mended = _RUN.sub(_unraw, body)
+                leaf.value = f"{prefix[0]}{quote}{mended}{quote}"
+            else:
                 leaf.value = f"{prefix[1]}{quote}{body}{quote}"
         elif kind == "" and plain:
             mended = _ESCAPE.sub(

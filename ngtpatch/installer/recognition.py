@@ -82,7 +82,7 @@ class Branch:
         line: where it starts.
         test: the model of its test; None for what happens when no test was true.
         header: start and end of ``if ... :`` in the source's text, in characters; None
-            without a test.
+            without a test, and where Python 3 would write it otherwise.
         digest: equal for two branches of one site whose bodies are the same code.
         leaves: whether it ends by leaving its block, so that what follows is not reached.
         gives_up: whether it ends by ending the program, and not with success.
@@ -291,7 +291,7 @@ class _Finder:
 
     def _last_line(self, branch: Branch) -> int:
         if branch.header is None:
-            return 0
+            return branch.line if branch.test is not None else 0
         return bisect_right(self._source.starts, branch.header[1])
 
     def _subject(self, statement: ast.If) -> Subject | None:
@@ -347,12 +347,18 @@ class _Finder:
             name=self._name(statement.body),
             line=statement.lineno,
             test=model(statement.test, self._resolver),
-            header=self._source.header(statement),
+            header=self._header(statement),
             digest=_digest(statement.body),
             leaves=leaves(statement.body),
             gives_up=gives_up(statement.body),
             idle=only_logs(statement.body),
         )
+
+    def _header(self, statement: ast.If) -> tuple[int, int] | None:
+        try:
+            return self._source.header(statement)
+        except Refusal:
+            return None
 
     def _name(self, body: Sequence[ast.stmt]) -> str:
         """Name a branch after the installer that its code leads to; nothing if to none."""

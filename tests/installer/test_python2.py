@@ -34,6 +34,7 @@ SYNTAX = {
     "exec": 'exec "a = 1" in {}',
     "raise": 'if 0:\n    raise ValueError, "wrong"',
     "raw unicode": 'import re\n  re.compile(ur"\\d+")\n  print 1',
+    "raw unicode with an escape": "assert ur'caf\\u00e9 \\d \\'' != 0777\n  print 1",
     "windows path": 'path = "C:\\Program Files\\New\\user"\n  print path',
     "tabs": "if 1:\n\tprint 1\n        print 2",
     "has_key": 'print {}.has_key("a")',
