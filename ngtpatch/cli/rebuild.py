@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -113,10 +114,10 @@ def command(
             hint="name the vendor's ISO, and an output with -o FILE",
         )
     if each or output_dir is not None:
-        from ngtpatch.patching.choice import choose
+        from ngtpatch.patching.choice import choose_names
 
-        chosen = choose(distros, os_release=os_release, profile_dirs=profile_dirs)
-        jobs = _each(iso, [profile.id for profile in chosen], target, output_dir, each=each)
+        chosen = choose_names(distros, os_release=os_release, profile_dirs=profile_dirs)
+        jobs = _each(iso, chosen, target, output_dir, each=each)
         for _, into in jobs:
             # All of them before the first is written.
             if isinstance(into, Path) and not dry_run:
@@ -170,7 +171,9 @@ def _each(
             "--each and --output-dir go together, and without --output",
             hint="--each --output-dir DIR writes one ISO per distribution",
         )
-    return [((distro,), output_dir / f"{iso.stem}-{distro}.iso") for distro in distros]
+    # A name that needs no profile may be several words, or have a slash: Debian GNU/Linux.
+    words = {distro: re.sub(r"[^\w.-]+", "-", distro) for distro in distros}
+    return [((one,), output_dir / f"{iso.stem}-{words[one]}.iso") for one in distros]
 
 
 def report(

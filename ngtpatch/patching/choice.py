@@ -15,6 +15,7 @@ __all__ = [
     "ALL",
     "AUTO",
     "choose",
+    "choose_names",
     "choose_profiles",
     "find_profile",
     "known_releases",
@@ -41,6 +42,28 @@ def choose(
     """
     profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     return choose_profiles(profiles, ids, os_release=release)
+
+
+def choose_names(
+    ids: Sequence[str],
+    *,
+    os_release: str | Path | None = None,
+    profile_dirs: Sequence[str | Path] = (),
+) -> tuple[str, ...]:
+    """Return the ids of the profiles that *ids* name, and as it is what needs no profile.
+
+    Raises:
+        Refusal, InputError, UsageError: as :func:`choose`.
+    """
+    profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
+    names: dict[str, None] = {}
+    for one in ids:
+        if known_releases(profiles, one):
+            names[one] = None
+        else:
+            chosen = choose_profiles(profiles, [one], os_release=release)
+            names.update((profile.id, None) for profile in chosen)
+    return tuple(names)
 
 
 def read_choices(

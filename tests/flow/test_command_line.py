@@ -242,6 +242,32 @@ def test_each_writes_nothing_where_one_output_is_there(pairs: Pairs, tmp_path: P
     assert list(tmp_path.iterdir()) == [taken]
 
 
+def test_each_takes_what_needs_no_profile_as_well(pairs: Pairs, tmp_path: Path) -> None:
+    base = pairs(2).base
+    ran = run("--json", "rebuild", base, "-d", "debian", "--each", "--output-dir", tmp_path)
+    # Without a profile, and this disc does not accept it.
+    assert (ran.code, ran.document["error"]["code"]) == (4, "unknown-profile")
+    asked = ("-d", "rhel", "-d", "Red Hat Enterprise Linux", "-d", "rocky")
+    assert run("rebuild", base, *asked, "--each", "--output-dir", tmp_path).code == 0
+    written = {path.name.removeprefix(f"{base.stem}-"): path for path in tmp_path.iterdir()}
+    assert set(written) == {"rhel.iso", "Red-Hat-Enterprise-Linux.iso", "rocky.iso"}
+    assert written["rhel.iso"].read_bytes() == base.read_bytes()
+    assert written["rocky.iso"].read_bytes() != base.read_bytes()
+
+
+def test_two_rebuilds_with_an_archive_each_are_undone_at_once(pairs: Pairs, tmp_path: Path) -> None:
+    base = pairs(2).base
+    first, second, back = (tmp_path / name for name in ("1.iso", "2.iso", "back.iso"))
+    assert run("rebuild", base, "-d", "rocky", "-o", first).code == 0
+    ran = run("--json", "rebuild", first, "-d", "almalinux", "-o", second)
+    assert ran.document["composed_with"] == ["rocky"]
+    archives = [one["path"] for one in ran.document["changed"] if "!" in one["path"]]
+    assert archives
+    assert run("verify", second, "--base", base).code == 0
+    assert run("reset", second, "-o", back).code == 0
+    assert back.read_bytes() == base.read_bytes()
+
+
 def test_an_extract_to_stdout_is_the_file_alone(pairs: Pairs) -> None:
     ran = run("--json", "extract", pairs(2).base, "config/ngt_config.json")
     assert "ngt_version" in ran.document
