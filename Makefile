@@ -58,6 +58,7 @@ bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
 	@$(BIN)/python -m tests.fuzz.fuzz_unseen --count 50000
+	@$(BIN)/python -m tests.fuzz.fuzz_shapes --count 50000
 	@$(BIN)/python -m tests.fuzz.fuzz_images --count 20000
 
 flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each

@@ -57,6 +57,8 @@ def show(console: Console, patch: str, patch_dirs: tuple[Path, ...]) -> None:
             ("file", facts.source),
         ]
     )
+    for shape in facts.shapes:
+        console.say(f"  extends: {shape}")
     for example in found.examples:
         end = f"refused: {example.refused}" if example.refused else "changes"
         if example.after == example.before:

@@ -7,8 +7,8 @@ as the patches would leave them. Nothing is written, and no vendor code runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,6 +142,7 @@ class _Effect:
         unproven: what is not understood on the way.
         left: files beside the way that name distributions and were left.
         agents: the places in the installer's archives.
+        sought: for files whose place was found by executing them, the branch before and after.
     """
 
     sites: tuple[Site, ...]
@@ -151,6 +152,7 @@ class _Effect:
     unproven: tuple[Doubt, ...] = ()
     left: tuple[LeftFile, ...] = ()
     agents: tuple[SiteSupport, ...] = ()
+    sought: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class _Installer:
@@ -264,7 +266,7 @@ class _Installer:
         from ngtpatch.installer.compiled import stale_compiled
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
-        from ngtpatch.patching.apply import judged
+        from ngtpatch.patching.apply import judged, replanned
         from ngtpatch.patching.kin_proof import prove
 
         if profile.id not in self._plans:
@@ -280,9 +282,12 @@ class _Installer:
             )
             patched = judged(planned, (profile,), proof)
         except Refusal as refusal:
-            return _Effect(
-                self._sites, _keys(self._hazards), refusal, barred=True, agents=as_shipped
-            )
+            again = replanned(self._tree, (profile,), self._patches, planned, refusal)
+            if again is None:
+                return _Effect(
+                    self._sites, _keys(self._hazards), refusal, barred=True, agents=as_shipped
+                )
+            planned, patched = again
         after = dict(planned.after)
         gone = {*after, *stale_compiled(after, self._tree)}
         left = [one for one in self._hazards if one.path not in gone]
@@ -293,11 +298,15 @@ class _Installer:
             unproven=patched.doubts,
             left=patched.left,
             agents=agents,
+            sought={
+                path: ("unsupported" if path in after else branch, branch)
+                for path, branch in planned.sought.items()
+            },
         )
 
     def _row(self, guest: _Guest, effect: _Effect) -> DistroSupport:
         sites = tuple(
-            _site(before, after, guest)
+            _site(before, after, guest, effect.sought.get(before.path))
             for before, after in zip(self._sites, effect.sites, strict=True)
         )
         hazards = tuple(self._struck(guest, effect))
@@ -373,9 +382,12 @@ def _in_step(
         raise NgtpatchError("unexpected", "a patched file lost a place that decides") from None
 
 
-def _site(before: Site, after: Site, guest: _Guest) -> SiteSupport:
+def _site(before: Site, after: Site, guest: _Guest, sought: tuple[str, str] | None) -> SiteSupport:
     shipped, _ = _decide(before, guest)
     patched, operand = _decide(after, guest)
+    if sought is not None:
+        # What reading the place does not tell, executing the file has.
+        shipped, patched = sought
     return SiteSupport(before.path, before.line, shipped, patched, operand)
 
 

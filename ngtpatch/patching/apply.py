@@ -18,8 +18,9 @@ from ngtpatch.patching.outcome import ORDER_HAZARD, Already, LeftFile
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.recognise import for_kin
+from ngtpatch.patching.sought import sought_alone
 
-__all__ = ["ChangedFile", "PatchPlan", "Patched", "apply", "judged", "plan"]
+__all__ = ["ChangedFile", "PatchPlan", "Patched", "apply", "judged", "plan", "replanned"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,15 @@ class PatchPlan:
         already: the places that need no change.
         anchors: the chains that were extended, as shipped, with the branch that accepts.
         puzzles: refusals that concern only files of which nobody knows that they decide.
+        sought: the files whose place was found by executing them, and the branch of the kin;
+            whether they change or need no change.
     """
 
     changed: tuple[ChangedFile, ...]
     already: tuple[Already, ...]
     anchors: tuple[Anchor, ...]
     puzzles: tuple[Refusal, ...]
+    sought: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def after(self) -> Mapping[str, bytes]:
@@ -96,8 +100,41 @@ def apply(
     planned = plan(tree, profiles, patches)
     if not planned.changed and not planned.already and not planned.puzzles:
         return Patched((), ())
-    proof = prove(tree, planned.after, profiles, planned.anchors)
-    return judged(planned, profiles, proof)
+    try:
+        return judged(planned, profiles, prove(tree, planned.after, profiles, planned.anchors))
+    except Refusal as refusal:
+        again = replanned(tree, profiles, patches, planned, refusal)
+        if again is None:
+            raise
+        return again[1]
+
+
+def replanned(
+    tree: Mapping[str, bytes],
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
+    planned: PatchPlan,
+    refusal: Refusal,
+) -> tuple[PatchPlan, Patched] | None:
+    """Return another plan where the chain that was read is not what decides; None without one.
+
+    Every place is then sought by executing the files.
+
+    Args:
+        tree: the files.
+        profiles: for whom.
+        patches: what is asked for.
+        planned: what the chains gave.
+        refusal: why that does not do.
+    """
+    if refusal.code != "conflict" or not planned.anchors:
+        return None
+    try:
+        again = plan(tree, profiles, patches, read=False)
+        proof = prove(tree, again.after, profiles, again.anchors)
+        return again, judged(again, profiles, proof)
+    except Refusal:
+        return None
 
 
 def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> Patched:
@@ -126,9 +163,15 @@ def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> 
 
 
 def plan(
-    tree: Mapping[str, bytes], profiles: Sequence[Profile], patches: Sequence[Patch]
+    tree: Mapping[str, bytes],
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
+    *,
+    read: bool = True,
 ) -> PatchPlan:
     """Return what *patches* insert into *tree* for *profiles*, each file for itself.
+
+    Without *read* no chain is read: the places that must be there are sought by execution.
 
     Raises:
         InputError: ``no-installer``.
@@ -143,6 +186,7 @@ def plan(
     already: list[Already] = []
     anchors: list[Anchor] = []
     puzzles: list[Refusal] = []
+    found: dict[str, str] = {}
     for patch in fitting:
         if patch.required and not any(patch.matches(path) for path in tree):
             raise _file_missing(patch, layout)
@@ -151,17 +195,22 @@ def plan(
         if not here:
             continue
         try:
-            change, noted = _change(path, tree[path], here, profiles)
+            change, noted, sought = _change(path, tree, here, profiles, read=read)
         except Refusal as refusal:
             if any(patch.count is not None for patch in here if patch.kind == "recognise"):
                 raise
             puzzles.append(refusal)
             continue
         already += noted
+        if sought is not None:
+            found[path] = sought
         if change is not None:
             changed.append(change)
-            anchors += _anchors(change, here, profiles)
-    return PatchPlan(tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles))
+            if sought is None:
+                anchors += _anchors(change, here, profiles)
+    return PatchPlan(
+        tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles), found
+    )
 
 
 def _anchors(
@@ -177,10 +226,20 @@ def _anchors(
 
 
 def _change(
-    path: str, before: bytes, patches: Sequence[Patch], profiles: Sequence[Profile]
-) -> tuple[ChangedFile | None, list[Already]]:
-    """Apply the patches that are for one file, one after the other."""
-    after = before
+    path: str,
+    tree: Mapping[str, bytes],
+    patches: Sequence[Patch],
+    profiles: Sequence[Profile],
+    *,
+    read: bool,
+) -> tuple[ChangedFile | None, list[Already], str | None]:
+    """Apply the patches that are for one file, one after the other.
+
+    The last of what is returned is the branch of the kin, where the place was found by executing
+    the file.
+    """
+    before = after = tree[path]
+    sought = None
     edits = 0
     used: list[str] = []
     already: list[Already] = []
@@ -198,7 +257,12 @@ def _change(
             if optional:
                 continue
             raise
-        outcome = codemod.plan(source, patch, profiles)
+        outcome = None
+        if patch.kind == "recognise" and patch.count is not None and not read:
+            branch = for_kin(path, patch, sites_in(source), profiles).branch
+            outcome = sought_alone(source, patch, profiles, tree, branch)
+        outcome = outcome or codemod.plan(source, patch, profiles, tree)
+        sought = outcome.sought or sought
         if not any(KINDS[patch.kind] is codemod for patch in patches if patch.id in used):
             already += outcome.already  # as shipped, not as an earlier patch of the kind left it
         if outcome.insertions:
@@ -206,8 +270,8 @@ def _change(
             edits += outcome.edits
             used.append(patch.id)
     if after == before:
-        return None, already
-    return ChangedFile(path, before, after, edits, tuple(used)), already
+        return None, already, sought
+    return ChangedFile(path, before, after, edits, tuple(used)), already, sought
 
 
 def _fits(patch: Patch, layout: Layout) -> bool:

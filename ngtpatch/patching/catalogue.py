@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ngtpatch.patching.patch import Patch
+from ngtpatch.patching.places import SHAPES
 from ngtpatch.patching.profile import Profile
 
 __all__ = ["PatchFacts", "PatchList", "PatchShown", "ProfileList", "ProfileShown"]
@@ -14,7 +15,7 @@ __all__ = ["PatchFacts", "PatchList", "PatchShown", "ProfileList", "ProfileShown
 
 @dataclass(frozen=True)
 class PatchFacts:
-    """One patch: what it changes, and where."""
+    """One patch: what it changes, where, and the shapes of what it can extend."""
 
     id: str
     summary: str
@@ -22,6 +23,7 @@ class PatchFacts:
     paths: tuple[str, ...]
     eras: tuple[int, ...]
     ngt_versions: str
+    shapes: tuple[str, ...]
     examples: tuple[str, ...]
     source: str
 
@@ -35,6 +37,7 @@ class PatchFacts:
             paths=patch.paths,
             eras=patch.eras,
             ngt_versions=patch.ngt_versions,
+            shapes=tuple(SHAPES.values()) if patch.kind == "recognise" else (),
             examples=tuple(example.title for example in patch.examples),
             source=patch.source,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.python_source import PythonSource
@@ -26,12 +28,13 @@ class Codemod:
     """The code of one kind.
 
     Attributes:
-        plan: plans the change to one parsed file, or raises Refusal; it writes nothing.
+        plan: plans the change to one parsed file, which may import the others of a tree, or
+            raises Refusal; it writes nothing.
         only_with: texts without which a file needs no such change; none for a kind that
             must find its place.
     """
 
-    plan: Callable[[PythonSource, Patch, Sequence[Profile]], Outcome]
+    plan: EditPlanner
     only_with: tuple[bytes, ...] = ()
 
 
@@ -45,9 +48,40 @@ def _kin(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -> Out
     return Outcome(insertions, likened.edits.get(source.path, 0))
 
 
+class EditPlanner(Protocol):
+    """Plans the change of one kind to one file."""
+
+    def __call__(
+        self,
+        source: PythonSource,
+        patch: Patch,
+        profiles: Sequence[Profile],
+        beside: Mapping[str, bytes] = ...,
+    ) -> Outcome:
+        """Return the change. *beside* are the files that the source may import."""
+
+
+def _by_itself(
+    run: Callable[[PythonSource, Patch, Sequence[Profile]], Outcome],
+) -> EditPlanner:
+    """Return *run*, which needs no file beside the one that it changes."""
+
+    def planned(
+        source: PythonSource,
+        patch: Patch,
+        profiles: Sequence[Profile],
+        beside: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Outcome:
+        return run(source, patch, profiles)
+
+    return planned
+
+
 KINDS: Mapping[PatchKind, Codemod] = {
-    "linux-distribution": Codemod(provide_linux_distribution, (b"platform", b"linux_distribution")),
-    "loose-version": Codemod(provide_loose_version, (b"distutils",)),
+    "linux-distribution": Codemod(
+        _by_itself(provide_linux_distribution), (b"platform", b"linux_distribution")
+    ),
+    "loose-version": Codemod(_by_itself(provide_loose_version), (b"distutils",)),
     "recognise": Codemod(recognise),
-    "kin": Codemod(_kin),
+    "kin": Codemod(_by_itself(_kin)),
 }

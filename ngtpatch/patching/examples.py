@@ -121,7 +121,7 @@ def _run(patch: Patch, example: Example) -> ExampleResult:
 
 def _apply(patch: Patch, example: Example, text: str) -> str:
     source = parse(f"{patch.id}: {example.title}", text.encode())
-    outcome = KINDS[patch.kind].plan(source, patch, (example.profile,))
+    outcome = KINDS[patch.kind].plan(source, patch, (example.profile,), {})
     return insert(source, outcome.insertions).decode()
 
 

@@ -54,8 +54,11 @@ class Outcome:
         insertions: the change; none where nothing is needed.
         edits: how many operands or statements these are.
         already: the places that need no change.
+        sought: the branch of the kin, where the place was found by executing the file; None
+            where a chain was read.
     """
 
     insertions: tuple[Insertion, ...] = ()
     edits: int = 0
     already: tuple[Already, ...] = ()
+    sought: str | None = None

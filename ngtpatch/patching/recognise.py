@@ -9,8 +9,9 @@ and refused in any doubt.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.predicate import AnyOf, Match
@@ -31,20 +32,56 @@ from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.patch import KIN_BRANCH, Patch
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.sought import sought_alone
 
 __all__ = ["for_kin", "recognise"]
 
 _BY_HAND = f"compare the file with the shape that 'ngtpatch patch show' describes; {ORDER_HAZARD}"
 
 
-def recognise(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -> Outcome:
-    """Plan the operands that make *patch*'s branch accept *profiles* in *source*.
+# What a chain that is read cannot tell, and executing the file may.
+_SOUGHT = frozenset({"anchor-missing", "anchor-ambiguous", "shape"})
+
+
+def recognise(
+    source: PythonSource,
+    patch: Patch,
+    profiles: Sequence[Profile],
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Outcome:
+    """Plan what makes *patch*'s branch accept *profiles* in *source*.
+
+    A chain of tests is read; where there is none that can be extended, the file is executed,
+    and one element is added where that is proven.
+
+    Args:
+        source: the file.
+        patch: what is asked for.
+        profiles: for whom.
+        beside: the files that it may import.
 
     Raises:
         Refusal: ``anchor-missing``, ``anchor-ambiguous``, ``shape``, ``conflict``, ``lossy``.
     """
     every = sites_in(source)
-    patch = for_kin(source.path, patch, every, profiles)
+    read = for_kin(source.path, patch, every, profiles)
+    try:
+        outcome = _extended(source, read, profiles, every)
+    except Refusal as refusal:
+        if refusal.code not in _SOUGHT or not profiles or (patch.count or 1) > 1:
+            raise
+        found = sought_alone(source, patch, profiles, beside, read.branch)
+        if found is None:
+            raise
+        return found
+    _prove(source, read, profiles, every, outcome)
+    return outcome
+
+
+def _extended(
+    source: PythonSource, patch: Patch, profiles: Sequence[Profile], every: Sequence[Site]
+) -> Outcome:
+    """Plan the operands for the chains that lead to the branch."""
     anchors = _anchors(source, patch, every)
     insertions: list[Insertion] = []
     already: list[Already] = []
@@ -55,9 +92,7 @@ def recognise(source: PythonSource, patch: Patch, profiles: Sequence[Profile]) -
         if plan.needles:
             insertions.append(plan.insertion())
             edits += len(plan.needles)
-    outcome = Outcome(tuple(insertions), edits, tuple(already))
-    _prove(source, patch, profiles, every, outcome)
-    return outcome
+    return Outcome(tuple(insertions), edits, tuple(already))
 
 
 def for_kin(path: str, patch: Patch, sites: Sequence[Site], profiles: Sequence[Profile]) -> Patch:
@@ -158,7 +193,13 @@ class _Plan:
         # Deferred: libcst costs 0.2 s, and an installer that needs no change costs none.
         from ngtpatch.patching.chain import NotAChain, OperandTemplate, extend
 
-        assert self.branch.header is not None  # noqa: S101 - a branch with a test has a header
+        if self.branch.header is None:
+            raise _shape(
+                self.source,
+                self.branch.line,
+                self.branch.line,
+                "the line is written in a way of Python 2 that Python 3 writes otherwise",
+            )
         start, end = self.branch.header
         try:
             relative = extend(

@@ -278,6 +278,7 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         "ubuntu_installer": types.SimpleNamespace(UbuntuInstaller=type("UbuntuInstaller", (), {})),
         "sys": sys,
         "re": __import__("re"),
+        "enum": __import__("enum"),
     }
 
     def load(name: str, *rest: object) -> object:

@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one insertion that has a file treat new names as it treats their kin, found by execution.
+
+The file is executed as shipped, for everyone at once; what was compared with what tells which
+texts decided for the kin. Each row in which such a text stands could be given one more element.
+Every such change is made and executed: it is right if the new names come to all that their kin
+comes to, and everyone else to what they came to before. One place that is right is the change;
+where several are, nobody knows which the vendor would have chosen, and none is.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.layout import FACTORY
+from ngtpatch.installer.python_source import PythonSource, parse
+from ngtpatch.installer.scopes import only_logs
+from ngtpatch.patching.guests import known_worlds
+from ngtpatch.patching.insertion import Insertion, insert
+from ngtpatch.patching.literals import literals
+from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
+from ngtpatch.patching.places import Extension, places_of
+from ngtpatch.patching.wanted_texts import Wanted, wanted_texts
+
+__all__ = ["Seeker", "Sought"]
+
+_MOST_TRIALS = 80
+#: Nobody's name: what becomes of it is what an installer does with whom it does not know.
+_STRANGER = World("Zzyzx Operating System", "zzyzx", "", "1")
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+_Fate = frozenset[tuple[str, ...]]
+_Way = frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Sought:
+    """New names, and whom they are likened to.
+
+    Attributes:
+        kin: for each guest with a new name the known ones on the same release, first choice first.
+        needles: the tokens that stand for each.
+        profiles: the profile of each.
+        branch: what the kin's branch does.
+        keep: names that must decide as before, beside all that are known.
+    """
+
+    kin: Mapping[World, Sequence[World]]
+    needles: Mapping[World, Sequence[str]]
+    profiles: Mapping[World, str]
+    branch: str
+    keep: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What an execution showed of each guest.
+
+    Attributes:
+        fates: how its programs end, and what it is given.
+        ways: the statements that it comes to.
+        unsure: who comes to something that is not understood.
+        either: the tests that may be true or false for it: something else than it decides.
+    """
+
+    fates: Mapping[World, _Fate]
+    ways: Mapping[World, _Way]
+    unsure: frozenset[World]
+    either: Mapping[World, _Way]
+
+
+class Seeker:
+    """Looks for the insertion in one file."""
+
+    def __init__(self, source: PythonSource, beside: Mapping[str, bytes], sought: Sought) -> None:
+        self._source, self._sought = source, sought
+        self._beside = beside
+        self._path = source.path
+        new = list(sought.kin)
+        names = {world.name.lower() for world in new}
+        kin = [one for each in sought.kin.values() for one in each]
+        kept = [World(name) for name in sought.keep]
+        others = [one for one in (*known_worlds(), *kept) if one.name.lower() not in names]
+        self._others = list(dict.fromkeys([_STRANGER, *others, *kin]))
+        self._worlds = tuple(dict.fromkeys([*new, *self._others]))
+        self._bits = {world: 1 << at for at, world in enumerate(self._worlds)}
+        # A line that only tells something is no part of what becomes of a guest.
+        self._logging = {
+            node.lineno
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
+        }
+        self._watch = Watch()
+        self._shipped = self._shown(self._executed(source.encode(source.text), self._watch), {})
+        self._trials = 0
+
+    # Executing ------------------------------------------------------------------------------
+
+    def _executed(self, content: bytes, watch: Watch) -> Execution:
+        tree = {**self._beside, self._path: content}
+        return execute(tree, self._worlds, paths=[self._path], watch=watch)
+
+    def _shown(self, execution: Execution, lines: Mapping[int, int | None]) -> _Shown:
+        """Return what was shown, with this file's lines as *lines* has them."""
+
+        def line_of(path: str, line: int) -> int | None:
+            return lines.get(line, line) if path == self._path else line
+
+        fates: dict[World, set[tuple[str, ...]]] = {world: set() for world in self._worlds}
+        ways: dict[World, set[tuple[str, int]]] = {world: set() for world in self._worlds}
+        rows: list[tuple[int, tuple[str, ...]]] = []
+        for one in execution.endings:
+            where = str(line_of(one.path, one.line))
+            what = (one.path, where, one.error, str(one.success), str(one.alone))
+            rows.append((one.guests & ~one.certain, (*what, "perhaps")))
+            rows.append((one.certain, what))
+        for (path, function), groups in execution.given.items():
+            rows += [(mask, (path, function, what)) for mask, what in groups]
+        for mask, row in rows:
+            for world in self._of(mask):
+                fates[world].add(row)
+        either: dict[World, set[tuple[str, int]]] = {world: set() for world in self._worlds}
+        for (path, number), mask in (execution.watch or Watch()).open.items():
+            for world in self._of(mask):
+                either[world].add((path, line_of(path, number) or 0))
+        reached: dict[int, list[tuple[str, int]]] = {}
+        for (path, number), mask in (execution.watch or Watch()).reached.items():
+            line = line_of(path, number)
+            if line is not None and (path != self._path or line not in self._logging):
+                reached.setdefault(mask, []).append((path, line))
+        for mask, places in reached.items():
+            for world in self._of(mask):
+                ways[world].update(places)
+        unsure = 0
+        for use in execution.findings:
+            unsure |= use.guests
+        return _Shown(
+            {world: frozenset(one) for world, one in fates.items()},
+            {world: frozenset(one) for world, one in ways.items()},
+            frozenset(self._of(unsure)),
+            {world: frozenset(one) for world, one in either.items()},
+        )
+
+    def _of(self, mask: int) -> Iterator[World]:
+        for world, bit in self._bits.items():
+            if mask & bit:
+                yield world
+
+    # Judging --------------------------------------------------------------------------------
+
+    def _is_accepted(self, world: World, shown: _Shown) -> bool:
+        """Tell whether something else becomes of *world* than of a name nobody knows.
+
+        Certainly so: it must not come to the end that the other comes to, whatever else decides;
+        where the factory gives an installer, it must be known which one.
+        """
+        fate, strange = shown.fates[world], shown.fates[_STRANGER]
+        # How the functions that nobody calls would end is no end of the factory's program.
+        alone = "True" if self._path == FACTORY else ""
+        ends: list[set[tuple[str, ...]]] = [
+            {row[:4] for row in each if len(row) > 3 and row[4] != alone}
+            for each in (fate, strange, *shown.fates.values())
+        ]
+        # What anybody may come to is decided by something else, such as who runs it.
+        anybody = ends[0].intersection(*ends)
+        if ends[0] & ends[1] - anybody:
+            return False
+        if not shown.either[world] <= shown.either[_STRANGER]:
+            return False
+        if self._path == FACTORY:
+            own = [row for row in fate - strange if len(row) == 3 and _is_of_the_disc(row[2])]
+            picked = {row[:2] for row in own}
+            # Each function gives one thing: what is known of it is certain.
+            return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
+        return fate != strange or shown.ways[world] != shown.ways[_STRANGER]
+
+    def _alike(self, world: World, like: World, shown: _Shown) -> bool:
+        return (
+            shown.fates[world] == shown.fates[like]
+            and shown.ways[world] == shown.ways[like]
+            and shown.either[world] == shown.either[like]
+        )
+
+    def _likenesses(self) -> Iterator[dict[World, World]]:
+        """Yield each choice of kin that the file accepts.
+
+        The first that it accepts, and others that it gives the same installer by another way.
+        """
+        most = max(len(each) for each in self._sought.kin.values())
+        first: dict[World, World] | None = None
+        for at in range(most):
+            chosen = {
+                world: each[min(at, len(each) - 1)] for world, each in self._sought.kin.items()
+            }
+            if all(self._is_accepted(one, self._shipped) for one in set(chosen.values())):
+                if first is not None and (
+                    self._path != FACTORY
+                    or any(
+                        self._shipped.fates[chosen[world]] != self._shipped.fates[first[world]]
+                        for world in chosen
+                    )
+                ):
+                    continue
+                first = first or chosen
+                yield chosen
+
+    # Seeking --------------------------------------------------------------------------------
+
+    def outcome(self) -> Outcome | None:
+        """Return the change, or that none is needed; None where none is proven.
+
+        Raises:
+            Refusal: ``anchor-ambiguous``: several places would do.
+        """
+        for chosen in self._likenesses():
+            short = {
+                world: like
+                for world, like in chosen.items()
+                if not self._alike(world, like, self._shipped)
+            }
+            if not short:
+                return self._already()
+            if any(self._is_taken(world) for world in short):
+                continue
+            proven = self._proven(chosen, short)
+            if len({place.key for place in proven}) > 1:
+                raise self._several(proven)
+            if proven:
+                return self._changed(proven[0], short)
+        return None
+
+    def _is_taken(self, world: World) -> bool:
+        """Tell whether another installer than the kin's accepts *world* as shipped."""
+        return self._path == FACTORY and self._is_accepted(world, self._shipped)
+
+    def _already(self) -> Outcome:
+        ids = dict.fromkeys(self._sought.profiles.values())
+        branch = self._sought.branch
+        already = tuple(Already(self._path, one, branch) for one in ids)
+        return Outcome(already=already, sought=branch)
+
+    def _changed(self, place: Extension, short: Mapping[World, World]) -> Outcome:
+        whose = {self._sought.profiles[world] for world in short}
+        ids = dict.fromkeys(self._sought.profiles.values())
+        already = tuple(
+            Already(self._path, one, self._sought.branch) for one in ids if one not in whose
+        )
+        return Outcome(place.insertions, len(place.texts), already, sought=self._sought.branch)
+
+    def _proven(
+        self, chosen: Mapping[World, World], short: Mapping[World, World]
+    ) -> list[Extension]:
+        wanted = wanted_texts(self._watch, short, self._bits, self._sought.needles)
+        for find in (self._literal, self._word, self._by_name):
+            proven: dict[tuple[str, int, int], Extension] = {}
+            for ladder in find(wanted):
+                for place in ladder:
+                    if place.key in proven:
+                        break
+                    if self._is_right(place, chosen):
+                        proven[place.key] = place
+                        break
+            if proven:
+                return list(proven.values())
+        return []
+
+    def _literal(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+        """Yield the places around each literal that decides."""
+        texts = frozenset(one.text for one in wanted if one.word is None)
+        for literal in literals(self._source.tree, texts):
+            for one in wanted:
+                if one.text == literal.text and one.word is None:
+                    yield places_of(self._source, literal, one.new)
+
+    def _by_name(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+        """Yield the places around each name of a literal that decides."""
+        texts = frozenset(one.text for one in wanted if one.word is None)
+        for literal in literals(self._source.tree, texts, named=True):
+            for one in wanted:
+                if one.text == literal.text and one.word is None:
+                    yield places_of(self._source, literal, one.new)
+
+    def _word(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+        """Yield the place in each longer text of which a word decides."""
+        words = {one.word or one.text: one.new for one in wanted}
+        texts = frozenset(_texts_with(self._source, words))
+        for literal in literals(self._source.tree, texts):
+            for word, new in words.items():
+                if word in literal.text:
+                    yield places_of(self._source, literal, new, inside=word)
+
+    def _is_right(self, place: Extension, chosen: Mapping[World, World]) -> bool:
+        self._trials += 1
+        if self._trials > _MOST_TRIALS:
+            return False
+        try:
+            content = insert(self._source, place.insertions)
+            parse(self._path, content)
+        except Refusal:
+            return False
+        lines = _lines(self._source, place.insertions)
+        watch = Watch()
+        after = self._shown(self._executed(content, watch), lines)
+        # A constant that something unknown is called with is used in a way nobody has seen.
+        if any(text in one for one in watch.handed - self._watch.handed for text in place.texts):
+            return False
+        return all(
+            self._alike(world, like, after) and world not in after.unsure
+            for world, like in chosen.items()
+        ) and all(
+            after.fates[one] == self._shipped.fates[one]
+            and after.ways[one] == self._shipped.ways[one]
+            and after.either[one] == self._shipped.either[one]
+            for one in self._others
+        )
+
+    def _several(self, proven: Sequence[Extension]) -> Refusal:
+        lines = "\n".join(
+            self._source.excerpt(line) for line in sorted({place.line for place in proven})
+        )
+        return Refusal(
+            "anchor-ambiguous",
+            f"{len(proven)} places would each make it treat the new names like their kin:\n{lines}",
+            path=self._path,
+            hint=f"it is not known which of them decides; {ORDER_HAZARD}",
+        )
+
+
+def _is_of_the_disc(what: str) -> bool:
+    return what.startswith(("class ", "function ", "a ", "external ")) and what not in (
+        "a value",
+        "a container",
+    )
+
+
+def _texts_with(source: PythonSource, words: Mapping[str, object]) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Constant(value=str(text)) if any(one in text != one for one in words):
+                yield text
+
+
+def _lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:
+    """Return what each line of the changed file was, as shipped; None for one that is new."""
+    found: dict[int, int | None] = {}
+    shift = 0
+    total = len(source.starts)
+    at = 1
+    for insertion in sorted(insertions, key=lambda one: one.offset):
+        count = len(_LINE_END.findall(insertion.text))
+        line = bisect_right(source.starts, insertion.offset)
+        for number in range(at, line + 1):
+            found[number + shift] = number
+        if count:
+            start = source.starts[line - 1]
+            leads = not source.text[start : insertion.offset].strip()
+            first = line if leads else line + 1
+            for number in range(first, first + count):
+                found[number + shift] = None
+            if leads:
+                found[line + count + shift] = line
+            at = line + 1
+            shift += count
+        else:
+            at = line + 1
+    for number in range(at, total + 1):
+        found[number + shift] = number
+    return found
