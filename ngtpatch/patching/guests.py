@@ -11,7 +11,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["kin_of", "kin_world", "known_worlds", "worlds_of"]
+__all__ = ["STRANGER", "kin_of", "kin_world", "known_worlds", "worlds_of"]
 
 # As they are written; every other word of a known name starts with a capital letter.
 _WRITTEN = {
@@ -28,6 +28,8 @@ _KIN = (
     ("Oracle Linux Server", "ol", "fedora"),
 )
 _RELEASES = 2
+#: Nobody's name: what becomes of it is what an installer does with whom it does not know.
+STRANGER = World("Zzyzx Operating System", "zzyzx", "", "1")
 
 
 def worlds_of(profile: Profile) -> tuple[World, ...]:

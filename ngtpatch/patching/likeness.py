@@ -19,15 +19,22 @@ from typing import Literal
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.patching.guests import kin_world, known_worlds, worlds_of
+from ngtpatch.patching.branch_tests import BranchTest, branch_tests, token_of
+from ngtpatch.patching.guests import STRANGER, kin_world, known_worlds, worlds_of
 from ngtpatch.patching.insertion import Insertion, insert
+from ngtpatch.patching.literals import literals
+from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.wanted_texts import wanted_texts
 
 __all__ = ["Likened", "Treated", "Treatment", "liken"]
 
 _MOST_PROGRAMS = 60
+#: Steps for all that is tried in an archive, beside what is read: some seconds.
+_MOST_STEPS = 300_000
 
 Treatment = Literal["alike", "extended", "unaccepted", "left"]
 
@@ -84,24 +91,6 @@ def liken(files: Mapping[str, bytes], profiles: Sequence[Profile]) -> Likened:
     return rule.applied()
 
 
-@dataclass(frozen=True)
-class _Test:
-    """The test of an ``if`` or ``elif`` that compares texts.
-
-    Attributes:
-        line: of the statement.
-        head: line of the ``if`` that its chain starts with.
-        header: start and end of ``if ... :`` in the text; None where it cannot be edited.
-        tokens: for each operand of the or-chain, the text that is looked for in the value; None
-            for any other operand.
-    """
-
-    line: int
-    head: int
-    header: tuple[int, int] | None
-    tokens: tuple[str | None, ...]
-
-
 class _Rule:
     """The rule, on one tree."""
 
@@ -118,7 +107,8 @@ class _Rule:
                     self._kin[world] = likeness
                     self._needles[world] = profile
         names = {world.name.lower() for world in self._kin}
-        self._others = [one for one in known_worlds() if one.name.lower() not in names]
+        others = (STRANGER, *known_worlds())
+        self._others = [one for one in others if one.name.lower() not in names]
         self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}
         self._problems: dict[str, str] = {}
@@ -126,6 +116,8 @@ class _Rule:
         mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
         self._programs = [*mains, *deciding][:_MOST_PROGRAMS]
         self._treated: list[Treated] = []
+        self._watch = Watch()
+        self._steps = _MOST_STEPS
 
     def _read(self) -> Iterator[tuple[str, PythonSource]]:
         for path in self._deciding:
@@ -136,7 +128,7 @@ class _Rule:
 
     def applied(self) -> Likened:
         """Return what the rule makes of the files."""
-        shipped = self._executed({})
+        shipped = self._executed({}, self._watch)
         contents: dict[str, bytes] = {}
         made: dict[str, tuple[Insertion, ...]] = {}
         edits: dict[str, int] = {}
@@ -160,8 +152,9 @@ class _Rule:
             tuple(sorted(self._treated, key=lambda one: (one.path, one.line))),
         )
 
-    def _executed(self, contents: Mapping[str, bytes]) -> Execution:
-        return execute({**self._files, **contents}, self.worlds, paths=self._programs)
+    def _executed(self, contents: Mapping[str, bytes], watch: Watch | None = None) -> Execution:
+        tree = {**self._files, **contents}
+        return execute(tree, self.worlds, paths=self._programs, watch=watch)
 
     def _leave(self, path: str, reason: str) -> None:
         """Say of every place of a file that it stays."""
@@ -180,26 +173,41 @@ class _Rule:
         found: list[Insertion] = []
         count = 0
         unaccepted: dict[int, bool] = {}
-        for test in _tests(source):
-            if test.header is None:
-                continue
+        places: dict[tuple[str, int, int], Extension] = {}
+        for test in branch_tests(source):
             truth = shipped.conditions.get((source.path, test.line), (0, 0))
-            accepts = any(self._is(kin, truth) is True for kin in self._kin.values())
+            if test.header is None and not self._decides(truth):
+                continue
+            # A test that a name nobody has comes through turns away whom it does not name.
+            turns = test.header is None and self._is(STRANGER, truth) is True
+            accepts = any(self._is(kin, truth) is not turns for kin in self._known_kin(truth))
             unaccepted[test.head] = unaccepted.get(test.head, True) and not accepts
             differing = {
                 world: kin
                 for world, kin in self._kin.items()
                 if self._seen(world, truth) != self._seen(kin, truth)
             }
-            short = [world for world in differing if self._falls_short(world, test, truth)]
+            short = [
+                world
+                for world, kin in differing.items()
+                if (
+                    self._is(kin, truth) is False and self._is(world, truth) is True
+                    if turns
+                    else self._falls_short(world, test, truth)
+                )
+            ]
             lost = [world.name for world in differing if world not in short and accepts]
             if lost:
                 reason = f"what it does with {min(lost)!r} and with its kin cannot be told apart"
                 self._treated.append(Treated(source.path, test.line, "left", reason))
             elif short:
-                needles = self._chosen(test, short)
-                found.append(_extended(source, test, needles))
-                count += len(needles)
+                if test.header is None:
+                    place = self._sought(source, test, short, shipped)
+                    places[place.key] = place
+                else:
+                    needles = self._chosen(test, short)
+                    found.append(_extended(source, test, needles))
+                    count += len(needles)
                 whose = frozenset(self._needles[world].id for world in short)
                 self._treated.append(Treated(source.path, test.line, "extended", "", whose))
             elif accepts:
@@ -208,9 +216,84 @@ class _Rule:
             if nobody:
                 self._treated.append(Treated(source.path, line, "unaccepted"))
         self._outside(source)
+        # One constant may decide several tests.
+        for place in places.values():
+            found += place.insertions
+            count += len(place.texts)
         return found, count
 
-    def _falls_short(self, world: World, test: _Test, truth: tuple[int, int]) -> bool:
+    def _known_kin(self, truth: tuple[int, int]) -> list[World]:
+        """Return the kin for whom a test is true, or false, and not perhaps either."""
+        return [kin for kin in self._kin.values() if self._is(kin, truth) is not None]
+
+    def _decides(self, truth: tuple[int, int]) -> bool:
+        """Tell whether a test is true for some and false for others."""
+        return bool(truth[0] & ~truth[1] and truth[1] & ~truth[0])
+
+    def _sought(
+        self, source: PythonSource, test: BranchTest, short: Sequence[World], shipped: Execution
+    ) -> Extension:
+        """Return what has a test that is no or-chain treat the worlds as their kin.
+
+        Raises:
+            Refusal: ``shape``, ``anchor-ambiguous``: nothing is proven, or several places are.
+        """
+        here = Watch()
+        lines = range(test.line, test.last + 1)
+        for (relation, right, spot), lefts in self._watch.meetings.items():
+            if spot[0] == source.path and spot[1] in lines:
+                here.meetings[relation, right, spot] = lefts
+        kin = {world: self._kin[world] for world in short}
+        needles = {world: self._needles[world].needles for world in short}
+        proven: dict[tuple[str, int, int], Extension] = {}
+        for one in wanted_texts(here, kin, self._bits, needles):
+            for literal in literals(source.tree, frozenset({one.text})) if not one.word else ():
+                for place in places_of(source, literal, one.new):
+                    if place.key in proven:
+                        break
+                    if self._is_right(source, test, place, kin, shipped):
+                        proven[place.key] = place
+                        break
+        if self._steps <= 0 or not proven:
+            raise Refusal("shape", f"line {test.line} is no test that is proven to be extended")
+        if len(proven) > 1:
+            raise Refusal("anchor-ambiguous", f"{len(proven)} places decide line {test.line}")
+        return next(iter(proven.values()))
+
+    def _is_right(
+        self,
+        source: PythonSource,
+        test: BranchTest,
+        place: Extension,
+        kin: Mapping[World, World],
+        shipped: Execution,
+    ) -> bool:
+        """Tell whether a test then treats the worlds as their kin, and every test the others."""
+        if self._steps <= 0:
+            return False
+        try:
+            content = insert(source, place.insertions)
+            after = branch_tests(parse(source.path, content))
+        except Refusal:
+            return False
+        watch = Watch()
+        patched = self._executed({source.path: content}, watch)
+        self._steps -= watch.steps
+        if any(text in one for one in watch.handed - self._watch.handed for text in place.texts):
+            return False
+        for old, new in zip(branch_tests(source), after, strict=True):
+            was = shipped.conditions.get((source.path, old.line), (0, 0))
+            now = patched.conditions.get((source.path, new.line), (0, 0))
+            if any(self._seen(one, was) != self._seen(one, now)
+                   for one in (*self._others, *self._kin.values())):  # fmt: skip
+                return False
+            if old.line == test.line and any(
+                self._seen(world, now) != self._seen(like, now) for world, like in kin.items()
+            ):
+                return False
+        return True
+
+    def _falls_short(self, world: World, test: BranchTest, truth: tuple[int, int]) -> bool:
         """Tell whether a test takes a world's kin, and not the world; who did not come to it
         because of an earlier one would not be taken either.
         """
@@ -227,7 +310,7 @@ class _Rule:
         true, false = bool(truth[0] & self._bits[world]), bool(truth[1] & self._bits[world])
         return None if true == false else true
 
-    def _chosen(self, test: _Test, worlds: Sequence[World]) -> list[str]:
+    def _chosen(self, test: BranchTest, worlds: Sequence[World]) -> list[str]:
         """Return the needles, in the case in which the test spells the kin's."""
         needles: list[str] = []
         for world in worlds:
@@ -261,7 +344,7 @@ class _Rule:
         for node in ast.walk(source.tree):
             if not isinstance(node, ast.Compare) or id(node) in within:
                 continue
-            token = _token(node)
+            token = token_of(node)
             if token is None or not _names_a_distribution(token):
                 continue
             accepts = any(token.lower() in name for name in kin)
@@ -297,8 +380,8 @@ class _Rule:
         self, path: str, content: bytes, shipped: Execution, patched: Execution
     ) -> str | None:
         """Return why a changed file does not do what it should, or None."""
-        old = [test.line for test in _tests(self._sources[path])]
-        new = [test.line for test in _tests(parse(path, content))]
+        old = [test.line for test in branch_tests(self._sources[path])]
+        new = [test.line for test in branch_tests(parse(path, content))]
         if len(old) != len(new):
             return "the patched copy reads differently"
         for before, after in zip(old, new, strict=True):
@@ -329,7 +412,7 @@ def _ends(worlds: Sequence[World]) -> list[World]:
     return list(dict.fromkeys([*first.values(), *last.values()]))
 
 
-def _extended(source: PythonSource, test: _Test, needles: Sequence[str]) -> Insertion:
+def _extended(source: PythonSource, test: BranchTest, needles: Sequence[str]) -> Insertion:
     # Deferred: libcst costs 0.2 s, and an agent that needs no change costs none.
     from ngtpatch.patching.chain import NotAChain, OperandTemplate, extend
 
@@ -342,39 +425,6 @@ def _extended(source: PythonSource, test: _Test, needles: Sequence[str]) -> Inse
     except NotAChain as problem:
         raise Refusal("shape", f"line {test.line}: {problem}") from None
     return Insertion(start + relative.offset, relative.text)
-
-
-def _tests(source: PythonSource) -> list[_Test]:
-    """Return the tests of every ``if``, in the order of the tree."""
-    heads: dict[ast.If, int] = {}
-    found = []
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.If):
-            head = heads.get(node, node.lineno)
-            if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
-                heads[node.orelse[0]] = head
-            found.append(_read_test(source, node, head))
-    return found
-
-
-def _read_test(source: PythonSource, node: ast.If, head: int) -> _Test:
-    chain = isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.Or)
-    operands = node.test.values if isinstance(node.test, ast.BoolOp) and chain else [node.test]
-    compared = [one if isinstance(one, ast.Compare) and _token(one) else None for one in operands]
-    subjects = [ast.dump(one.comparators[0]) for one in compared if one is not None]
-    tokens = tuple(
-        _token(one) if one is not None and ast.dump(one.comparators[0]) == subjects[0] else None
-        for one in compared
-    )
-    return _Test(node.lineno, head, source.header(node) if subjects else None, tokens)
-
-
-def _token(node: ast.AST) -> str | None:
-    """Return the text of ``"text" in value``."""
-    match node:
-        case ast.Compare(left=ast.Constant(value=str(text)), ops=[ast.In()]):
-            return text
-    return None
 
 
 def _names_a_distribution(token: str) -> bool:

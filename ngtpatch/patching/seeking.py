@@ -23,7 +23,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
-from ngtpatch.patching.guests import known_worlds
+from ngtpatch.patching.guests import STRANGER, known_worlds
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.literals import literals
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
@@ -32,10 +32,8 @@ from ngtpatch.patching.wanted_texts import Wanted, wanted_texts
 
 __all__ = ["Seeker", "Sought"]
 
-_MOST_TRIALS = 80
-#: Nobody's name: what becomes of it is what an installer does with whom it does not know.
-_STRANGER = World("Zzyzx Operating System", "zzyzx", "", "1")
-
+#: Steps for all that is tried in one file: some seconds.
+_MOST_STEPS = 300_000
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _Fate = frozenset[tuple[str, ...]]
@@ -90,7 +88,7 @@ class Seeker:
         kin = [one for each in sought.kin.values() for one in each]
         kept = [World(name) for name in sought.keep]
         others = [one for one in (*known_worlds(), *kept) if one.name.lower() not in names]
-        self._others = list(dict.fromkeys([_STRANGER, *others, *kin]))
+        self._others = list(dict.fromkeys([STRANGER, *others, *kin]))
         self._worlds = tuple(dict.fromkeys([*new, *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self._worlds)}
         # A line that only tells something is no part of what becomes of a guest.
@@ -101,7 +99,7 @@ class Seeker:
         }
         self._watch = Watch()
         self._shipped = self._shown(self._executed(source.encode(source.text), self._watch), {})
-        self._trials = 0
+        self._left = _MOST_STEPS
 
     # Executing ------------------------------------------------------------------------------
 
@@ -163,7 +161,7 @@ class Seeker:
         Certainly so: it must not come to the end that the other comes to, whatever else decides;
         where the factory gives an installer, it must be known which one.
         """
-        fate, strange = shown.fates[world], shown.fates[_STRANGER]
+        fate, strange = shown.fates[world], shown.fates[STRANGER]
         # How the functions that nobody calls would end is no end of the factory's program.
         alone = "True" if self._path == FACTORY else ""
         ends: list[set[tuple[str, ...]]] = [
@@ -174,14 +172,14 @@ class Seeker:
         anybody = ends[0].intersection(*ends)
         if ends[0] & ends[1] - anybody:
             return False
-        if not shown.either[world] <= shown.either[_STRANGER]:
+        if not shown.either[world] <= shown.either[STRANGER]:
             return False
         if self._path == FACTORY:
             own = [row for row in fate - strange if len(row) == 3 and _is_of_the_disc(row[2])]
             picked = {row[:2] for row in own}
             # Each function gives one thing: what is known of it is certain.
             return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
-        return fate != strange or shown.ways[world] != shown.ways[_STRANGER]
+        return fate != strange or shown.ways[world] != shown.ways[STRANGER]
 
     def _alike(self, world: World, like: World, shown: _Shown) -> bool:
         return (
@@ -232,6 +230,8 @@ class Seeker:
             if any(self._is_taken(world) for world in short):
                 continue
             proven = self._proven(chosen, short)
+            if self._left <= 0:
+                return None  # what was not tried may do as well
             if len({place.key for place in proven}) > 1:
                 raise self._several(proven)
             if proven:
@@ -299,8 +299,7 @@ class Seeker:
                     yield places_of(self._source, literal, new, inside=word)
 
     def _is_right(self, place: Extension, chosen: Mapping[World, World]) -> bool:
-        self._trials += 1
-        if self._trials > _MOST_TRIALS:
+        if self._left <= 0:
             return False
         try:
             content = insert(self._source, place.insertions)
@@ -310,6 +309,7 @@ class Seeker:
         lines = _lines(self._source, place.insertions)
         watch = Watch()
         after = self._shown(self._executed(content, watch), lines)
+        self._left -= watch.steps
         # A constant that something unknown is called with is used in a way nobody has seen.
         if any(text in one for one in watch.handed - self._watch.handed for text in place.texts):
             return False

@@ -77,6 +77,42 @@ def answer():
         return "rpm"
     return "none"
 """,
+    "a value that is cut": f"""
+def answer():
+    if {ASK}[:6] == "centos":
+        return 1
+    return 0
+""",
+    "a constant that two tests ask": f"""
+KNOWN = ("centos linux", "red hat enterprise linux", "ubuntu")
+
+
+def answer():
+    name = {ASK}
+    if name not in KNOWN:
+        raise RuntimeError(name)
+    if name in KNOWN:
+        return "some"
+""",
+    "a test that turns away": f"""
+def answer():
+    name = {ASK}
+    if "centos" not in name and "red hat" not in name and "ubuntu" not in name:
+        return "none"
+    return "any"
+""",
+    "startswith and any": f"""
+def answer():
+    name = {ASK}
+    if any(one in name for one in ["centos", "red hat"]):
+        return "rpm"
+    return "deb"
+
+
+def tool():
+    if {ASK}.startswith(("centos", "red hat")):
+        return "dracut"
+""",
 }
 RUN = """
 import platform, sys
@@ -141,7 +177,7 @@ def test_where_the_kin_is_not_accepted_nothing_changes_and_it_is_said() -> None:
     "text",
     [
         f'def answer():\n    return "centos" in {ASK}\n',
-        f'def answer():\n    if {ASK}[:6] == "centos":\n        return 1\n    return 0\n',
+        f'def answer():\n    if {ASK}[:6] in ("centos",) + ("centos",):\n        return 1\n',
         f'import random\nif "centos" in {ASK} and random.random() < 2:\n    x = 1\n',
         "def answer(:\n    centos\n",
     ],

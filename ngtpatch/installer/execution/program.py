@@ -101,6 +101,8 @@ def execute(
         with paused_collector():
             run.run(given)
         left -= started - max(machine.steps, 0)
+        if watch is not None:
+            watch.steps += started - max(machine.steps, 0)
         findings += machine.findings.values()
         endings += run.endings
         for file in sorted(set(machine.modules) - files):

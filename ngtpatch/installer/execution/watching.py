@@ -33,12 +33,14 @@ class Watch:
         open: by file and line of a condition, the guests on which it may be true or false.
         handed: the texts of the disc that something unknown was called with, which may do
             anything by them.
+        steps: how many steps it took.
     """
 
     meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
     reached: dict[tuple[str, int], int] = field(default_factory=dict)
     open: dict[tuple[str, int], int] = field(default_factory=dict)
     handed: set[str] = field(default_factory=set)
+    steps: int = 0
 
     def meet(
         self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]
