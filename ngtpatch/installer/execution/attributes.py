@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ _OF_PYTHON_2 = {
     "iterkeys": "keys",
     "itervalues": "values",
 }
-_DESCRIBED = (str, int, tuple, bytes, float)
+_DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, methods.LooseVersion)
 
 
 class Attributes(Values):

@@ -256,7 +256,10 @@ class Evaluation(Attributes):
             first = first.left
         value = self.evaluate(first)
         for one in reversed(spine):
-            value = self.lift(_BINARY.get(type(one.op), _none), value, self.evaluate(one.right))
+            right = self.evaluate(one.right)
+            if self.watch is not None and isinstance(one.op, ast.BitAnd | ast.Sub):
+                self.watch.meet("meets", value, right, self.mask, self.spot)
+            value = self.lift(_BINARY.get(type(one.op), _none), value, right)
         return value
 
     def _unaryop(self, node: ast.UnaryOp) -> Varied:

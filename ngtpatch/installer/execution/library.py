@@ -239,6 +239,10 @@ def _searched(name: str) -> _Run:
 
         if named or len(args) > 3:
             return unknown(tainted=machine.depends(*args, *named.values()))
+        if machine.watch is not None and len(args) > 1 and name in ("search", "match", "fullmatch"):
+            for mask, one in args[0].each(machine.mask):
+                text = one.pattern if isinstance(one, re.Pattern) else one
+                machine.watch.meet("pattern", args[1], Varied.of(text), mask, machine.spot)
         found: Varied = machine.lift(apply, *args)
         return found
 

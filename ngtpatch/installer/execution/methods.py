@@ -119,7 +119,10 @@ def _pure(owner: Plain, name: str) -> Varied:
             method = getattr(owner, name)
             return method(*values[:count], **dict(zip(keys, values[count:], strict=True)))
 
-        if machine.watch is not None and args and name in _MEETING:
+        if machine.watch is not None and args and isinstance(owner, re.Pattern):
+            text = Varied.of(owner.pattern)
+            machine.watch.meet("pattern", args[0], text, machine.mask, machine.spot)
+        elif machine.watch is not None and args and name in _MEETING:
             machine.watch.meet(
                 _MEETING[name], Varied.of(owner), args[0], machine.mask, machine.spot
             )
@@ -320,6 +323,9 @@ def _holds(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied
 
 def _lifted(name: str, kind: type) -> Callable[..., Varied]:
     def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        if machine.watch is not None and args:
+            relation = "meets" if kind is set else "in"
+            machine.watch.meet(relation, args[0], Varied.of(owner), machine.mask, machine.spot)
         found: Varied = machine.lift(getattr(kind, name), Varied.of(owner), *args)
         return found
 

@@ -27,8 +27,8 @@ class Watch:
 
     Attributes:
         meetings: every comparison in which both sides are texts, or containers of such, by
-            its relation (``==``, ``in``, ``startswith``, ``endswith``, ``find``), its right side,
-            file and line: what stood on the left.
+            its relation (``==``, ``in``, ``startswith``, ``endswith``, ``find``, ``pattern``;
+            ``meets`` for two sets), its right side, file and line: what stood on the left.
         reached: by file and line of a statement, the guests that came to it.
         open: by file and line of a condition, the guests on which it may be true or false.
         handed: the texts of the disc that something unknown was called with, which may do
