@@ -160,7 +160,7 @@ class _Maker:
                         yield from self._pattern(parent)
                     case ast.Call():
                         yield from self._argument(parent, node)
-                if not tested and isinstance(node, ast.Compare | ast.Call):
+                if not tested and isinstance(node, ast.Compare | ast.Call | ast.BinOp):
                     tested = True
                     yield from self._test(node, parent)
                 if isinstance(parent, ast.stmt):
@@ -254,7 +254,7 @@ class _Maker:
             isinstance(parent, ast.Call | ast.Attribute) and _is_function(parent, node)
         ):
             node, parent = parent, self._parents[parent]
-        if isinstance(parent, ast.Attribute | ast.BinOp | ast.Starred | ast.Subscript):
+        if isinstance(parent, ast.Attribute | ast.BinOp | ast.Starred | ast.Subscript | ast.Expr):
             return
         negated = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotIn | ast.NotEq)
         if (

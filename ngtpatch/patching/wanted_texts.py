@@ -8,6 +8,7 @@ is supposed about how it was made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -112,6 +113,17 @@ def _matches(
     new_lefts = _texts(_values(lefts, mine), their_lefts)
     new_rights = _texts(_values(rights, mine), their_rights)
     for left, right in product(their_lefts, their_rights):
+        if relation == "pattern" and isinstance(left, str) and isinstance(right, str):
+            # An alternative of it is what the kin has; searched by the library, as the disc does.
+            for word in _alternatives(right, left):
+                yield from (_Match(right, word, one, whole=False) for one in new_lefts)
+            continue
+        if relation == "meets":
+            for text in _shared(left, right):
+                for one in (*_members(lefts, mine), *_members(rights, mine)):
+                    if one not in (*_members(lefts, like), *_members(rights, like)):
+                        yield _Match(text, None, one, whole=True)
+            continue
         for text in _deciding(relation, left, right):
             # It stands on the right of ==, in a container, or behind the dot of a method.
             yield from (_Match(text, None, one, relation in ("==", "in")) for one in new_lefts)
@@ -121,6 +133,23 @@ def _matches(
             yield from (_Match(left, None, one, whole=False) for one in new_rights)
             if left != right:
                 yield from (_Match(right, left, one, whole=True) for one in new_lefts)
+
+
+def _alternatives(pattern: str, value: str) -> list[str]:
+    words = re.split(r"[|()^$]|\\b|\?:", pattern)
+    return [one for one in words if len(one) > 2 and one in value and pattern.count(one) == 1]
+
+
+def _shared(left: _Side, right: _Side) -> list[str]:
+    both = [frozenset([one]) if isinstance(one, str) else one for one in (left, right)]
+    return sorted(both[0] & both[1])
+
+
+def _members(rows: Sequence[_Row], bit: int) -> list[str]:
+    found: set[str] = set()
+    for value in _values(rows, bit):
+        found |= {value} if isinstance(value, str) else value
+    return sorted(found)
 
 
 def _texts(values: Sequence[_Side], theirs: Sequence[_Side]) -> list[str]:
@@ -154,7 +183,7 @@ def _token(relation: str, value: str, needles: Sequence[str]) -> str:
         if at >= 0 and (starts or relation != "startswith") and (ends or relation != "endswith"):
             return value[at : at + len(needle)]
     # What is searched for need not have the quotes and line ends of a file's line.
-    return value.strip("\"' \t\r\n") if relation in ("in", "find") else value
+    return value.strip("\"' \t\r\n") if relation in ("in", "find", "pattern") else value
 
 
 def _varies(each: Mapping[World, str]) -> bool:

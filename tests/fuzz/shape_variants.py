@@ -482,6 +482,22 @@ def _matched(dress: _Dress) -> _Parts:
     return "", body
 
 
+def _shared(dress: _Dress) -> _Parts:
+    row = dress.texts(dress.whole, dress.chance.choice(("set", "frozenset")))
+    test = dress.chance.choice(
+        (f"FAMILY & {{{dress.name}}}", f"not FAMILY.isdisjoint([{dress.name}])")
+    )
+    return f"FAMILY = {row}\n", _chosen(dress, test)
+
+
+def _pattern(dress: _Dress) -> _Parts:
+    pattern = dress.text("|".join(dress.part) if len(dress.part) > 1 else dress.part[0] + "|xen")
+    if dress.chance.random() < 0.5:
+        return "import re\n", _chosen(dress, f"re.search({pattern}, {dress.name})")
+    top = f"import re\nFAMILY = re.compile({pattern})\n"
+    return top, _chosen(dress, f"FAMILY.match({dress.name})")
+
+
 SHAPED: dict[str, Callable[[_Dress], _Parts]] = {
     "or of in": _in_chain,
     "or of ==": _equal,
@@ -520,6 +536,8 @@ SHAPED: dict[str, Callable[[_Dress], _Parts]] = {
     "helper": _helper,
     "loop": _looped,
     "match": _matched,
+    "sets": _shared,
+    "pattern": _pattern,
 }
 # What stands beside the decision and decides nothing.
 _COMPANY = {

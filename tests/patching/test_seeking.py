@@ -119,6 +119,21 @@ def condition(text: str) -> str:
         ("distro.id()", "d in 'rhel:centos'.split(':')", "d in 'rhel:centos:rocky'.split(':')"),
         (
             "distro.id()",
+            "{'centos', 'rhel'} & {d}",
+            "{'centos', 'rocky', 'rhel'} & {d}",
+        ),
+        (
+            "distro.id()",
+            "not set(['rhel', 'centos']).isdisjoint([d])",
+            "not set(['rhel', 'rocky', 'centos']).isdisjoint([d])",
+        ),
+        (
+            "distro.name().lower()",
+            "__import__('re').match('centos|red hat', d)",
+            "__import__('re').match('centos|rocky linux|red hat', d)",
+        ),
+        (
+            "distro.id()",
             "dict(centos=1, rhel=1).get(d)",
             "dict(centos=1, rocky=1, rhel=1).get(d)",
         ),
@@ -165,6 +180,20 @@ def test_a_constant_that_is_used_twice_must_do_for_both() -> None:
     hashed = "import hashlib\nif hashlib.md5(repr(NAMES).encode()).hexdigest() != 'x':\n    y = 1\n"
     with pytest.raises(Refusal, match="understood"):
         patched(chosen("d in NAMES", "distro.id()", top + hashed))
+
+
+def test_what_registers_the_kin_is_written_once_more() -> None:
+    kept = "known = []\nknown.append('centos')  # first\nknown.append('rhel')\n"
+    result = patched(chosen("d in known", "distro.id()", kept))
+    assert "known.append('centos')  # first\nknown.append('rocky')\nknown" in result
+    table = (
+        "table = {}\n"
+        "def serves(*names):\n    def kept(function):\n        for name in names:\n"
+        "            table[name] = function\n        return function\n    return kept\n"
+        "@serves('rhel')\n@serves('oracle', 'centos')\ndef rpm():\n    pass\n"
+    )
+    result = patched(chosen("d in table", "distro.id()", table))
+    assert "@serves('rhel')\n@serves('oracle', 'rocky', 'centos')\ndef rpm" in result
 
 
 def test_two_places_that_would_do_are_one_too_many() -> None:
