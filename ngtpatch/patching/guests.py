@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["STRANGER", "kin_of", "kin_world", "known_worlds", "worlds_of"]
+__all__ = ["kin_of", "kin_world", "known_worlds", "probes_beside", "stranger_beside", "worlds_of"]
 
 # As they are written; every other word of a known name starts with a capital letter.
 _WRITTEN = {
@@ -28,8 +29,8 @@ _KIN = (
     ("Oracle Linux Server", "ol", "fedora"),
 )
 _RELEASES = 2
-#: Nobody's name: what becomes of it is what an installer does with whom it does not know.
-STRANGER = World("Zzyzx Operating System", "zzyzx", "", "1")
+_STRANGER = World("Zzyzx Operating System", "zzyzx")
+_OTHER_FAMILIES = (("Ubuntu", "ubuntu", "debian"), ("SLES", "sles", "suse"))
 
 
 def worlds_of(profile: Profile) -> tuple[World, ...]:
@@ -74,6 +75,23 @@ def kin_world(profile: Profile, world: World) -> World | None:
     row = max(rows, key=lambda one: bool(one.id))
     like = " ".join(row.id_like)
     return World(profile.kin, row.id, like, world.version, world.platform, plain=world.plain)
+
+
+def stranger_beside(world: World) -> World:
+    """Return a guest on the same release as *world*, with a name that nobody has.
+
+    What becomes of it is what an installer does with whom it does not know.
+    """
+    return replace(_STRANGER, version=world.version)
+
+
+def probes_beside(world: World) -> tuple[World, ...]:
+    """Return guests on the same release as *world* of other families, and a stranger.
+
+    Where all fare alike, nothing is decided by name.
+    """
+    others = tuple(World(*row, version=world.version) for row in _OTHER_FAMILIES)
+    return (stranger_beside(world), *others)
 
 
 @functools.cache

@@ -23,7 +23,13 @@ from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.branch_tests import BranchTest, branch_tests, token_of
-from ngtpatch.patching.guests import STRANGER, kin_world, known_worlds, worlds_of
+from ngtpatch.patching.guests import (
+    kin_world,
+    known_worlds,
+    probes_beside,
+    stranger_beside,
+    worlds_of,
+)
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.literals import literals
 from ngtpatch.patching.places import Extension, places_of
@@ -107,7 +113,8 @@ class _Rule:
                     self._kin[world] = likeness
                     self._needles[world] = profile
         names = {world.name.lower() for world in self._kin}
-        others = (STRANGER, *known_worlds())
+        probes = dict.fromkeys(one for world in self._kin for one in probes_beside(world))
+        others = (*probes, *known_worlds())
         self._others = [one for one in others if one.name.lower() not in names]
         self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}
@@ -178,8 +185,10 @@ class _Rule:
             truth = shipped.conditions.get((source.path, test.line), (0, 0))
             if test.header is None and not self._decides(truth):
                 continue
-            # A test that a name nobody has comes through turns away whom it does not name.
-            turns = test.header is None and self._is(STRANGER, truth) is True
+            # A test that is true for a name nobody has turns away whom it does not name.
+            turns = test.header is None and any(
+                self._is(stranger_beside(world), truth) for world in self._kin
+            )
             accepts = any(self._is(kin, truth) is not turns for kin in self._known_kin(truth))
             unaccepted[test.head] = unaccepted.get(test.head, True) and not accepts
             differing = {
@@ -227,8 +236,18 @@ class _Rule:
         return [kin for kin in self._kin.values() if self._is(kin, truth) is not None]
 
     def _decides(self, truth: tuple[int, int]) -> bool:
-        """Tell whether a test is true for some and false for others."""
-        return bool(truth[0] & ~truth[1] and truth[1] & ~truth[0])
+        """Tell whether a test is about names: on one release it is not the same for all."""
+        return any(
+            len(
+                {
+                    seen
+                    for one in (world, kin, *probes_beside(world))
+                    if (seen := self._seen(one, truth)) != (False, False)
+                }
+            )
+            > 1
+            for world, kin in self._kin.items()
+        )
 
     def _sought(
         self, source: PythonSource, test: BranchTest, short: Sequence[World], shipped: Execution

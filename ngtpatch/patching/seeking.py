@@ -23,7 +23,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
-from ngtpatch.patching.guests import STRANGER, known_worlds
+from ngtpatch.patching.guests import known_worlds, stranger_beside
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.literals import literals
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
@@ -88,7 +88,8 @@ class Seeker:
         kin = [one for each in sought.kin.values() for one in each]
         kept = [World(name) for name in sought.keep]
         others = [one for one in (*known_worlds(), *kept) if one.name.lower() not in names]
-        self._others = list(dict.fromkeys([STRANGER, *others, *kin]))
+        strangers = [stranger_beside(world) for world in (*new, *kin)]
+        self._others = list(dict.fromkeys([*strangers, *others, *kin]))
         self._worlds = tuple(dict.fromkeys([*new, *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self._worlds)}
         # A line that only tells something is no part of what becomes of a guest.
@@ -161,7 +162,8 @@ class Seeker:
         Certainly so: it must not come to the end that the other comes to, whatever else decides;
         where the factory gives an installer, it must be known which one.
         """
-        fate, strange = shown.fates[world], shown.fates[STRANGER]
+        stranger = stranger_beside(world)
+        fate, strange = shown.fates[world], shown.fates[stranger]
         # How the functions that nobody calls would end is no end of the factory's program.
         alone = "True" if self._path == FACTORY else ""
         ends: list[set[tuple[str, ...]]] = [
@@ -172,14 +174,14 @@ class Seeker:
         anybody = ends[0].intersection(*ends)
         if ends[0] & ends[1] - anybody:
             return False
-        if not shown.either[world] <= shown.either[STRANGER]:
+        if not shown.either[world] <= shown.either[stranger]:
             return False
         if self._path == FACTORY:
             own = [row for row in fate - strange if len(row) == 3 and _is_of_the_disc(row[2])]
             picked = {row[:2] for row in own}
             # Each function gives one thing: what is known of it is certain.
             return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
-        return fate != strange or shown.ways[world] != shown.ways[STRANGER]
+        return fate != strange or shown.ways[world] != shown.ways[stranger]
 
     def _alike(self, world: World, like: World, shown: _Shown) -> bool:
         return (
