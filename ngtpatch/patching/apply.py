@@ -131,6 +131,8 @@ def replanned(
         return None
     try:
         again = plan(tree, profiles, patches, read=False)
+        if again.after == planned.after:
+            return None
         proof = prove(tree, again.after, profiles, again.anchors)
         return again, judged(again, profiles, proof)
     except Refusal:
