@@ -20,11 +20,11 @@ from ngtpatch.errors import BatchError, UsageError
 
 if TYPE_CHECKING:
     from ngtpatch.prism_central import Connection
-    from ngtpatch.prism_central.disc import Disc
     from ngtpatch.prism_central.owner import Owner
     from ngtpatch.prism_central.push import Pushed, PushOptions
     from ngtpatch.prism_central.push_fleet import FleetPushed, VmPushed
     from ngtpatch.prism_central.push_journal import PushJournal
+    from ngtpatch.prism_central.pushed_iso import Disc
 
 _DONE = {
     "stored": "the image is in the library",
@@ -157,10 +157,10 @@ def _single(
     connection: Connection, iso: Path | None, named: str | None, owners: tuple[Owner, ...],
     journal: PushJournal, how: PushOptions, *, eject: bool,
 ) -> Pushed:  # fmt: skip
-    from ngtpatch.prism_central.disc import read_disc
     from ngtpatch.prism_central.machines import find_vm
     from ngtpatch.prism_central.owner import check_owner
     from ngtpatch.prism_central.push import eject_discs, push_disc
+    from ngtpatch.prism_central.pushed_iso import read_disc
 
     disc: Disc | None = None if iso is None else read_disc(iso)
     vm = None if named is None else find_vm(connection, named)

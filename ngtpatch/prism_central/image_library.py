@@ -10,9 +10,9 @@ from typing import Any
 
 from ngtpatch.errors import Refusal, RemoteError
 from ngtpatch.prism_central.connection import ChangedError, Connection, GoneError
-from ngtpatch.prism_central.disc import Disc
 from ngtpatch.prism_central.follow import follow
 from ngtpatch.prism_central.machines import quoted
+from ngtpatch.prism_central.pushed_iso import Disc
 
 __all__ = ["LibraryImage", "create_image", "delete_image", "find_image", "get_image"]
 

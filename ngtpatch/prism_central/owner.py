@@ -15,7 +15,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.bounded import read_small
-from ngtpatch.prism_central.disc import Disc
+from ngtpatch.prism_central.pushed_iso import Disc
 
 __all__ = ["Owner", "check_owner", "owners_of_inventory", "owners_of_ledger"]
 

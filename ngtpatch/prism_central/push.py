@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 
 from ngtpatch.errors import NgtpatchError, Refusal, RemoteError
 from ngtpatch.prism_central.connection import ChangedError, Connection
-from ngtpatch.prism_central.disc import Disc
 from ngtpatch.prism_central.drives import Drive, eject, insert, read_drives
 from ngtpatch.prism_central.follow import TaskFailedError, TaskLostError
 from ngtpatch.prism_central.image_library import (
@@ -25,6 +24,7 @@ from ngtpatch.prism_central.image_library import (
     get_image,
 )
 from ngtpatch.prism_central.push_journal import PushJournal
+from ngtpatch.prism_central.pushed_iso import Disc
 from ngtpatch.prism_central.upload import remove_object, upload
 
 __all__ = ["PushOptions", "Pushed", "eject_discs", "push_disc"]

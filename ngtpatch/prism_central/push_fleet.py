@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, of_any
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.prism_central.connection import Connection
-from ngtpatch.prism_central.disc import read_disc
 from ngtpatch.prism_central.machines import find_vm
 from ngtpatch.prism_central.owner import Owner, check_owner
 from ngtpatch.prism_central.push import Pushed, PushOptions, push_disc
 from ngtpatch.prism_central.push_journal import PushJournal
+from ngtpatch.prism_central.pushed_iso import read_disc
 
 __all__ = ["FleetPushed", "VmPushed", "push_fleet"]
 
@@ -82,7 +82,7 @@ def push_fleet(
     try:
         with locked(journal.with_name(f".{journal.name}.lock"), wait=0, mode=0o600):
             rows = PushJournal(journal)
-            return _Run(connections, rows, own, options, stop).all(owners, jobs, report)
+            return _FleetPush(connections, rows, own, options, stop).all(owners, jobs, report)
     except StillHeldError:
         raise UsageError(
             "busy", "another run pushes the images of this ledger", path=str(journal),
@@ -90,7 +90,7 @@ def push_fleet(
         ) from None  # fmt: skip
 
 
-class _Run:
+class _FleetPush:
     def __init__(
         self, connections: Callable[[], Connection], rows: PushJournal, own: PushJournal,
         options: PushOptions, stop: threading.Event,

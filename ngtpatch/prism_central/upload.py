@@ -15,7 +15,7 @@ from typing import Any
 
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.prism_central.connection import Connection
-from ngtpatch.prism_central.disc import Disc
+from ngtpatch.prism_central.pushed_iso import Disc
 
 __all__ = ["object_key", "remove_object", "upload"]
 
