@@ -10,8 +10,12 @@ PYTEST_ARGS ?= -q -n auto --dist worksteal
 .DEFAULT_GOAL := help
 # For make profile: the os-release of a guest.
 OS_RELEASE ?=
+# The oldest dependencies are offered for the oldest Python.
+PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.10.*/bin/python) python3.10)
+# What test-min runs: all, or a part of it.
+MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips mutation lint bench docs zipapp clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips mutation lint bench docs dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +36,7 @@ test: $(VENV)/dev ## Run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
-	@$(VENV)-min/bin/python -m pytest $(PYTEST_ARGS)
+	@$(VENV)-min/bin/python -m pytest $(PYTEST_ARGS) $(MIN_TESTS)
 
 test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode-linux)
 	@NGTPATCH_TEST_KERNEL=1 $(BIN)/python -m pytest -q tests/kernel
@@ -68,11 +72,21 @@ docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file that runs with any Python 3.10+
-	@mkdir -p dist
-	@$(BIN)/shiv -q -c ngtpatch -p "/usr/bin/env python3" --reproducible -o dist/ngtpatch.pyz \
-	  '.[provenance]'
-	@ls -l dist/ngtpatch.pyz
+dist: $(VENV)/dist ## Build the wheel and the sdist into dist/, and try the wheel away from the tree
+	@rm -f dist/*.whl dist/*.tar.gz
+	@$(BIN)/python -m hatchling build -d dist >/dev/null
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	@$(BIN)/check-wheel-contents dist/*.whl
+	@$(BIN)/python scripts/try_wheel.py dist/*.whl
+
+zipapp: $(VENV)/dist ## Build dist/ngtpatch.pyz, one file that runs with every Python from 3.10 on
+	@$(BIN)/python scripts/zipapp.py
+
+zipapp-check: zipapp ## Run it with each Python of this machine, also with one that is too old
+	@$(BIN)/python -m scripts.try_zipapp
+
+wheelhouse: $(VENV)/dist ## Wheels for a host without a network, into dist/wheelhouse
+	@$(BIN)/python scripts/zipapp.py --wheelhouse dist/wheelhouse
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -90,9 +104,13 @@ $(VENV)/dev: $(VENV)/installed
 	@touch $@
 
 $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
-	@test -x $(VENV)-min/bin/python || $(PYTHON) -m venv $(VENV)-min
+	@test -x $(VENV)-min/bin/python || $(PYTHON_MIN) -m venv $(VENV)-min
 	@$(VENV)-min/bin/python -m pip install -qq --disable-pip-version-check \
 	  -c tests/constraints-min.txt -e '.[test,build]'
+	@touch $@
+
+$(VENV)/dist: $(VENV)/installed
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dist]'
 	@touch $@
 
 $(VENV)/docs: $(VENV)/dev

@@ -11,19 +11,20 @@ from pathlib import Path
 
 from tests.requirements import missing
 
-__all__ = ["interpreter"]
+__all__ = ["find", "interpreter"]
 
 
 def interpreter(version: str) -> str:
     """Return CPython *version* ("3.9"), from PATH or pyenv; skip the test where there is none."""
-    found = _find(version)
+    found = find(version)
     if found is None:
         missing(f"Python {version}", f"pyenv install {version}, or put python{version} on PATH")
     return found
 
 
 @cache
-def _find(version: str) -> str | None:
+def find(version: str) -> str | None:
+    """Return CPython *version*, or None where there is none."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     candidates = [shutil.which(f"python{version}")]
     candidates += [str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"))]

@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import ngtpatch
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
+CHANGELOG = ROOT / "CHANGELOG.md"
 SHOW = (
     "import ngtpatch; from ngtpatch.files.shipped import data_dir; "
     "from ngtpatch.patching.profile import load_profiles; "
@@ -75,6 +87,36 @@ def test_the_wheel_carries_what_the_tree_has(wheel: Path) -> None:
         assert files <= {name.rsplit("/", 1)[-1] for name in names if f"data/{directory}/" in name}
     assert any(name.startswith("ngtpatch/sample/sources/era2/") for name in names)
     assert not any(name.endswith(".pyc") or "/tests/" in name for name in names)
+
+
+def test_the_oldest_releases_that_are_tested_are_those_that_are_allowed() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = pyproject["optional-dependencies"]
+    allowed = {
+        need.name: str(need.specifier).removeprefix(">=")
+        for need in map(
+            Requirement,
+            [*pyproject["dependencies"], *extras["dask"], *extras["s3"], *extras["provenance"]],
+        )
+    }
+    lines = (ROOT / "tests/constraints-min.txt").read_text().splitlines()
+    tested = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert allowed.keys() == tested.keys()
+    assert {
+        name: text for name, text in allowed.items() if Version(text) > Version(tested[name])
+    } == {}
+    # A bound without its last part ("13") is the first release of it.
+    assert {
+        name: (text, tested[name])
+        for name, text in allowed.items()
+        if not tested[name].startswith(text)
+    } == {}
+
+
+def test_the_version_has_a_dated_place_in_the_changelog() -> None:
+    found = re.findall(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", CHANGELOG.read_text(), re.M)
+    assert found[0][0] == ngtpatch.__version__
+    assert date.fromisoformat(found[0][1]) <= date.today() + timedelta(days=1)
 
 
 def test_the_sdist_holds_sources_and_nothing_else(tmp_path: Path) -> None:
