@@ -14,7 +14,25 @@ from typing import Any
 
 from ngtpatch.disclosure import redacted
 
-__all__ = ["document", "json_schema"]
+__all__ = ["ErrorDocument", "ErrorTold", "document", "json_schema"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorTold:
+    """Why a command failed. ``docs/errors.md`` has cause and remedy of each ``code``."""
+
+    code: str
+    path: str | None
+    message: str
+    hint: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorDocument:
+    """What a failed command prints with ``--json``; ``schema`` names the command's document."""
+
+    schema: str
+    error: ErrorTold
 
 
 def document(result: Any) -> Any:

@@ -24,7 +24,7 @@ import click
 
 from ngtpatch.cli.bar import Bar
 from ngtpatch.disclosure import printable, redacted
-from ngtpatch.document import document
+from ngtpatch.document import ErrorDocument, ErrorTold, document
 from ngtpatch.errors import NgtpatchError, UsageError
 from ngtpatch.files.progress import watched
 
@@ -166,18 +166,11 @@ class Console:
         """Print a failure as a document, when JSON was asked for."""
         if not self.as_json or self.stdout_is_taken:
             return
-        body = document(
-            {
-                "code": error.code,
-                "path": error.path,
-                "message": error.message,
-                "hint": error.hint,
-            }
-        )
+        told = ErrorTold(error.code, error.path, error.message, error.hint)
         schema = f"ngtpatch.{command}/1" if command else "ngtpatch/1"
         # What cannot be written there (a full disk, a reader gone) is why we are here, perhaps.
         with suppress(OSError):
-            self._out(json.dumps({"schema": schema, "error": body}, indent=2))
+            self._out(json.dumps(document(ErrorDocument(schema, told)), indent=2))
 
     def target(self, output: Path | None) -> Path | BinaryIO | None:
         """Return where an image goes: a file, or for ``-`` stdout, which is taken then.

@@ -14,6 +14,7 @@ from ngtpatch.document import json_schema
 # Document -> the module and the result type that it is made from.
 DOCUMENTS = {
     "diff": ("ngtpatch.flow.diff", "Differences"),
+    "error": ("ngtpatch.document", "ErrorDocument"),
     "extract": ("ngtpatch.flow.extract", "Extracted"),
     "identity-check": ("ngtpatch.fleet.audit", "Audit"),
     "identity-show": ("ngtpatch.fleet.shown", "ShownAll"),

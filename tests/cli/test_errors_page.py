@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/errors.md: every code that the sources give an error, and no other."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from ngtpatch import errors
+from ngtpatch.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [
+    path
+    for path in sorted((ROOT / "ngtpatch").rglob("*.py"))
+    if "sources" not in path.relative_to(ROOT / "ngtpatch").parts
+]
+CLASSES = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
+# Put together in files/validation.py, by the kind of file.
+COMPUTED = {
+    f"{what}-{how}"
+    for what in ("patch", "profile")
+    for how in ("schema", "unknown-key", "missing-key", "value")
+}
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def texts() -> dict[str, str]:
+    """Return every text of the sources that could be a code, and where it stands."""
+    return {
+        node.value: f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if CODE.fullmatch(node.value)
+    }
+
+
+def given_codes() -> dict[str, str]:
+    """Return the codes that errors are made with, where they are written as a text."""
+    found: dict[str, str] = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            texts_given = [word.value for word in node.keywords if word.arg == "code"]
+            if name in CLASSES:
+                texts_given += node.args[:1]
+            for text in texts_given:
+                # Either of two: `"a" if ... else "b"`.
+                for one in ast.walk(text):
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                        found[one.value] = f"{path.relative_to(ROOT)}:{node.lineno}"
+    return found
+
+
+def rows() -> dict[str, tuple[str, str]]:
+    """Return cause and remedy of each code on the page."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in (ROOT / "docs/errors.md").read_text().splitlines():
+        if line.startswith("| `"):
+            _, codes, cause, remedy, _ = re.split(r" *(?<!\\)\| *", line)
+            for code in re.findall(r"`([^`]+)`", codes):
+                assert code not in found, f"{code} stands there twice"
+                found[code] = cause, remedy
+    return found
+
+
+def test_every_code_has_a_cause_and_a_remedy() -> None:
+    page, given = rows(), given_codes()
+    assert len(given) > 120
+    assert {code: where for code, where in given.items() if code not in page} == {}
+    assert COMPUTED - page.keys() == set()
+    assert [code for code, (cause, remedy) in page.items() if len(cause) < 15 or not remedy] == []
+
+
+def test_no_code_is_on_the_page_that_nothing_gives() -> None:
+    there = texts()
+    assert [code for code in rows() if code not in there and code not in COMPUTED] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["inspect", "nowhere.iso"], "not-found"),
+        (["rebuild", "nowhere.iso"], "no-output"),
+        (["identity", "check", "nowhere.iso"], "not-found"),
+        (["patch", "show", "no-such-patch"], "unknown-patch"),
+        (["sample", "-o", "x.iso", "--era", "9"], "usage"),
+    ],
+)
+def test_an_error_document_is_of_the_form_that_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    schema = json.loads(runner.invoke(app, ["schema", "error"]).stdout)
+    document = json.loads(runner.invoke(app, ["--json", *words]).stdout)
+    jsonschema.validate(document, schema)
+    assert document["error"]["code"] == code
+    assert code in rows()
