@@ -31,6 +31,17 @@ COMPUTED = {
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
+def makers() -> set[str]:
+    """Return the functions that return an error or nothing else: they are given its code."""
+    return {
+        node.name
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef) and node.returns is not None
+        if ast.unparse(node.returns) in CLASSES | {"Finding", "NoReturn"}
+    }
+
+
 def texts() -> dict[str, str]:
     """Return every text of the sources that could be a code, and where it stands."""
     return {
@@ -45,6 +56,7 @@ def texts() -> dict[str, str]:
 def given_codes() -> dict[str, str]:
     """Return the codes that errors are made with, where they are written as a text."""
     found: dict[str, str] = {}
+    passing = makers()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if not isinstance(node, ast.Call):
@@ -53,6 +65,13 @@ def given_codes() -> dict[str, str]:
             texts_given = [word.value for word in node.keywords if word.arg == "code"]
             if name in CLASSES:
                 texts_given += node.args[:1]
+            elif name in passing:
+                texts_given += [
+                    one
+                    for one in node.args
+                    if isinstance(one, ast.Constant) and CODE.fullmatch(str(one.value))
+                    if "-" in str(one.value)
+                ]
             for text in texts_given:
                 # Either of two: `"a" if ... else "b"`.
                 for one in ast.walk(text):
