@@ -21,6 +21,7 @@ DOCUMENTS = {
     "inject": ("ngtpatch.fleet.inject_document", "InjectDocument"),
     "inject-plan": ("ngtpatch.fleet.inject_document", "InjectPlan"),
     "inspect": ("ngtpatch.flow.inspect", "Inspection"),
+    "ledger": ("ngtpatch.fleet.ledger_document", "LedgerRow"),
     "ls": ("ngtpatch.flow.entry_list", "Listing"),
     "packer-hook": ("ngtpatch.packer", "HookResult"),
     "packer-prepare": ("ngtpatch.packer", "PrepareResult"),
@@ -54,8 +55,8 @@ DOCUMENTS = {
 def command(name: str) -> None:
     """Print the JSON Schema of a document.
 
-    NAME is the command that prints the document with --json, a file that it reads, or the
-    record that it writes into an image.
+    NAME is the command that prints the document with --json, a file that it reads, the
+    record that it writes into an image, or a row of its ledger.
     """
     module, result = DOCUMENTS[name]
     schema = json_schema(getattr(import_module(module), result))

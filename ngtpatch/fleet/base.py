@@ -24,6 +24,7 @@ from ngtpatch.files.wellknown import (
     KEY,
     LABEL,
 )
+from ngtpatch.fleet.base_witness import BaseWitness, changed, settled
 from ngtpatch.fleet.order import Cleanup
 from ngtpatch.flow.authority import expects_authority
 from ngtpatch.flow.opened import OpenedSource, open_source
@@ -34,7 +35,7 @@ from ngtpatch.iso.edit.base_digests import BaseDigests
 from ngtpatch.iso.edit.image_edit import EditPlan, Note, edit
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.build_record import BuildRecord
-from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.bytesource import FileSource, MemorySource, State
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.read.volume import Volume
@@ -58,6 +59,8 @@ class Base:
         single: it is one VM's own, and nothing else is made from it.
         digests: what the record of each image says of it, computed once.
         cleanup: what of identity is elsewhere on it, and goes.
+        state: of its file, when *sha256* was computed; None where it is made in memory.
+        tree_sha256: of *tree* without the key.
     """
 
     volume: Volume
@@ -67,6 +70,9 @@ class Base:
     single: bool
     digests: BaseDigests
     cleanup: Cleanup
+    state: State | None
+    tree_sha256: str
+    _witness: BaseWitness | None
     _stack: ExitStack
 
     @classmethod
@@ -77,6 +83,8 @@ class Base:
         config_only: bool,
         sha256: str | None,
         prove: bool,
+        state: State | None = None,
+        tree_sha256: str | None = None,
         single: bool = False,
         cleanup: Cleanup | None = None,
         allowed: Collection[str] = (),
@@ -91,6 +99,9 @@ class Base:
             prove: compute it, and compare; a config-only image is always compared. What its
                 record says of it is proven, too, and in the digest's pass every byte is
                 searched for identity.
+            state: what the file system said of it then. Unless it says the same now, all is
+                proven anew.
+            tree_sha256: what :attr:`tree_sha256` was then.
             single: it is one VM's own.
             cleanup: what the search of the same image found, where it was searched before.
             allowed: paths of files that hold a private key and are meant to.
@@ -107,6 +118,7 @@ class Base:
             tree = MemoryTree(
                 {p: source.tree[p] for p in sorted(IDENTITY_PATHS) if p in source.tree}
             )
+            tree_digest = _tree_digest(tree)
             if config_only:
                 # Nothing of the base's bytes gets there.
                 cleanup = Cleanup(authority=expects_authority(source))
@@ -114,24 +126,44 @@ class Base:
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = sha256_of_bytes(data)
                 _refuse_another(path, digest, sha256)
+                _refuse_another(path, tree_digest, tree_sha256)
                 digests = BaseDigests(volume.source, digest)
-                return cls(volume, tree, digest, True, single, digests, cleanup, stack.pop_all())
+                return cls(
+                    volume, tree, digest, True, single, digests, cleanup, None, tree_digest, None,
+                    stack.pop_all(),
+                )  # fmt: skip
             if source.volume is None:
                 raise UsageError(
                     "is-directory", "is a directory, which has no image to make others from",
                     path=str(path), hint="name the ISO, or use --config-only",
                 )  # fmt: skip
-            if prove:
+            below = source.volume.source
+            file = getattr(below, "base", below)  # a device's first bytes, or the file itself
+            assert isinstance(file, FileSource)  # noqa: S101 - open_source() opens no other
+            if prove or file.is_device or file.opened != state:
+                state = settled(file)
                 traces = find_traces(source, digest=True)
                 _refuse_another(path, str(traces.sha256), sha256)
                 require_sound(source.volume)
                 refuse_traces(traces, allowed=allowed, path=str(path))
+                if not file.is_device and not file.opened == state == file.state:
+                    raise changed(file)
                 sha256, cleanup = traces.sha256, _cleanup(source, traces)
-            assert cleanup is not None  # noqa: S101 - proven now, or handed on from when it was
+            # Proven now, or handed on from when it was.
+            assert cleanup is not None and sha256 is not None and state is not None  # noqa: S101, PT018
             digests = BaseDigests(source.volume.source, sha256)
             return cls(
-                source.volume, tree, sha256, False, single, digests, cleanup, stack.pop_all()
+                source.volume, tree, sha256, False, single, digests, cleanup, state, tree_digest,
+                BaseWitness(file, sha256, state), stack.pop_all(),
             )  # fmt: skip
+
+    def require_same(self) -> None:
+        """Return if the base is still what *sha256* is of. Raises Refusal ``base-changed``.
+
+        Asked before an image gets its name. Of a block device nothing is known between two proofs.
+        """
+        if self._witness is not None:
+            self._witness.require_same()
 
     def plan(self, injected: Injected) -> EditPlan:
         """Return the regions that make the base one VM's.
@@ -214,6 +246,12 @@ def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
             "base-changed", "is not the base that this run was planned with", path=str(path),
             hint="every worker needs the same base at this path",
         )  # fmt: skip
+
+
+def _tree_digest(tree: FileTree) -> str:
+    """Return a digest of the base's identity. A key leaves no trace in it: it travels."""
+    parts = [f"{path} {sha256_of_bytes(tree[path])}" for path in sorted(tree) if path != KEY]
+    return sha256_of_bytes("\n".join(parts).encode())
 
 
 def _cleanup(source: OpenedSource, traces: Traces) -> Cleanup:

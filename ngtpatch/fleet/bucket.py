@@ -23,16 +23,19 @@ from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Known
+from ngtpatch.fleet.order import Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import ByteSource
-from ngtpatch.iso.read.regions import BLOCK, Overlay
+from ngtpatch.iso.read.regions import BLOCK, Overlay, merge_ranges
 from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Bucket"]
 
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+
+# What is read back of an object: so much at once, and around what changed.
+_WINDOW, _NEAR = 8 << 20, 64 << 10
 
 
 class Bucket:
@@ -133,7 +136,7 @@ class Bucket:
             return
         clean = _without_identity(base)
         with self._remote():
-            self._assemble(self._base_key(base), clean, _base_parts(clean), None, {})
+            self._assemble(self._base_key(base), clean, _base_parts(clean), None, {}, base)
         self._tags.pop(str(base.sha256), None)
 
     def _proven_tag(self, base: Base) -> str | None:
@@ -154,13 +157,46 @@ class Bucket:
                 self._tags[key] = tag if tag is not None and tag == _multipart_tag(clean) else None
             return self._tags[key]
 
-    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
-        """Say whether the object is the one that *plan* would make. Raises RemoteError."""
-        found = self._head(self.prefix + output)
+    def holds(
+        self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
+    ) -> Held | None:
+        """Return what is there if it is the object that *plan* would make; None otherwise.
+
+        Its metadata must say so, and what was changed is read back; a small object, and with
+        *digest* every one, is read as a whole. Raises RemoteError.
+        """
+        key = self.prefix + output
+        found = self._head(key)
         if found is None or found["ContentLength"] != plan.size:
-            return False
+            return None
         wanted = _metadata(base, plan)
-        return {k: found["Metadata"].get(k) for k in wanted} == wanted
+        if {k: found["Metadata"].get(k) for k in wanted} != wanted:
+            return None
+        overlay, hasher = plan.overlay(), hashlib.sha256()
+        ranges = [(offset, _WINDOW) for offset in range(0, plan.size, _WINDOW)]
+        whole = digest or plan.size <= MINIMUM
+        if not whole:
+            touched = {r.offset // _NEAR for r in plan.regions}
+            touched |= {(r.offset + max(r.length, 1) - 1) // _NEAR for r in plan.regions}
+            ranges = merge_ranges(
+                [(n * _NEAR, _NEAR) for n in touched]
+                + [(r.offset, r.length) for r in plan.regions if r.length]
+            )
+        with self._remote():
+            for offset, length in ranges:
+                end = min(offset + length, plan.size)
+                answer = self._client.get_object(
+                    Bucket=self.bucket, Key=key, IfMatch=found["ETag"],
+                    Range=f"bytes={offset}-{end - 1}",
+                )  # fmt: skip
+                data = answer["Body"].read()
+                if data != _read(overlay, Part(offset, end - offset, copied=False)):
+                    return None
+                hasher.update(data)
+        return Held(hasher.hexdigest() if digest else None)
+
+    def times(self, output: str) -> None:
+        """Return None: a store's clock says nothing of a content."""
 
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Return False: a base is never an object."""
@@ -175,6 +211,7 @@ class Bucket:
         with self._remote():
             if overlay.size <= MINIMUM:
                 body = overlay.read_at(0, overlay.size)
+                base.require_same()
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
                 uploaded = len(body)
             else:
@@ -185,7 +222,7 @@ class Bucket:
                     base.volume.size if source else 0,
                     [*((r.offset, r.length) for r in plan.regions), *base.identity_ranges],
                 )
-                uploaded = self._assemble(key, overlay, planned, source, metadata)
+                uploaded = self._assemble(key, overlay, planned, source, metadata, base)
         sha256 = sha256_of_source(overlay, overlay.size) if digest else None
         return Written(overlay.size, sha256, None, uploaded, "stream")
 
@@ -194,12 +231,14 @@ class Bucket:
         key: str,
         source: ByteSource,
         planned: Iterable[Part],
-        base: tuple[str, str] | None,
+        copied: tuple[str, str] | None,
         metadata: dict[str, str],
+        base: Base,
     ) -> int:
         """Put an object together, and return how much was uploaded.
 
-        What is copied comes from *base*, a key and the entity tag that it must still have.
+        What is copied comes from *copied*, a key and the entity tag that it must still have. The
+        object appears when *base* is proven to be what it was.
         """
         client, place = self._client, {"Bucket": self.bucket, "Key": key}
         upload = client.create_multipart_upload(**place, Metadata=metadata)["UploadId"]
@@ -208,11 +247,11 @@ class Bucket:
         try:
             for number, part in enumerate(planned, start=1):
                 here = {**place, "UploadId": upload, "PartNumber": number}
-                if part.copied and base is not None:
+                if part.copied and copied is not None:
                     answer = client.upload_part_copy(
                         **here,
-                        CopySource={"Bucket": self.bucket, "Key": base[0]},
-                        CopySourceIfMatch=base[1],
+                        CopySource={"Bucket": self.bucket, "Key": copied[0]},
+                        CopySourceIfMatch=copied[1],
                         CopySourceRange=f"bytes={part.offset}-{part.end - 1}",
                     )["CopyPartResult"]
                 else:
@@ -220,6 +259,7 @@ class Bucket:
                     answer = client.upload_part(**here, Body=body)
                     uploaded += part.length
                 done.append({"PartNumber": number, "ETag": answer["ETag"]})
+            base.require_same()
             client.complete_multipart_upload(
                 **place, UploadId=upload, MultipartUpload={"Parts": done}
             )

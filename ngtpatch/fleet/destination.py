@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Known
+from ngtpatch.fleet.order import Held, Known
 from ngtpatch.fleet.output_directory import OutputDirectory
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.write.sinks import Written
@@ -38,8 +38,17 @@ class Destination(Protocol):
     def prepare(self, base: Base) -> None:
         """Do what is done once for all outputs."""
 
-    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
-        """Say whether the output is the one that *plan* would make."""
+    def holds(
+        self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
+    ) -> Held | None:
+        """Return what is there if it is the one that *plan* would make; None otherwise.
+
+        Args:
+            digest: read and hash the whole of it.
+        """
+
+    def times(self, output: str) -> tuple[int, int] | None:
+        """Return when an output that is there was written to and changed, as its ledger says."""
 
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the output is the very file that *plan* starts from."""

@@ -21,6 +21,7 @@ from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import Inventory, load
+from ngtpatch.iso.read.bytesource import State
 
 __all__ = ["inject", "prepare"]
 
@@ -148,6 +149,8 @@ def prepare(
     each = _is_directory_of_images(base) and not config_only
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None
+    tree_digest: str | None = None
+    state: State | None = None
     cleanup = Cleanup()
     if not each:
         room = room or (config_only and _has_authority(base))
@@ -156,13 +159,14 @@ def prepare(
             authority_room=room,
         ) as opened:  # fmt: skip
             present, digest_of_base = opened.tree, opened.sha256
-            cleanup = opened.cleanup
+            cleanup, state, tree_digest = opened.cleanup, opened.state, opened.tree_sha256
     settings = Settings(
         base=str(base), base_sha256=digest_of_base, destination=destination,
         recipe=recipe, config_only=config_only, each=each,
         ca=None if ca is None else str(ca), digest=digest, replace=force, remote=remote,
         # A task that is run again finds what its first run left, and keeps it.
         resume=remote, cleanup=cleanup, allowed=allowed, authority_room=room,
+        base_state=state, base_tree_sha256=tree_digest,
     )  # fmt: skip
     return plan_fleet(settings, read, present=present, name_template=name_template, shard=shard)
 

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
@@ -29,30 +29,48 @@ SCHEMA = "ngtpatch.ledger/1"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # What open(2) says of a link, a directory, a pipe that nobody reads, a socket.
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+_BEGIN = f'{{"schema": "{SCHEMA}", "name": '.encode()
+# A row has a kilobyte; an error in it may quote a few names. More is not ours.
+_LONGEST = 64 << 10
+_MOST_ROWS = 2_000_000
 
 
 class Ledger:
-    """One file of rows, held open while a run appends to it."""
+    """One file of rows, held open while a run appends to it.
+
+    Rows are by output: that is what a row vouches for, and two VMs may have one name.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read what *path* holds already.
 
         Raises:
-            InputError: ``ledger``: it is no ledger, or one of another format; ``unsafe-ledger``:
-                it is a link, a second name, no file, or another user's than its directory.
+            InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
+                ``unsafe-ledger``: it is a link, a second name, no file, or another user's than
+                its directory.
         """
         self.path = path
         self._rows: dict[str, str] = {}
         self._late: list[str] = []
         self._sound = 0
         self._descriptor = -1
+        self._seen: tuple[int, int] | None = None
         if os.path.lexists(path):
-            descriptor = self._opened(os.O_RDONLY)
-            with os.fdopen(descriptor, "rb") as file:
-                self._read(file.read())
+            with os.fdopen(self._opened(os.O_RDONLY), "rb") as file:
+                status = os.fstat(file.fileno())
+                self._seen = status.st_dev, status.st_ino
+                self._read(file)
 
     def __enter__(self) -> Ledger:
-        self._descriptor = self._opened(os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        new = os.O_CREAT | os.O_EXCL if self._seen is None else 0
+        try:
+            self._descriptor = self._opened(os.O_WRONLY | os.O_APPEND | new)
+        except (FileExistsError, FileNotFoundError):
+            raise self._unsafe("was replaced while it was read") from None
+        status = os.fstat(self._descriptor)
+        if self._seen not in (None, (status.st_dev, status.st_ino)):
+            os.close(self._descriptor)
+            raise self._unsafe("was replaced while it was read")
         # A torn last line goes, so that what is appended stands on a line of its own.
         os.ftruncate(self._descriptor, self._sound)
         return self
@@ -98,13 +116,15 @@ class Ledger:
     ) -> None:
         os.close(self._descriptor)
 
-    def known(self, name: str) -> Known | None:
-        """Return what a VM's row says is there; None when nothing good is."""
-        line = self._rows.get(name)
+    def known(self, output: str) -> Known | None:
+        """Return what an output's row says is there; None when nothing good is."""
+        line = self._rows.get(output)
         row = json.loads(line) if line else {}
         if row.get("state") != "done":
             return None
-        return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"])
+        written, changed = row.get("modified_ns"), row.get("changed_ns")
+        times = None if written is None or changed is None else (written, changed)
+        return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"], times)
 
     def owners(self) -> Iterator[tuple[str, str, str | None, str | None]]:
         """Yield (VM, output, ngt_uuid, certificate's fingerprint) of each row that is done."""
@@ -112,14 +132,14 @@ class Ledger:
             row = json.loads(line)
             if row["state"] == "done":
                 yield (
-                    row["name"], str(row.get("output")), row.get("ngt_uuid"),
+                    row["name"], row["output"], row.get("ngt_uuid"),
                     row.get("certificate_sha256"),
                 )  # fmt: skip
 
     def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
         line = escaped_json(document(_row(outcome)))
-        self._rows[outcome.name] = line
+        self._rows[outcome.output] = line
         self._late.append(line)
         try:
             while self._late:
@@ -134,7 +154,7 @@ class Ledger:
                 raise
 
     def settle(self, order: Iterable[str]) -> bool:
-        """Rewrite the file with one row per VM; rows of other inventories come first.
+        """Rewrite the file with one row per output, those of *order* last and in that order.
 
         Returns whether that was possible: on a full file system the appended file stays.
         """
@@ -151,32 +171,55 @@ class Ledger:
             return False
         return True
 
-    def _read(self, data: bytes) -> None:
-        self._sound = data.rfind(b"\n") + 1
-        for number, line in enumerate(data[: self._sound].splitlines(), start=1):
-            try:
-                name = _checked(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                name = None
-            if name is None:
+    def _read(self, file: BinaryIO) -> None:
+        number = 0
+        while line := file.readline(_LONGEST + 1):
+            number += 1
+            output = None
+            if len(line) <= _LONGEST:
+                if not line.endswith(b"\n") and _begins_like_a_row(line):
+                    return  # torn: a run was killed while it wrote it
+                output = _output(line)
+            if output is None or number > _MOST_ROWS:
                 raise InputError(
                     "ledger", f"line {number} is not a row of {SCHEMA}", path=str(self.path),
                     hint="name another directory, or move this file away",
                 )  # fmt: skip
-            self._rows[name] = line.decode("utf-8")
+            self._sound += len(line)
+            self._rows[output] = line[:-1].decode("utf-8")
+
+
+def _begins_like_a_row(line: bytes) -> bool:
+    """Say whether *line* can be the beginning of a row of ours."""
+    return line[: len(_BEGIN)] == _BEGIN[: len(line)]
+
+
+def _output(line: bytes) -> str | None:
+    """Return the output that a whole line is about, if it has the shape that is relied upon."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        row = json.loads(line)
+        return _checked(row)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _checked(row: Any) -> str | None:
-    """Return the VM's name if *row* has the shape that is relied upon."""
     if not isinstance(row, dict) or row.get("schema") != SCHEMA:
         return None
-    name, state = row["name"], row["state"]
+    output, state = row["output"], row["state"]
     if state == "done":
-        whole = row["sha256"] is None or isinstance(row["sha256"], str)
-        digests = isinstance(row["base_sha256"], str) and isinstance(row["regions_sha256"], str)
-        if not (whole and digests and type(row["size"]) is int):
+        texts = [row["base_sha256"], row["regions_sha256"]]
+        texts += [row.get(key) for key in ("sha256", "ngt_uuid", "certificate_sha256") if row[key]]
+        numbers = [row["size"]]
+        numbers += [row[key] for key in ("modified_ns", "changed_ns") if row[key] is not None]
+        if not all(isinstance(text, str) for text in texts):
             return None
-    return name if isinstance(name, str) and state in ("done", "failed") else None
+        if not all(type(number) is int for number in numbers):
+            return None
+    right = isinstance(output, str) and isinstance(row["name"], str)
+    return output if right and state in ("done", "failed") else None
 
 
 def _row(outcome: VmResult) -> Mapping[str, object]:
@@ -196,4 +239,6 @@ def _row(outcome: VmResult) -> Mapping[str, object]:
         "sha256": outcome.sha256,
         "ngt_uuid": outcome.ngt_uuid,
         "certificate_sha256": outcome.certificate_sha256,
+        "modified_ns": outcome.times[0] if outcome.times else None,
+        "changed_ns": outcome.times[1] if outcome.times else None,
     }

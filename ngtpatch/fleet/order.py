@@ -12,8 +12,9 @@ from typing import Literal
 from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
+from ngtpatch.iso.read.bytesource import State
 
-__all__ = ["Cleanup", "Known", "Order", "Settings", "VmResult"]
+__all__ = ["Cleanup", "Held", "Known", "Order", "Settings", "VmResult"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Settings:
         base: the image, or a directory: its tree for config-only images, or one image per
             VM to be refreshed.
         base_sha256: of the base image; None where it is not one image, or not needed.
+        base_state: what the file system said of it when that was computed.
+        base_tree_sha256: of the base's identity without the key.
         destination: a directory, or ``s3://bucket/prefix``.
         recipe: how rows become identities.
         config_only: small images that hold config/ alone.
@@ -72,16 +75,35 @@ class Settings:
     cleanup: Cleanup = field(default_factory=Cleanup)
     allowed: tuple[str, ...] = ()
     authority_room: bool = False
+    base_state: State | None = None
+    base_tree_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an earlier run left behind for a VM, by its ledger."""
+    """What an earlier run left behind for a VM, by its ledger.
+
+    Attributes:
+        times: when the file was last written to and last changed (mtime and ctime in
+            nanoseconds); None for an object in a store.
+    """
 
     base_sha256: str
     regions_sha256: str
     size: int
     sha256: str | None
+    times: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An output that is there and right.
+
+    Attributes:
+        sha256: of the whole, when it was read as a whole and that was asked for.
+    """
+
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +145,7 @@ class VmResult:
         warnings: what its check found that did not stop it.
         ngt_uuid: of its configuration.
         certificate_sha256: fingerprint of its certificate.
+        times: of the file, see :class:`Known`.
     """
 
     name: str
@@ -138,6 +161,7 @@ class VmResult:
     warnings: tuple[str, ...] = ()
     ngt_uuid: str | None = None
     certificate_sha256: str | None = None
+    times: tuple[int, int] | None = None
 
     @classmethod
     def failure(cls, order: Order, error: Exception) -> VmResult:

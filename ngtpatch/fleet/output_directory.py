@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.files.writing import explained, require_writable
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Known
+from ngtpatch.fleet.order import Held, Known
 from ngtpatch.iso.edit.image_edit import EditPlan
-from ngtpatch.iso.read.bytesource import FileSource
-from ngtpatch.iso.read.regions import BLOCK
+from ngtpatch.iso.read.bytesource import FileSource, State
+from ngtpatch.iso.read.regions import BLOCK, Overlay
 from ngtpatch.iso.write.sinks import Written, write_file
 
 __all__ = ["OutputDirectory"]
@@ -26,6 +27,8 @@ __all__ = ["OutputDirectory"]
 _STATE = ".ngtpatch"
 # A probe holds another's lock for an instant; a run holds it for good.
 _PROBE_SECONDS = 2.0
+# Of a kept image that has its times, so many blocks besides its regions are read back.
+_SAMPLES, _SAMPLE = 16, 4096
 
 
 class OutputDirectory:
@@ -113,34 +116,42 @@ class OutputDirectory:
             if match and match["stem"] in stems
         )  # fmt: skip
 
-    def holds(self, output: str, base: Base, plan: EditPlan, known: Known | None) -> bool:
-        """Say whether the file is the one that *plan* would write.
+    def holds(
+        self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
+    ) -> Held | None:
+        """Return what is there if it is the file that *plan* would write; None otherwise.
 
-        Of one that the ledger knows, size and regions are read back; the rest was the
-        base's when it was written. One that it does not know, because the run was killed
-        before its row, or that is another user's, is read as a whole.
+        Of one that has the size and the times that the ledger says, the regions are read back and
+        a sample of the rest. Any other, and with *digest* every one, is read as a whole: one whose
+        run was killed before its row, one that was copied or touched, another user's.
         """
         path = self.path / output
         try:
             status = path.lstat()
         except FileNotFoundError:
-            return False
-        if status.st_mode != stat.S_IFREG | 0o600:
-            return False
-        if status.st_uid != os.geteuid():
-            known = None  # who wrote it is not known to the ledger either
-        if known is not None and known.regions_sha256 != plan.digest:
-            return False
+            return None
+        stale = known is not None and known.regions_sha256 != plan.digest
+        if stale or status.st_mode != stat.S_IFREG | 0o600:
+            return None
+        trusted = known is not None and known.times == (status.st_mtime_ns, status.st_ctime_ns)
+        # Who wrote another user's is not known to the ledger either.
+        trusted = trusted and status.st_uid == os.geteuid()
         with closing(FileSource(path)) as file:
-            if file.size != plan.size:
-                return False
-            if known is None:
-                overlay = plan.overlay()
-                blocks = range(0, plan.size, BLOCK)
-                return all(file.read_at(o, BLOCK) == overlay.read_at(o, BLOCK) for o in blocks)
-            return all(
-                file.read_at(region.offset, region.length) == region.new for region in plan.regions
-            )
+            # What was looked at is what is read: no link took its place.
+            if file.size != plan.size or file.opened != State.of(status):
+                return None
+            if trusted and not digest:
+                return Held() if _same(file, plan.overlay(), _sampled(plan)) else None
+            hasher = hashlib.sha256() if digest else None
+            everything = [(offset, BLOCK) for offset in range(0, plan.size, BLOCK)]
+            if not _same(file, plan.overlay(), everything, hasher) or file.state != file.opened:
+                return None
+            return Held(hasher.hexdigest() if hasher else None)
+
+    def times(self, output: str) -> tuple[int, int] | None:
+        """Return when the file was written to and changed, in nanoseconds."""
+        status = (self.path / output).lstat()
+        return status.st_mtime_ns, status.st_ctime_ns
 
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the file is the very one that *plan* starts from."""
@@ -151,11 +162,40 @@ class OutputDirectory:
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:
         """Write one image. Raises UsageError ``output-exists``; OutputError."""
+
+        def complete(temporary: Path) -> None:
+            _sync(temporary)
+            base.require_same()
+
         # Refreshed in place, the base stays open until its successor has its name.
         return write_file(
             plan.overlay(), self.path / output, force=replace, digest=digest, durable=False,
-            mode=0o600, check=_sync, over_base=replace,
+            mode=0o600, check=complete, over_base=replace,
         )  # fmt: skip
+
+
+def _sampled(plan: EditPlan) -> Iterator[tuple[int, int]]:
+    """Yield what of an image is read back: its regions, and blocks that its digest picks."""
+    yield from ((region.offset, region.length) for region in plan.regions)
+    for number in range(_SAMPLES):
+        picked = hashlib.sha256(f"{plan.digest} {number}".encode()).digest()
+        yield int.from_bytes(picked[:8], "big") % plan.size, _SAMPLE
+
+
+def _same(
+    file: FileSource,
+    wanted: Overlay,
+    ranges: Iterable[tuple[int, int]],
+    hasher: hashlib._Hash | None = None,
+) -> bool:
+    """Say whether *file* is *wanted* in all *ranges*, hashing what was read on the way."""
+    for offset, length in ranges:
+        data = file.read_at(offset, length)
+        if data != wanted.read_at(offset, length):
+            return False
+        if hasher is not None:
+            hasher.update(data)
+    return True
 
 
 def _sync(temporary: Path) -> None:

@@ -94,7 +94,7 @@ def run_fleet(
             plan = replace(
                 plan,
                 settings=replace(plan.settings, replace=True, resume=True),
-                orders=tuple(replace(o, known=ledger.known(o.row.name)) for o in plan.orders),
+                orders=tuple(replace(o, known=ledger.known(o.output)) for o in plan.orders),
             )
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
@@ -106,7 +106,7 @@ def run_fleet(
             workshop.close()
             # Of workers that died: their VMs were made by others, or failed.
             destination.sweep(outputs)
-            ledger.settle(order.row.name for order in plan.orders)
+            ledger.settle(order.output for order in plan.orders)
         return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ngtpatch.errors import Refusal
+from ngtpatch.errors import NgtpatchError, Refusal
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
-from ngtpatch.fleet.order import Order, Settings, VmResult
+from ngtpatch.fleet.order import Held, Order, Settings, VmResult
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.exchange import injected
@@ -50,9 +50,9 @@ class Workshop:
                 code, message = order.refusal
                 raise Refusal(code, message)  # noqa: TRY301
             if self.base is not None:
-                return self._make(order, self.base)
+                return self._proven(order, self.base)
             with self._open(Path(self.settings.base) / order.output, prove=True) as base:
-                return self._make(order, base)
+                return self._proven(order, base)
         except Exception as error:
             return VmResult.failure(order, error)
 
@@ -67,12 +67,25 @@ class Workshop:
             path,
             config_only=settings.config_only,
             sha256=settings.base_sha256,
+            state=settings.base_state,
+            tree_sha256=settings.base_tree_sha256,
             prove=prove,
             single=settings.each,
             cleanup=settings.cleanup,
             allowed=settings.allowed,
             authority_room=settings.authority_room,
         )
+
+    def _proven(self, order: Order, base: Base) -> VmResult:
+        """Make an image of a base that is proven to be the same before and after."""
+        base.require_same()
+        try:
+            return self._make(order, base)
+        except NgtpatchError as error:
+            if error.code != "source-changed":
+                raise
+        base.require_same()  # it was only touched, or this says what happened
+        return self._make(order, base)
 
     def _make(self, order: Order, base: Base) -> VmResult:
         settings = self.settings
@@ -84,12 +97,17 @@ class Workshop:
         )  # fmt: skip
         plan = base.plan(new)
         warnings = tuple(finding.message for finding in new.warnings)
-        if self._is_there(order, base, plan):
-            digest = order.known.sha256 if order.known is not None else None
+        held = self._held(order, base, plan)
+        if held is not None:
+            digest = held.sha256
+            if digest is None and order.known is not None:
+                digest = order.known.sha256
+            base.require_same()  # it was compared with it
             return VmResult(
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
                 warnings=warnings, ngt_uuid=order.ngt_uuid,
                 certificate_sha256=order.certificate_sha256,
+                times=self.destination.times(order.output),
             )  # fmt: skip
         written = self.destination.write(
             order.output, base, plan, digest=settings.digest, replace=settings.replace
@@ -98,6 +116,7 @@ class Workshop:
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
             written.size, written.bytes_written, warnings=warnings, ngt_uuid=order.ngt_uuid,
             certificate_sha256=order.certificate_sha256,
+            times=self.destination.times(order.output),
         )  # fmt: skip
 
     def _authority(self, base: Base) -> Severity | None:
@@ -107,16 +126,14 @@ class Workshop:
         # Without an installer on the disc the guest is there, and keeps its own.
         return Severity.WARNING if self.settings.config_only else Severity.ERROR
 
-    def _is_there(self, order: Order, base: Base, plan: EditPlan) -> bool:
-        """Say whether the output needs nothing."""
+    def _held(self, order: Order, base: Base, plan: EditPlan) -> Held | None:
+        """Return what is there, if the output needs nothing."""
         if not plan.regions and self.destination.is_base(order.output, plan):
-            return True  # refreshed already
-        known = order.known
-        if not self.settings.resume or (known is not None and known.base_sha256 != base.sha256):
-            return False
-        if self.settings.digest and (known is None or known.sha256 is None):
-            return False
-        return self.destination.holds(order.output, base, plan, known)
+            return Held()  # refreshed already
+        known, settings = order.known, self.settings
+        if not settings.resume or (known is not None and known.base_sha256 != base.sha256):
+            return None
+        return self.destination.holds(order.output, base, plan, known, digest=settings.digest)
 
 
 _lock = threading.Lock()

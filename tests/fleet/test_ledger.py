@@ -30,14 +30,14 @@ def test_one_row_per_vm_in_the_inventorys_order(tmp_path: Path) -> None:
     with Ledger(path) as ledger:
         for outcome in (failed("b"), done("a"), done("b"), done("ü\n")):
             ledger.add(outcome)
-        assert ledger.settle(["a", "b", "ü\n", "never"])
+        assert ledger.settle(["a.iso", "b.iso", "ü\n.iso", "never.iso"])
     assert [(row["name"], row["state"]) for row in rows(path)] == [
         ("a", "done"), ("b", "done"), ("ü\n", "done"),
     ]  # fmt: skip
     assert path.stat().st_mode & 0o777 == 0o600
     with Ledger(path) as again:
         again.add(failed("a"))
-        again.settle(["a"])
+        again.settle(["a.iso"])
     assert [row["name"] for row in rows(path)] == ["b", "ü\n", "a"]
 
 
@@ -55,12 +55,12 @@ def test_cut_anywhere_it_loses_no_whole_row(
     path.write_bytes(data)
     whole = data.count(b"\n")
     with Ledger(path) as again:
-        assert [name for name in names if again.known(name)] == names[:whole]
+        assert [name for name in names if again.known(f"{name}.iso")] == names[:whole]
         again.add(done("vm9"))
     # What is appended next stands on a line of its own.
     with Ledger(path) as last:
-        assert last.known("vm9")
-        last.settle(["vm9"])
+        assert last.known("vm9.iso")
+        last.settle(["vm9.iso"])
     assert [row["name"] for row in rows(path)] == [*names[:whole], "vm9"]
 
 
@@ -69,14 +69,14 @@ def test_cut_anywhere_it_loses_no_whole_row(
     [
         "hello",
         "[]",
-        '{"schema": "ngtpatch.ledger/2", "name": "a", "state": "failed"}',
-        f'{{"schema": "{SCHEMA}", "name": "a", "state": "done"}}',
-        f'{{"schema": "{SCHEMA}", "name": 1, "state": "failed"}}',
+        '{"schema": "ngtpatch.ledger/2", "name": "a", "output": "a.iso", "state": "failed"}',
+        f'{{"schema": "{SCHEMA}", "name": "a", "output": "a.iso", "state": "done"}}',
+        f'{{"schema": "{SCHEMA}", "name": 1, "output": "a.iso", "state": "failed"}}',
     ],
 )
 def test_a_foreign_file_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "ledger.jsonl"
-    good = f'{{"schema": "{SCHEMA}", "name": "z", "state": "failed"}}\n'
+    good = f'{{"schema": "{SCHEMA}", "name": "z", "output": "z.iso", "state": "failed"}}\n'
     path.write_text(f"{line}\n{good}{good}")
     with pytest.raises(InputError, match="line 1") as caught:
         Ledger(path)

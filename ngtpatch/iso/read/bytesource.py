@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.absent import absent
@@ -17,7 +17,7 @@ from ngtpatch.files.absent import absent
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream"]
+__all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream", "State"]
 
 
 class ByteSource(Protocol):
@@ -29,6 +29,24 @@ class ByteSource(Protocol):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to *length* bytes from *offset*; fewer only at the end."""
+
+
+class State(NamedTuple):
+    """What a file system says of a file: which it is, its length, when it was written to (mtime)
+    and when anything of it was changed (ctime, which no program can set)."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> State:
+        """Return it of what stat(2) said."""
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
 
 
 class MemorySource:
@@ -75,6 +93,7 @@ class FileSource:
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is not a valid file name", path=repr(path)) from error
         self._modified = status.st_mtime_ns
+        self.opened = State.of(status)
         if stat.S_ISDIR(status.st_mode):
             self.close()
             raise InputError(
@@ -104,6 +123,15 @@ class FileSource:
             self._size,
             self._modified,
         )
+
+    @property
+    def state(self) -> State:
+        """What the file system says of it now; ``opened`` is what it said when it was opened."""
+        return State.of(os.fstat(self._fd))
+
+    def accept_times(self) -> None:
+        """Take its present times for unchanged: its content was read, and is the same."""
+        self._modified = self.state.modified_ns
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to *length* bytes from *offset*. Raises InputError ``unreadable``."""

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is believed was looked at: the base until the last image, what is kept, the ledger."""
+
+import gzip
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ngtpatch.errors import NgtpatchError
+from ngtpatch.fleet.inject import prepare
+from ngtpatch.fleet.order import VmResult
+from ngtpatch.fleet.run import run_fleet
+from ngtpatch.sample import write_sample
+from tests.fleet.park import Park, park
+
+
+def another_base(made: Park) -> Path:
+    return write_sample(made.root / "other.iso", udf=True, force=True) and made.root / "other.iso"
+
+
+def replaced(made: Park) -> None:
+    another_base(made).replace(made.root / "base.iso")
+
+
+def overwritten(made: Park) -> None:
+    """One byte in place, with size and mtime as they were."""
+    base = made.root / "base.iso"
+    status, at = base.stat(), base.read_bytes().index(b"def main")
+    with base.open("r+b") as file:
+        file.seek(at)
+        file.write(b"DEF")
+    os.utime(base, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def truncated(made: Park) -> None:
+    os.truncate(made.root / "base.iso", 100_000)
+
+
+def touched(made: Park) -> None:
+    os.utime(made.root / "base.iso")
+
+
+def renamed_and_linked(made: Park) -> None:
+    (made.root / "base.iso").rename(made.root / "moved.iso")
+    (made.root / "base.iso").hardlink_to(made.root / "moved.iso")
+
+
+def same_content_in_another_file(made: Park) -> None:
+    shutil.copy(made.root / "base.iso", made.root / "copy.iso")
+    (made.root / "copy.iso").replace(made.root / "base.iso")
+
+
+CHANGES = [replaced, overwritten, truncated]
+HARMLESS = [touched, renamed_and_linked, same_content_in_another_file]
+
+
+@pytest.mark.parametrize("config_only", [False, True])
+@pytest.mark.parametrize("change", [*CHANGES, *HARMLESS])
+def test_a_base_that_changes_between_plan_and_run(
+    tmp_path: Path, change: Callable[[Park], None], config_only: bool
+) -> None:
+    """As it does while a run waits for another one's lock."""
+    made = park(tmp_path / "park", 2)
+    plan = prepare(
+        made.root / "base.iso", made.root / "vms.csv", str(made.out),
+        certificates=made.root / "certificates", config_only=config_only,
+    )  # fmt: skip
+    change(made)
+    # A config-only image has nothing of the base's bytes but config/ and its trees.
+    same = change in HARMLESS or (config_only and change is overwritten)
+    if same:
+        assert run_fleet(plan).written == 2
+        assert made.wrong() == []
+    else:
+        with pytest.raises(NgtpatchError):
+            run_fleet(plan)
+        assert [p.name for p in made.out.glob("*.iso")] == []
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *HARMLESS])
+def test_a_base_that_changes_in_the_middle(tmp_path: Path, change: Callable[[Park], None]) -> None:
+    made = park(tmp_path / "park", 8)
+    again = (made.root / "base.iso").read_bytes()
+    plan = prepare(
+        made.root / "base.iso", made.root / "vms.csv", str(made.out),
+        certificates=made.root / "certificates",
+    )  # fmt: skip
+    once = threading.Event()
+
+    def report(outcome: VmResult, done: int, total: int) -> None:
+        if done == 2 and not once.is_set():
+            once.set()
+            change(made)
+
+    summary = run_fleet(plan, jobs=1, report=report)
+    if change in HARMLESS or change is replaced:
+        # A file that is replaced stays what it is for who has it open.
+        assert summary.failed == 0
+        assert made.wrong() == []
+    else:
+        assert summary.failed >= 4
+        assert {one.code for one in summary.failures} == {"base-changed"}
+    for name, row in made.rows().items():
+        there = (made.out / f"{name}.iso").exists()
+        assert there == (row["state"] == "done")
+        assert not there or made.right(name)
+    # With the base back, the same command completes; with another one, nothing of it is kept.
+    (made.root / "base.iso").unlink()
+    (made.root / "base.iso").write_bytes(again)
+    run = made.inject("--resume", "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["kept"] == 8 - summary.failed
+    assert made.wrong() == []
+    replaced(made)
+    assert json.loads(made.inject("--resume", "--json").stdout)["kept"] == 0
+
+
+def vendor_byte(made: Park, name: str) -> int:
+    return (made.out / f"{name}.iso").read_bytes().index(b"def main")
+
+
+def test_a_kept_image_was_looked_at(tmp_path: Path) -> None:
+    """A byte of the vendor's was changed: by its times, and by --digest where they were forged."""
+    made = park(tmp_path / "park", 3)
+    assert made.inject().returncode == 0
+    with (made.out / "vm1.iso").open("r+b") as file:
+        file.seek(vendor_byte(made, "vm1"))
+        file.write(b"DEF")
+    os.utime(made.out / "vm2.iso")  # touched only
+    run = made.inject("--resume", "--json")
+    assert (json.loads(run.stdout)["written"], json.loads(run.stdout)["kept"]) == (1, 2)
+    assert made.wrong() == []
+    # The ledger says the times of a file whose content is another: only reading shows it.
+    image = made.out / "vm3.iso"
+    with image.open("r+b") as file:
+        file.seek(vendor_byte(made, "vm3"))
+        file.write(b"DEF")
+    status = image.stat()
+    rows = made.rows()
+    rows["vm3"] |= {"modified_ns": status.st_mtime_ns, "changed_ns": status.st_ctime_ns}
+    text = "".join(json.dumps(row) + "\n" for row in rows.values())
+    (made.out / "ledger.jsonl").write_text(text)
+    run = made.inject("--resume", "--digest", "--json")
+    assert (json.loads(run.stdout)["written"], json.loads(run.stdout)["kept"]) == (1, 2)
+    assert b"DEF" not in image.read_bytes()
+    assert None not in {row["sha256"] for row in made.rows().values()}
+
+
+def test_the_ledger_cut_at_every_byte_of_a_row(tmp_path: Path) -> None:
+    from ngtpatch.fleet.ledger import Ledger
+
+    made = park(tmp_path / "park", 2)
+    assert made.inject().returncode == 0
+    ledger = made.out / "ledger.jsonl"
+    data = ledger.read_bytes()
+    first = data.index(b"\n") + 1
+    for cut in range(first, len(data)):
+        ledger.write_bytes(data[:cut])
+        with Ledger(ledger) as read:
+            assert read.known("vm1.iso") is not None
+            assert read.known("vm2.iso") is None
+        assert ledger.read_bytes() == data[:first]
+    assert "2 kept" in made.inject("--resume").stdout
+    assert len(made.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"notes of mine, without an end of line",
+        b'{"schema": "ngtpatch.ledger/2", "name": "vm9"',
+        b'{"name": "vm9"',
+        b"\n",
+        b"\x00" * 4096,
+        b'{"schema": "ngtpatch.ledger/1", "name": ' + b"[" * 60_000 + b"\n",
+        b'{"schema": "ngtpatch.ledger/1", "name": "' + b"x" * 100_000 + b'"',
+        b'{"schema": "ngtpatch.ledger/1", "name": "x"}\n',
+        gzip.compress(b"{}"),
+    ],
+)
+def test_what_is_not_a_row_is_never_dropped(tmp_path: Path, tail: bytes) -> None:
+    made = park(tmp_path / "park", 1)
+    assert made.inject().returncode == 0
+    ledger = made.out / "ledger.jsonl"
+    whole = ledger.read_bytes() + tail
+    ledger.write_bytes(whole)
+    run = made.inject("--resume", "--json")
+    assert run.returncode == 3
+    assert json.loads(run.stdout)["error"]["code"] == "ledger"
+    assert "line 2" in json.loads(run.stdout)["error"]["message"]
+    assert ledger.read_bytes() == whole
+
+
+def test_a_row_is_what_the_schema_says(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    made.give("vm2", {**made.material["vm2"], "config/client-key.pem": b"no key"})
+    assert made.inject().returncode == 6
+    schema = json.loads(made.ngtpatch("schema", "ledger").stdout)
+    assert {row["state"] for row in made.rows().values()} == {"done", "failed"}
+    for row in made.rows().values():
+        assert set(schema["required"]) <= set(row) <= set(schema["properties"])
