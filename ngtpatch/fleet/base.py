@@ -35,7 +35,7 @@ from ngtpatch.iso.edit.base_digests import BaseDigests
 from ngtpatch.iso.edit.image_edit import EditPlan, Note, edit
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.build_record import BuildRecord
-from ngtpatch.iso.read.bytesource import FileSource, MemorySource, State
+from ngtpatch.iso.read.bytesource import FileSource, FileState, MemorySource
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.read.volume import Volume
@@ -70,7 +70,7 @@ class Base:
     single: bool
     digests: BaseDigests
     cleanup: Cleanup
-    state: State | None
+    state: FileState | None
     tree_sha256: str
     _witness: BaseWitness | None
     _stack: ExitStack
@@ -83,7 +83,7 @@ class Base:
         config_only: bool,
         sha256: str | None,
         prove: bool,
-        state: State | None = None,
+        state: FileState | None = None,
         tree_sha256: str | None = None,
         single: bool = False,
         cleanup: Cleanup | None = None,

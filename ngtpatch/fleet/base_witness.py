@@ -8,7 +8,7 @@ from time import sleep, time_ns
 
 from ngtpatch.errors import Refusal
 from ngtpatch.files.digest import sha256_of_source
-from ngtpatch.iso.read.bytesource import FileSource, State
+from ngtpatch.iso.read.bytesource import FileSource, FileState
 
 __all__ = ["BaseWitness", "changed", "settled"]
 
@@ -23,7 +23,7 @@ class BaseWitness:
     every byte is read again: a base that was only touched or renamed goes on.
     """
 
-    def __init__(self, file: FileSource, sha256: str, state: State) -> None:
+    def __init__(self, file: FileSource, sha256: str, state: FileState) -> None:
         """Take the digest of *file*, and the state it had when that was computed."""
         self._file, self._sha256, self._state = file, sha256, state
         self._broken = False
@@ -47,7 +47,7 @@ class BaseWitness:
             self._file.accept_times()
 
 
-def settled(file: FileSource) -> State:
+def settled(file: FileSource) -> FileState:
     """Return the state of *file*, when nothing written later can have the same."""
     if abs(time_ns() - file.state.changed_ns) < _TICK_NS:
         sleep(_TICK_NS / 1e9)

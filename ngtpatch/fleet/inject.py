@@ -21,7 +21,7 @@ from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import Inventory, load
-from ngtpatch.iso.read.bytesource import State
+from ngtpatch.iso.read.bytesource import FileState
 
 __all__ = ["inject", "prepare"]
 
@@ -150,7 +150,7 @@ def prepare(
     present: FileTree = MemoryTree({})
     digest_of_base: str | None = None
     tree_digest: str | None = None
-    state: State | None = None
+    state: FileState | None = None
     cleanup = Cleanup()
     if not each:
         room = room or (config_only and _has_authority(base))

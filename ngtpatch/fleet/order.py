@@ -12,7 +12,7 @@ from typing import Literal
 from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
-from ngtpatch.iso.read.bytesource import State
+from ngtpatch.iso.read.bytesource import FileState
 
 __all__ = ["Cleanup", "Held", "Known", "Order", "Settings", "VmResult"]
 
@@ -75,7 +75,7 @@ class Settings:
     cleanup: Cleanup = field(default_factory=Cleanup)
     allowed: tuple[str, ...] = ()
     authority_room: bool = False
-    base_state: State | None = None
+    base_state: FileState | None = None
     base_tree_sha256: str | None = None
 
 

@@ -18,7 +18,7 @@ from ngtpatch.files.writing import explained, require_writable
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Held, Known
 from ngtpatch.iso.edit.image_edit import EditPlan
-from ngtpatch.iso.read.bytesource import FileSource, State
+from ngtpatch.iso.read.bytesource import FileSource, FileState
 from ngtpatch.iso.read.regions import BLOCK, Overlay
 from ngtpatch.iso.write.sinks import Written, write_file
 
@@ -138,7 +138,7 @@ class OutputDirectory:
         trusted = trusted and status.st_uid == os.geteuid()
         with closing(FileSource(path)) as file:
             # What was looked at is what is read: no link took its place.
-            if file.size != plan.size or file.opened != State.of(status):
+            if file.size != plan.size or file.opened != FileState.of(status):
                 return None
             if trusted and not digest:
                 return Held() if _same(file, plan.overlay(), _sampled(plan)) else None

@@ -21,6 +21,10 @@ from ngtpatch.identity.values import compile_template, render
 __all__ = ["DEFAULT_NAME", "FleetPlan", "parse_shard", "plan_fleet", "shard_of"]
 
 DEFAULT_NAME = "{{ name }}.iso"
+# "Naming Files, Paths, and Namespaces" of Microsoft's documentation.
+_RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")]
+)
 _MAX_NAME_BYTES = 200  # leaves room for the temporary file's name beside it
 
 
@@ -142,8 +146,14 @@ def _unfit(name: str) -> str | None:
         return "is not a valid file name" + advice
     if any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
         return "has characters that file names cannot have" + advice
+    if name.partition(".")[0].rstrip().upper() in _RESERVED:
+        return "is a device on Windows, whatever follows" + advice
     if name.startswith("ledger") and name.endswith(".jsonl"):
         return "is the ledger's name"
+    return _too_long(name)
+
+
+def _too_long(name: str) -> str | None:
     try:
         encoded = name.encode("utf-8")
     except UnicodeEncodeError:

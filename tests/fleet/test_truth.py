@@ -20,7 +20,8 @@ from tests.fleet.park import Park, park
 
 
 def another_base(made: Park) -> Path:
-    return write_sample(made.root / "other.iso", udf=True, force=True) and made.root / "other.iso"
+    write_sample(made.root / "other.iso", udf=True, force=True)
+    return made.root / "other.iso"
 
 
 def replaced(made: Park) -> None:
@@ -180,8 +181,9 @@ def test_the_ledger_cut_at_every_byte_of_a_row(tmp_path: Path) -> None:
         b'{"schema": "ngtpatch.ledger/1", "name": ' + b"[" * 60_000 + b"\n",
         b'{"schema": "ngtpatch.ledger/1", "name": "' + b"x" * 100_000 + b'"',
         b'{"schema": "ngtpatch.ledger/1", "name": "x"}\n',
-        gzip.compress(b"{}"),
+        gzip.compress(b"{}", mtime=0),
     ],
+    ids=range(9),
 )
 def test_what_is_not_a_row_is_never_dropped(tmp_path: Path, tail: bytes) -> None:
     made = park(tmp_path / "park", 1)
@@ -204,3 +206,14 @@ def test_a_row_is_what_the_schema_says(tmp_path: Path) -> None:
     assert {row["state"] for row in made.rows().values()} == {"done", "failed"}
     for row in made.rows().values():
         assert set(schema["required"]) <= set(row) <= set(schema["properties"])
+
+
+def test_a_name_that_windows_keeps_for_a_device_is_named(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    (made.root / "vms.csv").write_text("name\nvm1\ncon\nLPT1.web\nconsole\n")
+    run = made.inject("--config-only", "--json")
+    message = json.loads(run.stdout)["error"]["message"]
+    assert run.returncode == 3
+    assert [line.split(":")[0] for line in message.splitlines() if "device" in line] == [
+        "  row 3, column name", "  row 4, column name",
+    ]  # fmt: skip

@@ -67,11 +67,11 @@ def put(directory: Path, *numbers: int) -> Path:
 def test_csv_with_paths_relative_to_itself(tmp_path: Path) -> None:
     put(tmp_path / "ids", 1)
     text = (
-        "Name,config,cert,key,site\n# a comment\n\n"
+        "Name,config,cert,key,site\n\n"
         '"vm1",ids/vm1/ngt_config.json,ids/vm1/client-cert.pem,ids/vm1/client-key.pem,"a, b"\n'
     )
     (row,) = load(write(tmp_path / "vms.csv", text)).require().rows
-    assert (row.number, row.name, row.values["site"]) == (4, "vm1", "a, b")
+    assert (row.number, row.name, row.values["site"]) == (3, "vm1", "a, b")
     assert row.path("certificate") == tmp_path / "ids/vm1/client-cert.pem"
     assert row.path("key") == tmp_path / "ids/vm1/client-key.pem"
 
@@ -224,3 +224,33 @@ def test_latin_1_is_named_with_its_line(tmp_path: Path) -> None:
     path.write_bytes("name\nvm1\nMünchen\n".encode("latin-1"))
     with pytest.raises(InputError, match="line 3"):
         load(path)
+
+
+def test_exports_of_spreadsheets_are_read_as_they_are(tmp_path: Path) -> None:
+    """A sep= line, UTF-16, columns without a name, a name that begins with a number sign."""
+    text = "sep=;\r\nname;port;;\r\n#1 web, east;2074;;\r\n\r\ndb;;;\r\n"
+    for data in (text.encode(), text.encode("utf-16"), b"\xfe\xff" + text.encode("utf-16-be")):
+        (tmp_path / "vms.csv").write_bytes(data)
+        rows = load(tmp_path / "vms.csv").require().rows
+        assert [(r.number, r.name, r.sets) for r in rows] == [
+            (3, "#1 web, east", {"port": "2074"}), (5, "db", {}),
+        ]  # fmt: skip
+    write(tmp_path / "more.csv", "name,port,\nvm1,2074,a,b\n")
+    assert [(p.row, p.column) for p in load(tmp_path / "more.csv").problems] == [(2, None)]
+
+
+@pytest.mark.parametrize("name", ["vms.json", "vms.jsonl"])
+def test_a_member_given_twice_is_named(tmp_path: Path, name: str) -> None:
+    first, second = (
+        '{"name": "vm1"}',
+        '{"name": "vm2", "port": 1, "port": 2, "a": {"b": 1, "b": 2}}',
+    )
+    text = f"[{first}, {second}]" if name == "vms.json" else f"{first}\n{second}\n"
+    problems = load(write(tmp_path / name, text)).problems
+    assert [(p.row, p.column) for p in problems] == [(2, "port"), (2, "a.b")]
+
+
+def test_equal_uuids_in_other_case_are_one(tmp_path: Path) -> None:
+    text = f"name,vm_uuid\na,{UUID.format(171)}\nb,{UUID.format(171).upper()}\n"
+    problems = load(write(tmp_path / "vms.csv", text)).problems
+    assert [(p.row, p.column) for p in problems] == [(3, "vm_uuid")]

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,8 @@ from ngtpatch.listing import VmListing, is_listing, listing_text, parse_listing
 __all__ = ["Inventory", "load", "load_listing"]
 
 MAX_BYTES = 256 << 20
+# How spreadsheets are told of a delimiter, in a line before the header.
+_SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,9 @@ def _read_file(path: Path) -> _Read:
     if is_listing(told):
         return _listing(told, path)
     try:
-        # Spreadsheets put a byte order mark before CSV.
-        text = data.decode("utf-8-sig")
+        # Spreadsheets put a byte order mark before CSV, and export "Unicode text" as UTF-16.
+        wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
@@ -153,22 +159,58 @@ def _listing(text: str, path: Path) -> _Read:
     return _Read(found.form, _records(found), notes=found.notes, complete=found.complete)
 
 
+class _Members(dict[str, Any]):
+    """A JSON object that remembers which of its members were given twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counted = Counter(key for key, _ in pairs)
+        self._twice = [key for key, count in counted.items() if count > 1]
+
+    def twice(self) -> list[str]:
+        """Return their names, as ``member.inner`` where they are in an object inside."""
+        inner = [
+            f"{key}.{name}"
+            for key, value in self.items()
+            if isinstance(value, _Members)
+            for name in value.twice()
+        ]
+        return [*self._twice, *inner]
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _filled(cells: list[str], *, least: int = 0) -> list[str]:
+    """Return *cells* without the empty ones at the end, but *least* of them at least."""
+    end = len(cells)
+    while end > least and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
 def _csv(text: str, path: Path) -> _Read:
+    told = _SEPARATOR.match(text)
+    body = text[told.end() :] if told else text
     try:
-        dialect: Any = csv.Sniffer().sniff(text.partition("\n")[0], delimiters=",;\t")
+        if told:
+            dialect: Any = type("Told", (csv.excel,), {"delimiter": told[1]})
+        else:
+            dialect = csv.Sniffer().sniff(_first_line(text), delimiters=",;\t")
     except csv.Error:  # one column has no delimiter to find
         dialect = csv.excel
-    reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
+    reader = csv.reader(io.StringIO(body, newline=""), dialect, strict=True)
     records: list[RawRow] = []
     problems: list[RowProblem] = []
     header: list[str] = []
     try:
         for cells in reader:
-            number = reader.line_num
-            if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
+            number = reader.line_num + (1 if told else 0)
+            if not any(cell.strip() for cell in cells):
                 continue
             if not header:
-                header = cells
+                header = _filled(cells)
                 names = [column_name(column) for column in header]
                 twice = {name for name in names if names.count(name) > 1}
                 if twice:
@@ -181,6 +223,8 @@ def _csv(text: str, path: Path) -> _Read:
                         path=str(path), hint="expected columns: name,config,cert,key,ca",
                     )  # fmt: skip
                 continue
+            if len(cells) > len(header):
+                cells = _filled(cells, least=len(header))  # noqa: PLW2901 - columns without a name
             if len(cells) != len(header):
                 message = f"has {len(cells)} cells, the header {len(header)}"
                 problems.append(RowProblem(number, None, message))
@@ -193,7 +237,7 @@ def _csv(text: str, path: Path) -> _Read:
 
 def _json(text: str, path: Path) -> _Read:
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_Members)
     except (ValueError, RecursionError) as error:
         if "Extra data" in str(error):
             return _json_lines(text)
@@ -208,7 +252,7 @@ def _json_lines(text: str) -> _Read:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                items.append((number, json.loads(line)))
+                items.append((number, json.loads(line, object_pairs_hook=_Members)))
             except (ValueError, RecursionError) as error:
                 problems.append(RowProblem(number, None, f"is not JSON: {error}"))
     read = _from_items("jsonl", items)
@@ -221,5 +265,11 @@ def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
         RowProblem(n, None, f"is a JSON {type(item).__name__}, not an object")
         for n, item in items
         if not isinstance(item, dict)
+    ]
+    problems += [
+        RowProblem(n, key, "is given twice; which one counts is not guessed")
+        for n, item in items
+        if isinstance(item, _Members)
+        for key in item.twice()
     ]
     return _Read(form, records, problems)

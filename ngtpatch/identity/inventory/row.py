@@ -152,6 +152,7 @@ def validate(
     rows: list[Row] = []
     problems: list[RowProblem] = []
     first: dict[str, int] = {}
+    uuids: dict[str, int] = {}
     for record in records:
         cells: dict[str, Any] = {}
         for column, cell in record.cells.items():
@@ -161,13 +162,19 @@ def validate(
             cells[name] = cell.strip() if isinstance(cell, str) else cell
         cells = {name: cell for name, cell in cells.items() if cell not in ("", None)}
         try:
-            checked = model.model_validate(cells)
+            checked: Any = model.model_validate(cells)
         except ValidationError as error:
             problems += [
                 RowProblem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
                 for e in error.errors()
             ]
             continue
+        if checked.vm_uuid is not None:
+            cells["vm_uuid"] = checked.vm_uuid = checked.vm_uuid.lower()
+            if checked.vm_uuid in uuids:
+                message = f"{checked.vm_uuid} is also that of row {uuids[checked.vm_uuid]}"
+                problems.append(RowProblem(record.number, "vm_uuid", message))
+            uuids.setdefault(checked.vm_uuid, record.number)
         row = _row(record.number, checked, cells, directory)
         if row.name in first:
             message = f"{row.name!r} is also the name of row {first[row.name]}"

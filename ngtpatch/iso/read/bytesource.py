@@ -17,7 +17,7 @@ from ngtpatch.files.absent import absent
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["ByteSource", "FileSource", "MemorySource", "SourceStream", "State"]
+__all__ = ["ByteSource", "FileSource", "FileState", "MemorySource", "SourceStream"]
 
 
 class ByteSource(Protocol):
@@ -31,7 +31,7 @@ class ByteSource(Protocol):
         """Return up to *length* bytes from *offset*; fewer only at the end."""
 
 
-class State(NamedTuple):
+class FileState(NamedTuple):
     """What a file system says of a file: which it is, its length, when it was written to (mtime)
     and when anything of it was changed (ctime, which no program can set)."""
 
@@ -42,7 +42,7 @@ class State(NamedTuple):
     changed_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> State:
+    def of(cls, status: os.stat_result) -> FileState:
         """Return it of what stat(2) said."""
         return cls(
             status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
@@ -93,7 +93,7 @@ class FileSource:
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is not a valid file name", path=repr(path)) from error
         self._modified = status.st_mtime_ns
-        self.opened = State.of(status)
+        self.opened = FileState.of(status)
         if stat.S_ISDIR(status.st_mode):
             self.close()
             raise InputError(
@@ -125,9 +125,9 @@ class FileSource:
         )
 
     @property
-    def state(self) -> State:
+    def state(self) -> FileState:
         """What the file system says of it now; ``opened`` is what it said when it was opened."""
-        return State.of(os.fstat(self._fd))
+        return FileState.of(os.fstat(self._fd))
 
     def accept_times(self) -> None:
         """Take its present times for unchanged: its content was read, and is the same."""
