@@ -63,6 +63,7 @@ fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
 	@$(BIN)/python -m tests.fuzz.fuzz_unseen --count 50000
 	@$(BIN)/python -m tests.fuzz.fuzz_shapes --count 50000
+	@NGTPATCH_ATTACKS=all $(BIN)/python -m pytest -q tests/patching/test_attacks.py
 	@$(BIN)/python -m tests.fuzz.fuzz_images --count 20000
 
 flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each

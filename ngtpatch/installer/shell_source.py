@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.shell_values import RELEASE_KEYS, ShellValues, pattern_of, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -33,14 +34,23 @@ _ASKING = re.compile(
 _NAMES = re.compile(
     rb"centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux", re.I
 )
-_KEYS = frozenset({
-    "NAME", "ID", "ID_LIKE", "VERSION_ID", "VERSION", "PLATFORM_ID", "PRETTY_NAME", "CPE_NAME",
-    "VARIANT_ID", "VERSION_CODENAME", "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_DESCRIPTION",
-})  # fmt: skip
 _DECIDING = frozenset({"case_statement", "if_statement", "while_statement", "list"})
 _BINDING = frozenset({"read", "mapfile", "eval", "export", "local", "declare"})
 _TELLING = frozenset({"echo", "printf", ".", "source", "export", "logger"})
-_LEAVING = frozenset({b"exit", b"return", b"kill", b"die", b"false", b"abort"})
+_LEAVING = frozenset({"exit", "return", "kill", "die", "false", "abort"})
+_STATEMENTS = frozenset({
+    "command", "test_command", "pipeline", "subshell", "redirected_statement", "negated_command",
+    "list", "variable_assignment",
+})  # fmt: skip
+# In which a statement stands whose status ends the script with set -e.
+_BODIES = frozenset({
+    "program", "compound_statement", "if_statement", "elif_clause", "else_clause", "case_item",
+    "do_group", "subshell", "command_substitution",
+})  # fmt: skip
+_STRICT = re.compile(rb"^set\s+(?:-\w*e|.*-o\s+errexit)")
+_BOUND = re.compile(rb"^set\s+(?:-\w*u|.*-o\s+nounset)")
+# Takes a text that another shell or program executes.
+_EXECUTING = frozenset({"eval", "trap", "sh", "bash", "dash", "ksh", "python", "python3", "env"})
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,15 @@ class ShellUse:
     ends: bool
     _node: Any
     _script: ShellScript
+    _direct: bool = True
+    _led: tuple[Any, ...] = ()
+
+    def alike(self, world: World, like: World) -> bool:
+        """Tell whether two guests come here with the same, for all that is decided before."""
+        if self._direct:
+            return False
+        ways = [(self._script.way(node, world), self._script.way(node, like)) for node in self._led]
+        return all(mine is not None and mine == theirs for mine, theirs in ways)
 
     def ended(self, world: World) -> bool | None:
         """Return whether the script ends here for *world*, or None where that is not known."""
@@ -83,7 +102,7 @@ def read_shell(path: str, data: bytes) -> ShellScript:
     return ShellScript(path, data, tree)
 
 
-class ShellScript:
+class ShellScript(ShellValues):
     """One script, and where its facts go."""
 
     def __init__(self, path: str, data: bytes, tree: Any) -> None:
@@ -96,17 +115,20 @@ class ShellScript:
         self._functions: dict[str, Node] = {}
         for node in self._nodes:
             if node.type == "variable_assignment":
-                self._values.setdefault(_text(node.child_by_field_name("name")), []).append(node)
+                self._values.setdefault(text_of(node.child_by_field_name("name")), []).append(node)
             elif node.type == "function_definition":
-                self._functions[_text(node.child_by_field_name("name"))] = node
-        self._facts: set[str] = set(_KEYS) if self._sources else set()
+                self._functions[text_of(node.child_by_field_name("name"))] = node
+        self._facts: set[str] = set(RELEASE_KEYS) if self._sources else set()
         self._knowing: set[str] = set()
         self._arguments: set[str] = set()
         self._spread()
-        self._strict = any(
-            node.type == "command" and re.match(rb"set\s+-\w*e", node.text or b"")
-            for node in self._nodes
-        )
+        commands = [node.text or b"" for node in self._nodes if node.type == "command"]
+        head = data.partition(b"\n")[0]
+        self._strict = any(map(_STRICT.match, commands)) or bool(re.match(rb"#!.*\s-\w*e", head))
+        self._bound = any(map(_BOUND.match, commands))
+        self._leaving = self._find_leaving()
+        self._led: dict[str, set[Node]] = {}
+        self._lead()
 
     # Facts ---------------------------------------------------------------------------------
 
@@ -122,10 +144,10 @@ class ShellScript:
             for node in self._nodes:
                 if node.type == "variable_assignment":
                     if self._tells(node.child_by_field_name("value")):
-                        self._facts.add(_text(node.child_by_field_name("name")))
+                        self._facts.add(text_of(node.child_by_field_name("name")))
                 elif node.type == "for_statement":
                     if self._tells(node):
-                        self._facts.add(_text(node.child_by_field_name("variable")))
+                        self._facts.add(text_of(node.child_by_field_name("variable")))
                 elif node.type == "command":
                     self._spread_command(node)
             self._knowing |= {name for name, one in self._functions.items() if self._tells(one)}
@@ -133,9 +155,9 @@ class ShellScript:
                 return
 
     def _spread_command(self, node: Node) -> None:
-        name = _text(node.child_by_field_name("name"))
+        name = text_of(node.child_by_field_name("name"))
         if name in _BINDING and self._tells(node.parent):
-            self._facts.update(_text(one) for one in node.named_children if one.type == "word")
+            self._facts.update(text_of(one) for one in node.named_children if one.type == "word")
         elif name in self._functions and self._tells(node):
             self._arguments.add(name)
 
@@ -149,7 +171,7 @@ class ShellScript:
         while waiting:
             one = waiting.pop()
             if one.type == "variable_name" and one.parent is not None:
-                name = _text(one)
+                name = text_of(one)
                 if one.parent.type in ("simple_expansion", "expansion") and (
                     name in self._facts or (name.isdigit() and self._has_arguments(one))
                 ):
@@ -157,7 +179,9 @@ class ShellScript:
             elif one.type == "special_variable_name":
                 if self._has_arguments(one):
                     return True
-            elif one.type == "command" and _text(one.child_by_field_name("name")) in self._knowing:
+            elif (
+                one.type == "command" and text_of(one.child_by_field_name("name")) in self._knowing
+            ):
                 return True
             waiting.extend(child for child in one.named_children if child.type != "comment")
         return False
@@ -166,9 +190,49 @@ class ShellScript:
         outer = node.parent
         while outer is not None:
             if outer.type == "function_definition":
-                return _text(outer.child_by_field_name("name")) in self._arguments
+                return text_of(outer.child_by_field_name("name")) in self._arguments
             outer = outer.parent
         return False
+
+    def _find_leaving(self) -> set[str]:
+        """Return the functions that may end the script: they leave, or call one that does."""
+        found: set[str] = set()
+        while True:
+            more = {
+                name for name, node in self._functions.items()
+                if name not in found
+                and any(_leaves(one, found, exits=True) for one in _below(node))
+            }  # fmt: skip
+            if not more:
+                return found
+            found |= more
+
+    def _lead(self) -> None:
+        """Find the variables that are set where a fact decides, and what they decide in turn."""
+        while True:
+            before = sum(map(len, self._led.values()))
+            for node in self._nodes:
+                if node.type == "variable_assignment":
+                    name = text_of(node.child_by_field_name("name"))
+                    led = set(self._led_in(node.child_by_field_name("value")))
+                    outer = node.parent
+                    while outer is not None:
+                        if outer.type in _DECIDING:
+                            tests = list(_tests(outer))
+                            if any(self._tells(one) for one in tests):
+                                led.add(outer)
+                            led.update(inner for one in tests for inner in self._led_in(one))
+                        outer = outer.parent
+                    if led:
+                        self._led.setdefault(name, set()).update(led)
+            if sum(map(len, self._led.values())) == before:
+                return
+
+    def _led_in(self, node: Node | None) -> Iterator[Node]:
+        """Yield where the variables in *node* were decided about."""
+        for one in _below(node) if node is not None and self._led else ():
+            if one.type == "variable_name" and text_of(one) in self._led:
+                yield from self._led[text_of(one)]
 
     # Uses ----------------------------------------------------------------------------------
 
@@ -177,22 +241,124 @@ class ShellScript:
         for node in self._nodes:
             if node.type in _DECIDING:
                 tests = list(_tests(node))
-                if any(self._tells(one) or _names_one(one) for one in tests):
+                led = {inner for one in tests for inner in self._led_in(one)}
+                direct = any(
+                    self._tells(one) or (_names_one(one) and not set(self._led_in(one)))
+                    for one in tests
+                )
+                status = any(self._asks_status(one) for one in tests)
+                if direct or led or status:
                     line = next((_line(one) for one in tests if _names_one(one)), _line(tests[0]))
-                    yield ShellUse(line, self._may_end(node), node, self)
-            elif (
-                self._strict
-                and node.type == "command"
-                and node.parent is not None
-                and node.parent.type == "program"
-                and _text(node.child_by_field_name("name")) not in _TELLING
-                and self._tells(node)
-            ):
-                # With set -e a command that fails ends the script.
-                yield ShellUse(_line(node), True, node, self)
+                    direct = direct or status
+                    yield ShellUse(line, self._may_end(node), node, self, direct, tuple(led))
+            if node.type in _STATEMENTS:
+                yield from self._by_status(node)
+
+    def _by_status(self, node: Node) -> Iterator[ShellUse]:
+        """Yield *node* where it ends the script by a status that a fact decides."""
+        parent = node.parent
+        stands = parent is not None and parent.type in _BODIES and not _is_test(node)
+        last = parent is not None and parent.type == "program" and node == _last(parent)
+        command = node
+        if node.type == "redirected_statement" and node.named_children:
+            command = node.named_children[0]
+        name = text_of(command.child_by_field_name("name")) if command.type == "command" else ""
+        led = tuple(self._led_in(node))
+        tells = self._tells(node) and not self._only_tells(name)
+        if node.type == "command" and (name in ("exit", "return") or self._is_made(node, name)):
+            yield from self._of_command(node, name, led)
+            return
+        insists = self._bound or b":?" in (node.text or b"")
+        if led and insists and node.type in ("command", "variable_assignment"):
+            yield ShellUse(_line(node), True, node, self, False, led)
+        if not stands or not (self._strict or last):
+            return
+        if node.type == "variable_assignment" and not (
+            self._strict and re.search(rb"[$]\(|`", node.text or b"")
+        ):
+            return
+        if node.type == "list" and not last and not self._may_end(node):
+            return
+        if tells and name not in _TELLING:
+            # With set -e what fails ends the script; what is last gives its status.
+            yield ShellUse(_line(node), True, node, self)
+        elif led and name not in _TELLING:
+            yield ShellUse(_line(node), True, node, self, False, led)
+
+    def _is_made(self, node: Node, name: str) -> bool:
+        """Tell whether what a command executes is a value, or a text."""
+        return (name in _EXECUTING and self._mentions(node)) or "$" in name or "`" in name
+
+    def _of_command(self, node: Node, name: str, led: tuple[Node, ...]) -> Iterator[ShellUse]:
+        """Yield a command that leaves, or executes what a value says."""
+        called = node.child_by_field_name("name")
+        if name in ("exit", "return"):
+            direct = self._tells(node) or self._asks_status(node)
+        elif name in _EXECUTING:
+            direct = True
+        else:
+            direct = self._tells(called) or self._mentions_facts(name)
+        if direct or led:
+            yield ShellUse(_line(node), True, node, self, direct, led)
+
+    def _mentions_facts(self, text: str) -> bool:
+        return any(word in self._facts for word in re.findall(r"\$\{?!?(\w+)", text))
+
+    def _only_tells(self, name: str) -> bool:
+        """Tell whether a command is one that only writes something, or a function of such."""
+        if name in _TELLING:
+            return True
+        function = self._functions.get(name)
+        return function is not None and name not in self._leaving and all(
+            text_of(one.child_by_field_name("name")) in (*_TELLING, "date", "tee", "cat", "local")
+            for one in _below(function) if one.type == "command"
+        )  # fmt: skip
+
+    def _mentions(self, node: Node) -> bool:
+        """Tell whether the text of a command names a fact, as another shell would read it."""
+        text = text_of(node)
+        names = {*self._facts, *self._led}
+        return bool(_ASKING.search(node.text or b"")) or any(
+            word in names for word in re.findall(r"\$\{?!?(\w+)", text)
+        )
+
+    def _asks_status(self, node: Node) -> bool:
+        """Tell whether the status of what was before is asked for, which a fact may decide."""
+        return b"$?" in (node.text or b"") and any(
+            one.type in ("command", "test_command", "redirected_statement")
+            and self._tells(one)
+            and text_of(one.child_by_field_name("name")) not in _TELLING
+            for one in self._nodes
+        )
 
     def _may_end(self, node: Node) -> bool:
-        return any(_leaves(one) for one in _below(node))
+        return any(_leaves(one, self._leaving) for one in _below(node))
+
+    def way(self, node: Any, world: World) -> int | None:
+        """Return which way a guest takes at *node*; None where that is not known."""
+        match node.type:
+            case "case_statement":
+                value = self._value(node.child_by_field_name("value"), world)
+                items = [one for one in node.named_children if one.type == "case_item"]
+                for number, item in enumerate(items if value is not None else ()):
+                    patterns = [pattern_of(one) for one in item.children_by_field_name("value")]
+                    if any(fnmatch.fnmatchcase(value or "", one) for one in patterns):
+                        return number
+                return None if value is None else -1
+            case "list":
+                holds = self._holds(node.named_children[0], world)
+                return None if holds is None else int(holds)
+            case "if_statement":
+                conditions = [node.child_by_field_name("condition")] + [
+                    child.named_children[0] for child in node.named_children
+                    if child.type == "elif_clause" and child.named_children
+                ]  # fmt: skip
+                for number, condition in enumerate(conditions):
+                    holds = None if condition is None else self._holds(condition, world)
+                    if holds is None or holds:
+                        return None if holds is None else number
+                return -1
+        return None
 
     # Meaning -------------------------------------------------------------------------------
 
@@ -205,7 +371,7 @@ class ShellScript:
                     return None if self._may_end(node) else False
                 for item in node.named_children:
                     if item.type == "case_item" and any(
-                        fnmatch.fnmatchcase(value, _pattern(one))
+                        fnmatch.fnmatchcase(value, pattern_of(one))
                         for one in item.children_by_field_name("value")
                     ):
                         return self._leaves_certainly(item)
@@ -220,6 +386,9 @@ class ShellScript:
                     return None if self._may_end(node) else False
                 runs = holds if operator == "&&" else not holds
                 return self._leaves_certainly(right) if runs else False
+            case "test_command" | "negated_command":
+                holds = self._holds(node, world)
+                return None if holds is None else not holds
         return None
 
     def _of_if(self, node: Node, world: World) -> bool | None:
@@ -244,103 +413,11 @@ class ShellScript:
 
     def _leaves_certainly(self, node: Node) -> bool | None:
         """Tell whether *node* ends the script: yes, no, or it depends on more."""
-        if not any(_leaves(one) for one in _below(node)):
+        if not self._may_end(node):
             return False
         inner = {one.type for one in _below(node)} & (_DECIDING | {"function_definition"})
-        exits = any(_text(one).startswith("exit") for one in _below(node) if _leaves(one))
+        exits = any(text_of(one).startswith("exit") for one in _below(node) if _leaves(one, ()))
         return True if exits and not inner else None
-
-    def _holds(self, node: Node, world: World) -> bool | None:  # noqa: PLR0911 - one a shape
-        match node.type:
-            case "test_command" | "parenthesized_expression" | "compound_statement":
-                children = node.named_children
-                return self._holds(children[0], world) if len(children) == 1 else None
-            case "negated_command":
-                found = self._holds(node.named_children[0], world)
-                return None if found is None else not found
-            case "unary_expression":
-                return self._of_unary(node, world)
-            case "binary_expression":
-                return self._of_binary(node, world)
-            case "list":
-                first = self._holds(node.named_children[0], world)
-                second = self._holds(node.named_children[-1], world)
-                return _both(first, second, conjunction=node.children[1].type == "&&")
-            case "command":
-                name = _text(node.child_by_field_name("name"))
-                return {"true": True, ":": True, "false": False}.get(name)
-        return None
-
-    def _of_unary(self, node: Node, world: World) -> bool | None:
-        operator = _text(node.child_by_field_name("operator")) or _text(node.children[0])
-        inner = node.named_children[-1]
-        if operator == "!":
-            found = self._holds(inner, world)
-            return None if found is None else not found
-        value = self._value(inner, world)
-        if operator in ("-f", "-e", "-r") and value in ("/etc/os-release", "/usr/lib/os-release"):
-            return bool(world.id)
-        if operator in ("-f", "-e", "-r") and value == "/etc/redhat-release":
-            return world.is_red_hat_like
-        if value is None or operator not in ("-z", "-n"):
-            return None
-        return bool(value) == (operator == "-n")
-
-    def _of_binary(self, node: Node, world: World) -> bool | None:
-        operator = _text(node.child_by_field_name("operator"))
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if operator in ("&&", "||", "-a", "-o") and left and right:
-            return _both(
-                self._holds(left, world), self._holds(right, world),
-                conjunction=operator in ("&&", "-a"),
-            )  # fmt: skip
-        one, other = self._value(left, world), self._value(right, world)
-        if one is None or (other is None and right is None):
-            return None
-        if operator in ("=", "==", "!="):
-            glob = right is not None and right.type == "extglob_pattern"
-            wanted = _pattern(right) if glob and right is not None else other
-            if wanted is None:
-                return None
-            same = fnmatch.fnmatchcase(one, wanted) if glob else one == wanted
-            return same == (operator != "!=")
-        return None
-
-    def _value(self, node: Node | None, world: World, depth: int = 0) -> str | None:  # noqa: PLR0911
-        """Return what a word is on a guest, or None where that is not known."""
-        if node is None or depth > 8:
-            return None
-        match node.type:
-            case "word" | "number":
-                text = _text(node)
-                return None if set(text) & set("*?[~{\\") else text
-            case "raw_string":
-                return _text(node)[1:-1]
-            case "string":
-                parts = [self._value(one, world, depth + 1) for one in node.named_children]
-                return None if None in parts else "".join(part or "" for part in parts)
-            case "string_content":
-                return _text(node)
-            case "concatenation":
-                parts = [self._value(one, world, depth + 1) for one in node.named_children]
-                return None if None in parts else "".join(part or "" for part in parts)
-            case "simple_expansion" | "expansion":
-                names = [one for one in node.named_children if one.type == "variable_name"]
-                if len(node.named_children) != 1 or len(names) != 1:
-                    return None
-                if node.type == "expansion" and _text(node) != "${" + _text(names[0]) + "}":
-                    return None
-                return self._variable(_text(names[0]), world, depth)
-        return None
-
-    def _variable(self, name: str, world: World, depth: int) -> str | None:
-        assigned = self._values.get(name, [])
-        if name in _KEYS and self._sources:
-            # An assignment beside the one that sourcing makes: which of them counts is not known.
-            return None if assigned else world.attributes().get(name, "")
-        if len(assigned) == 1:
-            return self._value(assigned[0].child_by_field_name("value"), world, depth + 1)
-        return None
 
 
 def _all_nodes(root: Node, path: str) -> Sequence[Node]:
@@ -360,11 +437,32 @@ def _below(node: Node) -> Iterator[Node]:
         waiting.extend(one.named_children)
 
 
-def _leaves(node: Node) -> bool:
+def _leaves(node: Node, functions: Collection[str], *, exits: bool = False) -> bool:
+    """Tell whether a command leaves: by itself, as one of *functions*, or as something unknown."""
     if node.type != "command":
         return False
-    name = node.child_by_field_name("name")
-    return (name.text if name is not None else b"") in _LEAVING
+    name = text_of(node.child_by_field_name("name"))
+    if name in ("return", "false") and exits:
+        # Of a function that is only its status.
+        return False
+    if name == "exec":
+        return any(one.type != "file_redirect" for one in node.named_children[1:])
+    return name in _LEAVING or name in functions or "$" in name or name == "eval"
+
+
+def _is_test(node: Node) -> bool:
+    """Tell whether *node* is what a condition asks."""
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type in ("if_statement", "while_statement"):
+        return bool(node == parent.child_by_field_name("condition"))
+    return bool(parent.type == "elif_clause" and node == parent.named_children[0])
+
+
+def _last(program: Node) -> Node | None:
+    statements = [one for one in program.named_children if one.type != "comment"]
+    return statements[-1] if statements else None
 
 
 def _tests(node: Node) -> Iterator[Node]:
@@ -388,22 +486,6 @@ def _tests(node: Node) -> Iterator[Node]:
 
 def _names_one(node: Node) -> bool:
     return node.type != "comment" and _NAMES.search(node.text or b"") is not None
-
-
-def _both(first: bool | None, second: bool | None, *, conjunction: bool) -> bool | None:
-    decisive = not conjunction
-    if decisive in (first, second):
-        return decisive
-    return None if None in (first, second) else conjunction
-
-
-def _pattern(node: Node) -> str:
-    text = _text(node)
-    return text[1:-1] if text[:1] in ("'", '"') else text
-
-
-def _text(node: Node | None) -> str:
-    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
 
 
 def _line(node: Node) -> int:

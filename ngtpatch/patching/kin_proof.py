@@ -19,7 +19,7 @@ from functools import cached_property
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, execute
-from ngtpatch.installer.execution.state import Ending
+from ngtpatch.installer.execution.state import Ending, Forked
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors
@@ -143,6 +143,15 @@ class _Judge:
             for one in self._patched.findings
             if one.guests & mask
         }
+        rows |= {
+            (
+                one.path,
+                self._shipped_line(one.path, one.line),
+                "call" if one.reached else "condition",
+            )
+            for one in self._patched.forked
+            if self._parts(one, kin)
+        }
         for world, like in kin.items():
             rows |= {
                 (one.path, self._shipped_line(one.path, one.line), "ending")
@@ -166,11 +175,19 @@ class _Judge:
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
 
+    def _parts(self, place: Forked, kin: Mapping[World, World | None]) -> bool:
+        """Tell whether one of these guests may be told from its kin there."""
+        return any(
+            like is not None and group & self._bits[world] and not group & self._bits[like]
+            for world, like in kin.items()
+            for group in place.groups
+        )
+
     @cached_property
     def _shell(self) -> Sequence[tuple[str, Sequence[ShellUse] | None]]:
         """What each shell script on the way decides; None for one that cannot be read."""
         found: list[tuple[str, Sequence[ShellUse] | None]] = []
-        for path in shell_scripts(self._tree, self._patched.files):
+        for path in shell_scripts(self._tree, self._patched.files, self._patched.started):
             try:
                 script = read_shell(path, self._tree[path])
                 found.append((path, tuple(use for use in script.uses() if use.ends)))
@@ -188,6 +205,8 @@ class _Judge:
                 continue
             for use in uses:
                 for world, like in kin.items():
+                    if like is not None and use.alike(world, like):
+                        continue
                     mine = use.ended(world)
                     theirs = None if like is None else use.ended(like)
                     if mine is None or (mine and theirs is None):

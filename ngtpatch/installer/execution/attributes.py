@@ -34,6 +34,32 @@ _OF_PYTHON_2 = {
     "iterkeys": "keys",
     "itervalues": "values",
 }
+#: What tells the running Python, and is not modelled.
+OF_PYTHON = re.compile(
+    r"(?:sys\.(?:implementation|subversion|api_version|abiflags|flags|maxunicode)"
+    r"|(?:distutils\.)?sysconfig\.|platform\.python_)"
+)
+#: Names of Python's own modules, and the Python from which on they are gone.
+GONE_NAMES: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys((
+        "sys.maxint", "sys.exc_clear", "sys.exc_type", "string.letters", "string.lowercase",
+        "string.uppercase", "string.maketrans", "string.join", "string.atoi", "string.split",
+        "string.replace", "string.lower", "string.upper", "string.strip", "os.getcwdu",
+        "os.popen2", "os.popen3", "os.popen4", "os.errno", "os.tmpnam", "itertools.imap",
+        "itertools.izip", "itertools.ifilter", "itertools.izip_longest", "types.StringType",
+        "types.StringTypes", "types.UnicodeType", "types.ListType", "types.DictType",
+        "types.IntType", "types.NoneType", "urllib.urlopen", "urllib.quote", "urllib.unquote",
+        "urllib.urlencode", "urllib.urlretrieve", "operator.isCallable", "os.path.walk",
+    ), (3, 0)),
+    "time.clock": (3, 8), "cgi.escape": (3, 8), "platform.popen": (3, 8),
+    "base64.encodestring": (3, 9), "base64.decodestring": (3, 9),
+    **dict.fromkeys((
+        "collections.Mapping", "collections.MutableMapping", "collections.Iterable",
+        "collections.Sequence", "collections.Callable", "collections.Hashable",
+    ), (3, 10)),
+    "inspect.getargspec": (3, 11), "asyncio.coroutine": (3, 11), "locale.format": (3, 12),
+    "ssl.wrap_socket": (3, 12), "ssl.match_hostname": (3, 12), "locale.resetlocale": (3, 13),
+}  # fmt: skip
 _DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, methods.LooseVersion)
 
 
@@ -80,7 +106,9 @@ class Attributes(Values):
                 return False
         return True
 
-    def _found(self, owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of owner
+    def _found(  # noqa: PLR0911, PLR0912 - one a kind of owner
+        self, owner: Plain, name: str
+    ) -> Varied:
         match owner:
             case InstanceObject():
                 return self._of_instance(owner, name)
@@ -89,12 +117,11 @@ class Attributes(Values):
             case ModuleObject():
                 return self._of_module(owner, name)
             case Unknown():
-                return Varied.of(External(f"?.{name}", owner.tainted))
+                return self._of_external(owner.origin or "?", owner.tainted, name)
             case External():
-                full = f"{owner.name}.{name}"
-                own = self.external_store.get(full).within(self.mask)
-                rest = Varied.of(External(full, owner.tainted)).within(self.mask & ~own.mask)
-                return self.gather((*own.groups, *rest.groups))
+                return self._of_external(owner.name, owner.tainted, name)
+            case Native(name="object") if name == "__new__":
+                return Varied.of(Native("object.__new__", _new_object))
             case SuperObject():
                 return self._of_super(owner, name)
             case Wrapped() if name in ("setter", "getter", "deleter"):
@@ -113,12 +140,40 @@ class Attributes(Values):
             return methods.of_atom(owner, name)
         return NOTHING
 
+    def _of_external(self, owner: str, tainted: bool, name: str) -> Varied:
+        full = f"{owner}.{name}"
+        own = self.external_store.get(full).within(self.mask)
+        gone = GONE_NAMES.get(full)
+        if gone is not None and self.of_python:
+            lacking = self.where(lambda world: (world.python or (2,)) >= gone)
+            self.throw_named("AttributeError", lacking & ~own.mask, full)
+        tainted = bool(self.of_python and OF_PYTHON.match(full)) or tainted
+        tainted = tainted or self.is_stained(full)
+        rest = [
+            (
+                mask & ~own.mask,
+                External(full, tainted) if tainted or not told else Unknown(False, full + told),
+            )
+            for mask, told in self.touched(full)
+        ]
+        return self.gather((*own.groups, *rest))
+
     def _of_module(self, owner: ModuleObject, name: str) -> Varied:
         own = owner.store.get(name).within(self.mask)
         absent = self.mask & ~own.mask
         if not absent:
             return own
-        return self.gather((*own.groups, *self.of_model(owner, name).within(absent).groups))
+        if owner.is_external:
+            gone = GONE_NAMES.get(f"{owner.name}.{name}")
+            if gone is not None and self.of_python:
+                absent &= ~self.where(lambda world: (world.python or (2,)) >= gone)
+        model = self.of_model(owner, name).within(absent)
+        if owner.is_external and self.of_python and OF_PYTHON.match(f"{owner.name}.{name}"):
+            model = self.gather(
+                (mask, External(one.name, tainted=True) if isinstance(one, External) else one)
+                for mask, one in model.groups
+            )
+        return self.gather((*own.groups, *model.groups))
 
     def of_model(self, owner: ModuleObject, name: str) -> Varied:
         """Return what a modelled module has under *name*, or a submodule of the tree."""
@@ -147,6 +202,9 @@ class Attributes(Values):
     def _of_class(self, owner: ClassObject, name: str) -> Varied:
         if name == "__name__":
             return Varied.of(owner.name)
+        if name == "__subclasses__":
+            self.note("dynamic")
+            return unknown(tainted=True)
         return self.dispatch(
             self.from_class(owner, name), lambda one: self._bound(one, None, owner)
         )
@@ -155,6 +213,9 @@ class Attributes(Values):
         if name == "__class__":
             return Varied.of(owner.cls)
         if name == "__dict__":
+            return Varied.of(methods.NamesOf(owner.store))
+        if self.defines(owner, "__getattribute__"):
+            self.note("dynamic")
             return unknown(tainted=True)
         own = owner.store.get(name).within(self.mask)
         absent = self.mask & ~own.mask
@@ -182,11 +243,13 @@ class Attributes(Values):
                 return self.dispatch(found, lambda each: self._bound(each, instance, cls))
         if name == "__init__":
             return Varied.of(Native("object.__init__", lambda machine, args, named: NONE))
+        if name == "__new__":
+            return Varied.of(Native("object.__new__", _new_object))
         return NOTHING
 
     def _bound(self, value: Plain, instance: InstanceObject | None, cls: ClassObject) -> Varied:
         match value:
-            case FunctionObject() if instance is not None:
+            case FunctionObject() | Native() if instance is not None:
                 return Varied.of(BoundMethod(value, instance))
             case Wrapped(kind="staticmethod"):
                 return value.function
@@ -210,6 +273,10 @@ class Attributes(Values):
                 case External():
                     # What becomes of it is not followed from there on.
                     self.write(self.external_store, f"{one.name}.{name}", value)
+                    self.stain(f"{one.name}.{name}", value)
+                case Unknown():
+                    self.write(self.external_store, f"{one.origin or '?'}.{name}", value)
+                    self.stain(one.origin or "?", value)
             return NOTHING
 
         self.dispatch(owner, assign)
@@ -231,7 +298,9 @@ class Attributes(Values):
         """Return ``owner[index]``."""
         return self.dispatch(owner, lambda one: self._item_of(one, index))
 
-    def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - one a kind
+    def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - a kind
+        if isinstance(owner, methods.NamesOf):
+            return methods.name_of(self, owner, index)
         if isinstance(owner, Container):
             if self.watch is not None and owner.kind is dict:
                 self.watch.meet("in", index, Varied.of(owner), self.mask, self.spot)
@@ -249,11 +318,16 @@ class Attributes(Values):
                 )
             return unknown(tainted=self.depends(index))
         if isinstance(owner, Unknown | External):
-            tainted = isinstance(owner, Unknown) and owner.tainted
-            if self.depends(index) and isinstance(owner, Unknown):
+            origin = (owner.origin if isinstance(owner, Unknown) else owner.name) or "?"
+            tainted = owner.tainted or self.is_stained(origin)
+            if self.depends(index):
                 self.note("lookup")
             self.perhaps()
-            return unknown(tainted=tainted or self.depends(index))
+            if tainted or self.depends(index):
+                return unknown(tainted=True)
+            return self.gather(
+                (mask, Unknown(False, f"{origin}[]{told}")) for mask, told in self.touched(origin)
+            )
         if isinstance(owner, tuple):
             return self._from_items(owner, index, self.mask)
         return self.lift(lambda one, at: one[at], Varied.of(owner), index)
@@ -263,6 +337,7 @@ class Attributes(Values):
         for guests, at in index.each(mask & self.mask):
             self.spend()
             if isinstance(items, Unknown) or isinstance(at, Unknown):
+                self.tell_apart(index)
                 tainted = self.depends(index) or (isinstance(items, Unknown) and items.tainted)
                 if tainted:
                     self.note("lookup", guests)
@@ -284,6 +359,11 @@ class Attributes(Values):
                 method = self.attribute(Varied.of(one), "__setitem__", missing=NOTHING)
                 if method.mask & self.mask:
                     self.call(method, (index, value), {})
+            elif isinstance(one, Unknown | External):
+                name = (one.origin if isinstance(one, Unknown) else one.name) or "?"
+                if name == "sys.modules":
+                    self.note("dynamic")
+                self.stain(name, index, value)
             return NOTHING
 
         self.dispatch(owner, assign)
@@ -303,6 +383,16 @@ class Attributes(Values):
                     groups.append((both, _with_item(items, at, one)))
         self.spend(1 + len(groups))
         self.write(container.store, "items", self.gather(groups))
+
+
+def _new_object(machine: Any, args: Any, named: Any) -> Varied:
+    def one(cls: Plain) -> Varied:
+        if isinstance(cls, ClassObject):
+            return Varied.of(InstanceObject(cls))
+        return unknown(tainted=True)
+
+    found: Varied = machine.dispatch(args[0], one) if args else unknown(tainted=True)
+    return found
 
 
 def _with_item(items: Any, at: Plain, one: Plain) -> Any:

@@ -19,9 +19,10 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     NameStore,
     Native,
+    Wrapped,
 )
 from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, merged
 
 __all__ = ["Calling"]
 
@@ -31,13 +32,36 @@ _TELLING = re.compile(
     r"(?:^|[._])(?:print|log|debug|info|warn|warning|error|critical|exception|fatal|write|writelines"
     r"|append|add|put|send|syslog|format|set|update|warn_explicit|call|system|Popen|exists|isfile"
     r"|isdir|islink|join|access|getLogger|basename|dirname|environ|get|lexists|escape|quote"
-    r"|add_argument|set_defaults|title|fill|dedent|secho|echo|strftime|copy|deepcopy)$"
+    r"|add_argument|set_defaults|title|fill|dedent|secho|echo|strftime|copy|deepcopy|dump|dumps"
+    r"|getoutput|getstatusoutput|communicate|stat|flush|close|start|getenv|putenv|setLevel)$"
+)
+# Changes nothing.
+_READING = re.compile(
+    r"(?:^|[._])(?:(?:get|is|has|read|find|list|iter|exists|lexists|access|peek|count|index)\w*"
+    r"|keys|values|items|join|split|basename|dirname|environ|info|debug|warn|warning|error"
+    r"|log|critical|exception|fatal|stat|format|strftime|match|search|tell|fileno|copy)$"
+)
+# Ends what does not go well.
+_CHECKING = re.compile(r"(?:^|[._])(?:check_call|check_output|check_returncode|raise_for_status)$")
+# Does something with a file, and starts nothing.
+_MOVING = re.compile(
+    r"^(?:shutil|os\.path|tarfile|zipfile|logging|glob|hashlib|filecmp)\."
+    r"|^os\.(?:ch|stat|access|remove|unlink|rename|link|symlink|mk|list|walk|read|utime)"
+)
+_LEAVING = re.compile(r"(?:exit|abort|import_module|__import__|exec|eval|functools\.partial.*)$")
+# Ends this process, or puts another in its place.
+_ENDING = re.compile(
+    r"^(?:os\.(?:exec[lvpe]+|kill|killpg|abort)|signal\.(?:raise_signal|alarm|pthread_kill)"
+    r"|_?thread\.interrupt_main|posix\._exit)$"
 )
 # Programs and files that tell the distribution.
 _ASKING = re.compile(
     r"os-release|lsb[_-]release|(?:redhat|centos|system|oracle|fedora|SuSE|rocky|almalinux)-release"
     r"|debian_version|/etc/issue|hostnamectl|\bsw_vers\b|-release\b|\brpm\b.*--eval"
 )
+
+
+_ASKING_PYTHON = re.compile(r"version_info|hexversion|python_version|sys\.version")
 
 
 class Calling(Evaluation):
@@ -51,8 +75,11 @@ class Calling(Evaluation):
 
     def call_unknown(self, function: Varied, args: Sequence[Varied]) -> Varied:
         """Call something with arguments that are not known one by one."""
-        if any(not isinstance(one, External | Native) for _, one in function.each(self.mask)):
-            self.note("call")
+        for mask, one in function.each(self.mask):
+            if not isinstance(one, External) and not (
+                isinstance(one, Native) and not _LEAVING.search(one.name)
+            ):
+                self.note("call", mask)
         self.perhaps()
         return unknown(tainted=True if self.depends(*args) else self.depends(function))
 
@@ -75,29 +102,134 @@ class Calling(Evaluation):
                 method = self.attribute(Varied.of(function), "__call__", missing=NOTHING)
                 if method.mask & self.mask:
                     return self.call(method, args, named)
-        return self._call_external(function, (*args, *named.values()))
+            case None | str() | int() | float() | tuple() | bytes() | Container():
+                self.throw_named("TypeError", None, "is not callable")
+                return NOTHING
+        return self._call_external(function, args, named)
 
-    def _call_external(self, function: Plain, args: Sequence[Varied]) -> Varied:
+    def _call_external(
+        self, function: Plain, args: Sequence[Varied], named: Mapping[str, Varied]
+    ) -> Varied:
         """Call what is not modelled: it may do anything to what it is given."""
-        name = function.name if isinstance(function, External) else ""
+        name = (
+            function.name if isinstance(function, External)
+            else function.origin if isinstance(function, Unknown) else ""
+        ) or "?"  # fmt: skip
+        if _ENDING.match(name):
+            self.throw_named("SystemExit", None, 1)
+            return NOTHING
+        args = (*args, *named.values())
         tainted = isinstance(function, Unknown | External) and function.tainted
+        tainted = tainted or self.is_stained(name)
         depends = self.depends(*args)
-        ends = not (_TELLING.search(name) or name.rpartition(".")[2] in TEXT_METHODS)
-        if (tainted or depends) and ends:
-            self.note("call")
-        if self.watch is not None and ends:
-            for value in args:
-                if not self.depends(value):
-                    self.watch.hand(value, self.mask)
-        self._escape(args)
-        self.perhaps()
+        checks = bool(_CHECKING.search(name)) or (
+            "check" in named and bool(self.truth(named["check"])[0])
+        )
         asks = any(self.asks(value) for value in args)
-        return unknown(tainted=tainted or depends or asks)
+        asks = asks or (name == "type" and self.of_python)
+        tells = _TELLING.search(name) or name.rpartition(".")[2] in TEXT_METHODS
+        ends = checks or not tells
+        if (tainted or depends or asks) and ends:
+            self.note("call")
+        if ends:
+            self.reach(name)
+        for value in args if self.watch is not None and not tells else ():
+            if self.watch is not None and not self.depends(value):
+                self.watch.hand(value, self.mask)
+        if not _MOVING.match(name):
+            self._start(args)
+        heard = self._call_back(args)
+        self._escape(args, name, tells=bool(tells), also=heard[0])
+        self.perhaps()
+        if tainted or depends or asks or heard[0]:
+            return unknown(tainted=True)
+        return self._derived(name, (*args, *heard[1]))
+
+    def _derived(self, name: str, values: Sequence[Varied]) -> Varied:
+        """Return what something unknown makes of *values*: it may differ where they do."""
+        origin = f"{name}()@{self.place.path}:{self.line}"
+        parts = [(mask, origin + told) for mask, told in self.touched(name)]
+        for value in values:
+            groups = [
+                (mask, one.origin) for mask, one in value.each(self.mask)
+                if isinstance(one, Unknown)
+            ]  # fmt: skip
+            if len(groups) < 2 and (not groups or groups[0][0] == self.mask):
+                continue
+            told = 0
+            for mask, _ in groups:
+                told |= mask
+            groups.append((self.mask & ~told, ""))
+            parts = [
+                (mask & guests, f"{one}<{other[-60:]}")
+                for mask, one in parts for guests, other in groups if mask & guests
+            ]  # fmt: skip
+            if len(parts) > 200:
+                return unknown(tainted=True)
+        return merged(self.gather((mask, Unknown(False, one)) for mask, one in parts))
+
+    def _start(self, args: Sequence[Varied], depth: int = 2) -> None:
+        """Note the programs of the disc that something unknown is given the names of."""
+        for value in args:
+            for mask, one in value.each(self.mask):
+                if isinstance(one, str):
+                    self.may_start(one)
+                elif isinstance(one, tuple) and depth:
+                    self._start([Varied.of(part) for part in one], depth - 1)
+                elif isinstance(one, Container) and depth and one.kind is not dict:
+                    for _, items in one.store.get("items").each(mask):
+                        if not isinstance(items, Unknown):
+                            self._start([Varied.of(part) for part in items], depth - 1)
+
+    def may_start(self, text: str) -> None:
+        """Note the program of the disc that *text* names."""
+        raise NotImplementedError
+
+    def _call_back(self, args: Sequence[Varied]) -> tuple[bool, list[Varied]]:
+        """Call the installer's functions among *args* as something unknown may, or may not.
+
+        Return whether what they give depends on the guest, and what they give.
+        """
+        heard: list[Varied] = []
+        before = len(self.findings)
+        for value in args:
+            for mask, one in value.each(self.mask):
+                function = one.function if isinstance(one, BoundMethod) else one
+                if isinstance(function, FunctionObject) and len(self.frames) < _MAX_CALLS:
+                    self._perhaps_called(one, function, mask, heard)
+        return len(self.findings) > before or self.depends(*heard), heard
+
+    def _perhaps_called(
+        self, one: Plain, function: FunctionObject, mask: int, heard: list[Varied]
+    ) -> None:
+        wanted = function.node.args
+        count = len(wanted.posonlyargs) + len(wanted.args) - len(function.defaults)
+        count -= isinstance(one, BoundMethod)
+        if function.node in self._calling_back or any(
+            default is None for default in function.keyword_defaults
+        ):
+            return
+        self._calling_back.add(function.node)
+
+        def run() -> None:
+            given = [unknown(tainted=False, origin="?argument")] * max(count, 0)
+            heard.append(self.call(Varied.of(one), tuple(given), {}))
+
+        def nothing() -> None:
+            """It is not called."""
+
+        self.fork([(mask, nothing), (mask, run)])
+        self._calling_back.discard(function.node)
+
+    #: Functions that are being called because something unknown was given them.
+    _calling_back: set[ast.AST]
 
     def asks(self, value: Varied, depth: int = 2) -> bool:
         """Tell whether a text in *value* names something that tells the distribution."""
         for mask, one in value.each(self.mask):
             if isinstance(one, str) and _ASKING.search(one[:4096]):
+                return True
+            if isinstance(one, str) and self.of_python and _ASKING_PYTHON.search(one[:4096]):
                 return True
             if isinstance(one, tuple) and any(self.asks(Varied.of(part), depth) for part in one):
                 return True
@@ -109,14 +241,37 @@ class Calling(Evaluation):
                         return True
         return False
 
-    def _escape(self, args: Sequence[Varied]) -> None:
-        """Forget what is in the containers that something unknown was given."""
+    def _escape(
+        self, args: Sequence[Varied], name: str = "", *, tells: bool = False, also: bool = False
+    ) -> None:
+        """Forget what is in the objects that something unknown was given, and may have changed.
+
+        Args:
+            args: what it was given.
+            name: what it is called; what it is a method of may keep what it was given.
+            tells: whether it only tells somebody; then it changes no argument.
+            also: whether it has heard something that depends on the guest in another way.
+        """
+        if not (also or self.depends(*args) or self.parted()):
+            return
+        values = (*args, Varied.of(True)) if also else args
+        # A module keeps nothing, but for the environment.
+        owner = name.rpartition(".")[0]
+        keeps = "()" in owner or "[]" in owner or owner.startswith(("?", "os.environ"))
+        if keeps and not _READING.search(name):
+            self.stain(owner, *values)
+            if also:
+                self.stained.update(owner.split("|"))
+        elif name == "os.putenv":
+            self.stain("os.environ", *args)
+        if tells:
+            return
         for value in args:
             for _, one in value.each(self.mask):
-                if isinstance(one, Container) and one.kind is not tuple:
-                    tainted = self.depends(Varied.of(one))
-                    if tainted:
-                        self.write(one.store, "items", unknown(tainted=tainted))
+                if isinstance(one, Container) and one.kind is not tuple and self.depends(*args):
+                    self.write(one.store, "items", unknown(tainted=True))
+                elif isinstance(one, Unknown):
+                    self.stain(one.origin, *args)
 
     # The installer's own -------------------------------------------------------------------
 
@@ -209,8 +364,13 @@ class Calling(Evaluation):
                 return False
             local.slots[one.arg] = value
         if wanted.kwarg is not None:
-            values = {key: _only(value, self.mask) for key, value in given.items()}
-            local.slots[wanted.kwarg.arg] = Varied.of(Container(dict, values))
+            combined = self.combine(tuple(given.values()))
+            local.slots[wanted.kwarg.arg] = (
+                unknown(tainted=True) if combined is None else self.gather(
+                    (mask, Container(dict, dict(zip(given, values, strict=True))))
+                    for mask, values in combined
+                )
+            )  # fmt: skip
         elif given:
             return False
         return True
@@ -224,12 +384,7 @@ class Calling(Evaluation):
     ) -> Varied:
         """Return a new object of a class."""
         if cls.error is None and cls.is_open:
-            self._escape(args)
-            for value in args:
-                if self.depends(value):
-                    self.note("call")
-            self.perhaps()
-            return unknown(tainted=self.depends(*args, *named.values()))
+            return self._open_instance(cls, args, named)
         if "__members__" in cls.store.slots and args:
             return self._member(cls, args[0])
         instance = InstanceObject(cls)
@@ -239,12 +394,47 @@ class Calling(Evaluation):
         owner = Varied.of(instance)
         made = self.from_class(cls, "__new__")
         if made.mask & self.mask:
-            return unknown(tainted=True)
+            own = self.dispatch(made, self._static)
+            owner = self.call(own, (Varied.of(cls), *args), named)
+            if not all(
+                isinstance(one, InstanceObject) and one.cls is cls
+                for _, one in owner.each(self.mask)
+            ):
+                return owner
         method = self.from_class(cls, "__init__")
         if method.mask & self.mask:
             self.call(self.attribute(owner, "__init__"), args, named)
         elif cls.error is None and (args or named):
             self.throw_named("TypeError", None, "arguments")
+        return owner
+
+    @staticmethod
+    def _static(one: Plain) -> Varied:
+        return one.function if isinstance(one, Wrapped) else Varied.of(one)
+
+    def _open_instance(
+        self, cls: ClassObject, args: tuple[Varied, ...], named: Mapping[str, Varied]
+    ) -> Varied:
+        """Return a new object of a class with a base that is not modelled."""
+        native = any(isinstance(one, Native) for one in cls.order())
+        own = self.from_class(cls, "__init__")
+        depends = self.depends(*args, *named.values())
+        if native or self.from_class(cls, "__new__").mask & self.mask:
+            # Python's own text, list or dictionary with other methods.
+            if depends:
+                self.note("call")
+            self._escape((*args, *named.values()))
+            self.perhaps()
+            return unknown(tainted=True)
+        owner = Varied.of(InstanceObject(cls))
+        if own.mask & self.mask:
+            self.call(self.attribute(owner, "__init__"), args, named)
+        else:
+            if depends:
+                self.note("call")
+            self._escape((*args, *named.values()))
+            self._call_back((*args, *named.values()))
+        self.perhaps()
         return owner
 
     def _member(self, cls: ClassObject, value: Varied) -> Varied:
@@ -265,11 +455,6 @@ class Calling(Evaluation):
                 else:
                     self.throw_named("ValueError", mask, str(one))
         return self.gather(groups)
-
-
-def _only(value: Varied, mask: int) -> Plain:
-    groups = list(value.each(mask))
-    return groups[0][1] if len(groups) == 1 else Unknown(tainted=True)
 
 
 def _own_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:

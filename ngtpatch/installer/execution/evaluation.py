@@ -9,11 +9,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ngtpatch.installer.execution.attributes import Attributes
+from ngtpatch.installer.execution.comparing import Cond
+from ngtpatch.installer.execution.displays import Displays
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.objects import Container, External, FunctionObject, NameStore
-from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, identity_of
+from ngtpatch.installer.execution.objects import (
+    Container,
+    External,
+    FunctionObject,
+)
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = ["Evaluation"]
 
@@ -21,11 +25,9 @@ _MAX_DEPTH = 90
 
 #: What only a distribution is called: who compares a value of unknown origin with it decides
 #: by distribution.
-DISTRIBUTION = re.compile(
-    r"centos|red ?hat|rhel|oracle linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux", re.I
-)
 
-_Cond = tuple[int, int, int]
+
+# What a class may define without changing what operators do to its objects.
 
 
 def _power(left: Any, right: Any) -> Any:
@@ -71,22 +73,6 @@ _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitAnd: operator.and_,
     ast.BitXor: operator.xor,
 }
-_COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda left, right: left in right,
-    ast.NotIn: lambda left, right: left not in right,
-}
-_MEETING: Mapping[type[ast.cmpop], str] = {
-    ast.Eq: "==",
-    ast.NotEq: "==",
-    ast.In: "in",
-    ast.NotIn: "in",
-}
 _UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
@@ -94,7 +80,7 @@ _UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
 }
 
 
-class Evaluation(Attributes):
+class Evaluation(Displays):
     """Gives the value of an expression on every guest that is here."""
 
     depth = 0
@@ -183,68 +169,12 @@ class Evaluation(Attributes):
         return self.lift(lambda *texts: "".join(texts), *parts)
 
     def _formatted(self, node: ast.FormattedValue) -> Varied:
-        value = self.evaluate(node.value)
+        value = self.as_text(self.evaluate(node.value))
         if node.format_spec is not None or node.conversion not in (-1, 115, 114):
             return unknown(tainted=self.depends(value))
         return self.lift(self.text_of if node.conversion != 114 else repr, value)
 
-    @staticmethod
-    def text_of(value: Any) -> str:
-        """Return str() of one of Python's own objects."""
-        if not isinstance(value, str | int | float | tuple | list | type(None)):
-            raise Unmodelled
-        return str(value)
-
     # Displays ------------------------------------------------------------------------------
-
-    def _tuple(self, node: ast.Tuple) -> Varied:
-        return self.display(tuple, node.elts)
-
-    def _list(self, node: ast.List) -> Varied:
-        return self.display(list, node.elts)
-
-    def _set(self, node: ast.Set) -> Varied:
-        return self.display(set, node.elts)
-
-    def display(self, kind: type, nodes: Sequence[ast.expr]) -> Varied:
-        """Return the tuple, list or set of these expressions."""
-        rows: list[tuple[int, list[Plain]]] = [(self.mask, [])]
-        for node in nodes:
-            starred = isinstance(node, ast.Starred)
-            value = self.evaluate(node.value if isinstance(node, ast.Starred) else node)
-            parts = list(self.elements(value)) if starred else list(value.each(self.mask))
-            if any(starred and isinstance(part, Unknown) for _, part in parts):
-                return unknown(tainted=self.depends(value))
-            rows = _appended(rows, parts, starred=starred)
-            self.spend(len(rows))
-        return self.gather((mask, self.made(kind, row)) for mask, row in rows)
-
-    def made(self, kind: type, items: Sequence[Plain]) -> Plain:
-        """Return a new container, or a tuple."""
-        if kind is tuple:
-            return tuple(items)
-        if kind is list:
-            return Container(list, tuple(items))
-        if any(isinstance(one, Unknown | Container) for one in items):
-            return Unknown(tainted=True)
-        return Container(set, frozenset(items))
-
-    def _dict(self, node: ast.Dict) -> Varied:
-        rows: list[tuple[int, list[Plain]]] = [(self.mask, [])]
-        for key, one in zip(node.keys, node.values, strict=True):
-            value = self.evaluate(one)
-            if key is None:
-                return unknown(tainted=self.depends(value))
-            rows = _appended(rows, list(self.evaluate(key).each(self.mask)), starred=False)
-            rows = _appended(rows, list(value.each(self.mask)), starred=False)
-            self.spend(len(rows))
-        return self.gather((mask, self._dictionary(row)) for mask, row in rows)
-
-    def _dictionary(self, row: Sequence[Plain]) -> Plain:
-        try:
-            return Container(dict, dict(zip(row[::2], row[1::2], strict=True)))
-        except TypeError:
-            return Unknown(tainted=True)
 
     # Operators -----------------------------------------------------------------------------
 
@@ -259,6 +189,9 @@ class Evaluation(Attributes):
             right = self.evaluate(one.right)
             if self.watch is not None and isinstance(one.op, ast.BitAnd | ast.Sub):
                 self.watch.meet("meets", value, right, self.mask, self.spot)
+            if isinstance(one.op, ast.Mod):
+                right = self.as_text(right)
+            self.note_operated(value, right)
             value = self.lift(_BINARY.get(type(one.op), _none), value, right)
         return value
 
@@ -299,14 +232,7 @@ class Evaluation(Attributes):
     def _compare(self, node: ast.Compare) -> Varied:
         return self._as_bool(self.condition(node))
 
-    def _as_bool(self, found: _Cond) -> Varied:
-        true, false, doubt = found
-        both = true & false
-        groups: list[tuple[int, Plain]] = [(true & ~both, True), (false & ~both, False)]
-        groups += [(both & doubt, Unknown(tainted=True)), (both & ~doubt, Unknown(tainted=False))]
-        return Varied(tuple(group for group in groups if group[0] & self.mask))
-
-    def condition(self, node: ast.expr) -> _Cond:
+    def condition(self, node: ast.expr) -> Cond:
         """Return the guests on which *node* is true, false, and in doubt; see truth()."""
         match node:
             case ast.UnaryOp(op=ast.Not()):
@@ -318,7 +244,7 @@ class Evaluation(Attributes):
                 return self._comparison(node)
         return self.truth(self.evaluate(node))
 
-    def _any_of(self, nodes: Sequence[ast.expr], *, negated: bool) -> _Cond:
+    def _any_of(self, nodes: Sequence[ast.expr], *, negated: bool) -> Cond:
         """Evaluate operands as long as they decide nothing. ``and`` is this with both negated."""
         here = self.mask
         true = doubt = gone = 0
@@ -327,9 +253,9 @@ class Evaluation(Attributes):
             if not still:
                 break
             unsure = still & true
-            outcome: list[_Cond] = []
+            outcome: list[Cond] = []
 
-            def run(node: ast.expr = node, outcome: list[_Cond] = outcome) -> None:
+            def run(node: ast.expr = node, outcome: list[Cond] = outcome) -> None:
                 outcome.append(self.condition(node))
 
             self.mask = here & ~gone
@@ -350,9 +276,9 @@ class Evaluation(Attributes):
         doubt &= true & false
         return (false, true, doubt) if negated else (true, false, doubt)
 
-    def _comparison(self, node: ast.Compare) -> _Cond:
+    def _comparison(self, node: ast.Compare) -> Cond:
         left = self.evaluate(node.left)
-        found: _Cond | None = None
+        found: Cond | None = None
         for kind, one in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(one)
             true, false, doubt = self.truth(self.compared(left, kind, right))
@@ -362,76 +288,6 @@ class Evaluation(Attributes):
             left = right
         assert found is not None  # noqa: S101 - a comparison has an operator
         return found
-
-    def compared(self, left: Varied, kind: ast.cmpop, right: Varied) -> Varied:
-        """Return the comparison of two values."""
-        if self.watch is not None and type(kind) in _MEETING:
-            self.watch.meet(_MEETING[type(kind)], left, right, self.mask, self.spot)
-        if isinstance(kind, ast.Is | ast.IsNot):
-            return self._identity(left, right, negated=isinstance(kind, ast.IsNot))
-        if isinstance(kind, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
-            special = self._compared_in_part(left, kind, right)
-            if special is not None:
-                return special
-        result = self.lift(_COMPARE[type(kind)], left, right)
-        if self._names_a_distribution(left, right) or self._names_a_distribution(right, left):
-            result = self.gather(
-                (mask, Unknown(tainted=True) if isinstance(value, Unknown) else value)
-                for mask, value in result.groups
-            )
-        return result
-
-    def _names_a_distribution(self, one: Varied, other: Varied) -> bool:
-        return any(isinstance(value, Unknown) for _, value in other.each(self.mask)) and any(
-            _says_distribution(value) for _, value in one.each(self.mask)
-        )
-
-    def _compared_in_part(self, left: Varied, kind: ast.cmpop, right: Varied) -> Varied | None:
-        """Compare with a container of which one part is not known, or with one of ours."""
-        plains = [value for _, value in (*left.each(self.mask), *right.each(self.mask))]
-        if isinstance(kind, ast.In | ast.NotIn):
-            if any(type(value).__name__ in ("InstanceObject", "ClassObject")
-                   for _, value in right.each(self.mask)):  # fmt: skip
-                return self.dispatch(right, lambda one: self._contains(one, left, kind))
-            keys = self.keys_of(right)
-            return None if keys is None else self.lift(_COMPARE[type(kind)], left, keys)
-        if any(type(value).__name__ == "InstanceObject" for value in plains):
-            if any(self.defines(value, "__eq__") for value in plains):
-                return unknown(tainted=self.depends(left, right))
-            return self._identity(left, right, negated=isinstance(kind, ast.NotEq))
-        return None
-
-    def keys_of(self, value: Varied) -> Varied | None:
-        """Return the keys where *value* is a dictionary everywhere; None where it is not."""
-        groups: list[tuple[int, Plain]] = []
-        for mask, one in value.each(self.mask):
-            if not isinstance(one, Container) or one.kind is not dict:
-                return None
-            for guests, items in one.store.get("items").each(mask):
-                groups.append((guests, items if isinstance(items, Unknown) else tuple(items)))
-        return self.gather(groups)
-
-    def _contains(self, holder: Plain, item: Varied, kind: ast.cmpop) -> Varied:
-        members = list(self.elements(Varied.of(holder)))
-        if len(members) == 1 and not isinstance(members[0][1], Unknown):
-            return self.lift(_COMPARE[type(kind)], item, Varied.of(tuple(members[0][1])))
-        method = self.attribute(Varied.of(holder), "__contains__", missing=NOTHING)
-        if not method.mask & self.mask:
-            return unknown(tainted=True)
-        true, false, doubt = self.truth(self.call(method, (item,), {}))
-        if isinstance(kind, ast.NotIn):
-            true, false = false, true
-        return self._as_bool((true, false, doubt))
-
-    def _identity(self, left: Varied, right: Varied, *, negated: bool) -> Varied:
-        groups: list[tuple[int, Plain]] = []
-        for mask, one in left.each(self.mask):
-            for guests, other in right.each(mask):
-                if isinstance(one, Unknown) or isinstance(other, Unknown):
-                    groups.append((guests, Unknown(self.depends(left, right))))
-                else:
-                    groups.append((guests, (identity_of(one) == identity_of(other)) != negated))
-        return self.gather(groups)
 
     def _ifexp(self, node: ast.IfExp) -> Varied:
         true, false, doubt = self.condition(node.test)
@@ -453,13 +309,16 @@ class Evaluation(Attributes):
         if not (true & self.mask and false & self.mask):
             return run
         place = self.place
+        apart = bool((true ^ false) & self.mask)
 
         def decided() -> None:
             self.splits.append(place)
+            self.divided += apart
             try:
                 run()
             finally:
                 self.splits.pop()
+                self.divided -= apart
 
         return decided
 
@@ -483,9 +342,13 @@ class Evaluation(Attributes):
         for argument in node.args:
             value = self.evaluate(argument.value if isinstance(argument, ast.Starred) else argument)
             if isinstance(argument, ast.Starred):
-                spread = list(self.elements(value))
-                if len(spread) == 1 and not isinstance(spread[0][1], Unknown):
-                    positional += [Varied.of(one) for one in spread[0][1]]
+                spread = [(m, one) for m, one in self.elements(value) if m & self.mask]
+                known = [(m, one) for m, one in spread if not isinstance(one, Unknown)]
+                if len(known) == len(spread) and len({len(one) for _, one in known}) == 1:
+                    positional += [
+                        self.gather((m, one[at]) for m, one in known)
+                        for at in range(len(known[0][1]))
+                    ]
                 else:
                     exact = False
                     positional.append(unknown(tainted=self.depends(value)))
@@ -504,13 +367,18 @@ class Evaluation(Attributes):
         return self.call(function, tuple(positional), named)
 
     def _spread(self, value: Varied, named: dict[str, Varied]) -> bool:
-        groups = list(value.each(self.mask))
-        if len(groups) != 1 or not isinstance(groups[0][1], Container):
+        rows: list[tuple[int, Mapping[Plain, Plain]]] = []
+        for mask, one in value.each(self.mask):
+            if not isinstance(one, Container) or one.kind is not dict:
+                return False
+            for guests, items in one.store.get("items").each(mask):
+                if not isinstance(items, dict):
+                    return False
+                rows.append((guests, items))
+        if len({tuple(items) for _, items in rows}) != 1:
             return False
-        items = list(groups[0][1].store.get("items").each(self.mask))
-        if len(items) != 1 or not isinstance(items[0][1], dict):
-            return False
-        named.update({str(key): Varied.of(one) for key, one in items[0][1].items()})
+        for key in rows[0][1]:
+            named[str(key)] = self.gather((mask, items[key]) for mask, items in rows)
         return True
 
     def call(
@@ -567,87 +435,6 @@ class Evaluation(Attributes):
             owner=frame.owner,
         )
 
-    def _generatorexp(self, node: ast.GeneratorExp) -> Varied:
-        return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)
-
-    def _listcomp(self, node: ast.ListComp) -> Varied:
-        return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)
-
-    def _setcomp(self, node: ast.SetComp) -> Varied:
-        return self._comprehended(node.generators, lambda: self.evaluate(node.elt), set)
-
-    def _dictcomp(self, node: ast.DictComp) -> Varied:
-        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
-        ast.copy_location(pair, node)
-        return self._comprehended(node.generators, lambda: self.evaluate(pair), dict)
-
-    def _comprehended(
-        self, generators: Sequence[ast.comprehension], element: Callable[[], Varied], kind: type
-    ) -> Varied:
-        frame = self.frames[-1]
-        inner = Frame(
-            frame.module, frame.function, NameStore(),
-            closure=(frame.local, *frame.closure) if frame.local is not frame.module.store
-            else frame.closure,
-        )  # fmt: skip
-        rows = Container(list, ())
-        unsure, tainted = [False], [False]
-
-        def each(index: int) -> None:
-            if index == len(generators):
-                self.append(rows, element())
-                return
-            loop = generators[index]
-            self.iterate(
-                self.evaluate(loop.iter), loop.target, lambda: filtered(index), unsure=unsure
-            )
-
-        def filtered(index: int) -> None:
-            skipped = 0
-            for test in generators[index].ifs:
-                true, false, doubt = self.condition(test)
-                if true & false:
-                    unsure[0] = True
-                    tainted[0] = tainted[0] or bool(doubt)
-                skipped |= self.mask & ~true
-                self.mask &= true
-            if self.mask:
-                each(index + 1)
-            self.mask |= skipped
-
-        self.frames.append(inner)
-        try:
-            each(0)
-        finally:
-            self.frames.pop()
-        if unsure[0]:
-            return unknown(tainted=tainted[0] or self.depends(Varied.of(rows)))
-        return self.converted(rows, kind)
-
-    def converted(self, rows: Container, kind: type) -> Varied:
-        """Return the list *rows* as a container of another kind."""
-        if kind is list:
-            return Varied.of(rows)
-        groups = []
-        for mask, items in rows.store.get("items").each(self.mask):
-            if isinstance(items, Unknown):
-                groups.append((mask, items))
-            elif kind is set:
-                groups.append((mask, self.made(set, items)))
-            else:
-                groups.append((mask, self._dictionary([one for pair in items for one in pair])))
-        return self.gather(groups)
-
-    def append(self, rows: Container, value: Varied) -> None:
-        """Add *value* at the end of a list, on the guests that are here."""
-        groups = []
-        for mask, items in rows.store.get("items").each(self.mask):
-            for guests, one in value.each(mask):
-                known = not isinstance(items, Unknown)
-                self.spend(1 + (len(items) >> 4 if known else 0))
-                groups.append((guests, (*items, one) if known else items))
-        self.write(rows.store, "items", self.gather(groups))
-
     def iterate(
         self,
         value: Varied,
@@ -666,29 +453,3 @@ def _nothing() -> None:
 
 def _none(left: Any, right: Any) -> Any:
     raise Unmodelled
-
-
-def _appended(
-    rows: list[tuple[int, list[Plain]]], parts: Sequence[tuple[int, Plain]], *, starred: bool
-) -> list[tuple[int, list[Plain]]]:
-    if len(parts) == 1 and all(mask & ~parts[0][0] == 0 for mask, _ in rows):
-        for _, row in rows:
-            row.extend(parts[0][1] if starred else [parts[0][1]])
-        return rows
-    return [
-        (mask & guests, [*row, *(one if starred else [one])])
-        for mask, row in rows
-        for guests, one in parts
-        if mask & guests
-    ]
-
-
-def _says_distribution(value: Plain) -> bool:
-    if isinstance(value, Container):
-        value = tuple(
-            one for _, items in value.store.get("items").groups
-            if not isinstance(items, Unknown) for one in items
-        )  # fmt: skip
-    if isinstance(value, tuple):
-        return any(isinstance(one, str) and _says_distribution(one) for one in value)
-    return isinstance(value, str) and DISTRIBUTION.search(value) is not None

@@ -12,7 +12,13 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution import library, natives
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.machine import Statements
-from ngtpatch.installer.execution.objects import ClassObject, External, ModuleObject, NameStore
+from ngtpatch.installer.execution.objects import (
+    ClassObject,
+    Container,
+    External,
+    ModuleObject,
+    NameStore,
+)
 from ngtpatch.installer.execution.state import Frame, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World
@@ -21,6 +27,8 @@ from ngtpatch.installer.python_source import parse
 
 __all__ = ["Machine"]
 
+#: Where the disc is mounted, as far as the installer can see.
+DISC = "/ngt-disc/"
 _LOADED = "\x00loaded"
 # What a file holds that asks for the distribution or names one.
 _ASKS = re.compile(
@@ -37,6 +45,9 @@ class Machine(Statements):
         self.called = set()
         self._yielding = {}
         self._own = {}
+        self._calling_back = set()
+        #: Files of the disc that something unknown was given the names of.
+        self.started: set[str] = set()
         self.handling: list[Thrown] = []
         self.external_store = NameStore()
         self.modules: dict[str, ModuleObject] = {}
@@ -56,7 +67,10 @@ class Machine(Statements):
             return value.within(self.where(lambda world: (world.python or (2, 7)) < (3,)))
         if name in natives.ONLY_PYTHON_3:
             return value.within(self.where(lambda world: (world.python or (3, 6)) >= (3,)))
-        if name in ("__file__", "__path__", "__spec__", "__loader__", "__package__"):
+        if name == "__file__":
+            path = self.frames[-1].module.path
+            return unknown(tainted=False) if path is None else Varied.of(DISC + path)
+        if name in ("__path__", "__spec__", "__loader__", "__package__"):
             return unknown(tainted=False)
         return value
 
@@ -205,10 +219,15 @@ class Machine(Statements):
         path = module.path or ""
         self.write(module.store, _LOADED, Varied.of(True))
         try:
-            tree = parse(path, self.tree[path]).tree
+            source = parse(path, self.tree[path])
         except Refusal as refusal:
             self.unread[path] = refusal
             return
+        tree = source.tree
+        if source.translated is not None:
+            # Python 3 does not read it: who imports it may be told so.
+            python3 = self.where(lambda world: (world.python or (3,)) >= (3,))
+            self.trials[-1].perhaps |= self.mask & python3
         self.write(module.store, "__name__", Varied.of(module.name))
         line, depth, self.depth = self.line, self.depth, 0
         self.frames.append(Frame(module, "", module.store))
@@ -222,6 +241,36 @@ class Machine(Statements):
     def asks_for_distribution(data: bytes) -> bool:
         """Tell whether a file that cannot be read names a distribution or asks for it."""
         return _ASKS.search(data) is not None
+
+    def may_start(self, text: str) -> None:
+        """Note the program of the disc that *text* names: a path, or a module after ``-m``."""
+        if len(text) > 512 or not text or "\n" in text:
+            return
+        here = posixpath.dirname(self.frames[-1].module.path or "")
+        for word in dict.fromkeys((text, *text.split())):
+            if word.startswith(DISC):
+                places = [word.removeprefix(DISC)]
+            else:
+                places = [posixpath.join(one, word) for one in (here, *self._folders)]
+                if word.isidentifier():
+                    places += [f"{one}.py" for one in places]
+            for place in places:
+                path = posixpath.normpath(place)
+                stem = posixpath.basename(path).partition(".")[0]
+                decides = stem not in library.MODELLED and stem not in library.BUNDLED
+                if decides and path in self.tree and path not in self.modules:
+                    self.started.add(path)
+
+    def _listed(self, module: ModuleObject) -> frozenset[str] | None:
+        """Return the names in a module's ``__all__``; None where it has none that is known."""
+        for mask, one in module.store.get("__all__").each(self.mask):
+            rows = one
+            if isinstance(one, Container):
+                rows = next((items for _, items in one.store.get("items").each(mask)), None)
+            if isinstance(rows, tuple) and all(isinstance(name, str) for name in rows):
+                return frozenset(rows)
+            self.note("dynamic")
+        return None
 
     # From ... import -----------------------------------------------------------------------
 
@@ -253,6 +302,8 @@ class Machine(Statements):
         for _, one in module.each(self.mask):
             if not isinstance(one, ModuleObject) or one.is_external:
                 continue
+            listed = self._listed(one)
             for name, value in list(one.store.slots.items()):
-                if isinstance(name, str) and not name.startswith(("_", "\x00")):
+                public = isinstance(name, str) and not name.startswith(("_", "\x00"))
+                if name in listed if listed is not None else public:
                     self.write(frame.local, name, value.within(self.mask), value.mask & self.mask)

@@ -11,7 +11,13 @@ from typing import Any
 from ngtpatch.installer.execution import natives
 from ngtpatch.installer.execution.lifting import Unmodelled, unknown
 from ngtpatch.installer.execution.methods import LooseVersion
-from ngtpatch.installer.execution.objects import Container, External, ModuleObject, Native
+from ngtpatch.installer.execution.objects import (
+    ClassObject,
+    Container,
+    External,
+    ModuleObject,
+    Native,
+)
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.execution.worlds import World
 
@@ -283,6 +289,50 @@ def _remembering(machine: Any, args: _Args, named: _Named) -> Varied:
     return Varied.of(Native("functools.lru_cache(...)", _itself))
 
 
+def _partial(machine: Any, args: _Args, named: _Named) -> Varied:
+    """Return ``functools.partial``: the same call with these arguments before the others."""
+
+    def run(again: Any, more: _Args, others: _Named) -> Varied:
+        found: Varied = again.call(args[0], (*args[1:], *more), {**named, **others})
+        return found
+
+    return Varied.of(Native(f"functools.partial@{machine.line}", run))
+
+
+def _named_tuple(machine: Any, args: _Args, named: _Named) -> Varied:
+    """Return ``collections.namedtuple`` as a class with these attributes."""
+    groups = [one for value in args[:2] for one in value.each(machine.mask)]
+    names = groups[1][1] if len(args) == 2 and len(groups) == 2 and not named else None
+    if isinstance(names, Container):
+        rows = list(names.store.get("items").each(machine.mask))
+        names = rows[0][1] if len(rows) == 1 else None
+    if isinstance(names, str):
+        names = tuple(names.replace(",", " ").split())
+    if not isinstance(names, tuple) or not all(isinstance(one, str) for one in names):
+        return unknown(tainted=machine.depends(*args, *named.values()))
+    fields: tuple[str, ...] = names
+    cls = ClassObject(str(groups[0][1]), None, ())
+
+    def run(again: Any, given: _Args, keywords: _Named) -> Varied:
+        values = {**dict(zip(fields, given[1:], strict=False)), **keywords}
+        if set(values) != set(fields) or len(given) > len(fields) + 1:
+            again.throw_named("TypeError", None, "arguments")
+            return NOTHING
+        for name, value in values.items():
+            again.set_attribute(given[0], name, value)
+
+        def item(machine: Any, at: _Args, _: _Named) -> Varied:
+            rows = machine.combine([values[name] for name in fields])
+            found: Varied = machine.item(machine.gather(rows or ()), at[0])
+            return found
+
+        again.set_attribute(given[0], "__getitem__", Varied.of(Native("namedtuple.item", item)))
+        return Varied.of(None)
+
+    cls.store.slots["__init__"] = Varied.of(Native("namedtuple.__init__", run))
+    return Varied.of(cls)
+
+
 def _is_function(value: Varied) -> bool:
     return any(type(one).__name__ == "FunctionObject" for _, one in value.groups)
 
@@ -299,6 +349,8 @@ def _ended(machine: Any, args: _Args, named: _Named) -> Varied:
 
 _PATHS: Mapping[str, _Run | Varied] = {
     "join": _joined, "basename": _named_path("basename"), "dirname": _named_path("dirname"),
+    "abspath": _named_path("normpath"), "realpath": _named_path("normpath"),
+    "normpath": _named_path("normpath"), "expanduser": _named_path("normpath"),
     "exists": _exists, "isfile": _exists, "lexists": _exists, "splitext": _named_path("splitext"),
 }  # fmt: skip
 _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
@@ -338,8 +390,10 @@ _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
     "shlex": {"split": lambda machine, args, named: machine.lift(shlex.split, *args[:1])},
     "io": {"open": natives.opened},
     "codecs": {"open": natives.opened},
-    "collections": {"OrderedDict": natives.BUILT_IN["dict"]},
-    "functools": {"wraps": _itself, "lru_cache": _remembering, "cache": _remembering},
+    "collections": {"OrderedDict": natives.BUILT_IN["dict"], "namedtuple": _named_tuple},
+    "functools": {
+        "wraps": _itself, "lru_cache": _remembering, "cache": _remembering, "partial": _partial,
+    },
     "importlib": {"import_module": _imported},
     "string": {},
     "distutils.version": {

@@ -21,7 +21,7 @@ from ngtpatch.installer.execution.objects import (
     plain,
 )
 from ngtpatch.installer.execution.state import State
-from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, merged
 
 __all__ = ["NONE", "Unmodelled", "Values", "unknown"]
 
@@ -42,6 +42,8 @@ _OURS = (
     SuperObject,
     Wrapped,
 )
+# What differs from guest to guest as a value does, and the methods of such.
+_DATA = frozenset({str, bytes, int, float, tuple, Native, BoundMethod})
 _RAISED = (
     ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, StopIteration,
     TypeError, ValueError,
@@ -52,9 +54,9 @@ class Unmodelled(Exception):
     """The operation has no model for these values."""
 
 
-def unknown(*, tainted: bool) -> Varied:
-    """Return a value of which nothing is known."""
-    return Varied.of(Unknown(tainted))
+def unknown(*, tainted: bool, origin: str = "") -> Varied:
+    """Return a value of which nothing is known, but perhaps what made it."""
+    return Varied.of(Unknown(tainted, "" if tainted else origin))
 
 
 class Values(State):
@@ -125,14 +127,21 @@ class Values(State):
         combined = self.combine(operands)
         if combined is None:
             return unknown(tainted=True)
-        doubt = Unknown(self.depends(*operands))
+        depends = self.depends(*operands)
         groups: list[tuple[int, Plain]] = []
         for mask, values in combined:
             self.spend()
             operand = [plain(value, mask) for value in values]
+            doubt = Unknown(depends, "" if depends else _origins(operand))
             if any(isinstance(value, Unknown) for value in operand):
                 groups.append((mask, doubt))
                 continue
+            if _mixes(operand):
+                # On Python 2 they are one kind of text, on Python 3 never equal.
+                python2 = self.where(lambda world: (world.python or (3,)) < (3,))
+                if not self.of_python or mask & python2:
+                    groups.append((mask, Unknown(tainted=True)))
+                    continue
             try:
                 groups.append((mask, self.wrap(run(*operand))))
             except (Unmodelled, RecursionError, MemoryError):
@@ -172,11 +181,13 @@ class Values(State):
         be about the distribution.
         """
         true = false = doubt = 0
+        vague = False
         for mask, one in value.each(self.mask):
             if isinstance(one, Unknown):
                 true |= mask
                 false |= mask
                 doubt |= mask if one.tainted else 0
+                vague = True
             elif isinstance(one, Container):
                 for guests, items in one.store.get("items").each(mask):
                     if isinstance(items, Unknown):
@@ -192,8 +203,10 @@ class Values(State):
                 or set(cls.store.slots) & {"__bool__", "__nonzero__", "__len__"}
                 for cls in one.cls.order()
             ):
+                # What the method says is not asked here.
                 true |= mask
                 false |= mask
+                doubt |= mask
             elif isinstance(one, External):
                 true |= mask
                 false |= mask
@@ -202,6 +215,8 @@ class Values(State):
                 true |= mask
             else:
                 false |= mask
+        if vague:
+            self.tell_apart(value)
         return true, false, doubt
 
     def dispatch(self, value: Varied, run: Callable[[Plain], Varied]) -> Varied:
@@ -213,12 +228,18 @@ class Values(State):
 
         def one(mask: int, each: Plain) -> Callable[[], None]:
             def execute() -> None:
-                found.extend(run(each).within(mask).groups)
+                given = run(each).within(mask).groups
+                number = numbers.get(type(each) in _DATA and mask, 0)
+                found.extend(_by_way(given, number) if number else given)
 
             return execute
 
+        apart = any(mask != groups[0][0] for mask, _ in groups)
+        numbers = {mask: at + 1 for at, (mask, _) in enumerate(groups)} if apart else {}
+        self.divided += apart
         self.fork([(mask, one(mask, each)) for mask, each in groups])
-        return self.gather(found)
+        self.divided -= apart
+        return merged(self.gather(found))
 
     def elements(  # noqa: PLR0912 - one a kind of value
         self, value: Varied
@@ -246,13 +267,43 @@ class Values(State):
                 case Unknown():
                     yield mask, one
                 case _:
-                    yield mask, Unknown(tainted=isinstance(one, External) and one.tainted)
+                    # What a class says about iterating over its objects is not asked.
+                    origin = one.name if isinstance(one, External) else ""
+                    tainted = one.tainted if isinstance(one, External) else bool(
+                        isinstance(one, InstanceObject)
+                    )  # fmt: skip
+                    yield mask, Unknown(tainted, "" if tainted else origin)
 
 
 def _is_tainted(value: External | tuple[Plain, ...]) -> bool:
     if isinstance(value, External):
         return value.tainted
     return any(isinstance(one, Unknown) and one.tainted for one in value)
+
+
+def _by_way(groups: Sequence[tuple[int, Plain]], number: int) -> Iterator[tuple[int, Plain]]:
+    """Yield *groups*, those of which nothing is known told apart by the value they are of."""
+    for mask, one in groups:
+        if isinstance(one, Unknown) and not one.tainted:
+            yield mask, Unknown(False, f"{one.origin[-120:] or '?'}#{number}")
+        else:
+            yield mask, one
+
+
+def _origins(values: Sequence[Plain]) -> str:
+    found = {
+        part for one in values if isinstance(one, Unknown | External)
+        for part in (one.origin if isinstance(one, Unknown) else one.name).split("|")
+    }  # fmt: skip
+    return "|".join(sorted(found - {""})[:4])
+
+
+def _mixes(values: Sequence[Plain]) -> bool:
+    kinds = {type(one) for one in values if isinstance(one, str | bytes)}
+    for one in values:
+        if isinstance(one, tuple | list | set | frozenset) and len(one) < 100:
+            kinds |= {type(part) for part in one if isinstance(part, str | bytes)}
+    return len(kinds) > 1
 
 
 def _is_ours(value: Any) -> bool:

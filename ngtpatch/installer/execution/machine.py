@@ -157,7 +157,13 @@ class Statements(Matching):
             and ast.unparse(one.value).endswith("ABCMeta")
             for one in node.keywords
         ):
+            self.note("dynamic")
             cls.bases = (*plain_bases, External("a metaclass"))
+        if any(
+            isinstance(one, ClassObject) and "__init_subclass__" in one.store.slots
+            for one in cls.order()
+        ):
+            self.note("dynamic")
         if any(isinstance(one, ClassObject) and one.error for one in cls.order()):
             cls.error = Exception
         is_function = frame.local is not frame.module.store
@@ -171,6 +177,9 @@ class Statements(Matching):
             self.frames.pop()
         self._make_enum(cls)
         if cls.store.get("__metaclass__").mask:
+            if any(isinstance(one, ClassObject) for _, one in
+                   cls.store.get("__metaclass__").groups):  # fmt: skip
+                self.note("dynamic")
             cls.bases = (*cls.bases, External("a metaclass"))
         value = Varied.of(cls)
         for decorator in reversed(node.decorator_list):
@@ -324,6 +333,8 @@ class Statements(Matching):
                     self.note("loop", mask)
             else:
                 known.append((mask & ~twice, items))
+        if vague:
+            self.tell_apart(self.gather((m, one) for m, one in rows if isinstance(one, Unknown)))
         vague |= twice
         done = self.mask & ~seen
         running = self.mask & ~vague
@@ -563,13 +574,22 @@ class Statements(Matching):
         swallows = any(self.defines(one, "__exit__") for value in exits for _, one in value.groups)
         if swallows and len(self.trials[-1].thrown) > thrown:
             self.note("dynamic", self.trials[-1].thrown[-1].guests)
+        for value in exits:
+            self.dispatch(value, self._left)
+
+    def _left(self, manager: Plain) -> Varied:
+        if isinstance(manager, InstanceObject) and self.defines(manager, "__exit__"):
+            self.call(self.attribute(Varied.of(manager), "__exit__"), (NONE, NONE, NONE), {})
+        return NONE
 
     def _entered(self, manager: Plain) -> Varied:
         if isinstance(manager, InstanceObject) and self.defines(manager, "__enter__"):
             return self.call(self.attribute(Varied.of(manager), "__enter__"), (), {})
         if isinstance(manager, FileObject):
             return Varied.of(manager)
-        return unknown(tainted=isinstance(manager, Unknown) and manager.tainted)
+        if isinstance(manager, Unknown):
+            return Varied.of(manager)
+        return unknown(tainted=False)
 
     # Imports -------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
-__all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "of_atom", "of_object"]
+__all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "name_of", "of_atom", "of_object"]
 
 _TEXT = frozenset({
     "capitalize", "casefold", "count", "endswith", "expandtabs", "find", "index", "isalnum",
@@ -116,6 +116,8 @@ def _pure(owner: Plain, name: str) -> Varied:
 
         def apply(*values: Any) -> Any:
             count = len(values) - len(keys)
+            if isinstance(owner, str) and any(isinstance(one, bytes) for one in values):
+                raise Unmodelled
             method = getattr(owner, name)
             return method(*values[:count], **dict(zip(keys, values[count:], strict=True)))
 
@@ -157,7 +159,8 @@ def _formatted(owner: str) -> Callable[..., Varied]:
             texts = [machine.text_of(value) for value in values]
             return owner.format(*texts[:count], **dict(zip(keys, texts[count:], strict=True)))
 
-        found: Varied = machine.lift(apply, *args, *named.values())
+        texts = [machine.as_text(one) for one in (*args, *named.values())]
+        found: Varied = machine.lift(apply, *texts)
         return found
 
     return run
@@ -361,6 +364,21 @@ for _name in ("intersection", "union", "difference", "issubset", "issuperset", "
     _METHODS[set, _name] = _lifted(_name, set)
 
 
+def name_of(machine: Any, owner: NamesOf, index: Varied) -> Varied:
+    """Return ``globals()[index]``."""
+    groups: list[tuple[int, Plain]] = []
+    for mask, name in index.each(machine.mask):
+        if isinstance(name, Unknown):
+            machine.note("lookup", mask)
+            groups.append((mask, Unknown(tainted=True)))
+            continue
+        found = owner.names.get(name).within(mask)
+        groups += found.groups
+        machine.throw_named("KeyError", mask & ~found.mask, str(name))
+    gathered: Varied = machine.gather(groups)
+    return gathered
+
+
 def _name_got(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
     fallback = args[1] if len(args) > 1 else NONE
     groups: list[tuple[int, Plain]] = []
@@ -378,8 +396,16 @@ def _name_got(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varie
 def _names_updated(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
     for name, value in named.items():
         machine.write(owner.names, name, value)
-    if args:
-        machine.note("dynamic")
+    for mask, one in args[0].each(machine.mask) if args else ():
+        rows = [] if not isinstance(one, Container) else list(one.store.get("items").each(mask))
+        for guests, items in rows:
+            if not isinstance(items, dict):
+                machine.note("dynamic", guests)
+                continue
+            for name, value in items.items():
+                machine.write(owner.names, name, Varied.of(value), guests)
+        if not rows:
+            machine.note("dynamic", mask)
     return NONE
 
 

@@ -82,7 +82,7 @@ def _bounded_range(*bounds: int) -> range:
 def _text(machine: Any, args: _Args, named: _Named) -> Varied:
     if not args:
         return Varied.of("")
-    found: Varied = machine.lift(machine.text_of, args[0])
+    found: Varied = machine.lift(machine.text_of, machine.as_text(args[0]))
     return found
 
 
@@ -413,7 +413,24 @@ def _zip(machine: Any, args: _Args, named: _Named) -> Varied:
 
 
 def _told(machine: Any, args: _Args, named: _Named) -> Varied:
+    for one in args:
+        machine.as_text(one)
+    for one in named.values():
+        machine.stain(*_origin(machine, one), *args)
     return NONE
+
+
+def _origin(machine: Any, value: Varied) -> tuple[str]:
+    """Return the origin of a value that is not known; of a file to which something is told."""
+    return (next((one.origin for _, one in value.each(machine.mask)
+                  if isinstance(one, Unknown)), ""),)  # fmt: skip
+
+
+def _iter(machine: Any, args: _Args, named: _Named) -> Varied:
+    if len(args) != 1:
+        machine.note("loop")
+        return unknown(tainted=True)
+    return _converted(list)(machine, args, named)
 
 
 def opened(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -444,9 +461,10 @@ _RUNS: dict[str, _Run] = {
     "format": _pure(format), "frozenset": _converted(set), "getattr": _getattr,
     "globals": _globals, "hasattr": _hasattr, "int": _pure(int), "isinstance": _isinstance,
     "issubclass": lambda m, a, n: unknown(tainted=m.depends(*a)),
-    "iter": _converted(list), "len": _pure(len), "list": _converted(list), "locals": _locals,
+    "iter": _iter, "len": _pure(len), "list": _converted(list), "locals": _locals,
     "long": _pure(int), "map": _mapped(keeps=False), "max": _ordered(_best(max)),
-    "min": _ordered(_best(min)), "next": _next, "object": lambda m, a, n: unknown(tainted=False),
+    "min": _ordered(_best(min)), "next": _next,
+    "object": lambda m, a, n: unknown(tainted=False, origin="object()"),
     "open": opened, "ord": _pure(ord), "print": _told, "property": _wrapping("property"),
     "range": _pure(_bounded_range), "repr": _pure(repr),
     "reversed": _pure(lambda items: list(reversed(items))), "round": _pure(round),

@@ -215,7 +215,7 @@ def plain(value: Plain, mask: int, depth: int = 0) -> Plain:  # noqa: PLR0911 - 
             return made
         return _all(value.kind, items, mask, depth)
     if isinstance(value, External):
-        return Unknown(value.tainted)
+        return Unknown(value.tainted, "" if value.tainted else value.name)
     if isinstance(value, tuple):
         made_tuple = _all(tuple, value, mask, depth)
         return value if isinstance(made_tuple, tuple) and made_tuple == value else made_tuple

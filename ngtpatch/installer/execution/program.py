@@ -20,10 +20,17 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     ModuleObject,
 )
-from ngtpatch.installer.execution.state import Ending, Exhausted, OpenUse, OpenUseKind, Thrown
+from ngtpatch.installer.execution.state import (
+    Ending,
+    Exhausted,
+    Forked,
+    OpenUse,
+    OpenUseKind,
+    Thrown,
+)
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 from ngtpatch.installer.execution.watching import Watch
-from ngtpatch.installer.execution.way import programs, started_by
+from ngtpatch.installer.execution.way import is_python, programs, started_by
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 
@@ -44,6 +51,8 @@ class Execution:
     Attributes:
         worlds: the guests.
         findings: uses of the guest's facts that are not understood.
+        forked: where guests may be told apart by what is not modelled.
+        started: files of the disc that something unknown was given the names of.
         endings: how a program may end before its end.
         given: by file and function, which of the disc's classes a function without
             parameters returns.
@@ -56,6 +65,8 @@ class Execution:
 
     worlds: tuple[World, ...]
     findings: tuple[OpenUse, ...]
+    forked: tuple[Forked, ...]
+    started: frozenset[str]
     endings: tuple[Ending, ...]
     given: Mapping[tuple[str, str], Given]
     files: frozenset[str]
@@ -86,6 +97,8 @@ def execute(
     findings: list[OpenUse] = []
     endings: list[Ending] = []
     given: dict[tuple[str, str], Given] = {}
+    forked: list[Forked] = []
+    started_files: set[str] = set()
     files: set[str] = set()
     unread: dict[str, Refusal] = {}
     conditions: dict[tuple[str, int], tuple[int, int]] = {}
@@ -105,6 +118,13 @@ def execute(
             watch.steps += started - max(machine.steps, 0)
         findings += machine.findings.values()
         endings += run.endings
+        forked += machine.forked()
+        started_files |= machine.started
+        if paths is None:
+            waiting += [
+                one for one in sorted(machine.started)
+                if one not in waiting and one not in files and is_python(tree, one)
+            ]  # fmt: skip
         for file in sorted(set(machine.modules) - files):
             files.add(file)
             if file in tree and paths is None:
@@ -116,6 +136,8 @@ def execute(
     return Execution(
         tuple(worlds),
         tuple(_merged(findings)),
+        tuple(dict.fromkeys(forked)),
+        frozenset(started_files),
         tuple(_merged_endings(endings)),
         given,
         frozenset(files),

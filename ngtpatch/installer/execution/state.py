@@ -13,13 +13,14 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
 )
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join, merged
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 
 __all__ = [
     "Ending",
     "Exhausted",
+    "Forked",
     "Frame",
     "Loop",
     "OpenUse",
@@ -65,6 +66,24 @@ class OpenUse:
     line: int
     function: str
     guests: int
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A place at which guests may be told apart by what is not modelled.
+
+    Attributes:
+        path: the file.
+        line: where in it.
+        groups: guests that are treated alike there. One that is in a group and one that is
+            not may fare differently.
+        reached: whether it is a call of something unknown, and the group those who come to it.
+    """
+
+    path: str
+    line: int
+    groups: frozenset[int]
+    reached: bool
 
 
 @dataclass(frozen=True)
@@ -151,6 +170,8 @@ class State:
 
     def __init__(self, worlds: Sequence[World], *, steps: int) -> None:
         self.worlds = tuple(worlds)
+        #: Whether the running Python is what is asked for.
+        self.of_python = any(world.python is not None for world in self.worlds)
         self.everyone = (1 << len(self.worlds)) - 1
         self.mask = self.everyone
         self.steps = steps
@@ -158,6 +179,13 @@ class State:
         self.frames: list[Frame] = []
         self.findings: dict[tuple[str, str, int], OpenUse] = {}
         self.splits: list[Place] = []
+        #: How many of the conditions that led here told guests apart.
+        self.divided = 0
+        #: Origins of unknown objects that were given something which differs by guest.
+        self.stained: set[str] = set()
+        self._touched: dict[str, set[int]] = {}
+        self._forked: dict[tuple[str, int], set[int]] = {}
+        self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
         #: Where the budget was used up.
         self.gave_up_at: Place | None = None
@@ -190,6 +218,78 @@ class State:
         if len(made.groups) > _MAX_GROUPS:
             return Varied(((made.mask, Unknown(tainted=True)),))
         return made
+
+    # Told apart by what is not known -------------------------------------------------------
+
+    def parted(self) -> bool:
+        """Tell whether what is done here is done for some guests alone."""
+        if self.divided:
+            return True
+        gone = 0
+        for frame in self.frames:
+            gone |= frame.left
+            for loop in frame.loops:
+                gone |= loop.broken | loop.continued
+        return bool(gone & ~self.mask)
+
+    def stain(self, origin: str, *values: Varied) -> None:
+        """Remember that an unknown object was given *values*, where they differ by guest."""
+        if not origin:
+            return
+        if self.depends(*values):
+            self.stained.update(origin.split("|"))
+        elif self.parted():
+            for part in origin.split("|"):
+                self._touched.setdefault(part, set()).add(self.mask)
+
+    def touched(self, name: str) -> list[tuple[int, str]]:
+        """Return the guests that are here by which of them have changed the object *name*."""
+        parts = [(self.mask, "")]
+        if self._touched:
+            masks = {
+                mask for origin, found in self._touched.items() if _is_of(name, origin)
+                for mask in found
+            }  # fmt: skip
+            for number, mask in enumerate(sorted(masks)[:8]):
+                parts = [
+                    (guests & way, f"{told}*{number}" if way == mask else told)
+                    for guests, told in parts for way in (mask, ~mask) if guests & way
+                ]  # fmt: skip
+        return parts
+
+    def is_stained(self, name: str) -> bool:
+        """Tell whether *name* is an object, or of an object, that was given such a value."""
+        return bool(self.stained) and any(_is_of(name, one) for one in self.stained)
+
+    def depends(self, *operands: Varied) -> bool:
+        """Tell whether one of them depends on the guest."""
+        raise NotImplementedError
+
+    def tell_apart(self, value: Varied) -> None:
+        """Note that a program decides by *value*, of which only the origin is known."""
+        groups = [
+            mask for mask, one in value.each(self.mask)
+            if isinstance(one, Unknown) and not one.tainted
+        ]  # fmt: skip
+        if groups and (len(groups) > 1 or groups[0] != self.mask):
+            place = self.place
+            self._forked.setdefault((place.path, place.line), set()).update(groups)
+
+    def reach(self, name: str) -> None:
+        """Note who comes to a call of something unknown."""
+        place = self.place
+        key = (place.path, place.line, name)
+        self._reached[key] = self._reached.get(key, 0) | self.mask
+
+    def forked(self) -> list[Forked]:
+        """Return where guests may be told apart by what is not modelled."""
+        found = [Forked(*key, frozenset(groups), False) for key, groups in self._forked.items()]
+        found += [
+            Forked(path, line, frozenset({mask}), True)
+            for (path, line, _), mask in self._reached.items()
+            if mask != self.everyone
+        ]
+        return found
 
     # Where it stands -----------------------------------------------------------------------
 
@@ -288,7 +388,7 @@ class State:
                 covered |= live
                 groups += after.get(key, base).within(live).groups
             groups += base.within(~covered).groups
-            store.slots[name] = join(groups)
+            store.slots[name] = merged(join(groups))
         self.mask = rest
 
     def under(self, mask: int, run: Callable[[], Varied]) -> Varied:
@@ -329,8 +429,14 @@ class State:
 
     def throw_with(self, name: str, code: Varied) -> None:
         """Raise one of Python's own exceptions with an argument that may differ."""
-        for mask, one in code.within(self.mask).groups:
+        here = self.mask
+        left = here
+        for mask, one in list(code.each(here)):
+            # A guest may have more than one of them.
+            self.mask = here
             self.throw_named(name, mask, one)
+            left &= self.mask
+        self.mask = left
 
     def error_class(self, name: str) -> ClassObject:
         """Return the class of one of Python's own exceptions."""
@@ -339,3 +445,12 @@ class State:
     def perhaps(self) -> None:
         """Note that something which is not modelled may raise here."""
         self.trials[-1].perhaps |= self.mask
+
+
+def _is_of(name: str, origin: str) -> bool:
+    """Tell whether *name* is the object *origin*, or something that was made of it."""
+    name = name.replace("os.getenv", "os.environ")
+    return any(
+        part == origin or (part.startswith(origin) and part[len(origin)] in ".[#<*")
+        for part in name.split("|")
+    )

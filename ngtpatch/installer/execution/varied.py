@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join"]
+__all__ = ["ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join", "merged"]
 
 #: What a value is on one guest: an atom of Python, a tuple of such, or an object of this package.
 Plain = Any
@@ -28,9 +28,12 @@ class Unknown:
 
     Attributes:
         tainted: whether it may depend on the distribution (or the Python) that is asked for.
+        origin: what made it, such as ``queue.Queue()@7``: two of one origin may be one; where
+            guests have values of different origins, they may be told apart by them.
     """
 
     tainted: bool
+    origin: str = ""
 
 
 def identity_of(value: Plain) -> Any:
@@ -89,11 +92,27 @@ class Varied:
         return twice
 
     def depends(self, mask: int) -> bool:
-        """Tell whether it differs between the guests of *mask*, or may for what is known."""
-        groups = list(self.each(mask))
-        return any(isinstance(value, Unknown) and value.tainted for _, value in groups) or any(
-            guests & mask != groups[0][0] for guests, _ in groups[1:]
-        )
+        """Tell whether it differs between the guests of *mask*, or may for what is known.
+
+        Values of which nothing is known but their origin count as one: what they may tell
+        apart is noted where it decides.
+        """
+        vague = 0
+        first: int | None = None
+        for guests, value in self.groups:
+            here = guests & mask
+            if not here:
+                continue
+            if isinstance(value, Unknown):
+                if value.tainted:
+                    return True
+                vague |= here
+                continue
+            if first is None:
+                first = here
+            elif here != first:
+                return True
+        return bool(vague) and first is not None and vague != first
 
 
 def _cut(groups: Iterable[tuple[int, Plain]], mask: int) -> tuple[tuple[int, Plain], ...]:
@@ -113,3 +132,32 @@ def join(groups: Iterable[tuple[int, Plain]]) -> Varied:
             old = found.get(key)
             found[key] = (mask, value) if old is None else (old[0] | mask, old[1])
     return Varied(tuple(found.values()))
+
+
+def merged(value: Varied) -> Varied:
+    """Return *value* with at most one value of unknown origin on each guest."""
+    groups = [one for one in value.groups if isinstance(one[1], Unknown) and not one[1].tainted]
+    if len(groups) < 2:
+        return value
+    seen = twice = 0
+    for mask, _ in groups:
+        twice |= seen & mask
+        seen |= mask
+    if not twice:
+        return value
+    rest = [one for one in value.groups if one not in groups]
+    parts: dict[str, int] = {}
+    while twice:
+        bit = twice & -twice
+        which = [(mask, one) for mask, one in groups if mask & bit]
+        same = twice
+        for mask, one in groups:
+            same &= mask if (mask, one) in which else ~mask
+        origins = sorted({part for _, one in which for part in one.origin.split("|")})[:4]
+        parts["|".join(origins)] = parts.get("|".join(origins), 0) | same
+        twice &= ~same
+    both = 0
+    for mask in parts.values():
+        both |= mask
+    rest += [(mask & ~both, one) for mask, one in groups if mask & ~both]
+    return join([*rest, *((mask, Unknown(False, origin)) for origin, mask in parts.items())])

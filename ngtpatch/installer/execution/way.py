@@ -61,9 +61,12 @@ def started_by(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
                 yield one
 
 
-def shell_scripts(tree: Mapping[str, bytes], files: Iterable[str]) -> tuple[str, ...]:
+def shell_scripts(
+    tree: Mapping[str, bytes], files: Iterable[str], started: Iterable[str] = ()
+) -> tuple[str, ...]:
     """Return the shell scripts on the way: the entries, what they name, what *files* start."""
     waiting = [ROOT + name for name in _SHELL if ROOT + name in tree]
+    waiting += [path for path in sorted(started) if is_shell(tree, path)]
     for path in sorted(files):
         if path in tree and _STARTING.search(tree[path]):
             waiting += [one for one in _mentioned(tree, path) if is_shell(tree, one)]
