@@ -54,6 +54,7 @@ VARIABLES = {
     for name in (
         *("JSON", "COLOR", "VERBOSE", "QUIET", "PROFILES", "PATCHES"),
         *("ISO", "DISTRO", "OUTPUT", "RESULT", "VM_CONFIG", "CACHE_DIR", "ACCEPT_UNPROVEN"),
+        *("PRISM_USERNAME", "PRISM_PASSWORD", "PRISM_API_KEY"),
     )
 }
 

@@ -11,7 +11,7 @@ from ngtpatch.disclosure import printable
 from ngtpatch.errors import RemoteError
 from ngtpatch.prism_central.connection import Connection, GoneError
 
-__all__ = ["TaskFailedError", "TaskLostError", "follow"]
+__all__ = ["TaskFailedError", "TaskLostError", "TaskVanishedError", "follow"]
 
 _FIRST, _LONGEST = 0.1, 3.0
 _OPEN = ("QUEUED", "RUNNING", "CANCELING", "SUSPENDED")
@@ -22,7 +22,11 @@ class TaskFailedError(RemoteError):
 
 
 class TaskLostError(RemoteError):
-    """What became of it is not known: it vanished, or did not end in time."""
+    """What became of it is not known: it did not end in time."""
+
+
+class TaskVanishedError(RemoteError):
+    """Prism Central does not know it any more."""
 
 
 def follow(connection: Connection, reference: Any, *, what: str, seconds: float) -> str | None:
@@ -39,6 +43,7 @@ def follow(connection: Connection, reference: Any, *, what: str, seconds: float)
     Raises:
         TaskFailedError: ``task-failed``, with what Prism Central says.
         TaskLostError: ``task-lost``.
+        TaskVanishedError: ``task-vanished``.
         RemoteError: Prism Central cannot be asked.
     """
     api = import_module("ntnx_prism_py_client.api.tasks_api").TasksApi(connection.prism)
@@ -47,8 +52,8 @@ def follow(connection: Connection, reference: Any, *, what: str, seconds: float)
         try:
             task = connection.call(api.get_task_by_id, reference.ext_id).data
         except GoneError:
-            raise TaskLostError(
-                "task-lost", f"{what}: its task vanished", path=connection.host,
+            raise TaskVanishedError(
+                "task-vanished", f"{what}: its task vanished", path=connection.host,
                 hint="run the command again: it looks at what is there first",
             ) from None  # fmt: skip
         status = str(task.status)

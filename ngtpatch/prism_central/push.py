@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from ngtpatch.errors import NgtpatchError, Refusal, RemoteError
 from ngtpatch.prism_central.connection import ChangedError, Connection
 from ngtpatch.prism_central.drives import Drive, eject, insert, read_drives
-from ngtpatch.prism_central.follow import TaskFailedError, TaskLostError
+from ngtpatch.prism_central.follow import TaskFailedError, TaskLostError, TaskVanishedError
 from ngtpatch.prism_central.image_library import (
     LibraryImage,
     create_image,
@@ -250,7 +250,7 @@ class _Push:
                     return here  # it was this run's own doing, or a killed one's
                 self.journal.note(self.key, drive=None)
                 # The task may be one that failed for a killed run: one more, of our own.
-                again = isinstance(error, TaskFailedError) and not salt
+                again = isinstance(error, TaskFailedError | TaskVanishedError) and not salt
                 if attempt == _TRIES or not (changed or again):
                     raise
                 salt = str(uuid.uuid4()) if again else salt

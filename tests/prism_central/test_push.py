@@ -241,7 +241,7 @@ def test_a_task_that_fails_or_vanishes(
 
     central.state.faults = [Fault("GET", "config/tasks/", vanish)]
     ran = central.push(iso, "--vm", "web-01", "--json")
-    assert (ran.exit_code, ran.document["error"]["code"]) == (7, "task-lost")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (7, "task-vanished")
     central.state.polls = 99
     ran = central.push(iso, "--vm", "web-01", "--wait", 1, "--json")
     assert (ran.exit_code, ran.document["error"]["code"]) == (7, "task-lost")

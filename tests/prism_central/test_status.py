@@ -29,6 +29,7 @@ def test_all_pages_are_asked_for(central: Central) -> None:
     assert (ran.exit_code, told["ok"], told["complete"]) == (0, True, True)
     assert (told["total"], len({vm["vm_uuid"] for vm in told["vms"]})) == (250, 250)
     assert (told["vms"][0]["version"], told["vms"][0]["available"]) == ("4.1", "4.2")
+    assert ran.stderr == ""
     assert [method for method, _ in central.state.log] == ["OPTIONS", *6 * ["GET"]]
 
 
