@@ -58,6 +58,9 @@ VARIABLES = {
     )
 }
 
+_ALIKE = 0.75
+"""How alike, of 1, a word is to be that was meant; TEST is no RESET."""
+
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and ends every failure in one message."""
@@ -141,15 +144,20 @@ class LazyGroup(click.Group):
 
 def _tell_misspelt_variables(console: Console) -> None:
     """Warn of NGTPATCH_ variables that come close to one that there is."""
-    commands = {f"NGTPATCH_{name.upper()}" for name in COMMANDS}
+    commands = {name.upper() for name in COMMANDS}
     for name in sorted(os.environ):
-        start = "_".join(name.split("_")[:2])
-        if not name.startswith("NGTPATCH_") or name in VARIABLES or start in commands:
+        before, _, rest = name.partition("NGTPATCH_")
+        first = rest.partition("_")[0]
+        # What comes after the prefix is compared: all would be alike by the prefix.
+        if before or not rest or name in VARIABLES or first in commands:
             continue
-        close = get_close_matches(name, VARIABLES, 1, 0.85)
-        close += [name.replace(start, one, 1) for one in get_close_matches(start, commands, 1, 0.8)]
+        short = {one.removeprefix("NGTPATCH_") for one in VARIABLES}
+        close = get_close_matches(rest, short, 1, _ALIKE)
+        close += [
+            rest.replace(first, one, 1) for one in get_close_matches(first, commands, 1, _ALIKE)
+        ]
         if close:
-            console.warn(f"{name} is set, and is no option; did you mean {close[0]}?")
+            console.warn(f"{name} is set, and is no option; did you mean NGTPATCH_{close[0]}?")
 
 
 def _shown(error: click.UsageError) -> click.UsageError:
