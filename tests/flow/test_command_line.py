@@ -337,5 +337,5 @@ def test_nothing_to_strip_is_said_to_be_that(pairs: Pairs, tmp_path: Path) -> No
     assert run("identity", "strip", pairs(2).base, "-o", bare).code == 0
     ran = run("identity", "strip", bare, "-o", again)
     assert ran.code == 0
-    assert "nothing needed: no identity is on it" in ran.out
+    assert "nothing needed: no identity was found on it" in ran.out
     assert again.read_bytes() == bare.read_bytes()
