@@ -123,6 +123,7 @@ class _Rule:
         mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
         self._programs = [*mains, *deciding][:_MOST_PROGRAMS]
         self._treated: list[Treated] = []
+        self._unsettled: list[tuple[str, int]] = []
         self._watch = Watch()
         self._steps = _MOST_STEPS
 
@@ -152,6 +153,13 @@ class _Rule:
             except Refusal as refusal:
                 self._leave(path, refusal.message)
         contents = self._proven(shipped, contents)
+        # In a file that is proven, the new names fare there as their kin do.
+        reason = "what it does with a new name's kin is not known"
+        self._treated += [
+            Treated(path, line, "left", reason)
+            for path, line in self._unsettled
+            if path not in contents
+        ]
         return Likened(
             contents,
             {path: made[path] for path in contents},
@@ -190,7 +198,10 @@ class _Rule:
                 self._is(stranger_beside(world), truth) for world in self._kin
             )
             accepts = any(self._is(kin, truth) is not turns for kin in self._known_kin(truth))
-            unaccepted[test.head] = unaccepted.get(test.head, True) and not accepts
+            # Of who comes to both ends nothing is known, least of all that it is turned away.
+            perhaps = any(self._seen(kin, truth) == (True, True) for kin in self._kin.values())
+            turned = not (accepts or perhaps)
+            unaccepted[test.head] = unaccepted.get(test.head, True) and turned
             differing = {
                 world: kin
                 for world, kin in self._kin.items()
@@ -221,6 +232,8 @@ class _Rule:
                 self._treated.append(Treated(source.path, test.line, "extended", "", whose))
             elif accepts:
                 self._treated.append(Treated(source.path, test.line, "alike"))
+            elif perhaps and differing:
+                self._unsettled.append((source.path, test.line))
         for line, nobody in unaccepted.items():
             if nobody:
                 self._treated.append(Treated(source.path, line, "unaccepted"))

@@ -188,6 +188,36 @@ def test_what_cannot_be_proven_is_never_changed(text: str) -> None:
     assert "extended" not in {one.treatment for one in found.treated}
 
 
+def test_whom_a_consequence_may_turn_away_is_not_called_unaccepted() -> None:
+    """A value of the kin's that is not known may be None: that says nothing about its name."""
+    text = (
+        HEAD
+        + f"""
+import os
+
+
+def image():
+    name = {ASK}
+    if "centos" in name:
+        return os.environ.get("IMAGE")
+    return None
+
+
+def answer():
+    found = image()
+    if found is None:
+        return "nothing"
+    return found
+"""
+    )
+    found = likened(text, "rocky")
+    line = text[: text.index("if found is None")].count("\n") + 1
+    assert {one.treatment for one in found.treated if one.line != line} == {"extended"}
+    assert [one for one in found.treated if one.line == line] == []
+    barred = likened(text.replace('"centos" in name', 'name in open("/names").read()'), "rocky")
+    assert "unaccepted" not in {one.treatment for one in barred.treated}
+
+
 def test_a_name_that_takes_another_branch_is_left_and_named() -> None:
     text = f"""
 def answer():
