@@ -76,9 +76,10 @@ class Calling(Evaluation):
     def call_unknown(self, function: Varied, args: Sequence[Varied]) -> Varied:
         """Call something with arguments that are not known one by one."""
         for mask, one in function.each(self.mask):
-            if not isinstance(one, External) and not (
-                isinstance(one, Native) and not _LEAVING.search(one.name)
-            ):
+            leaves = isinstance(one, Native) and _LEAVING.search(one.name)
+            if leaves and not self.depends(function, *args):
+                continue
+            if leaves or not isinstance(one, External | Native):
                 self.note("call", mask)
         self.perhaps()
         return unknown(tainted=True if self.depends(*args) else self.depends(function))

@@ -20,6 +20,7 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
 )
 from ngtpatch.installer.execution.state import Frame, Thrown, Trial
+from ngtpatch.installer.execution.syntax_age import oldest_python
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import ROOT
@@ -228,6 +229,10 @@ class Machine(Statements):
             # Python 3 does not read it: who imports it may be told so.
             python3 = self.where(lambda world: (world.python or (3,)) >= (3,))
             self.trials[-1].perhaps |= self.mask & python3
+        if self.of_python:
+            oldest = oldest_python(source)
+            too_old = self.where(lambda world: (world.python or oldest) < oldest)
+            self.throw_named("SyntaxError", too_old, path)
         self.write(module.store, "__name__", Varied.of(module.name))
         line, depth, self.depth = self.line, self.depth, 0
         self.frames.append(Frame(module, "", module.store))

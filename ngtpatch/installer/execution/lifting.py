@@ -138,10 +138,13 @@ class Values(State):
                 continue
             if _mixes(operand):
                 # On Python 2 they are one kind of text, on Python 3 never equal.
-                python2 = self.where(lambda world: (world.python or (3,)) < (3,))
-                if not self.of_python or mask & python2:
-                    groups.append((mask, Unknown(tainted=True)))
+                python2 = mask & self.where(lambda world: (world.python or (2,)) < (3,))
+                if not self.of_python:
+                    groups.append((mask, Unknown(depends)))
                     continue
+                # That texts are compared as Python 2 does is not modelled: it may differ.
+                groups.append((python2, Unknown(tainted=True)))
+                mask &= ~python2  # noqa: PLW2901 - the others, of Python 3
             try:
                 groups.append((mask, self.wrap(run(*operand))))
             except (Unmodelled, RecursionError, MemoryError):
