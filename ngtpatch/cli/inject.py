@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +15,7 @@ import click
 from ngtpatch import interrupts
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
+from ngtpatch.cli.stopping import stopping
 from ngtpatch.errors import BatchError, OutputError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def command(
         return
     with (
         _executor(scheduler) as (executor, there),
-        _stopping(console) as stop,
+        stopping(console) as stop,
         _progress(console) as report,
     ):
         summary = run_fleet(
@@ -244,22 +243,6 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
             console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
-
-
-@contextmanager
-def _stopping(console: Console) -> Iterator[threading.Event]:
-    """Turn the first signal to end into an event; a later one interrupts at once."""
-    stop = threading.Event()
-
-    def handler(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise interrupts.Interrupted
-        stop.set()
-        with suppress(RuntimeError):  # in the middle of another message
-            console.note("finishing what is in flight ...")
-
-    with interrupts.heeded(handler):
-        yield stop
 
 
 @contextmanager

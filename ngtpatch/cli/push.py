@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +13,7 @@ import click
 from ngtpatch import interrupts
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
+from ngtpatch.cli.stopping import stopping
 from ngtpatch.errors import BatchError, UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ def command(
 
         owners = owners_of_ledger(ledger, inventory)
         connection()  # what is wrong with the address or the login is said once
-        with _stopping(console) as stop:
+        with stopping(console) as stop:
             told = push_fleet(
                 connection, owners, journal=ledger.parent / "push.jsonl", own=journal,
                 options=how, jobs=jobs, stop=stop, report=_reporter(console),
@@ -207,19 +205,3 @@ def _show_fleet(console: Console, told: FleetPushed) -> None:
         raise click.exceptions.Exit(interrupts.EXIT_CODE)
     if told.failed:
         raise click.exceptions.Exit(BatchError.exit_code)
-
-
-@contextmanager
-def _stopping(console: Console) -> Iterator[threading.Event]:
-    """Let the first signal end what is in flight, and the second end at once."""
-    stop = threading.Event()
-
-    def handler(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise interrupts.Interrupted
-        stop.set()
-        with suppress(RuntimeError):
-            console.note("finishing what is in flight ...")
-
-    with interrupts.heeded(handler):
-        yield stop
