@@ -15,7 +15,7 @@ PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips mutation lint bench docs dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes mutation lint bench docs dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 
 flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
 	@$(BIN)/python -m tests.fuzz.flips --count 5000
+
+pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
+	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
 
 docs: $(VENV)/docs ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
