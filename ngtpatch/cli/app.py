@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ngtpatch._version import __version__
-from ngtpatch.cli.options import global_options
+from ngtpatch.cli.options import examples, global_options
 from ngtpatch.cli.output import Console, lines
 from ngtpatch.errors import UsageError, of_any
 
@@ -180,8 +180,13 @@ def _from_usage(error: click.UsageError) -> UsageError:
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
     },
-    epilog=(
-        "Exit codes: 0 done or nothing needed; 1 unexpected; 2 usage; 3 input unusable; "
+    epilog=examples(
+        "ngtpatch support ngt.iso -d rocky",
+        "ngtpatch rebuild ngt.iso -d rocky -o ngt-rocky.iso",
+        "ngtpatch verify ngt-rocky.iso --base ngt.iso",
+    )
+    + (
+        "\n\nExit codes: 0 done or nothing needed; 1 unexpected; 2 usage; 3 input unusable; "
         "4 refused; 5 verification failed; 6 part of a batch failed; 7 remote; "
         "8 the output could not be written; 130 interrupted. "
         "Every option can be set as NGTPATCH_<COMMAND>_<OPTION>."

@@ -11,7 +11,7 @@ from ngtpatch.cli import options
 SHELLS = ("bash", "zsh", "fish")
 
 
-@options.command()
+@options.command('eval "$(ngtpatch completion bash)"')
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

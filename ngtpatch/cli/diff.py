@@ -12,7 +12,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.flow.diff import diff
 
 
-@options.command()
+@options.command("ngtpatch diff ngt.iso ngt-el.iso")
 @click.argument("a", type=options.PATH)
 @click.argument("b", type=options.PATH)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when they differ, as diff(1) does.")

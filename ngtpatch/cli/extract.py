@@ -14,7 +14,7 @@ from ngtpatch.errors import UsageError
 from ngtpatch.flow.extract import extract
 
 
-@options.command()
+@options.command("ngtpatch extract ngt.iso installer/linux/install_ngt.py -o install_ngt.py")
 @options.iso_argument
 @click.argument("path")
 @options.output_option

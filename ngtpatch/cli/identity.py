@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from ngtpatch.fleet.shown import Shown
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "ngtpatch identity show vm1.iso", "ngtpatch identity check out/*.iso --warn-days 60"
+    )
+)
 @options.global_options
 def command() -> None:
     """Show, check and strip what makes an ISO one VM's."""
@@ -35,7 +39,7 @@ _certificates = click.option(
 )  # fmt: skip
 
 
-@options.command()
+@options.command("ngtpatch identity show vm1.iso")
 @_targets
 @_certificates
 @click.pass_obj
@@ -83,7 +87,7 @@ def _description(console: Console, item: Shown) -> None:
     console.pairs(rows)
 
 
-@options.command()
+@options.command("ngtpatch identity check out/*.iso --warn-days 60")
 @_targets
 @_certificates
 @click.option(
@@ -220,7 +224,7 @@ def _plan(
     console.say(f"{len(result.renewals)} VMs need a new certificate: see {output}")
 
 
-@options.command()
+@options.command("ngtpatch identity strip vm1.iso -o ngt-shared.iso")
 @options.iso_argument
 @options.authority_option
 @options.allow_identity_option

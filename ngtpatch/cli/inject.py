@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-@options.command()
+@options.command("ngtpatch inject ngt-el.iso --inventory vms.csv --output-dir out")
 @click.argument("base", type=options.PATH)
 @click.option(
     "--inventory",

@@ -13,7 +13,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.flow.inspect import Identified, Inspection, inspect
 
 
-@options.command()
+@options.command("ngtpatch inspect ngt.iso")
 @options.iso_argument
 @click.pass_obj
 def command(console: Console, iso: Path) -> None:

@@ -13,7 +13,7 @@ from ngtpatch.flow.entry_list import list_entries
 from ngtpatch.iso.read.entry import TREES
 
 
-@options.command()
+@options.command("ngtpatch ls ngt.iso")
 @options.iso_argument
 @click.option(
     "--tree",

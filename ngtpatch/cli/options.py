@@ -173,11 +173,18 @@ def _require_no_key(parameter: click.Parameter, value: Any) -> None:
         )
 
 
-def command(**attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a function a command that also takes the global options."""
+def examples(*lines: str) -> str:
+    """Return what ends a command's help: *lines* that can be typed as they stand."""
+    return "\n".join(
+        ("\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines))
+    )
+
+
+def command(*lines: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function a command that also takes the global options; *lines* are examples."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(cls=_Command, **attributes)(global_options(function))
+        return click.command(cls=_Command, epilog=examples(*lines))(global_options(function))
 
     return decorate
 

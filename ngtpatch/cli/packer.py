@@ -23,13 +23,17 @@ from ngtpatch.packer import verify as verify_prepared
 from ngtpatch.packer.preparing import VARIABLES
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "ngtpatch packer prepare ngt.iso -d rocky -o build", "ngtpatch packer verify"
+    )
+)
 @options.global_options
 def command() -> None:
     """Prepare, make and verify the ISO of a Packer build."""
 
 
-@options.command()
+@options.command("ngtpatch packer prepare ngt.iso -d rocky -o build")
 @click.argument("iso", type=options.PATH, envvar="NGTPATCH_ISO")
 @click.option(
     "-d", "--distro", "distros", metavar="ID", multiple=True, envvar="NGTPATCH_DISTRO",
@@ -95,7 +99,10 @@ def prepare(
     console.result(result)
 
 
-@options.command()
+@options.command(
+    "export NGTPATCH_ISO=ngt.iso NGTPATCH_DISTRO=rocky NGTPATCH_OUTPUT=build",
+    "ngtpatch packer hook",
+)
 @click.pass_obj
 def hook(console: Console) -> None:
     """Make the ISO that NGTPATCH_ISO, NGTPATCH_DISTRO and NGTPATCH_OUTPUT ask for.
@@ -109,7 +116,7 @@ def hook(console: Console) -> None:
     _report(console, result.prepared)
 
 
-@options.command()
+@options.command("ngtpatch packer verify ngtpatch.auto.pkrvars.json --base ngt.iso")
 @click.argument("variables", metavar="[VARIABLES]", type=options.PATH, default=Path(VARIABLES))
 @click.option(
     "--base", metavar="ISO", type=options.PATH,

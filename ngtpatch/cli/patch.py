@@ -18,13 +18,13 @@ from ngtpatch.patching.examples import try_patches
 from ngtpatch.patching.patch import Patch, load_patch, load_patches
 
 
-@click.group()
+@click.group(epilog=options.examples("ngtpatch patch list", "ngtpatch patch show factory"))
 @options.global_options
 def command() -> None:
     """List, show and test patches."""
 
 
-@options.command()
+@options.command("ngtpatch patch list")
 @options.patches_option
 @click.pass_obj
 def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
@@ -37,7 +37,7 @@ def list_(console: Console, patch_dirs: tuple[Path, ...]) -> None:
     )
 
 
-@options.command()
+@options.command("ngtpatch patch show factory")
 @click.argument("patch", metavar="PATCH", shell_complete=patch_ids)
 @options.patches_option
 @click.pass_obj
@@ -66,7 +66,7 @@ def show(console: Console, patch: str, patch_dirs: tuple[Path, ...]) -> None:
         console.say(f"  {example.title}  [{end}]")
 
 
-@options.command()
+@options.command("ngtpatch patch test")
 @click.argument("patches", metavar="[PATCH]...", nargs=-1)
 @options.patches_option
 @click.pass_context

@@ -16,13 +16,17 @@ from ngtpatch.patching.catalogue import ProfileList, ProfileShown
 from ngtpatch.patching.profile import load_profile, load_profiles
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "ngtpatch profile list", "ngtpatch profile new --os-release os-release --python 3.9"
+    )
+)
 @options.global_options
 def command() -> None:
     """List, show, make and test profiles of distributions."""
 
 
-@options.command()
+@options.command("ngtpatch profile list")
 @options.profiles_option
 @click.pass_obj
 def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
@@ -45,7 +49,7 @@ def list_(console: Console, profile_dirs: tuple[Path, ...]) -> None:
     )
 
 
-@options.command()
+@options.command("ngtpatch profile show rocky")
 @click.argument("id", metavar="ID", shell_complete=profile_ids)
 @options.profiles_option
 @click.pass_obj
@@ -74,7 +78,7 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
     )
 
 
-@options.command()
+@options.command("ngtpatch profile new --os-release os-release --python 3.9 -o mine.toml")
 @click.option(
     "--os-release",
     metavar="FILE",
@@ -167,7 +171,7 @@ def _write(target: Path, text: str, *, force: bool) -> None:
         file.write(text.encode())
 
 
-@options.command()
+@options.command("ngtpatch profile test rocky ngt.iso")
 @click.argument("profile", metavar="PROFILE")
 @options.iso_argument
 @options.profiles_option

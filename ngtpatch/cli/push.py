@@ -34,7 +34,10 @@ _DONE = {
 }
 
 
-@options.command()
+@options.command(
+    "ngtpatch push ngt-el.iso --prism pc.example.com --vm web1",
+    "ngtpatch push --eject --vm web1 --prism pc.example.com",
+)
 @click.argument("iso", required=False, type=options.PATH)
 @options.prism_options
 @click.option(

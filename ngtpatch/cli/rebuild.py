@@ -22,7 +22,7 @@ from ngtpatch.flow.written_image import ChangedEntry
 _SHOWN_PATHS = 5
 
 
-@options.command()
+@options.command("ngtpatch rebuild ngt.iso -d rocky,almalinux -o ngt-el.iso")
 @options.iso_argument
 @options.distro_option
 @options.os_release_option

@@ -23,7 +23,7 @@ _BY_PATH = "keep the key in a file that only you may read, and name its path"
 _MOST_VALUES = 16 << 20
 
 
-@options.command()
+@options.command("ngtpatch render guest-install.sh -o guest-install.sh")
 @click.argument("template", required=False, shell_complete=template_names)
 @click.option("--list", "list_all", is_flag=True, help="List the templates.")
 @click.option("--show", is_flag=True, help="Show what TEMPLATE takes, and write nothing.")

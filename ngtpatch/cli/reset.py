@@ -12,7 +12,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.flow.reset import reset
 
 
-@options.command()
+@options.command("ngtpatch reset ngt-el.iso -o ngt-again.iso")
 @options.iso_argument
 @click.option(
     "-o",

@@ -12,7 +12,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.errors import UsageError
 
 
-@options.command()
+@options.command("ngtpatch sample -o ngt.iso")
 @options.output_option
 @click.option(
     "--era",

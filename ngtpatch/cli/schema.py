@@ -50,7 +50,7 @@ DOCUMENTS = {
 }
 
 
-@options.command()
+@options.command("ngtpatch schema rebuild")
 @click.argument("name", type=click.Choice(sorted(DOCUMENTS)))
 def command(name: str) -> None:
     """Print the JSON Schema of a document.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ngtpatch.status import Status, VmStatus
 
 
-@options.command()
+@options.command("ngtpatch status vms.json", "ngtpatch status --prism pc.example.com")
 @click.argument("reports", metavar="REPORT...", nargs=-1, type=options.INPUT)
 @click.option(
     "--inventory", metavar="PATH", type=options.INPUT,

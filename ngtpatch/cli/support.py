@@ -22,7 +22,10 @@ from ngtpatch.installer.payloads import MEMBER
 from ngtpatch.patching.doubts import Doubt
 
 
-@options.command()
+@options.command(
+    "ngtpatch support ngt.iso -d rocky",
+    "ssh vm cat /etc/os-release | ngtpatch support ngt.iso --os-release -",
+)
 @options.iso_argument
 @options.distro_option
 @click.option(

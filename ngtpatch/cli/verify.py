@@ -15,7 +15,7 @@ from ngtpatch.flow.verify import verify
 from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provenance
 
 
-@options.command()
+@options.command("ngtpatch verify ngt-el.iso --base ngt.iso")
 @options.iso_argument
 @click.option(
     "--base",
