@@ -15,7 +15,7 @@ PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes mutation lint bench docs dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,11 +73,14 @@ flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
 
-docs: $(VENV)/docs ## Build the documentation into docs/_build/html
+docs: man ## Build the documentation into docs/_build/html, and the manual pages
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-dist: $(VENV)/dist ## Build the wheel and the sdist into dist/, and try the wheel away from the tree
+man: $(VENV)/docs ## Build the manual pages into docs/_build/man: man docs/_build/man/ngtpatch.1
+	@$(BIN)/sphinx-build -q -W -t man -b man docs docs/_build/man
+
+dist: man $(VENV)/dist ## Build the wheel and the sdist into dist/, and try the wheel away from the tree
 	@rm -f dist/*.whl dist/*.tar.gz
 	@$(BIN)/python -m hatchling build -d dist >/dev/null
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``make dist``: the wheel on its own, and the demonstration away from the tree."""
+"""``make dist``: the wheel on its own, manual pages too, and the demonstration without the tree."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def main() -> None:
         where = _run(python, "-c", "import ngtpatch; print(ngtpatch.__file__)", cwd=away).strip()
         if not Path(where).is_relative_to(away / "venv"):
             sys.exit(f"ngtpatch was imported from {where}, not from the wheel")
+        page = away / "venv/share/man/man1/ngtpatch-rebuild.1"
+        if "ngtpatch rebuild" not in page.read_text():
+            sys.exit("the wheel brings no manual page of ngtpatch rebuild")
         told = _run(python, away / "scripts/demo.py", away / "demo", cwd=away)
         if "Using Linux Installer for almalinux linux distribution." not in told:
             sys.exit(f"the demonstration was not told to its end:\n{told}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(
     epilog=options.examples(
-        "ngtpatch identity show vm1.iso", "ngtpatch identity check out/*.iso --warn-days 60"
+        "ngtpatch identity show vm1.iso", "ngtpatch identity check vm1.iso --warn-days 60"
     )
 )
 @options.global_options
@@ -87,7 +87,7 @@ def _description(console: Console, item: Shown) -> None:
     console.pairs(rows)
 
 
-@options.command("ngtpatch identity check out/*.iso --warn-days 60")
+@options.command("ngtpatch identity check vm1.iso --warn-days 60")
 @_targets
 @_certificates
 @click.option(
