@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/packer.md, auditor.md, guest.md and cluster.md: tried as written."""
+"""docs/packer.md, auditor.md, guest.md, cluster.md and upgrade.md: tried as written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("packer", 8), ("auditor", 12), ("guest", 16), ("cluster", 6)]
+    ("page", "least"), [("packer", 8), ("auditor", 12), ("guest", 16), ("cluster", 6), ("upgrade", 7)]
 )
 def test_a_page_does_what_it_says(
     tmp_path: Path, page: str, least: int, monkeypatch: pytest.MonkeyPatch
