@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("packer", 8), ("auditor", 12), ("guest", 16), ("cluster", 6), ("upgrade", 7)]
+    ("page", "least"),
+    [("packer", 8), ("auditor", 12), ("guest", 16), ("cluster", 6), ("upgrade", 7)],
 )
 def test_a_page_does_what_it_says(
     tmp_path: Path, page: str, least: int, monkeypatch: pytest.MonkeyPatch
