@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from ngtpatch.fleet.order import VmResult
     from ngtpatch.fleet.plan import FleetPlan
     from ngtpatch.fleet.run import InjectSummary
-    from ngtpatch.identity.inventory import Inventory
-    from ngtpatch.prism_central import Connection
+    from ngtpatch.listing import VmListing
 
 _SHOWN = 20
 
@@ -93,6 +92,12 @@ _SHOWN = 20
 @click.option(
     "--shard", metavar="K/N", default="1/1", help="Only the K-th of N equal parts of the inventory."
 )
+@click.option(
+    "--whole",
+    metavar="FILE",
+    type=options.PATH,
+    help="What only all VMs together show: written with -n, read by shards.",
+)
 @click.option("--resume", is_flag=True, help="Do only what is missing or stale.")
 @click.option(
     "--wait",
@@ -116,23 +121,32 @@ def command(
     output_dir: str, config_only: bool, name_template: str, sets: tuple[str, ...],
     config_template: Path | None,
     ca: Path | None, authority: Path | None, allowed: tuple[str, ...],
-    jobs: int | None, scheduler: str | None, shard: str, resume: bool,
-    wait: float, digest: bool, force: bool, dry_run: bool, prism_host: str | None,
+    jobs: int | None, scheduler: str | None, shard: str, whole: Path | None,
+    resume: bool, wait: float, digest: bool, force: bool, dry_run: bool, prism_host: str | None,
     tls_ca: Path | None, credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
     """Write one ISO per VM of an inventory, each with its own identity."""
     from ngtpatch.fleet.inject import prepare
     from ngtpatch.fleet.plan import parse_shard
     from ngtpatch.fleet.run import run_fleet
+    from ngtpatch.fleet.whole import write_whole
     from ngtpatch.identity.assemble import Recipe
     from ngtpatch.identity.config import parse_sets
 
-    vms: Path | Inventory
+    part = parse_shard(shard)
+    if whole is not None and part == (1, 1) and not dry_run:
+        raise UsageError(
+            "usage", "--whole is for the shards of a run, which has none here",
+            hint="-n --whole FILE writes it, --shard K/N --whole FILE reads it",
+        )  # fmt: skip
+    vms: Path | VmListing
     if prism_host is not None and inventory is None:
         connection = options.prism_central(
             console, prism_host, tls_ca=tls_ca, credentials=credentials, timeout=timeout
         )
-        vms = _asked(connection, certificates)
+        from ngtpatch.prism_central import list_vms
+
+        vms = list_vms(connection)
     elif inventory is not None and prism_host is None:
         vms = inventory
     else:
@@ -141,12 +155,14 @@ def command(
         base, vms, output_dir, certificates=certificates,
         recipe=Recipe(parse_sets(sets), *_template(config_template)), config_only=config_only,
         authority=authority, allowed=allowed,
-        name_template=name_template, shard=parse_shard(shard), ca=ca, digest=digest,
-        force=force, remote=scheduler is not None,
+        name_template=name_template, shard=part, whole=whole if part != (1, 1) else None,
+        source=prism_host or "", ca=ca, digest=digest, force=force, remote=scheduler is not None,
     )  # fmt: skip
     for note in plan.notes:
         console.warn(f"{inventory or prism_host}: {note}")
     if dry_run:
+        if whole is not None and part == (1, 1):
+            write_whole(whole, plan.whole(), force=force)
         _show_plan(console, plan)
         return
     with (
@@ -167,14 +183,6 @@ def command(
         raise click.exceptions.Exit(BatchError.exit_code)
     if plan.complete is False:
         raise click.exceptions.Exit(VerificationError.exit_code)
-
-
-def _asked(connection: Connection, certificates: Path | None) -> Inventory:
-    from ngtpatch.identity.inventory import load_listing
-    from ngtpatch.prism_central import list_vms
-
-    listing = list_vms(connection)
-    return load_listing(listing, source=connection.host, certificates=certificates)
 
 
 @contextmanager
@@ -219,7 +227,9 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     if len(summary.warnings) > _SHOWN:
         console.note(f"... and {len(summary.warnings) - _SHOWN} more warnings")
     for failure in told.failures[:_SHOWN]:
-        console.warn(f"{failure.name}: {failure.error}")
+        # Where several VMs have a name, their outputs tell them apart.
+        named = "" if failure.output.startswith(failure.name) else f" -> {failure.output}"
+        console.warn(f"{failure.name}{named}: {failure.error}")
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
     left = summary.total - summary.written - summary.kept - summary.failed

@@ -20,6 +20,7 @@ DOCUMENTS = {
     "identity-show": ("ngtpatch.fleet.shown", "ShownAll"),
     "inject": ("ngtpatch.fleet.inject_document", "InjectDocument"),
     "inject-plan": ("ngtpatch.fleet.inject_document", "InjectPlan"),
+    "inject-whole": ("ngtpatch.fleet.whole", "Whole"),
     "inspect": ("ngtpatch.flow.inspect", "Inspection"),
     "ledger": ("ngtpatch.fleet.ledger_document", "LedgerRow"),
     "ls": ("ngtpatch.flow.entry_list", "Listing"),

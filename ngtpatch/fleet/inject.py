@@ -14,14 +14,16 @@ from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.files.wellknown import AUTHORITY
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Cleanup, Settings, VmResult
-from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet
+from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet, shard_of
 from ngtpatch.fleet.run import InjectSummary, run_fleet
+from ngtpatch.fleet.whole import read_whole
 from ngtpatch.flow.authority import read_authority
 from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
-from ngtpatch.identity.inventory import Inventory, load
+from ngtpatch.identity.inventory import Share, load, load_listing
 from ngtpatch.iso.read.bytesource import FileState
+from ngtpatch.listing import VmListing
 
 __all__ = ["inject", "prepare"]
 
@@ -38,6 +40,7 @@ def inject(
     config_only: bool = False,
     name_template: str = DEFAULT_NAME,
     shard: tuple[int, int] = (1, 1),
+    whole: str | Path | None = None,
     ca: str | Path | None = None,
     digest: bool = False,
     force: bool = False,
@@ -64,6 +67,7 @@ def inject(
         config_only: small images that hold config/ alone.
         name_template: jinja2 over the row, giving the output's name.
         shard: (K, N): only the VMs whose name hashes to K of N.
+        whole: for a shard, what ``inject -n --whole FILE`` wrote of the whole inventory.
         ca: a PEM file that certificates must chain to.
         digest: also hash each whole output.
         force: an existing output may be replaced.
@@ -90,6 +94,7 @@ def inject(
         config_only=config_only,
         name_template=name_template,
         shard=shard,
+        whole=None if whole is None else Path(whole),
         ca=None if ca is None else Path(ca),
         digest=digest,
         force=force,
@@ -99,7 +104,7 @@ def inject(
 
 def prepare(
     base: Path,
-    inventory: Path | Inventory,
+    inventory: Path | VmListing,
     destination: str,
     *,
     certificates: Path | None = None,
@@ -109,6 +114,8 @@ def prepare(
     config_only: bool = False,
     name_template: str = DEFAULT_NAME,
     shard: tuple[int, int] = (1, 1),
+    whole: Path | None = None,
+    source: str = "",
     ca: Path | None = None,
     digest: bool = False,
     force: bool = False,
@@ -119,7 +126,7 @@ def prepare(
     Args:
         base: the image all are made from; a directory of per-VM images, each of which gets
             its VM's new identity; for config-only images also an unpacked tree.
-        inventory: read already, or as for :func:`ngtpatch.identity.inventory.load`.
+        inventory: as for :func:`ngtpatch.identity.inventory.load`, or what *source* lists.
         destination: a directory, or ``s3://bucket/prefix``.
         certificates: a directory of certificates to complete the inventory from.
         recipe: templates and ``--set`` values.
@@ -128,6 +135,8 @@ def prepare(
         config_only: small images that hold config/ alone.
         name_template: jinja2 over the row, giving the output's name.
         shard: (K, N): only the VMs whose name hashes to K.
+        whole: for a shard, what was found by looking at the whole inventory.
+        source: who gave the listing, where it is one.
         ca: a PEM file that certificates must chain to.
         digest: also hash each whole output.
         force: an existing output may be replaced.
@@ -137,9 +146,14 @@ def prepare(
         InputError: the base, the inventory or a template cannot be used. For an inventory
             an :class:`~ngtpatch.identity.inventory.InventoryError` with every problem.
     """
-    read = inventory
-    if isinstance(read, Path):
-        read = load(read, certificates=certificates)
+    told = None if whole is None else (whole, read_whole(whole))
+    share = None
+    if shard != (1, 1):
+        share = Share(lambda name: shard_of(name, shard[1]) == shard[0], whole is not None)
+    if isinstance(inventory, Path):
+        read = load(inventory, certificates=certificates, share=share)
+    else:
+        read = load_listing(inventory, source=source, certificates=certificates, share=share)
     if ca is not None:  # read again where it is used; unusable, it fails here and once
         read_authorities(ca)
     recipe = recipe or Recipe()
@@ -168,7 +182,9 @@ def prepare(
         resume=remote, cleanup=cleanup, allowed=allowed, authority_room=room,
         base_state=state, base_tree_sha256=tree_digest,
     )  # fmt: skip
-    return plan_fleet(settings, read, present=present, name_template=name_template, shard=shard)
+    return plan_fleet(
+        settings, read, present=present, name_template=name_template, shard=shard, whole=told
+    )
 
 
 def _has_authority(base: Path) -> bool:

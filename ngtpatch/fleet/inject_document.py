@@ -19,6 +19,8 @@ class Failure:
     name: str
     code: str
     error: str
+    output: str
+    vm_uuid: str | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class InjectDocument:
             bytes_written=summary.bytes_written,
             ledger=str(summary.ledger),
             failures=tuple(
-                Failure(one.name, one.code or "", one.error or "") for one in summary.failures
+                Failure(one.name, one.code or "", one.error or "", one.output, one.vm_uuid)
+                for one in summary.failures
             ),
             complete=plan.complete,
             notes=plan.notes,
@@ -75,6 +78,7 @@ class Planned:
     name: str
     output: str
     refused: str | None
+    vm_uuid: str | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ class InjectPlan:
     def of(cls, plan: FleetPlan) -> InjectPlan:
         """Return what is told of a plan."""
         orders = tuple(
-            Planned(one.row.name, one.output, one.refusal[1] if one.refusal else None)
+            Planned(
+                one.row.name, one.output, one.refusal[1] if one.refusal else None, one.row.vm_uuid
+            )
             for one in plan.orders
         )
         return cls(plan.settings.base, plan.settings.destination, len(orders), orders)

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ from ngtpatch.errors import InputError, OutputError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.fleet.order import Known, VmResult
 
-__all__ = ["SCHEMA", "Ledger"]
+__all__ = ["SCHEMA", "Ledger", "owners"]
 
 SCHEMA = "ngtpatch.ledger/1"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -38,11 +38,12 @@ _MOST_ROWS = 2_000_000
 class Ledger:
     """One file of rows, held open while a run appends to it.
 
-    Rows are by output: that is what a row vouches for, and two VMs may have one name.
+    Rows are by output: that is what a row vouches for, and two VMs may have one name. In memory is
+    where each stands, and no row: there may be fifty thousand.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read what *path* holds already.
+    def __init__(self, path: Path, *, skipped: Collection[bytes] = ()) -> None:
+        """Read what *path* holds already, but for rows that begin like one of *skipped*.
 
         Raises:
             InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
@@ -50,16 +51,31 @@ class Ledger:
                 its directory.
         """
         self.path = path
-        self._rows: dict[str, str] = {}
+        # By output: where its row begins; of one that is not in the file yet, the row.
+        self._rows: dict[str, int | bytes] = {}
         self._late: list[str] = []
         self._sound = 0
         self._descriptor = -1
         self._seen: tuple[int, int] | None = None
+        self._reader: BinaryIO | None = None
+        self._skipped = skipped
         if os.path.lexists(path):
-            with os.fdopen(self._opened(os.O_RDONLY), "rb") as file:
-                status = os.fstat(file.fileno())
-                self._seen = status.st_dev, status.st_ino
-                self._read(file)
+            self._reader = os.fdopen(self._opened(os.O_RDONLY), "rb")
+            status = os.fstat(self._reader.fileno())
+            self._seen = status.st_dev, status.st_ino
+            try:
+                self._read(self._reader)
+            except InputError:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._reader is not None:
+            self._reader.close()
+        if self._descriptor != -1:
+            os.close(self._descriptor)
+        self._reader, self._descriptor = None, -1
 
     def __enter__(self) -> Ledger:
         new = os.O_CREAT | os.O_EXCL if self._seen is None else 0
@@ -69,8 +85,10 @@ class Ledger:
             raise self._unsafe("was replaced while it was read") from None
         status = os.fstat(self._descriptor)
         if self._seen not in (None, (status.st_dev, status.st_ino)):
-            os.close(self._descriptor)
+            self.close()
             raise self._unsafe("was replaced while it was read")
+        if self._reader is None:
+            self._reader = os.fdopen(self._opened(os.O_RDONLY), "rb")
         # A torn last line goes, so that what is appended stands on a line of its own.
         os.ftruncate(self._descriptor, self._sound)
         return self
@@ -114,12 +132,11 @@ class Ledger:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        os.close(self._descriptor)
+        self.close()
 
     def known(self, output: str) -> Known | None:
         """Return what an output's row says is there; None when nothing good is."""
-        line = self._rows.get(output)
-        row = json.loads(line) if line else {}
+        row = self._row(output)
         if row.get("state") != "done":
             return None
         written, changed = row.get("modified_ns"), row.get("changed_ns")
@@ -127,24 +144,37 @@ class Ledger:
         return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"], times)
 
     def owners(self) -> Iterator[tuple[str, str, str | None, str | None]]:
-        """Yield (VM, output, ngt_uuid, certificate's fingerprint) of each row that is done."""
-        for line in self._rows.values():
-            row = json.loads(line)
+        """Yield what :func:`owners` says."""
+        for output in self._rows:
+            row = self._row(output)
             if row["state"] == "done":
-                yield (
-                    row["name"], row["output"], row.get("ngt_uuid"),
-                    row.get("certificate_sha256"),
-                )  # fmt: skip
+                yield row["name"], output, row.get("ngt_uuid"), row.get("certificate_sha256")
+
+    def _line(self, output: str) -> bytes:
+        """Return an output's row with its end of line."""
+        where = self._rows[output]
+        if isinstance(where, bytes):
+            return where
+        assert self._reader is not None  # noqa: S101 - what is in the file was read from it
+        self._reader.seek(where)
+        return self._reader.readline()
+
+    def _row(self, output: str) -> dict[str, Any]:
+        return json.loads(self._line(output)) if output in self._rows else {}
 
     def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
-        line = escaped_json(document(_row(outcome)))
+        line = (escaped_json(document(_row(outcome))) + "\n").encode("utf-8")
         self._rows[outcome.output] = line
-        self._late.append(line)
+        self._late.append(outcome.output)
         try:
             while self._late:
-                data = (self._late[0] + "\n").encode("utf-8")
-                if os.write(self._descriptor, data) == len(data):
+                output = self._late[0]
+                data = self._rows[output]
+                if isinstance(data, int):  # it came twice
+                    self._late.pop(0)
+                elif os.write(self._descriptor, data) == len(data):
+                    self._rows[output] = self._sound
                     self._sound += len(data)
                     self._late.pop(0)
                 else:  # the disk is full in the middle of a row: the next write says so
@@ -160,11 +190,10 @@ class Ledger:
         """
         names = [name for name in order if name in self._rows]
         mine = set(names)
-        lines = [line for name, line in self._rows.items() if name not in mine]
-        lines += [self._rows[name] for name in names]
         try:
             with new_file(self.path, force=True, mode=0o600) as file:
-                file.write("".join(line + "\n" for line in lines).encode("utf-8"))
+                for name in (*(name for name in self._rows if name not in mine), *names):
+                    file.write(self._line(name))
         except OutputError as error:
             if error.code != "disk-full":
                 raise
@@ -176,6 +205,9 @@ class Ledger:
         while line := file.readline(_LONGEST + 1):
             number += 1
             output = None
+            if line[: line.find(b'", ', len(_BEGIN)) + 3] in self._skipped and line[-1:] == b"\n":
+                self._sound += len(line)
+                continue
             if len(line) <= _LONGEST:
                 if not line.endswith(b"\n") and _begins_like_a_row(line):
                     return  # torn: a run was killed while it wrote it
@@ -185,8 +217,26 @@ class Ledger:
                     "ledger", f"line {number} is not a row of {SCHEMA}", path=str(self.path),
                     hint="name another directory, or move this file away",
                 )  # fmt: skip
+            self._rows[output] = self._sound
             self._sound += len(line)
-            self._rows[output] = line[:-1].decode("utf-8")
+
+
+def owners(path: Path, names: Collection[str]) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """Yield (VM, output, ngt_uuid, certificate's fingerprint) of a ledger's rows that are done.
+
+    Rows of VMs in *names* may be left out: the ledgers of a run's other shards hold little else.
+    Raises as :class:`Ledger`.
+    """
+    ledger = Ledger(path, skipped=frozenset(map(_stated, names)))
+    try:
+        yield from ledger.owners()
+    finally:
+        ledger.close()
+
+
+def _stated(name: str) -> bytes:
+    """Return how a row begins that is about the VM *name*."""
+    return _BEGIN + escaped_json(document(name)).encode() + b", "
 
 
 def _begins_like_a_row(line: bytes) -> bool:
@@ -228,6 +278,7 @@ def _row(outcome: VmResult) -> Mapping[str, object]:
         "name": outcome.name,
         "state": "failed" if outcome.state == "failed" else "done",
         "output": outcome.output,
+        "vm_uuid": outcome.vm_uuid,
     }
     if outcome.state == "failed":
         return {**row, "code": outcome.code, "error": outcome.error}

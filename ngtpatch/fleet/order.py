@@ -146,6 +146,7 @@ class VmResult:
         ngt_uuid: of its configuration.
         certificate_sha256: fingerprint of its certificate.
         times: of the file, see :class:`Known`.
+        vm_uuid: the VM's own UUID, where the inventory knows it.
     """
 
     name: str
@@ -162,6 +163,7 @@ class VmResult:
     ngt_uuid: str | None = None
     certificate_sha256: str | None = None
     times: tuple[int, int] | None = None
+    vm_uuid: str | None = None
 
     @classmethod
     def failure(cls, order: Order, error: Exception) -> VmResult:
@@ -170,7 +172,13 @@ class VmResult:
             error = of_any(error)
         if isinstance(error, NgtpatchError):
             text = str(error) + (f" ({error.hint})" if error.hint else "")
-            return cls(order.row.name, order.output, "failed", code=error.code, error=text)
+            return cls(
+                order.row.name, order.output, "failed", code=error.code, error=text,
+                vm_uuid=order.row.vm_uuid,
+            )  # fmt: skip
         # The text of anything else could quote what it failed on.
         kind = type(error).__name__
-        return cls(order.row.name, order.output, "failed", code="unexpected", error=kind)
+        return cls(
+            order.row.name, order.output, "failed", code="unexpected", error=kind,
+            vm_uuid=order.row.vm_uuid,
+        )  # fmt: skip

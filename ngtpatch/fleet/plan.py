@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import InputError, NgtpatchError, UsageError
+from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
-from ngtpatch.identity.assemble import identity_of, sets_of
+from ngtpatch.fleet.whole import STALE, Whole, fingerprint, require_of
+from ngtpatch.identity.assemble import Recipe, identity_of, sets_of
 from ngtpatch.identity.check import Sharing
 from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
+from ngtpatch.identity.inventory.row import shortened
 from ngtpatch.identity.values import compile_template, render
 
 __all__ = ["DEFAULT_NAME", "FleetPlan", "parse_shard", "plan_fleet", "shard_of"]
@@ -25,6 +30,8 @@ DEFAULT_NAME = "{{ name }}.iso"
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")]
 )
+# What is found by looking at all VMs.
+_OF_THE_WHOLE = frozenset(["duplicate-uuid", "duplicate-certificate"])
 _MAX_NAME_BYTES = 200  # leaves room for the temporary file's name beside it
 
 
@@ -40,6 +47,9 @@ class FleetPlan:
         notes: what the inventory's reader should know.
         names: of all VMs of the inventory, whatever the shard.
         complete: False where the inventory is a cluster's list that is not whole.
+        inventory_sha256: of the inventory.
+        templates_sha256: of what names and values are made by besides.
+        compared: whether all VMs of the inventory were compared with each other.
     """
 
     settings: Settings
@@ -49,6 +59,24 @@ class FleetPlan:
     notes: tuple[str, ...]
     names: frozenset[str] = frozenset()
     complete: bool | None = None
+    inventory_sha256: str = ""
+    templates_sha256: str = ""
+    compared: bool = True
+
+    def whole(self) -> Whole:
+        """Return what shards take from this plan, which is one of all VMs."""
+        return Whole(
+            self.inventory_sha256, self.templates_sha256, self.total,
+            {
+                str(order.row.number): order.refusal
+                for order in self.orders
+                if order.refusal is not None and order.refusal[0] in _OF_THE_WHOLE
+            },
+            {
+                str(order.row.number): fingerprint(order.ngt_uuid, order.certificate_sha256)
+                for order in self.orders
+            },
+        )  # fmt: skip
 
 
 def plan_fleet(
@@ -58,42 +86,81 @@ def plan_fleet(
     present: FileTree,
     name_template: str = DEFAULT_NAME,
     shard: tuple[int, int] = (1, 1),
+    whole: tuple[Path, Whole] | None = None,
 ) -> FleetPlan:
     """Plan a run, and find everything that is wrong with its inventory at once.
 
     Args:
         settings: what all VMs have in common.
-        inventory: the VMs; its problems are part of what is raised.
+        inventory: the VMs of the shard, and what its text tells of the others; its problems are
+            part of what is raised.
         present: the base's identity files; empty where every VM has a base of its own.
         name_template: jinja2 over the row, giving the output's name.
         shard: (K, N): only the VMs whose name hashes to K.
+        whole: what the whole inventory shows, and the file that says so.
 
     Raises:
         InventoryError: rows, columns, files or names that cannot be used.
-        InputError: ``template``.
+        InputError: ``template``; ``whole``: it is of another inventory.
     """
-    settings.recipe.compile()
+    recipe, rows = settings.recipe, inventory.rows
+    recipe.compile()
     compile_template(name_template, path="--name")
+    templates = _templates(recipe, name_template)
+    if whole is not None:
+        require_of(whole[1], inventory=inventory.sha256, templates=templates, path=whole[0])
     problems = [*inventory.problems, *inventory.missing_files()]
-    names, more = _names(inventory.rows, name_template)
+    names, more = _names(rows, inventory.others, name_template)
     problems += more
     if not settings.each and not _has_key(present):
-        problems += _without_material(inventory.rows)
+        problems += _without_material(rows)
     if problems:
         raise InventoryError.of(problems, path=str(inventory.path))
-    refusals, known = _refusals(inventory.rows, settings)
+    refusals, known = _refusals(rows, inventory.others, settings)
+    if whole is not None:
+        refusals = _told(rows, known, whole[1]) | refusals
     if not settings.each:
-        refusals = {**_inheriting(inventory.rows, settings, present), **refusals}
+        refusals = {**_inheriting(rows, settings, present), **refusals}
     orders = tuple(
-        Order(row, names[row.name], None, refusals.get(row.name), *known[row.name])
-        for row in inventory.rows
-        if shard_of(row.name, shard[1]) == shard[0]
+        Order(row, names[row.label], None, refusals.get(row.label), *known[row.label])
+        for row in rows
     )
-    everybody = frozenset(names)
-    notes = (*inventory.notes, *settings.cleanup.said)
+    notes = (*inventory.notes, *settings.cleanup.said, *_unknown(shard, inventory, whole))
     return FleetPlan(
-        settings, orders, shard, len(inventory.rows), notes, everybody, inventory.complete
-    )
+        settings, orders, shard, inventory.total, notes, inventory.names, inventory.complete,
+        inventory.sha256, templates, shard == (1, 1) or whole is not None,
+    )  # fmt: skip
+
+
+def _templates(recipe: Recipe, name_template: str) -> str:
+    said = [name_template, recipe.config_template, sorted(recipe.sets.items())]
+    return sha256_of_bytes(json.dumps(said).encode())
+
+
+def _told(rows: Iterable[Row], known: _Known, whole: Whole) -> dict[str, tuple[str, str]]:
+    """Return why VMs are not made, by what the whole inventory shows."""
+    found: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        number = str(row.number)
+        if whole.fingerprints.get(number) != fingerprint(*known[row.label]):
+            found[row.label] = STALE
+        elif number in whole.refused:
+            found[row.label] = whole.refused[number]
+    return found
+
+
+def _unknown(
+    shard: tuple[int, int], inventory: Inventory, whole: tuple[Path, Whole] | None
+) -> list[str]:
+    """Say what a shard cannot know."""
+    others = inventory.total - len(inventory.rows)
+    if shard == (1, 1) or whole is not None or not others:
+        return []
+    return [
+        f"of the {others} VMs of other shards the configurations and certificates were not read: "
+        "whether one of them shares an ngt_uuid or a certificate with one of these is not known "
+        "('inject -n --whole FILE' finds that out, once for all shards)"
+    ]
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -113,27 +180,34 @@ def shard_of(name: str, count: int) -> int:
     return int.from_bytes(digest[:8], "big") % count + 1
 
 
-def _names(rows: Iterable[Row], template: str) -> tuple[Mapping[str, str], list[RowProblem]]:
+def _names(
+    rows: Iterable[Row], others: Iterable[Row], template: str
+) -> tuple[Mapping[str, str], list[RowProblem]]:
+    """Return the outputs' names of *rows*, and what is wrong with any row's."""
     names: dict[str, str] = {}
-    first: dict[str, Row] = {}
+    first: dict[str, int] = {}
     problems: list[RowProblem] = []
-    for row in rows:
+    for row, is_mine in [*((row, True) for row in rows), *((row, False) for row in others)]:
         try:
-            name = render(template, row.values, path="--name")
+            plain = template == DEFAULT_NAME
+            name = f"{row.name}.iso" if plain else render(template, row.values, path="--name")
         except InputError as error:
             problems.append(RowProblem(row.number, None, f"--name: {error.message}"))
             continue
         if (unfit := _unfit(name)) is not None:
-            problems.append(RowProblem(row.number, "name", f"{name!r} {unfit}"))
+            problems.append(RowProblem(row.number, "name", f"{shortened(name)!r} {unfit}"))
             continue
         # Outputs end up on file systems that fold case or normalise: equal there is equal here.
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in first:
-            message = f"its output {name!r} is also that of row {first[folded].number}"
+            message = f"its output {name!r} is also that of row {first[folded]}"
+            if row.vm_uuid is not None:
+                message += "; --name '{{ vm_uuid }}.iso' would tell the two apart"
             problems.append(RowProblem(row.number, "name", message))
             continue
-        first[folded] = row
-        names[row.name] = name
+        first[folded] = row.number
+        if is_mine:
+            names[row.label] = name
     return names, problems
 
 
@@ -172,7 +246,7 @@ def _without_material(rows: Iterable[Row]) -> list[RowProblem]:
         RowProblem(
             row.number,
             column,
-            f"{row.name!r} has no {what}; give it by this column or by --certificates DIR, "
+            f"{row.label!r} has no {what}; give it by this column or by --certificates DIR, "
             "and the base has none to go on with",
         )
         for row in rows
@@ -225,24 +299,26 @@ def _inheriting(
                 "give the columns config, cert and key (or --certificates DIR), say by the "
                 "column ngt_uuid that the base is this VM's, or take a base without identity"
             )
-            found[row.name] = ("base-identity", message)
+            found[row.label] = ("base-identity", message)
     return found
 
 
 _Known = dict[str, tuple["str | None", "str | None"]]
 
 
-def _refusals(rows: Iterable[Row], settings: Settings) -> tuple[dict[str, tuple[str, str]], _Known]:
+def _refusals(
+    rows: Iterable[Row], others: Iterable[Row], settings: Settings
+) -> tuple[dict[str, tuple[str, str]], _Known]:
     """Find the VMs that share an ngt_uuid or a certificate with another one.
 
-    Over the whole inventory, whatever the shard: a clone may be in another one. What
+    Of *others*, a clone may be in another shard, that is what the inventory's text states. What
     cannot be read is left to the VM's own turn. Also returns, by VM, the ngt_uuid and the
     certificate's fingerprint.
     """
     sharing = Sharing()
     known: _Known = {}
     for row in rows:
-        known[row.name] = (None, None)
+        known[row.label] = (None, None)
         with suppress(NgtpatchError):
             identity = identity_of(replace(row, key=None), settings.recipe)
             stated = sets_of(row, settings.recipe).get("ngt_uuid")
@@ -251,7 +327,12 @@ def _refusals(rows: Iterable[Row], settings: Settings) -> tuple[dict[str, tuple[
                 stated = config.ngt_uuid if config is not None else None
             if stated is not None:
                 stated = stated.lower()
-                sharing.add_uuid(identity, stated)
+                sharing.add_uuid(row.label, stated)
                 identity = replace(identity, config=None)
-            known[row.name] = (stated, sharing.add(identity))
+            known[row.label] = (stated, sharing.add(identity))
+    for row in others:
+        with suppress(NgtpatchError):
+            stated = sets_of(row, settings.recipe).get("ngt_uuid")
+            if stated is not None:
+                sharing.add_uuid(row.label, stated.lower())
     return {f.source: (f.code, f.message) for f in sharing.findings()}, known

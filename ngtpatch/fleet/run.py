@@ -13,7 +13,7 @@ from pathlib import Path
 from ngtpatch.errors import OutputError, RemoteError, UsageError
 from ngtpatch.fleet import workshop
 from ngtpatch.fleet.destination import Destination, open_destination
-from ngtpatch.fleet.ledger import Ledger
+from ngtpatch.fleet.ledger import Ledger, owners
 from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
 
@@ -111,16 +111,18 @@ def run_fleet(
 
 
 def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
-    """Refuse who shares an ngt_uuid or a certificate with an image of another inventory's run.
+    """Refuse who shares an ngt_uuid or a certificate with an image of another run.
 
-    As far as the ledgers beside the outputs tell; of other directories nothing is known.
+    That is one of another inventory, or another shard's where the whole inventory was not looked
+    at. As far as the ledgers beside the outputs tell; of other directories nothing is known.
     """
     place, mine = plan.settings.destination, {order.output for order in plan.orders}
+    known = plan.names if plan.compared else frozenset[str]()
     found = [
         (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, output)
         for path in destination.ledgers()
-        for name, output, ngt_uuid, certificate in Ledger(path).owners()
-        if name not in plan.names and output not in mine
+        for name, output, ngt_uuid, certificate in owners(path, known)
+        if name not in known and output not in mine
         for what, value in (("ngt_uuid", ngt_uuid), ("certificate", certificate))
         if value
     ]
@@ -131,7 +133,7 @@ def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
     orders = []
     for order in plan.orders:
         for value in (order.ngt_uuid, order.certificate_sha256):
-            if order.refusal is None and value in taken:
+            if order.refusal is None and value in taken and taken[value][1] != order.row.name:
                 words, name = taken[value]
                 code = "duplicate-uuid" if value == order.ngt_uuid else "duplicate-certificate"
                 message = f"{words} is also that of {name}, whose image is in {place}"

@@ -193,9 +193,9 @@ def _row(row: Row) -> Task:
     }
     there = {part: file for part, file in named.items() if file is not None and file.is_file()}
     try:
-        identity = Identity.from_files(source=row.name, **there)
+        identity = Identity.from_files(source=row.label, **there)
     except InputError as error:
-        return replace(_unreadable(Path(row.name), error), vm_uuid=row.vm_uuid)
+        return replace(_unreadable(Path(row.label), error), vm_uuid=row.vm_uuid)
     entries = {"config": CONFIG, "certificate": CERTIFICATE, "key": KEY, "authority": AUTHORITY}
     wanted = {entries[part]: str(file) for part, file in named.items() if file is not None}
     identity = replace(identity, paths=wanted)

@@ -107,7 +107,7 @@ class Workshop:
                 order.row.name, order.output, "kept", base.sha256, plan.digest, digest, plan.size,
                 warnings=warnings, ngt_uuid=order.ngt_uuid,
                 certificate_sha256=order.certificate_sha256,
-                times=self.destination.times(order.output),
+                times=self.destination.times(order.output), vm_uuid=order.row.vm_uuid,
             )  # fmt: skip
         written = self.destination.write(
             order.output, base, plan, digest=settings.digest, replace=settings.replace
@@ -116,7 +116,7 @@ class Workshop:
             order.row.name, order.output, "written", base.sha256, plan.digest, written.sha256,
             written.size, written.bytes_written, warnings=warnings, ngt_uuid=order.ngt_uuid,
             certificate_sha256=order.certificate_sha256,
-            times=self.destination.times(order.output),
+            times=self.destination.times(order.output), vm_uuid=order.row.vm_uuid,
         )  # fmt: skip
 
     def _authority(self, base: Base) -> Severity | None:

@@ -48,7 +48,7 @@ def identity_of(row: Row, recipe: Recipe) -> Identity:
         InputError: a file that cannot be read, a template that does not fit the row.
     """
     identity = Identity.from_files(
-        source=row.name,
+        source=row.label,
         config=row.path("config"),
         certificate=row.path("certificate"),
         key=row.path("key"),

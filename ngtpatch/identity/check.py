@@ -198,8 +198,9 @@ class Sharing:
     """Finds an ngt_uuid or a certificate that two VMs have, without keeping their material."""
 
     def __init__(self) -> None:
-        self._uuids: dict[str, list[tuple[str, str]]] = {}
-        self._certificates: dict[str, list[tuple[str, str]]] = {}
+        # The first that has it alone: most are the only one.
+        self._first: dict[tuple[str, str], tuple[str, str]] = {}
+        self._more: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def add(self, identity: Identity) -> str | None:
         """Look at one more VM, and return its certificate's fingerprint.
@@ -209,36 +210,46 @@ class Sharing:
         with suppress(InputError):
             config = identity.parsed_config()
             if config is not None:
-                self.add_uuid(identity, config.ngt_uuid)
+                self.add_uuid(identity.source, config.ngt_uuid, identity.where(CONFIG))
         with suppress(InputError):
             certificate = identity.parsed_certificate()
             if certificate is not None:
-                seen = self._certificates.setdefault(certificate.fingerprint, [])
-                seen.append((identity.source, identity.where(CERTIFICATE)))
-                return certificate.fingerprint
+                mark = certificate.fingerprint
+                self._add(
+                    "duplicate-certificate", mark, identity.source, identity.where(CERTIFICATE)
+                )
+                return mark
         return None
 
-    def add_uuid(self, identity: Identity, ngt_uuid: str | None) -> None:
-        """Look at an ngt_uuid alone."""
+    def add_uuid(self, source: str, ngt_uuid: str | None, path: str = CONFIG) -> None:
+        """Look at an ngt_uuid alone: whose it is, and the file that says so."""
         if ngt_uuid:
-            seen = self._uuids.setdefault(ngt_uuid, [])
-            seen.append((identity.source, identity.where(CONFIG)))
+            self._add("duplicate-uuid", ngt_uuid, source, path)
+
+    def _add(self, code: str, value: str, source: str, path: str) -> None:
+        key, seen = (code, value), (source, path)
+        if self._first.setdefault(key, seen) is not seen:
+            self._more.setdefault(key, []).append(seen)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return an error for every VM that shares something with another."""
         found: list[Finding] = []
-        for code, what, groups in (
-            ("duplicate-uuid", "ngt_uuid {}", self._uuids),
-            ("duplicate-certificate", "the certificate", self._certificates),
-        ):
-            for value, group in groups.items():
-                for index, (source, path) in enumerate(group if len(group) > 1 else ()):
-                    others = [name for n, (name, _) in enumerate(group) if n != index]
-                    rest = f" and {len(others) - 3} more" if len(others) > 3 else ""
-                    message = f"{what.format(value)} is also that of {', '.join(others[:3])}{rest}"
-                    hint = "each VM needs an identity of its own: let the cluster issue one"
-                    found.append(Finding(code, Severity.ERROR, source, message, path, hint))
+        for (code, value), more in _uuids_first(self._more):
+            group = [self._first[code, value], *more]
+            what = f"ngt_uuid {value}" if code == "duplicate-uuid" else "the certificate"
+            for index, (source, path) in enumerate(group):
+                others = [name for n, (name, _) in enumerate(group) if n != index]
+                rest = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                message = f"{what} is also that of {', '.join(others[:3])}{rest}"
+                hint = "each VM needs an identity of its own: let the cluster issue one"
+                found.append(Finding(code, Severity.ERROR, source, message, path, hint))
         return tuple(found)
+
+
+def _uuids_first(
+    groups: Mapping[tuple[str, str], list[tuple[str, str]]],
+) -> list[tuple[tuple[str, str], list[tuple[str, str]]]]:
+    return sorted(groups.items(), key=lambda item: item[0][0] != "duplicate-uuid")
 
 
 def _validity(

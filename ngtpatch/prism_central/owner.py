@@ -8,8 +8,9 @@ which ngt_uuid is the user's word; here it is only held to.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Owner:
         ngt_uuid: what its image's ngt_config.json says.
         image: the image; None where only an inventory names the VM.
         problem: why inject made no image for it.
+        twin: another VM of the ledger has the same name.
     """
 
     name: str
@@ -39,6 +41,12 @@ class Owner:
     ngt_uuid: str | None
     image: Path | None = None
     problem: str | None = None
+    twin: bool = False
+
+    @property
+    def key(self) -> str:
+        """What a journal knows it by."""
+        return f"{self.name} ({self.vm_uuid})" if self.twin else self.name
 
 
 def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, ...]:
@@ -48,7 +56,7 @@ def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, 
         InputError: ``ledger``: it is none.
     """
     known = {} if inventory is None else {o.name: o for o in owners_of_inventory(inventory)}
-    found: list[Owner] = []
+    found: dict[str, Owner] = {}  # by output: two VMs may have one name
     data = read_small(path, limit=_LIMIT, what="ledger")
     for number, line in enumerate(data.splitlines(), start=1):
         try:
@@ -60,13 +68,16 @@ def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, 
                 "ledger", f"line {number} is not a row of inject's ledger", path=str(path),
                 hint="give the ledger.jsonl of a directory that ngtpatch inject wrote",
             ) from None  # fmt: skip
-        vm_uuid = known[name].vm_uuid if name in known else None
+        vm_uuid = row.get("vm_uuid")
+        if vm_uuid is None and name in known:
+            vm_uuid = known[name].vm_uuid
         if failed:
             problem = str(row.get("error") or "inject made no image of it")
-            found.append(Owner(name, vm_uuid, None, None, problem))
+            found[output] = Owner(name, vm_uuid, None, None, problem)
         else:
-            found.append(Owner(name, vm_uuid, row.get("ngt_uuid"), path.parent / output))
-    return tuple({owner.name: owner for owner in found}.values())
+            found[output] = Owner(name, vm_uuid, row.get("ngt_uuid"), path.parent / output)
+    counts = Counter(owner.name for owner in found.values())
+    return tuple(replace(one, twin=counts[one.name] > 1) for one in found.values())
 
 
 def owners_of_inventory(path: Path) -> tuple[Owner, ...]:

@@ -102,15 +102,15 @@ class _FleetPush:
     def all(
         self, owners: Sequence[Owner], jobs: int, report: Callable[[VmPushed, int, int], object]
     ) -> FleetPushed:
-        outcomes: dict[str, VmPushed] = {}
+        outcomes: dict[int, VmPushed] = {}
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(self.one, owner) for owner in owners]
+            futures = {pool.submit(self.one, owner): n for n, owner in enumerate(owners)}
             for count, future in enumerate(as_completed(futures), start=1):
                 outcome = future.result()
                 if outcome is not None:
-                    outcomes[outcome.name] = outcome
+                    outcomes[futures[future]] = outcome
                     report(outcome, count, len(owners))
-        vms = tuple(outcomes[owner.name] for owner in owners if owner.name in outcomes)
+        vms = tuple(outcomes[number] for number in sorted(outcomes))
         failed = sum(vm.action == "failed" for vm in vms)
         skipped = sum(vm.action == "skipped" for vm in vms)
         return FleetPushed(
@@ -129,7 +129,7 @@ class _FleetPush:
             outcome = VmPushed(owner.name, "failed", code=failure.code, error=str(failure))
         if not self.options.dry_run and outcome.action != "skipped":
             self.rows.note(
-                owner.name, state="failed" if outcome.action == "failed" else "done",
+                owner.key, state="failed" if outcome.action == "failed" else "done",
                 vm_uuid=outcome.vm_uuid, drive=outcome.drive, code=outcome.code,
                 error=outcome.error,
             )  # fmt: skip
@@ -140,7 +140,7 @@ class _FleetPush:
             raise InputError("no-image", owner.problem or "has no image", path=owner.name)
         disc = read_disc(owner.image)
         connection = self._connection()
-        row = self.rows.row(owner.name)
+        row = self.rows.row(owner.key)
         wish = f"{connection.host}/{disc.sha256}"
         if row.get("state") == "done" and row.get("wish") == wish:
             return VmPushed(owner.name, "skipped", row.get("vm_uuid"), row.get("drive"))
@@ -149,7 +149,7 @@ class _FleetPush:
             check_owner(disc, vm, [owner])
         result: Pushed = push_disc(connection, disc, vm, self.own, self.options)
         if not self.options.dry_run:
-            self.rows.note(owner.name, wish=wish)
+            self.rows.note(owner.key, wish=wish)
         return VmPushed(owner.name, result.action, result.vm_uuid, result.drive, notes=result.notes)
 
     def _connection(self) -> Connection:

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -226,15 +227,91 @@ def test_bad_identities_are_refused_row_by_row(tmp_path: Path) -> None:
     assert (made.out / "vm1.iso").stat().st_ino == inode
 
 
-def test_a_clone_in_another_shard_is_refused_too(tmp_path: Path) -> None:
-    made = park(tmp_path / "park", 8)
-    made.give("vm8", {**made.material["vm8"], CONFIG: made.material["vm1"][CONFIG]})
+def refused(made: Park, *more: object) -> dict[str, str | None]:
+    """Run three shards, one after the other; return each VM's error code."""
     codes = {}
     for k in (1, 2, 3):
-        made.inject("--shard", f"{k}/3")
+        made.inject("--shard", f"{k}/3", "--resume", *more)
         codes.update({n: r.get("code") for n, r in made.rows(f"ledger-{k}-of-3.jsonl").items()})
+    return codes
+
+
+def test_what_a_shard_knows_of_the_others(tmp_path: Path) -> None:
+    """With --whole that two VMs share an ngt_uuid; without, what it cannot know."""
+    made, whole = park(tmp_path / "park", 8), tmp_path / "whole.json"
+    made.give("vm8", {**made.material["vm8"], CONFIG: made.material["vm1"][CONFIG]})
+    run = made.inject("--dry-run", "--whole", whole)
+    assert run.returncode == 0, run.stderr
+    assert not made.out.exists()
+    assert made.inject("--dry-run", "--whole", whole).returncode == 2  # it exists
+    codes = refused(made, "--whole", whole)
     assert {name for name, code in codes.items() if code == "duplicate-uuid"} == {"vm1", "vm8"}
     assert len(codes) == 8
+    # A shard reads no file of another one's VM, and says so.
+    run = made.inject("--shard", "2/3", "--resume", "--json")
+    assert "of other shards the configurations and certificates were not read" in run.stderr
+    assert any("is not known" in note for note in json.loads(run.stdout)["notes"])
+    for name in made.material:
+        if name not in made.rows("ledger-2-of-3.jsonl"):
+            (made.root / "certificates" / name / "client-cert.pem").write_bytes(b"never read")
+    assert made.inject("--shard", "2/3", "--resume", "--whole", whole).returncode in (0, 6)
+    # A disc that another shard made tells what the inventory's text does not.
+    shutil.rmtree(made.out)
+    for name, files in made.material.items():
+        made.give(name, files)
+    codes = refused(made)
+    assert len([code for code in codes.values() if code == "duplicate-uuid"]) == 1
+    assert sum((made.out / f"{name}.iso").exists() for name in ("vm1", "vm8")) == 1
+
+
+def test_a_file_of_the_whole_is_of_this_inventory_and_these_certificates(tmp_path: Path) -> None:
+    made, whole = park(tmp_path / "park", 4), tmp_path / "whole.json"
+    assert made.inject("--dry-run", "--whole", whole).returncode == 0
+    schema = json.loads(made.ngtpatch("schema", "inject-whole").stdout)
+    assert set(json.loads(whole.read_text())) == set(schema["properties"])
+    made.give("vm3", {**made.material["vm3"], CERTIFICATE: m.files(3, **FRESH)[CERTIFICATE]})
+    codes = refused(made, "--whole", whole)
+    assert {name: code for name, code in codes.items() if code} == {"vm3": "whole-stale"}
+    for more in (("--name", "x-{{ name }}.iso"), ("--set", "port=2075")):
+        run = made.inject("--shard", "1/3", "--resume", "--whole", whole, "--json", *more)
+        assert json.loads(run.stdout)["error"]["code"] == "whole"
+    (made.root / "vms.csv").write_text("name\nvm1\nvm2\n")
+    run = made.inject("--shard", "1/3", "--resume", "--whole", whole, "--json")
+    assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (3, "whole")
+    whole.write_text('{"schema": "ngtpatch.inject-whole/1", "refused": [1]}')
+    run = made.inject("--shard", "1/3", "--resume", "--whole", whole, "--json")
+    assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (3, "whole")
+    assert made.inject("--resume", "--whole", whole).returncode == 2
+
+
+def test_vms_of_one_name_are_told_apart_by_uuid(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 3)
+    one, two = (f"0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{n:02}" for n in (1, 2))
+    for name, uuid in (("vm1", one), ("vm2", two)):
+        (made.root / "certificates" / name).rename(made.root / "certificates" / uuid)
+    text = f"name,vm_uuid\nweb,{one}\nweb,{two.upper()}\nvm3,\n"
+    (made.root / "vms.csv").write_text(text)
+    run = made.inject("--json")
+    assert run.returncode == 3
+    assert "--name '{{ vm_uuid }}.iso'" in json.loads(run.stdout)["error"]["message"]
+    run = made.inject("--name", "{{ vm_uuid or name }}.iso")
+    assert run.returncode == 3  # an undefined name is an error
+    run = made.inject("--name", "{{ vm_uuid | default(name) }}.iso", "--shard", "1/1")
+    assert run.returncode == 0, run.stderr
+    for name, output in (("vm1", one), ("vm2", two), ("vm3", "vm3")):
+        with Volume.open(made.out / f"{output}.iso") as volume:
+            assert all(volume.tree[p] == data for p, data in made.material[name].items())
+    rows = [json.loads(line) for line in (made.out / "ledger.jsonl").read_text().splitlines()]
+    assert [(r["name"], r["vm_uuid"]) for r in rows] == [("web", one), ("web", two), ("vm3", None)]
+    # A folder by the name that two have is nobody's.
+    (made.root / "certificates" / two).rename(made.root / "certificates" / "web")
+    run = made.inject("--name", "{{ vm_uuid | default(name) }}.iso", "--resume", "--json")
+    assert run.returncode == 6
+    [failure] = json.loads(run.stdout)["failures"]
+    assert (failure["code"], failure["vm_uuid"]) == ("base-identity", two)
+    (made.root / "vms.csv").write_text(f"name,vm_uuid\nweb,{one}\nweb,\n")
+    message = json.loads(made.inject("--json").stdout)["error"]["message"]
+    assert "row 3, column name: 'web' is also the name of row 2" in message
 
 
 def test_no_secret_is_said_or_written_down(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 certificates, and lists everything that is wrong with it at once.
 """
 
-from ngtpatch.identity.inventory.load import Inventory, load, load_listing
+from ngtpatch.identity.inventory.load import Inventory, Share, load, load_listing
 from ngtpatch.identity.inventory.row import InventoryError, Row, RowProblem
 
-__all__ = ["Inventory", "InventoryError", "Row", "RowProblem", "load", "load_listing"]
+__all__ = ["Inventory", "InventoryError", "Row", "RowProblem", "Share", "load", "load_listing"]

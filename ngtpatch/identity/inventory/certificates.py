@@ -17,7 +17,8 @@ and the authority of each VM's cluster beside them, or one for all at the top::
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,18 +33,19 @@ from ngtpatch.identity.inventory.row import RawRow, Row, RowProblem
 
 __all__ = ["folder_records", "join"]
 
-_NAMES = {
-    "config": ("{}/ngt_config.json", "{}/config/ngt_config.json", "{}-ngt_config.json", "{}.json"),
-    "certificate": (
-        "{}/client-cert.pem", "{}/config/client-cert.pem", "{}-client-cert.pem", "{}-cert.pem",
-        "{}.cert.pem", "{}.crt", "{}.pem",
-    ),
-    "key": (
-        "{}/client-key.pem", "{}/config/client-key.pem", "{}-client-key.pem", "{}-key.pem",
-        "{}.key.pem", "{}.key",
-    ),
-    "authority": ("{}/ca-cert.pem", "{}/config/ca-cert.pem", "{}-ca-cert.pem", "{}-ca.pem"),
-}  # fmt: skip
+# In a VM's folder, and beside others' files after the VM's name.
+_INSIDE = {
+    "config": (CONFIG_NAME, f"{CONFIG_DIRECTORY}/{CONFIG_NAME}"),
+    "certificate": (CERTIFICATE_NAME, f"{CONFIG_DIRECTORY}/{CERTIFICATE_NAME}"),
+    "key": (KEY_NAME, f"{CONFIG_DIRECTORY}/{KEY_NAME}"),
+    "authority": (AUTHORITY_NAME, f"{CONFIG_DIRECTORY}/{AUTHORITY_NAME}"),
+}
+_BESIDE = {
+    "config": ("-ngt_config.json", ".json"),
+    "certificate": ("-client-cert.pem", "-cert.pem", ".cert.pem", ".crt", ".pem"),
+    "key": ("-client-key.pem", "-key.pem", ".key.pem", ".key"),
+    "authority": ("-ca-cert.pem", "-ca.pem"),
+}
 _IN_FOLDER = {
     "config": CONFIG_NAME,
     "cert": CERTIFICATE_NAME,
@@ -56,35 +58,51 @@ _COLUMNS = {"config": "config", "certificate": "cert", "key": "key", "authority"
 def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
     """Complete *rows* with the files of *directory*; what a row names itself comes first.
 
-    A file is looked for by the VM's name, then its UUID, then its ngt_uuid. Where two of
-    them lead to different files that is a problem, not a choice.
+    A file is looked for by the VM's name (unless another VM has it, too), then its UUID, then its
+    ngt_uuid. Where two of them lead to different files that is a problem, not a choice. Nothing
+    is asked of files that are not of *rows*: those may be a small share of what is there.
     """
-    present = _listing(directory)
+    place, present = str(directory), frozenset(os.listdir(directory))  # noqa: PTH208 - names alone
+    shared = f"{place}/{AUTHORITY_NAME}" if AUTHORITY_NAME in present else None
     joined: list[Row] = []
     problems: list[RowProblem] = []
     for row in rows:
+        name = None if row.twin else row.name
+        keys = dict.fromkeys(k for k in (name, row.vm_uuid, row.sets.get("ngt_uuid")) if k)
+        inside = {key: _inside(f"{place}/{key}") for key in keys if key in present}
         found: dict[str, str] = {}
-        keys = dict.fromkeys(k for k in (row.name, row.vm_uuid, row.sets.get("ngt_uuid")) if k)
-        for part, patterns in _NAMES.items():
+        for part, column in _COLUMNS.items():
             if getattr(row, part) is not None:
                 continue
-            hits = [p.format(k) for k in keys for p in patterns if p.format(k) in present]
+            hits = []
+            for key in keys:
+                there = inside.get(key, ())
+                hits += [f"{key}/{name}" for name in _INSIDE[part] if name in there]
+                hits += [key + end for end in _BESIDE[part] if key + end in present]
             if len(hits) > 1:
                 message = f"{hits[0]} and {hits[1]} in {directory} both fit"
-                problems.append(RowProblem(row.number, _COLUMNS[part], message))
+                problems.append(RowProblem(row.number, column, message))
             elif hits:
-                found[part] = str(directory / hits[0])
-        if row.authority is None and "authority" not in found and AUTHORITY_NAME in present:
-            found["authority"] = str(directory / AUTHORITY_NAME)
+                found[part] = f"{place}/{hits[0]}"
+        if row.authority is None and "authority" not in found and shared is not None:
+            found["authority"] = shared
         joined.append(replace(row, **found))  # type: ignore[arg-type]
     return tuple(joined), tuple(problems)
 
 
-def folder_records(directory: Path) -> Iterator[RawRow]:
-    """Yield a record for each VM's folder in *directory*, in the order of their names."""
+def folder_records(
+    directory: Path, *, mine: Callable[[str], bool] | None = None
+) -> Iterator[RawRow]:
+    """Yield a record for each VM's folder in *directory*, in the order of their names.
+
+    Of those that are not *mine* it is the name alone.
+    """
     folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     for number, folder in enumerate(folders, start=1):
         cells = {"name": folder.name}
+        if mine is not None and not mine(folder.name):
+            yield RawRow(number, cells)
+            continue
         inner = folder / CONFIG_DIRECTORY if (folder / CONFIG_DIRECTORY).is_dir() else folder
         for column, name in _IN_FOLDER.items():
             file = inner / name
@@ -95,16 +113,12 @@ def folder_records(directory: Path) -> Iterator[RawRow]:
         yield RawRow(number, cells)
 
 
-def _listing(directory: Path) -> frozenset[str]:
-    """List once what would otherwise be asked for 17 times per VM."""
-    return frozenset(_below(directory, "", depth=2))
-
-
-def _below(directory: Path | str, prefix: str, *, depth: int) -> Iterator[str]:
-    with os.scandir(directory) as found:
-        for item in found:
-            yield prefix + item.name
-            # VMs' folders, and config/ in them.
-            deeper = depth == 2 or (depth == 1 and item.name == CONFIG_DIRECTORY)
-            if deeper and item.is_dir():
-                yield from _below(item.path, f"{prefix}{item.name}/", depth=depth - 1)
+def _inside(folder: str) -> frozenset[str]:
+    """Return what is in a VM's folder, and in config/ there; nothing where it is no folder."""
+    names: list[str] = []
+    with suppress(NotADirectoryError):
+        names = os.listdir(folder)  # noqa: PTH208 - fifty thousand folders
+        if CONFIG_DIRECTORY in names:
+            inner = os.listdir(f"{folder}/{CONFIG_DIRECTORY}")  # noqa: PTH208
+            names += [f"{CONFIG_DIRECTORY}/{name}" for name in inner]
+    return frozenset(names)

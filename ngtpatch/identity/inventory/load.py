@@ -7,15 +7,17 @@ import codecs
 import csv
 import io
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
+from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.identity.inventory.certificates import folder_records, join
 from ngtpatch.identity.inventory.row import (
     InventoryError,
@@ -23,15 +25,31 @@ from ngtpatch.identity.inventory.row import (
     Row,
     RowProblem,
     column_name,
+    raw_name,
+    shortened,
     validate,
 )
 from ngtpatch.listing import VmListing, is_listing, listing_text, parse_listing
 
-__all__ = ["Inventory", "load", "load_listing"]
+__all__ = ["Inventory", "Share", "load", "load_listing"]
 
 MAX_BYTES = 256 << 20
 # How spreadsheets are told of a delimiter, in a line before the header.
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of an inventory: whose files are looked for.
+
+    Attributes:
+        mine: by its name, whether a VM is in it.
+        others_known: somebody has looked at the whole inventory before; of the others only the
+            names are read.
+    """
+
+    mine: Callable[[str], bool]
+    others_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,10 +59,15 @@ class Inventory:
     Attributes:
         path: where it was read from.
         form: ``csv``, ``json``, ``jsonl``, ``folders``, ``ncli`` or ``prism``.
-        rows: the VMs.
+        rows: the VMs; of a share, those that are in it.
         problems: what is wrong with it; :meth:`require` turns that into an error.
         notes: what its reader should know, such as a list that is incomplete.
         complete: False where a cluster's list is known not to be whole; None where nobody says.
+        others: the VMs that are not in the share, as far as the inventory's own text tells;
+            empty where they are known.
+        names: of all VMs.
+        total: how many VMs that is.
+        sha256: of what was read.
     """
 
     path: Path
@@ -53,6 +76,10 @@ class Inventory:
     problems: tuple[RowProblem, ...] = ()
     notes: tuple[str, ...] = ()
     complete: bool | None = None
+    others: tuple[Row, ...] = ()
+    names: frozenset[str] = frozenset()
+    total: int = 0
+    sha256: str = ""
 
     def require(self) -> Inventory:
         """Return itself. Raises InventoryError, with every problem, when there is one."""
@@ -61,9 +88,9 @@ class Inventory:
         return self
 
     def missing_files(self) -> tuple[RowProblem, ...]:
-        """Return a problem for every file that a row names and that is not there."""
+        """Return a problem for every file that one of :attr:`rows` names and that is not there."""
         return tuple(
-            RowProblem(row.number, column, f"there is no file {path}")
+            RowProblem(row.number, column, f"there is no file {shortened(path)}")
             for row in self.rows
             for column, path in (
                 ("config", row.config),
@@ -71,7 +98,7 @@ class Inventory:
                 ("key", row.key),
                 ("ca", row.authority),
             )
-            if path is not None and not Path(path).is_file()
+            if path is not None and not os.path.isfile(path)  # noqa: PTH113 - a Path for each
         )
 
 
@@ -82,15 +109,17 @@ class _Read:
     problems: Sequence[RowProblem] = ()
     notes: Sequence[str] = ()
     complete: bool | None = None
+    sha256: str = ""
 
 
-def load(path: Path, *, certificates: Path | None = None) -> Inventory:
+def load(path: Path, *, certificates: Path | None = None, share: Share | None = None) -> Inventory:
     """Read the inventory at *path*.
 
     Args:
         path: a CSV, JSON, JSON Lines or ``ncli ngt list`` text file, a Prism VM list, or a
             directory with a folder per VM.
         certificates: a directory of certificates to complete the rows from.
+        share: whose rows are wanted; None: all.
 
     Raises:
         InputError: ``not-found``, ``inventory-form``: nothing that is understood. What is
@@ -99,7 +128,10 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
     if certificates is not None and not certificates.is_dir():
         raise InputError("not-found", "there is no such directory", path=str(certificates))
     if path.is_dir():
-        read = _Read("folders", list(folder_records(path)))
+        records = list(folder_records(path, mine=None if share is None else share.mine))
+        names = "\n".join(str(record.cells["name"]) for record in records)
+        # Of files that are another share's nothing is asked, not even if they are there.
+        read = _Read("folders", records, sha256=sha256_of_bytes(names.encode(errors="replace")))
         directory = path
     else:
         read = _read_file(path)
@@ -107,24 +139,48 @@ def load(path: Path, *, certificates: Path | None = None) -> Inventory:
         directory = path.parent if path.is_file() else Path()
     if not read.records and not read.problems:
         raise InputError("inventory-form", "contains no VM", path=str(path))
-    rows, problems = validate(read.records, directory=directory)
+    return _inventory(path, read, directory, certificates, share)
+
+
+def load_listing(
+    listing: VmListing,
+    *,
+    source: str,
+    certificates: Path | None = None,
+    share: Share | None = None,
+) -> Inventory:
+    """Return the inventory of the VMs of *listing*, which *source* gave; see :func:`load`."""
+    if certificates is not None and not certificates.is_dir():
+        raise InputError("not-found", "there is no such directory", path=str(certificates))
+    records = _records(listing)
+    read = _Read(
+        listing.form, records, notes=listing.notes, complete=listing.complete,
+        sha256=_digest(records),
+    )  # fmt: skip
+    return _inventory(Path(source), read, Path(), certificates, share)
+
+
+def _inventory(
+    path: Path, read: _Read, directory: Path, certificates: Path | None, share: Share | None
+) -> Inventory:
+    mine = share.mine if share is not None and share.others_known else None
+    rows, problems = validate(read.records, directory=directory, mine=mine)
+    others: tuple[Row, ...] = ()
+    if share is not None and not share.others_known:
+        others = tuple(row for row in rows if not share.mine(row.name))
+        rows = tuple(row for row in rows if share.mine(row.name))
     if certificates is not None:
         rows, more = join(rows, certificates)
         problems = (*problems, *more)
     return Inventory(
-        path, read.form, rows, (*read.problems, *problems), tuple(read.notes), read.complete
-    )
+        path, read.form, rows, (*read.problems, *problems), tuple(read.notes), read.complete,
+        others, frozenset(map(raw_name, read.records)), len(read.records), read.sha256,
+    )  # fmt: skip
 
 
-def load_listing(listing: VmListing, *, source: str, certificates: Path | None = None) -> Inventory:
-    """Return the inventory of the VMs of *listing*, which *source* gave; see :func:`load`."""
-    if certificates is not None and not certificates.is_dir():
-        raise InputError("not-found", "there is no such directory", path=str(certificates))
-    rows, problems = validate(_records(listing), directory=Path())
-    if certificates is not None:
-        rows, more = join(rows, certificates)
-        problems = (*problems, *more)
-    return Inventory(Path(source), listing.form, rows, problems, listing.notes, listing.complete)
+def _digest(records: Sequence[RawRow]) -> str:
+    cells = [[record.number, *sorted(map(str, record.cells.items()))] for record in records]
+    return sha256_of_bytes(json.dumps(cells).encode())
 
 
 def _records(listing: VmListing) -> list[RawRow]:
@@ -133,6 +189,10 @@ def _records(listing: VmListing) -> list[RawRow]:
 
 def _read_file(path: Path) -> _Read:
     data = read_small(path, limit=MAX_BYTES, what="inventory")
+    return replace(_parsed(data, path), sha256=sha256_of_bytes(data))
+
+
+def _parsed(data: bytes, path: Path) -> _Read:
     told = listing_text(data)
     if is_listing(told):
         return _listing(told, path)

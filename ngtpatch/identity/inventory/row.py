@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ngtpatch.disclosure import redacted
@@ -15,7 +19,7 @@ from ngtpatch.errors import InputError, UsageError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["InventoryError", "RawRow", "Row", "RowProblem", "validate"]
+__all__ = ["InventoryError", "RawRow", "Row", "RowProblem", "raw_name", "shortened", "validate"]
 
 # Column (lower case, "_" for blanks and hyphens) -> the name we use. Prism says extId, ncli
 # VM Id, people say uuid: all are the VM's own UUID, which is not the ngt_uuid.
@@ -30,6 +34,9 @@ _ALIASES = {
     "vm_name": "name",
 }
 _SHOWN_PROBLEMS = 200
+_SHOWN_CHARACTERS = 200
+# Most rows state none, and there are fifty thousand of them.
+_NO_SETS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class Row:
 
     Attributes:
         number: where it stands in the inventory, for messages.
-        name: the VM's name; unique in its inventory.
+        name: the VM's name. Where several have it, each has a *vm_uuid* of its own.
         vm_uuid: the VM's own UUID, where the inventory knows it.
         config: the VM's ngt_config.json, where it has one; a path, as text, since there are
             ten thousand of these.
@@ -111,6 +118,7 @@ class Row:
         authority: its cluster's ca-cert.pem, likewise.
         sets: values for ngt_config.json that the row states (ngt_uuid, cluster_ip, port).
         values: every column by its name, for templates.
+        twin: another VM of the inventory has the same name.
     """
 
     number: int
@@ -122,6 +130,13 @@ class Row:
     authority: str | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    twin: bool = False
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others of its inventory: the name, where that is not enough
+        with the UUID."""
+        return f"{self.name} ({self.vm_uuid})" if self.twin else self.name
 
     def path(self, part: Literal["config", "certificate", "key", "authority"]) -> Path | None:
         """Return where a part of its material is."""
@@ -138,22 +153,27 @@ class RawRow:
 
 
 def validate(
-    records: Sequence[RawRow], *, directory: Path
+    records: Sequence[RawRow],
+    *,
+    directory: Path,
+    mine: Callable[[str], bool] | None = None,
 ) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
     """Return the rows that are right, and everything that is wrong with the others.
 
     Args:
         records: as read.
         directory: what relative paths in the cells are relative to.
+        mine: by its name, whether a row is looked at; None: all are.
     """
     from pydantic import ValidationError
 
     model = _model()
     rows: list[Row] = []
     problems: list[RowProblem] = []
-    first: dict[str, int] = {}
     uuids: dict[str, int] = {}
     for record in records:
+        if mine is not None and not mine(raw_name(record)):
+            continue
         cells: dict[str, Any] = {}
         for column, cell in record.cells.items():
             name = column_name(column)
@@ -163,31 +183,66 @@ def validate(
         cells = {name: cell for name, cell in cells.items() if cell not in ("", None)}
         try:
             checked: Any = model.model_validate(cells)
+            row = _row(record.number, checked, cells, directory)
         except ValidationError as error:
             problems += [
                 RowProblem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
                 for e in error.errors()
             ]
             continue
-        if checked.vm_uuid is not None:
-            cells["vm_uuid"] = checked.vm_uuid = checked.vm_uuid.lower()
-            if checked.vm_uuid in uuids:
-                message = f"{checked.vm_uuid} is also that of row {uuids[checked.vm_uuid]}"
+        except _PathError as error:
+            problems.append(RowProblem(record.number, error.column, str(error)))
+            continue
+        if row.vm_uuid is not None:
+            if row.vm_uuid in uuids:
+                message = f"{row.vm_uuid} is also that of row {uuids[row.vm_uuid]}"
                 problems.append(RowProblem(record.number, "vm_uuid", message))
-            uuids.setdefault(checked.vm_uuid, record.number)
-        row = _row(record.number, checked, cells, directory)
-        if row.name in first:
-            message = f"{row.name!r} is also the name of row {first[row.name]}"
-            problems.append(RowProblem(row.number, "name", message))
-        first.setdefault(row.name, row.number)
+            uuids.setdefault(row.vm_uuid, record.number)
         rows.append(row)
-    return tuple(rows), tuple(problems)
+    told_apart, more = _told_apart(rows)
+    return tuple(told_apart), (*problems, *more)
 
 
+def _told_apart(rows: Sequence[Row]) -> tuple[Sequence[Row], list[RowProblem]]:
+    """Mark the rows that share a name, and find those that nothing tells apart."""
+    counts = Counter(row.name for row in rows)
+    if len(counts) == len(rows):
+        return rows, []
+    problems: list[RowProblem] = []
+    first: dict[str, Row] = {}
+    marked = [replace(row, twin=True) if counts[row.name] > 1 else row for row in rows]
+    for row in marked:
+        before = first.setdefault(row.name, row)
+        if before is not row and None in (row.vm_uuid, before.vm_uuid):
+            message = f"{row.name!r} is also the name of row {before.number}; "
+            message += "a column vm_uuid would tell the two apart"
+            problems.append(RowProblem(row.number, "name", message))
+        elif row.twin and row.label in counts:
+            message = f"{row.label!r} is the name of another row"
+            problems.append(RowProblem(row.number, "name", message))
+    return marked, problems
+
+
+def raw_name(record: RawRow) -> str:
+    """Return the name that a row has before it is validated; an empty text where it has none."""
+    for column, cell in record.cells.items():
+        if column_name(column) == "name":
+            return str(cell).strip()
+    return ""
+
+
+@lru_cache(maxsize=4096)
 def column_name(column: str) -> str:
     """Return a column's name as templates use it: ``VM Name`` is ``name``."""
     plain = "_".join(column.strip().lower().replace("-", " ").replace(".", " ").split())
     return _ALIASES.get(plain, plain)
+
+
+def shortened(text: str) -> str:
+    """Return *text*, or its beginning where it is too long for a message."""
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
 
 
 def _words(error: Any) -> str:
@@ -199,14 +254,32 @@ def _words(error: Any) -> str:
     return f"{message}, found {shown}" if len(shown) <= 60 else message
 
 
+class _PathError(Exception):
+    """A cell that should be a path and cannot be one."""
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
 def _row(number: int, checked: Any, cells: Mapping[str, Any], directory: Path) -> Row:
-    def path(value: str | None) -> str | None:
-        return None if value is None else str(directory / Path(value).expanduser())
+    def path(column: str) -> str | None:
+        value = getattr(checked, column)
+        if value is None:
+            return None
+        expanded = os.path.expanduser(value) if value.startswith("~") else value  # noqa: PTH111
+        if expanded.startswith("~"):
+            raise _PathError(column, f"{shortened(value)!r} names a user without a home here")
+        if "\0" in expanded:
+            raise _PathError(column, f"{shortened(value)!r} has a NUL character, and is no path")
+        return str(directory / expanded)
 
     sets = {key: str(cells[key]) for key in ("ngt_uuid", "cluster_ip", "port") if key in cells}
+    vm_uuid = None if checked.vm_uuid is None else checked.vm_uuid.lower()
+    own = {} if vm_uuid is None else {"vm_uuid": vm_uuid}
     return Row(
-        number, checked.name, checked.vm_uuid, path(checked.config), path(checked.cert),
-        path(checked.key), path(checked.ca), sets, {**cells, "name": checked.name},
+        number, checked.name, vm_uuid, path("config"), path("cert"), path("key"), path("ca"),
+        sets or _NO_SETS, {**cells, "name": checked.name, **own},
     )  # fmt: skip
 
 
