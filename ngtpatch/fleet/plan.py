@@ -315,24 +315,52 @@ def _refusals(
     cannot be read is left to the VM's own turn. Also returns, by VM, the ngt_uuid and the
     certificate's fingerprint.
     """
-    sharing = Sharing()
     known: _Known = {}
+    seen: set[str | None] = {None}
+    twice: set[str] = set()
+
+    def see(value: str | None) -> None:
+        if value is not None and value in seen:
+            twice.add(value)
+        seen.add(value)
+
     for row in rows:
-        known[row.label] = (None, None)
-        with suppress(NgtpatchError):
-            identity = identity_of(replace(row, key=None), settings.recipe)
-            stated = sets_of(row, settings.recipe).get("ngt_uuid")
-            if stated is None:
+        stated, mark = known[row.label] = _marks(row, settings.recipe)
+        see(stated)
+        see(mark)
+    elsewhere = [(row.label, _stated(row, settings.recipe)) for row in others]
+    for _, stated in elsewhere:
+        see(stated)
+    sharing = Sharing()
+    # Of fifty thousand, those alone are kept that share something.
+    for label, (stated, mark) in (
+        *known.items(),
+        *((name, (own, None)) for name, own in elsewhere),
+    ):
+        if stated in twice:
+            sharing.add_uuid(label, stated)
+        if mark in twice:
+            sharing.add_certificate(label, mark)
+    return {f.source: (f.code, f.message) for f in sharing.findings()}, known
+
+
+def _marks(row: Row, recipe: Recipe) -> tuple[str | None, str | None]:
+    """Return a VM's ngt_uuid and its certificate's fingerprint, as far as they can be read."""
+    stated, mark = _stated(row, recipe), None
+    with suppress(NgtpatchError):
+        identity = identity_of(replace(row, key=None), recipe)
+        if stated is None:
+            with suppress(NgtpatchError):
                 config = identity.parsed_config()
                 stated = config.ngt_uuid if config is not None else None
-            if stated is not None:
-                stated = stated.lower()
-                sharing.add_uuid(row.label, stated)
-                identity = replace(identity, config=None)
-            known[row.label] = (stated, sharing.add(identity))
-    for row in others:
-        with suppress(NgtpatchError):
-            stated = sets_of(row, settings.recipe).get("ngt_uuid")
-            if stated is not None:
-                sharing.add_uuid(row.label, stated.lower())
-    return {f.source: (f.code, f.message) for f in sharing.findings()}, known
+        certificate = identity.parsed_certificate()
+        mark = certificate.fingerprint if certificate is not None else None
+    return None if stated is None else stated.lower(), mark
+
+
+def _stated(row: Row, recipe: Recipe) -> str | None:
+    """Return the ngt_uuid that the inventory itself says, or --set."""
+    with suppress(NgtpatchError):
+        stated = sets_of(row, recipe).get("ngt_uuid")
+        return None if stated is None else stated.lower()
+    return None

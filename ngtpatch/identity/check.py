@@ -202,11 +202,8 @@ class Sharing:
         self._first: dict[tuple[str, str], tuple[str, str]] = {}
         self._more: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
-    def add(self, identity: Identity) -> str | None:
-        """Look at one more VM, and return its certificate's fingerprint.
-
-        What cannot be read is left to :func:`check`.
-        """
+    def add(self, identity: Identity) -> None:
+        """Look at one more VM. What cannot be read is left to :func:`check`."""
         with suppress(InputError):
             config = identity.parsed_config()
             if config is not None:
@@ -214,17 +211,20 @@ class Sharing:
         with suppress(InputError):
             certificate = identity.parsed_certificate()
             if certificate is not None:
-                mark = certificate.fingerprint
-                self._add(
-                    "duplicate-certificate", mark, identity.source, identity.where(CERTIFICATE)
-                )
-                return mark
-        return None
+                where = identity.where(CERTIFICATE)
+                self.add_certificate(identity.source, certificate.fingerprint, where)
 
     def add_uuid(self, source: str, ngt_uuid: str | None, path: str = CONFIG) -> None:
         """Look at an ngt_uuid alone: whose it is, and the file that says so."""
         if ngt_uuid:
             self._add("duplicate-uuid", ngt_uuid, source, path)
+
+    def add_certificate(
+        self, source: str, fingerprint: str | None, path: str = CERTIFICATE
+    ) -> None:
+        """Look at a certificate alone."""
+        if fingerprint:
+            self._add("duplicate-certificate", fingerprint, source, path)
 
     def _add(self, code: str, value: str, source: str, path: str) -> None:
         key, seen = (code, value), (source, path)

@@ -29,16 +29,19 @@ from ngtpatch.files.wellknown import (
     CONFIG_NAME,
     KEY_NAME,
 )
-from ngtpatch.identity.inventory.row import RawRow, Row, RowProblem
+from ngtpatch.identity.inventory.row import InFolder, RawRow, Row, RowProblem
 
 __all__ = ["folder_records", "join"]
 
 # In a VM's folder, and beside others' files after the VM's name.
 _INSIDE = {
-    "config": (CONFIG_NAME, f"{CONFIG_DIRECTORY}/{CONFIG_NAME}"),
-    "certificate": (CERTIFICATE_NAME, f"{CONFIG_DIRECTORY}/{CERTIFICATE_NAME}"),
-    "key": (KEY_NAME, f"{CONFIG_DIRECTORY}/{KEY_NAME}"),
-    "authority": (AUTHORITY_NAME, f"{CONFIG_DIRECTORY}/{AUTHORITY_NAME}"),
+    part: (InFolder(name), InFolder(f"{CONFIG_DIRECTORY}/{name}"))
+    for part, name in (
+        ("config", CONFIG_NAME),
+        ("certificate", CERTIFICATE_NAME),
+        ("key", KEY_NAME),
+        ("authority", AUTHORITY_NAME),
+    )
 }
 _BESIDE = {
     "config": ("-ngt_config.json", ".json"),
@@ -74,16 +77,19 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
         for part, column in _COLUMNS.items():
             if getattr(row, part) is not None:
                 continue
-            hits = []
+            hits: list[tuple[str, str]] = []
             for key in keys:
                 there = inside.get(key, ())
-                hits += [f"{key}/{name}" for name in _INSIDE[part] if name in there]
-                hits += [key + end for end in _BESIDE[part] if key + end in present]
+                hits += [(key, name) for name in _INSIDE[part] if name in there]
+                hits += [("", key + end) for end in _BESIDE[part] if key + end in present]
             if len(hits) > 1:
-                message = f"{hits[0]} and {hits[1]} in {directory} both fit"
+                one, other = (f"{key}/{name}" if key else name for key, name in hits[:2])
+                message = f"{one} and {other} in {directory} both fit"
                 problems.append(RowProblem(row.number, column, message))
+            elif hits and hits[0][0] == row.name:  # as most are, and then named once for all
+                found |= {part: hits[0][1], "folder": f"{place}/{row.name}"}
             elif hits:
-                found[part] = f"{place}/{hits[0]}"
+                found[part] = "/".join((place, *filter(None, hits[0])))
         if row.authority is None and "authority" not in found and shared is not None:
             found["authority"] = shared
         joined.append(replace(row, **found))  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from typing import Any
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_bytes
+from ngtpatch.identity.inventory.cells import Cells
 from ngtpatch.identity.inventory.certificates import folder_records, join
 from ngtpatch.identity.inventory.row import (
     InventoryError,
@@ -93,10 +94,10 @@ class Inventory:
             RowProblem(row.number, column, f"there is no file {shortened(path)}")
             for row in self.rows
             for column, path in (
-                ("config", row.config),
-                ("cert", row.certificate),
-                ("key", row.key),
-                ("ca", row.authority),
+                ("config", row.file("config")),
+                ("cert", row.file("certificate")),
+                ("key", row.file("key")),
+                ("ca", row.file("authority")),
             )
             if path is not None and not os.path.isfile(path)  # noqa: PTH113 - a Path for each
         )
@@ -289,7 +290,7 @@ def _csv(text: str, path: Path) -> _Read:
                 message = f"has {len(cells)} cells, the header {len(header)}"
                 problems.append(RowProblem(number, None, message))
                 continue
-            records.append(RawRow(number, dict(zip(header, cells, strict=True))))
+            records.append(RawRow(number, Cells(dict(zip(header, cells, strict=True)))))
     except csv.Error as error:
         problems.append(RowProblem(reader.line_num, None, f"is not CSV: {error}"))
     return _Read("csv", records, problems)

@@ -5,21 +5,28 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.identity.inventory.cells import Cells
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-__all__ = ["InventoryError", "RawRow", "Row", "RowProblem", "raw_name", "shortened", "validate"]
+__all__ = [
+    "InFolder",
+    "InventoryError",
+    "RawRow",
+    "Row",
+    "RowProblem",
+    "raw_name",
+    "shortened",
+    "validate",
+]
 
 # Column (lower case, "_" for blanks and hyphens) -> the name we use. Prism says extId, ncli
 # VM Id, people say uuid: all are the VM's own UUID, which is not the ngt_uuid.
@@ -33,6 +40,13 @@ _ALIASES = {
     "vm": "name",
     "vm_name": "name",
 }
+_PartName = Literal["config", "certificate", "key", "authority"]
+_PATHS = frozenset(["config", "cert", "key", "ca"])
+_TEXTS = ("name", "config", "cert", "key", "ca")
+# Column -> the key of ngt_config.json by whose rules it is judged.
+_JUDGED = {
+    "vm_uuid": "ngt_uuid", "ngt_uuid": "ngt_uuid", "cluster_ip": "cluster_ip", "port": "port",
+}  # fmt: skip
 _SHOWN_PROBLEMS = 200
 _SHOWN_CHARACTERS = 200
 # Most rows state none, and there are fifty thousand of them.
@@ -103,6 +117,12 @@ def _rebuild(
     return InventoryError(code, message, path=path, hint=hint, problems=problems)
 
 
+class InFolder(str):
+    """A file's path in its VM's folder, which the row names once for all its files."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One VM.
@@ -112,13 +132,14 @@ class Row:
         name: the VM's name. Where several have it, each has a *vm_uuid* of its own.
         vm_uuid: the VM's own UUID, where the inventory knows it.
         config: the VM's ngt_config.json, where it has one; a path, as text, since there are
-            ten thousand of these.
+            ten thousand of these. :meth:`file` says where that is.
         certificate: its client-cert.pem, likewise.
         key: its client-key.pem, likewise.
         authority: its cluster's ca-cert.pem, likewise.
         sets: values for ngt_config.json that the row states (ngt_uuid, cluster_ip, port).
         values: every column by its name, for templates.
         twin: another VM of the inventory has the same name.
+        folder: of this VM's files; what they are named by where they are :class:`InFolder`.
     """
 
     number: int
@@ -131,6 +152,7 @@ class Row:
     sets: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     twin: bool = False
+    folder: str | None = None
 
     @property
     def label(self) -> str:
@@ -138,9 +160,14 @@ class Row:
         with the UUID."""
         return f"{self.name} ({self.vm_uuid})" if self.twin else self.name
 
-    def path(self, part: Literal["config", "certificate", "key", "authority"]) -> Path | None:
-        """Return where a part of its material is."""
+    def file(self, part: _PartName) -> str | None:
+        """Return where a part of its material is, as text."""
         file: str | None = getattr(self, part)
+        return f"{self.folder}/{file}" if isinstance(file, InFolder) else file
+
+    def path(self, part: _PartName) -> Path | None:
+        """Return where a part of its material is."""
+        file = self.file(part)
         return None if file is None else Path(file)
 
 
@@ -165,9 +192,6 @@ def validate(
         directory: what relative paths in the cells are relative to.
         mine: by its name, whether a row is looked at; None: all are.
     """
-    from pydantic import ValidationError
-
-    model = _model()
     rows: list[Row] = []
     problems: list[RowProblem] = []
     uuids: dict[str, int] = {}
@@ -181,18 +205,11 @@ def validate(
                 problems.append(RowProblem(record.number, name, "two columns have this meaning"))
             cells[name] = cell.strip() if isinstance(cell, str) else cell
         cells = {name: cell for name, cell in cells.items() if cell not in ("", None)}
-        try:
-            checked: Any = model.model_validate(cells)
-            row = _row(record.number, checked, cells, directory)
-        except ValidationError as error:
-            problems += [
-                RowProblem(record.number, str(e["loc"][0]) if e["loc"] else None, _words(e))
-                for e in error.errors()
-            ]
+        wrong = [RowProblem(record.number, *found) for found in _wrong(cells)]
+        if wrong:
+            problems += wrong
             continue
-        except _PathError as error:
-            problems.append(RowProblem(record.number, error.column, str(error)))
-            continue
+        row = _row(record.number, cells, directory)
         if row.vm_uuid is not None:
             if row.vm_uuid in uuids:
                 message = f"{row.vm_uuid} is also that of row {uuids[row.vm_uuid]}"
@@ -245,79 +262,63 @@ def shortened(text: str) -> str:
     return f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
 
 
-def _words(error: Any) -> str:
-    if error["type"] == "missing":
-        return "is empty; every VM needs a name"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    shown = repr(error["input"])
+def _wrong(cells: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (column, why) for what is wrong with a row; a name that is a number becomes text."""
+    name = cells.get("name")
+    if name is None:
+        yield "name", "is empty; every VM needs a name"
+    elif type(name) is int:  # JSON inventories may say 7 where they mean the name "7"
+        cells["name"] = str(name)
+    for column in _TEXTS:
+        value = cells.get(column)
+        if value is not None and not isinstance(value, str) and type(value) is not int:
+            yield column, _quoted("expected text", value)
+        elif column in _PATHS and value is not None and (why := _no_path(value)):
+            yield column, why
+    for column, key in _JUDGED.items():
+        if column in cells and (why := _as_config_would(key, cells[column])):
+            yield column, _quoted(why, cells[column])
+
+
+def _no_path(value: object) -> str | None:
+    """Return why a cell is no path, or None."""
+    if not isinstance(value, str):
+        return _quoted("expected a path", value)
+    if "\0" in value:
+        return f"{shortened(value)!r} has a NUL character, and is no path"
+    if _expanded(value).startswith("~"):
+        return f"{shortened(value)!r} names a user without a home here"
+    return None
+
+
+def _expanded(value: str) -> str:
+    return os.path.expanduser(value) if value.startswith("~") else value  # noqa: PTH111
+
+
+def _quoted(message: str, value: object) -> str:
+    shown = repr(value)
     # As in ngt_config.json: a cell can hold a pasted key.
     return f"{message}, found {shown}" if len(shown) <= 60 else message
 
 
-class _PathError(Exception):
-    """A cell that should be a path and cannot be one."""
-
-    def __init__(self, column: str, message: str) -> None:
-        super().__init__(message)
-        self.column = column
-
-
-def _row(number: int, checked: Any, cells: Mapping[str, Any], directory: Path) -> Row:
+def _row(number: int, cells: Mapping[str, Any], directory: Path) -> Row:
     def path(column: str) -> str | None:
-        value = getattr(checked, column)
-        if value is None:
-            return None
-        expanded = os.path.expanduser(value) if value.startswith("~") else value  # noqa: PTH111
-        if expanded.startswith("~"):
-            raise _PathError(column, f"{shortened(value)!r} names a user without a home here")
-        if "\0" in expanded:
-            raise _PathError(column, f"{shortened(value)!r} has a NUL character, and is no path")
-        return str(directory / expanded)
+        value = cells.get(column)
+        return None if value is None else str(directory / _expanded(value))
 
     sets = {key: str(cells[key]) for key in ("ngt_uuid", "cluster_ip", "port") if key in cells}
-    vm_uuid = None if checked.vm_uuid is None else checked.vm_uuid.lower()
-    own = {} if vm_uuid is None else {"vm_uuid": vm_uuid}
+    vm_uuid: str | None = cells.get("vm_uuid")
+    own = {}
+    if vm_uuid is not None:
+        vm_uuid = own["vm_uuid"] = vm_uuid.lower()
     return Row(
-        number, checked.name, vm_uuid, path("config"), path("cert"), path("key"), path("ca"),
-        sets or _NO_SETS, {**cells, "name": checked.name, **own},
+        number, cells["name"], vm_uuid, path("config"), path("cert"), path("key"), path("ca"),
+        sets or _NO_SETS, Cells({**cells, **own}),
     )  # fmt: skip
 
 
-_MODEL: list[type[BaseModel]] = []
-
-
-def _model() -> type[BaseModel]:
-    if _MODEL:
-        return _MODEL[0]
-    from typing import Annotated
-
-    from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-    def text(value: object) -> object:
-        # JSON inventories may say 7 where they mean the name "7".
-        return str(value) if type(value) is int else value
-
-    def same_rules(key: str) -> Any:
-        return BeforeValidator(lambda value: _as_config_would(key, value))
-
-    class Cells(BaseModel):
-        model_config = ConfigDict(extra="allow")
-        name: Annotated[str, BeforeValidator(text)]
-        vm_uuid: Annotated[str, same_rules("ngt_uuid")] | None = None
-        config: str | None = None
-        cert: str | None = None
-        key: str | None = None
-        ca: str | None = None
-        ngt_uuid: Annotated[str, same_rules("ngt_uuid")] | None = None
-        cluster_ip: Annotated[str, same_rules("cluster_ip")] | None = None
-        port: Annotated[int, same_rules("port")] | None = None
-
-    _MODEL.append(Cells)
-    return Cells
-
-
-def _as_config_would(key: str, value: object) -> object:
-    """Judge a cell by the rules that ngt_config.json is judged by."""
+def _as_config_would(key: str, value: object) -> str | None:
+    """Return what is expected of a cell, by the rules that ngt_config.json is judged by."""
     from ngtpatch.identity.config import Config, problems
 
     empty = Config.parse(b"{}")
@@ -326,5 +327,5 @@ def _as_config_would(key: str, value: object) -> object:
     code = "config-" + key.replace("_", "-")
     for finding in problems(empty.with_values({key: value}), source=""):
         if finding.code == code:
-            raise ValueError("expected " + finding.message.partition("expected ")[2])
-    return value
+            return "expected " + finding.message.partition("expected ")[2]
+    return None
