@@ -441,7 +441,7 @@ def test_a_fleet_is_resumable_and_one_failure_is_a_row(
     ran = central.push("--ledger", ledger, "-j", 4, "--json")
     told = ran.document
     assert (ran.exit_code, told["total"], told["failed"]) == (6, size, 1)
-    assert told["skipped"] > size // 5
+    assert told["skipped"] >= size * 3 // 10 - 4  # all but what the four had in flight
     assert told["done"] + told["skipped"] == size - 1
     [failed] = [vm for vm in told["vms"] if vm["action"] == "failed"]
     assert (failed["name"], failed["code"]) == ("vm7", "no-such-vm")
