@@ -59,6 +59,7 @@ bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.opening
 	@$(BIN)/python -m bench.verifying
 	@$(BIN)/python -m bench.payload
+	@$(BIN)/python -m bench.reporting
 
 fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
@@ -73,7 +74,8 @@ flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
 
-docs: man ## Build the documentation into docs/_build/html, and the manual pages
+docs: man ## Build the documentation into docs/_build/html (its pictures need chromium), and the manual pages
+	@$(BIN)/python -m scripts.screenshots docs/_screenshots
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
@@ -97,7 +99,7 @@ wheelhouse: $(VENV)/dist ## Wheels for a host without a network, into dist/wheel
 	@$(BIN)/python scripts/zipapp.py --wheelhouse dist/wheelhouse
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build docs/_screenshots mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps: pip runs again only when the dependencies change.
 $(VENV)/installed: pyproject.toml

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "push": ("push", "Put an ISO into Prism Central's image library and into a VM's CD-ROM drive."),
     "rebuild": ("rebuild", "Write an ISO whose installer accepts the named distributions."),
     "render": ("render", "Write a script or configuration for guests, images or the cluster."),
+    "report": ("report", "Write one HTML page about an ISO and its base, or about a fleet."),
     "reset": ("reset", "Write the vendor's ISO again, byte for byte."),
     "sample": ("sample", "Write a synthetic NGT ISO to try things on."),
     "schema": ("schema", "Print the JSON Schema of a document."),

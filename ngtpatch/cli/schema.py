@@ -42,6 +42,7 @@ DOCUMENTS = {
     "rebuild-each": ("ngtpatch.flow.rebuild", "RebuiltEach"),
     "record": ("ngtpatch.iso.read.record_text", "RecordText"),
     "render": ("ngtpatch.render", "Rendering"),
+    "report": ("ngtpatch.report", "ReportResult"),
     "reset": ("ngtpatch.flow.reset", "ResetResult"),
     "sample": ("ngtpatch.sample", "Sample"),
     "status": ("ngtpatch.status", "Status"),

@@ -40,7 +40,9 @@ class Checked:
         not_after: the end of its certificate, UTC in ISO 8601.
         days_left: whole days until then, negative afterwards.
         worst: ``ok``, ``note`` (what cannot be known of it), ``warning`` or ``error``.
-        unread: compressed files on the disc that were not looked into; None: it is no disc.
+        unread: compressed files on the disc that were not looked into; None: it is no disc, or
+            nothing but its identity was looked at.
+        certificate_sha256: fingerprint of its certificate.
     """
 
     source: str
@@ -50,6 +52,7 @@ class Checked:
     days_left: int | None
     worst: str
     unread: tuple[str, ...] | None = None
+    certificate_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def audit(
     """
     moment = now or datetime.now(timezone.utc)
     findings: list[Finding] = []
-    facts: list[tuple[Task, str | None, datetime | None]] = []
+    facts: list[tuple[Task, str | None, datetime | None, str | None]] = []
     sharing = Sharing()
     for target in found:
         identity = target.identity
@@ -117,8 +120,9 @@ def audit(
             (end - moment).days if end else None,
             worst[task.identity.source].value if task.identity.source in worst else "ok",
             None if task.traces is None else task.traces.unread,
+            fingerprint,
         )
-        for task, ngt_uuid, end in facts
+        for task, ngt_uuid, end, fingerprint in facts
     )  # fmt: skip
     due = renewals([(c.source, c.vm_uuid, c.not_after) for c in identities], findings)
     ok = all(finding.severity is Severity.NOTE for finding in findings)
@@ -159,12 +163,13 @@ def _left(source: str, trace: Trace) -> Finding:
     return Finding("left-behind", Severity.ERROR, source, f"holds {trace}", trace.path, hint)
 
 
-def _facts(target: Task) -> tuple[str | None, datetime | None]:
-    ngt_uuid, end = None, None
+def _facts(target: Task) -> tuple[str | None, datetime | None, str | None]:
+    ngt_uuid, end, fingerprint = None, None, None
     with suppress(InputError):
         config = target.identity.parsed_config()
         ngt_uuid = config.ngt_uuid if config is not None else None
     with suppress(InputError):
         certificate = target.identity.parsed_certificate()
-        end = certificate.not_after if certificate is not None else None
-    return ngt_uuid, end
+        if certificate is not None:
+            end, fingerprint = certificate.not_after, certificate.fingerprint
+    return ngt_uuid, end, fingerprint

@@ -40,6 +40,9 @@ class Ledger:
 
     Rows are by output: that is what a row vouches for, and two VMs may have one name. In memory is
     where each stands, and no row: there may be fifty thousand.
+
+    Attributes:
+        torn: whether the last line has no end: a run was killed while it wrote it, or still runs.
     """
 
     def __init__(self, path: Path, *, skipped: Collection[bytes] = ()) -> None:
@@ -55,6 +58,7 @@ class Ledger:
         self._rows: dict[str, int | bytes] = {}
         self._late: list[str] = []
         self._sound = 0
+        self.torn = False
         self._descriptor = -1
         self._seen: tuple[int, int] | None = None
         self._reader: BinaryIO | None = None
@@ -162,6 +166,10 @@ class Ledger:
     def _row(self, output: str) -> dict[str, Any]:
         return json.loads(self._line(output)) if output in self._rows else {}
 
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every row, the last one of each output."""
+        yield from map(self._row, self._rows)
+
     def add(self, outcome: VmResult) -> None:
         """Append a VM's row. On a full file system it is kept back and tried again."""
         line = (escaped_json(document(_row(outcome))) + "\n").encode("utf-8")
@@ -210,7 +218,8 @@ class Ledger:
                 continue
             if len(line) <= _LONGEST:
                 if not line.endswith(b"\n") and _begins_like_a_row(line):
-                    return  # torn: a run was killed while it wrote it
+                    self.torn = True
+                    return
                 output = _output(line)
             if output is None or number > _MOST_ROWS:
                 raise InputError(

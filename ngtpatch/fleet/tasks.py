@@ -31,7 +31,7 @@ from ngtpatch.identity.inventory import Inventory, Row, load
 from ngtpatch.iso.read.bytesource import FileSource
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Task", "is_image", "targets"]
+__all__ = ["Task", "image_task", "is_image", "targets", "unreadable_task"]
 
 _INSTALLER = "installer/"
 
@@ -82,7 +82,7 @@ def targets(paths: Iterable[Path], *, certificates: Path | None = None) -> Itera
         if path.is_dir():
             yield from _directory(path)
         elif is_image(path):
-            yield _image(path)
+            yield image_task(path)
         else:
             inventory = load(path, certificates=certificates).require()
             remark = _remark(inventory)
@@ -129,15 +129,15 @@ def _directory(path: Path) -> Iterator[Task]:
         if child.suffix.lower() == ".iso" and child.is_file():
             found = True
             try:
-                yield _image(child)
+                yield image_task(child)
             except NgtpatchError as error:
-                yield _unreadable(child, error)
+                yield unreadable_task(child, error)
         elif child.is_dir() and _is_one_vm(child):
             found = True
             try:
                 yield _folder(child)
             except NgtpatchError as error:
-                yield _unreadable(child, error)
+                yield unreadable_task(child, error)
     if not found:
         raise InputError(
             "no-identity", "holds neither a VM's files nor ISOs nor folders with them",
@@ -165,7 +165,16 @@ def _folder(path: Path) -> Task:
         return _searched(identity, disc)
 
 
-def _image(path: Path) -> Task:
+def image_task(path: Path, *, search: bool = True) -> Task:
+    """Return the identity on an image.
+
+    Args:
+        path: the image.
+        search: look at every byte for what is left elsewhere; else only at its four files.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     mode = path.stat().st_mode
     # A device's permissions are the system's; a file that holds a key is its owner's alone.
     modes = {str(path): stat.S_IMODE(mode)} if stat.S_ISREG(mode) else {}
@@ -173,15 +182,16 @@ def _image(path: Path) -> Task:
     # which takes ten times as long as our own bounded reader, is not asked for.
     with Volume(FileSource(path), path, second_opinion=False) as volume:
         identity = Identity.from_tree(volume.tree, source=str(path), modes=modes)
-        return _searched(identity, OpenedSource(path, volume.tree, volume))
+        return _searched(identity, OpenedSource(path, volume.tree, volume), search=search)
 
 
-def _searched(identity: Identity, disc: OpenedSource) -> Task:
+def _searched(identity: Identity, disc: OpenedSource, *, search: bool = True) -> Task:
     authority = None
     if identity.carries_secret and expects_authority(disc):
         installs = any(file.startswith(_INSTALLER) for file in disc.tree)
         authority = Severity.ERROR if installs else Severity.WARNING
-    return Task(identity, authority=authority, traces=find_traces(disc))
+    traces = find_traces(disc) if search else None
+    return Task(identity, authority=authority, traces=traces)
 
 
 def _row(row: Row) -> Task:
@@ -195,7 +205,7 @@ def _row(row: Row) -> Task:
     try:
         identity = Identity.from_files(source=row.label, **there)
     except InputError as error:
-        return replace(_unreadable(Path(row.label), error), vm_uuid=row.vm_uuid)
+        return replace(unreadable_task(Path(row.label), error), vm_uuid=row.vm_uuid)
     entries = {"config": CONFIG, "certificate": CERTIFICATE, "key": KEY, "authority": AUTHORITY}
     wanted = {entries[part]: str(file) for part, file in named.items() if file is not None}
     identity = replace(identity, paths=wanted)
@@ -207,7 +217,8 @@ def _row(row: Row) -> Task:
     return Task(identity, row.vm_uuid, partial)
 
 
-def _unreadable(path: Path, error: NgtpatchError) -> Task:
+def unreadable_task(path: Path, error: NgtpatchError) -> Task:
+    """Return the task of an image or folder that could not be read."""
     source = str(path)
     finding = Finding(
         error.code, Severity.ERROR, source, error.message, error.path or source, error.hint

@@ -19,6 +19,7 @@ from ngtpatch.flow.verification import (
 )
 
 if TYPE_CHECKING:
+    from ngtpatch.flow.verdicts import Support
     from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
 
@@ -34,6 +35,7 @@ def verify(
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
     accept_unproven: Sequence[str] = (),
+    answers: Support | None = None,
 ) -> Verification:
     """Account for every byte of *image*, and ask it what it accepts.
 
@@ -50,6 +52,7 @@ def verify(
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
         accept_unproven: digests of lines that were not understood when it was made, and read.
+        answers: what ``support`` said of *image* with the same directories, where that is known.
 
     Raises:
         InputError: one of them cannot be read at all.
@@ -65,8 +68,9 @@ def verify(
 
         sides = tree_sides(image, base, document)
         accepts, refused = accepted(
-            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs
-        )
+            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+            answers=answers,
+        )  # fmt: skip
         return verify_tree(*sides, accepts=accepts, refused=refused)
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
@@ -79,8 +83,9 @@ def verify(
             *_remarks(volume, own=own),
         )
         accepts, refused = accepted(
-            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs
-        )
+            image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+            answers=answers,
+        )  # fmt: skip
         verdict: Literal["verified", "identical", "not-verified"] = "verified"
         if proof.identical:
             verdict = "identical"
@@ -117,6 +122,7 @@ def accepted(
     distros: Sequence[str] = (),
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
+    answers: Support | None = None,
 ) -> tuple[tuple[str, ...] | None, tuple[Problem, ...]]:
     """Ask an image what its installer accepts, as ``support`` does.
 
@@ -132,13 +138,13 @@ def accepted(
 
     asked = {profile.id for profile in choose(distros, profile_dirs=profile_dirs)}
     try:
-        rows = support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs).distros
+        answers = answers or support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
     except InputError as error:
         message = f"its installer cannot be asked: {error.message}"
         return None, (Problem("not-accepted", None, message),) if asked else ()
     kept: dict[str, bool] = {}
     problems = []
-    for row in rows:
+    for row in answers.distros:
         if row.profile is None:
             continue
         recognised = row.verdict == "recognised"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ngtpatch.iso.compare.comparison import Comparison
     from ngtpatch.iso.compare.sides import Side
 
-__all__ = ["tree_sides", "verify_tree"]
+__all__ = ["read_rebuild", "tree_sides", "verify_tree"]
 
 _MAX_BYTES = 64 << 20
 _KINDS = {"added": "added", "removed": "removed"}
@@ -75,7 +75,7 @@ def verify_tree(
     from ngtpatch.iso.compare.comparison import compare
     from ngtpatch.iso.compare.sides import open_side
 
-    entries = _read(document).changed
+    entries = read_rebuild(document).changed
     changed = {entry.path: entry for entry in entries}
     with open_side(base) as before, open_side(tree) as after:
         found = compare(before, after)
@@ -120,7 +120,12 @@ def verify_tree(
         )
 
 
-def _read(document: Path) -> RebuildResult:
+def read_rebuild(document: Path) -> RebuildResult:
+    """Return what ``rebuild --json`` printed into a file.
+
+    Raises:
+        InputError: ``rebuild-schema``, ``rebuild-value`` or their like: it is something else.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     from ngtpatch.files.validation import unfit

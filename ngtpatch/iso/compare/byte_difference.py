@@ -11,7 +11,7 @@ from ngtpatch.files.progress import progressed
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay
 
-__all__ = ["ByteDifference", "byte_difference", "count_differing"]
+__all__ = ["ByteDifference", "byte_difference", "count_differing", "differing_sectors"]
 
 _BLOCK = 1 << 18
 _MOST_PLACES = 1000
@@ -74,6 +74,46 @@ def byte_difference(
     if longer and first is None:
         first = min(one.size, other.size)
     return ByteDifference(count + longer, places + bool(longer), first)
+
+
+def differing_sectors(
+    one: ByteSource, other: ByteSource, sector: int, *, most: int
+) -> tuple[list[tuple[int, int]], bool]:
+    """Return the (offset, length) of runs of sectors that are not the same in both.
+
+    Args:
+        one: the first.
+        other: the second; what only one of both has is a run, too.
+        sector: bytes of a sector.
+        most: so many runs at most.
+
+    Returns:
+        The runs, in order, and whether these are all.
+
+    Raises:
+        InputError: ``unreadable``: a medium fails.
+    """
+    found: list[tuple[int, int]] = []
+    end, longest = min(one.size, other.size), max(one.size, other.size)
+    for offset, mine, theirs in _unequal(one, other):
+        for start, length in _runs(mine, theirs):
+            at = (offset + start) // sector * sector
+            stop = min(-(-(offset + start + length) // sector) * sector, longest)
+            _extend(found, at, stop)
+        if len(found) > most:
+            return found[:most], False
+    if end < longest:
+        _extend(found, end, longest)
+    return found, True
+
+
+def _extend(found: list[tuple[int, int]], at: int, stop: int) -> None:
+    """Append a run, as one with the last where they touch."""
+    if found and at <= sum(found[-1]):
+        start = found[-1][0]
+        found[-1] = (start, max(stop, sum(found[-1])) - start)
+    else:
+        found.append((at, stop - at))
 
 
 def count_differing(one: bytes, other: bytes) -> int:

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of one image: what it was made from, what was changed, what was looked at.
+
+Nothing is found out here. ``verify``, ``support``, ``diff``, ``inspect`` and the check of
+provenance look; the page says what they found, and names what none of them looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ngtpatch.files.digest import sha256_of_source
+from ngtpatch.report.distro_rows import DistroRow, HazardRow, distro_rows
+from ngtpatch.report.image_map import ImageMap, image_map
+from ngtpatch.report.shown_files import (
+    FileShown,
+    files_of_document,
+    shown_files,
+    what_else_differs,
+)
+from ngtpatch.report.stated import (
+    Standing,
+    Stated,
+    Undo,
+    check_statement,
+    state_digests,
+    state_provenance,
+    state_record,
+    undo_of,
+)
+
+if TYPE_CHECKING:
+    from ngtpatch.flow.inspect import Identified, Inspection
+    from ngtpatch.flow.rebuild import RebuildResult
+    from ngtpatch.provenance import ProvenanceVerification, Verified
+
+__all__ = ["Asked", "ImagePage", "page_of_document", "page_of_images"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader of the page wants to know beside what it always says.
+
+    Attributes:
+        distros: ids of profiles that the image has to accept; none: those in its record.
+        key: the public key that must have signed the statement beside it.
+        profile_dirs: directories of profiles beside the shipped ones.
+        patch_dirs: directories of patches beside the shipped ones.
+        accept_unproven: digests of lines that were not understood, and read.
+    """
+
+    distros: Sequence[str] = ()
+    key: Path | None = None
+    profile_dirs: Sequence[str | Path] = ()
+    patch_dirs: Sequence[str | Path] = ()
+    accept_unproven: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one sentence that a reader takes away."""
+
+    state: Standing
+    word: str
+    sentence: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class IdentityShown:
+    """The identity on one of the two, redacted; *facts* None where nothing was looked at."""
+
+    what: str
+    source: str
+    facts: Identified | None
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """What the page of an image says.
+
+    Attributes:
+        base: what it was made from, as it was named.
+        image: itself; None where a document names no output.
+        asked_versions: ngt_version of the two.
+        problems: what is wrong or unproven, each with whether it counts.
+        proven: what was proven, and by what.
+        unseen: what was not looked at.
+        entries_note: what differs beside files: trees, labels.
+    """
+
+    kind: Literal["image", "document"]
+    base: str
+    image: str | None
+    ngt: tuple[str | None, str | None]
+    era: int | None
+    profiles: tuple[str, ...]
+    headline: Headline
+    verdict: str
+    proven: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str, bool], ...] = ()
+    distros: tuple[DistroRow, ...] = ()
+    hazards: tuple[HazardRow, ...] = ()
+    files: tuple[FileShown, ...] = ()
+    entries_note: tuple[str, ...] = ()
+    map: ImageMap | None = None
+    map_missing: str | None = None
+    identities: tuple[IdentityShown, ...] = ()
+    digests: tuple[Stated, ...] = ()
+    undo: Undo = field(default_factory=lambda: Undo(None, ""))
+    notices: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def attention(self) -> bool:
+        """Whether something on the page needs a person."""
+        return self.headline.state == "bad"
+
+    @property
+    def title(self) -> str:
+        """What the page is about."""
+        return Path(self.image or self.base).name
+
+    def counted(self, what: str) -> int:
+        """Return how many releases are gained, lost, accepted before or after."""
+        return sum(
+            len(row.versions)
+            for row in self.distros
+            if what in (row.change, f"{row.before} before", f"{row.after} after")
+        )
+
+
+def page_of_images(
+    base: Path, image: Path, asked: Asked, *, document: tuple[Path, RebuildResult] | None = None
+) -> ImagePage:
+    """Look at *base* and at *image*, and return what is found.
+
+    Args:
+        base: what it was made from: an image, a device or a directory.
+        image: the image, or a directory that ``--output-tree`` wrote.
+        asked: what else the reader wants to know.
+        document: what the rebuild printed, and from which file that was read.
+
+    Raises:
+        InputError: one of them cannot be read.
+        UsageError: ``no-document``: a directory needs it.
+        Refusal: ``unknown-profile``.
+    """
+    from ngtpatch.flow.diff import diff
+    from ngtpatch.flow.inspect import inspect
+    from ngtpatch.flow.support import support
+    from ngtpatch.flow.verify import verify
+    from ngtpatch.flow.verify_tree import tree_sides
+    from ngtpatch.provenance import Verified
+
+    if image.is_dir():  # before anything takes long
+        tree_sides(image, base, document[0] if document else None)
+    profile_dirs, patch_dirs = asked.profile_dirs, asked.patch_dirs
+    before, after = inspect(base), inspect(image)
+    profiles = _recorded_profiles(after, document)
+    known, unknown = _known(profiles, asked)
+    if asked.distros:
+        known, unknown = tuple(asked.distros), ()
+    shipped = support(base, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
+    patched = support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
+    verified = verify(
+        image,
+        base=base,
+        distros=known,
+        document=document[0] if document and image.is_dir() else None,
+        profile_dirs=profile_dirs,
+        patch_dirs=patch_dirs,
+        accept_unproven=asked.accept_unproven,
+        answers=patched,
+    )
+    stated = check_statement(image, base, asked.key)
+    result = Verified.of(verified, stated)
+    differences = diff(base, image)
+    digests, drawn, undo = _of_bytes(base, image, stated, document)
+    distros, hazards = distro_rows(shipped, patched, frozenset(known))
+    return ImagePage(
+        kind="image",
+        base=str(base),
+        image=str(image),
+        ngt=(before.ngt.version, after.ngt.version),
+        era=after.ngt.era,
+        profiles=profiles,
+        headline=_headline(result),
+        verdict=result.verdict,
+        proven=tuple(one for one in result.sentences() if not one.startswith("not looked at")),
+        problems=tuple((one.code, one.message, one.counts) for one in result.problems),
+        distros=distros,
+        hazards=hazards,
+        files=tuple(shown_files(differences, after, result)),
+        entries_note=tuple(what_else_differs(differences)),
+        map=drawn,
+        map_missing=_no_map(drawn, image),
+        identities=(
+            IdentityShown("what it was made from", str(base), before.identity),
+            IdentityShown("the image", str(image), after.identity),
+        ),
+        digests=digests,
+        undo=undo,
+        notices=(*after.notices, *_accepted_doubts(after)),
+        unseen=tuple(_unseen(result, before, after, unknown)),
+    )
+
+
+def page_of_document(document: RebuildResult, source: Path, missing: Sequence[str]) -> ImagePage:
+    """Return what a rebuild's document says, where its images are not there to be looked at.
+
+    Args:
+        document: what the rebuild printed.
+        source: where that was read from.
+        missing: which of its images are not there, and why, in words.
+    """
+    scrubbed = any(
+        entry.sha256_before is None and entry.done != "added" for entry in document.changed
+    )
+    return ImagePage(
+        kind="document",
+        base=document.source,
+        image=document.output,
+        ngt=(None, None),
+        era=None,
+        profiles=document.profiles,
+        headline=Headline(
+            "unknown",
+            "Not verified",
+            f"This page says what {source} says. No image was looked at: {'; '.join(missing)}.",
+            "Make the page again where both are: ngtpatch report BASE OUT -o HTML",
+        ),
+        verdict="not-looked-at",
+        files=tuple(files_of_document(document)),
+        map_missing="No map: the image was not looked at.",
+        digests=(
+            Stated("The image, SHA-256", document.sha256, f"said by {source}: no image was read"),
+            Stated("Signature", None, "not checked: no image was looked at"),
+        ),
+        undo=undo_of(document.output or "OUT", document.source, scrubbed=scrubbed),
+        notices=(*document.notices, *(f"{_DOUBT}{doubt}" for doubt in document.unproven)),
+        unseen=(
+            *missing,
+            "which distributions it accepts",
+            "where the changed bytes lie",
+            "whether it carries an identity now",
+        ),
+    )
+
+
+def _of_bytes(
+    base: Path,
+    image: Path,
+    stated: ProvenanceVerification | None,
+    document: tuple[Path, RebuildResult] | None,
+) -> tuple[tuple[Stated, ...], ImageMap | None, Undo]:
+    """Return what is said of digests and signatures, the map, and the way back."""
+    from ngtpatch.iso.read.build_record import BuildRecord
+    from ngtpatch.iso.read.volume import Volume
+
+    with ExitStack() as stack:
+        vendor = None if base.is_dir() else stack.enter_context(Volume.open(base))
+        base_sha256 = None if vendor is None else sha256_of_source(vendor.source, vendor.size)
+        if image.is_dir():
+            undo = Undo(None, "A directory has no record: to undo it, take what it was made from.")
+            return tuple(state_digests(base, base_sha256, image, None, document)), None, undo
+        written = stack.enter_context(Volume.open(image))
+        sha256 = sha256_of_source(written.source, written.size)
+        digests = [*state_digests(base, base_sha256, image, sha256, document)]
+        record = written.record
+        undo = Undo(
+            None,
+            "It has no record that can be believed: what it was made from is the only way back.",
+        )
+        if isinstance(record, BuildRecord):
+            digests += state_record(record, base_sha256)
+            undo = undo_of(str(image), str(base), scrubbed=bool(record.scrubbed))
+        digests += state_provenance(image, stated, sha256)
+        return tuple(digests), image_map(written, vendor), undo
+
+
+def _headline(result: Verified) -> Headline:
+    if result.ok:
+        word = "Verified" if result.verdict == "verified" else "Identical"
+        first = next(iter(result.sentences()), "")
+        return Headline("good", word, f"{first[:1].upper()}{first[1:]}.")
+    error = result.error
+    word = "Not verified" if result.verdict == "not-verified" else "Not accepted"
+    message = error.message if error else "what was asked for does not hold"
+    hint = error.hint if error else None
+    return Headline("bad", word, f"{message[:1].upper()}{message[1:]}.", hint)
+
+
+def _recorded_profiles(
+    image: Inspection, document: tuple[Path, RebuildResult] | None
+) -> tuple[str, ...]:
+    if image.record is not None:
+        found = image.record.get("profiles", ())
+        return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+    return document[1].profiles if document else ()
+
+
+def _known(named: Sequence[str], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide ids from a record into those that have a profile here, and the others."""
+    from ngtpatch.patching.profile import load_profiles
+
+    profiles = load_profiles(asked.profile_dirs)
+    return (
+        tuple(one for one in named if one in profiles),
+        tuple(one for one in named if one not in profiles),
+    )
+
+
+def _no_map(drawn: ImageMap | None, image: Path) -> str | None:
+    if drawn is not None:
+        return None
+    if image.is_dir():
+        return "No map: a directory has no places."
+    return "No map: the image has no record, and what it was made from is a directory."
+
+
+_DOUBT = "not understood, and accepted by a person: "
+
+
+def _accepted_doubts(image: Inspection) -> Iterator[str]:
+    """Yield the lines that were not understood when the image was made, by its record."""
+    rows = (image.record or {}).get("unproven", ())
+    for row in rows if isinstance(rows, list | tuple) else ():
+        yield f"{_DOUBT}{row['path']}:{row['line']}: {row['kind']}"
+
+
+def _unseen(
+    result: Verified, before: Inspection, after: Inspection, unknown: Sequence[str]
+) -> Iterator[str]:
+    yield from result.bytes.unseen
+    for where, facts in (("what it was made from", before), ("the image", after)):
+        for path in facts.identity.unread:
+            yield f"identity inside {path}, compressed, of {where}"
+    for one in unknown:
+        yield f"whether it accepts {one}: the record names it, and there is no such profile here"
+    if result.provenance is None:
+        yield "provenance: no statement stands beside the image"
+    elif result.provenance.signed_by is None:
+        yield "the statement's signature: no public key was named"
+    yield "what the installer does on a guest: it was followed on paper, and never run"
+    yield "what the Windows installer on the disc does: its bytes alone were compared"
