@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.prism_central.stand_in import API_KEY, PASSWORD, TOKEN, USER, StandIn, State
+from tests.prism_central.zygote import ask
 
 # Whatever is printed may not hold one of these.
 CANARIES = (PASSWORD, API_KEY, TOKEN)
@@ -45,7 +46,7 @@ class Central:
     server: StandIn
     authority: Path
     directory: Path
-    zygote: subprocess.Popen[str] | None = None
+    zygote: str
 
     @property
     def state(self) -> State:
@@ -68,51 +69,45 @@ class Central:
         return [sys.executable, "-m", "ngtpatch", *map(str, arguments), *where]
 
     def run(self, *arguments: object, **environment: str) -> Ran:
-        done = subprocess.run(
-            self.words(*arguments), cwd=self.directory, env=self.environment(**environment),
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        for canary in CANARIES:
-            assert canary not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    def push(self, *arguments: object, **environment: str) -> Ran:
-        """Run ``ngtpatch push`` in a process of its own, forked from one that has imported it.
+        """Run ``ngtpatch`` in a process of its own, forked from one that has imported it.
 
         The exit code of one that was killed is negative.
         """
-        assert self.zygote is not None
-        assert self.zygote.stdin is not None
-        assert self.zygote.stdout is not None
-        outputs = {name: self.directory / f".{name}" for name in ("stdout", "stderr")}
-        wish = {
-            "arguments": self.words("push", *arguments)[3:],
-            "environment": self.environment(**environment),
-            "directory": str(self.directory),
-            **{name: str(path) for name, path in outputs.items()},
-        }
-        self.zygote.stdin.write(json.dumps(wish) + "\n")
-        self.zygote.stdin.flush()
-        self.state.client = int(self.zygote.stdout.readline())
-        code = int(self.zygote.stdout.readline())
-        ran = Ran(code, outputs["stdout"].read_text(), outputs["stderr"].read_text())
+        outputs = [self.directory / f".{name}" for name in ("stdout", "stderr")]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        first, second = (os.open(path, flags, 0o600) for path in outputs)
+        try:
+            code = ask(
+                self.zygote, self.words(*arguments)[3:], self.environment(**environment),
+                str(self.directory), (first, second), self.started,
+            )  # fmt: skip
+        finally:
+            os.close(first)
+            os.close(second)
+        ran = Ran(code, *(path.read_text() for path in outputs))
         for canary in CANARIES:
             assert canary not in ran.stdout + ran.stderr
         assert "Traceback" not in ran.stderr
         return ran
 
+    def started(self, pid: int) -> None:
+        self.state.client = pid
+
+    def push(self, *arguments: object, **environment: str) -> Ran:
+        return self.run("push", *arguments, **environment)
+
 
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.prism_central.zygote"]
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = str(tmp_path_factory.mktemp("zygote") / "socket")
+    command = [sys.executable, "-m", "tests.prism_central.zygote", "--serve", path]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent.parent.parent,
-    ) as process:  # fmt: skip
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent.parent
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield path
+        process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -195,9 +190,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture
-def central(
-    tls: tuple[Path, Path, Path], zygote: subprocess.Popen[str], tmp_path: Path
-) -> Iterator[Central]:
+def central(tls: tuple[Path, Path, Path], zygote: str, tmp_path: Path) -> Iterator[Central]:
     authority, certificate, key = tls
     server = StandIn(certificate, key)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -194,8 +194,7 @@ class State:
         return found
 
     def writes(self) -> list[tuple[str, str]]:
-        reads = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
-        return [entry for entry in self.log if entry[0] not in reads]
+        return [entry for entry in self.log if entry[0] not in READS]
 
 
 # moto looks who asks, and at no signature.
@@ -204,6 +203,7 @@ _SIGNED = {
     " SignedHeaders=host, Signature=x"
 }
 CLUSTER = "00000000-aaaa-4bbb-8ccc-000000000001"
+READS = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
 _BASE = r"/api/vmm/v4\.\d+"
 
 
@@ -218,12 +218,14 @@ class Handler(BaseHTTPRequestHandler):
     def state(self) -> State:
         return self.server.state
 
+    def logged(self, method: str, path: str) -> None:
+        """Note the request, and which change it is: others may come while this one is answered."""
+        self.state.log.append((method, path))
+        self.change = 0 if method in READS else len(self.state.writes())
+
     def killed(self, when: str) -> bool:
         """Kill the client at the change and the moment that the test has named."""
-        reads = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
-        if self.state.log[-1][0] in reads:
-            return False
-        if self.state.kill_at != (len(self.state.writes()), when):
+        if not self.change or self.state.kill_at != (self.change, when):
             return False
         os.kill(self.state.client, signal.SIGKILL)
         self.close_connection = True
@@ -237,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.body = self.rfile.read(length)
         with self.state.lock:
-            self.state.log.append((self.command, path))
+            self.logged(self.command, path)
             if self.killed("before"):
                 return
             for fault in self.state.faults:
@@ -480,7 +482,7 @@ class Handler(BaseHTTPRequestHandler):
         state = self.state
         path = self.path.removeprefix("/api/prism/v4.0/objects")
         with state.lock:
-            state.log.append((f"S3 {self.command}", urlsplit(path).path))
+            self.logged(f"S3 {self.command}", urlsplit(path).path)
             if self.killed("before"):
                 return
             for fault in state.faults:

@@ -22,14 +22,13 @@ INSERT, EJECT = r"\$actions/insert$", r"\$actions/eject$"
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
-    """Two ISOs that may be everybody's: rebuilt for Rocky Linux, without identity."""
+    """Two ISOs that may be everybody's: without identity. What else they are, push does not ask."""
     directory = tmp_path_factory.mktemp("shared")
     found = []
     for payload in (0, 4096):
-        base, output = directory / f"{payload}.iso", directory / f"{payload}-rocky.iso"
+        base, output = directory / f"{payload}.iso", directory / f"{payload}-stripped.iso"
         write_sample(base, payload=payload)
-        strip = IdentityRequest(strip=True)
-        rebuild(base, distros=("rocky",), output=output, identity=strip)
+        rebuild(base, distros=(), output=output, identity=IdentityRequest(strip=True))
         found.append(output.read_bytes())
     return found[0], found[1]
 
@@ -374,8 +373,13 @@ def test_a_push_that_fails_leaves_no_identity(
     assert (names(central), bucket.objects()) == ([], [])
 
 
-@pytest.mark.parametrize("what", ["shared", "identity"])
-@pytest.mark.parametrize("when", ["before", "after"])
+LARGE = "NGTPATCH_TEST_PUSHED" in os.environ  # make pushes
+KILLS = [("identity", "after")]
+if LARGE:
+    KILLS += [("identity", "before"), ("shared", "after"), ("shared", "before")]
+
+
+@pytest.mark.parametrize(("what", "when"), KILLS)
 def test_killed_at_every_change_the_same_command_ends_well(
     central: Central, bucket: Library, made: Park, iso: Path, what: str, when: str
 ) -> None:
@@ -415,7 +419,7 @@ def test_killed_at_every_change_the_same_command_ends_well(
 def test_a_fleet_is_resumable_and_one_failure_is_a_row(
     central: Central, bucket: Library, tmp_path: Path
 ) -> None:
-    size = int(os.environ.get("NGTPATCH_TEST_PUSHED", "40"))  # make pushes: 200
+    size = int(os.environ.get("NGTPATCH_TEST_PUSHED", "24"))  # make pushes: 200
     made = park(tmp_path / "park", size)
     assert made.inject().returncode == 0
     central.state.polls = 0
@@ -424,24 +428,23 @@ def test_a_fleet_is_resumable_and_one_failure_is_a_row(
             central.state.add_vm(name)
     ledger = made.out / "ledger.jsonl"
 
-    def end(_: Any) -> bool:
-        central.state.kill_at = (len(central.state.writes()), "after")
+    begun = []
+
+    def end(handler: Any) -> bool:
+        begun.append(1)
+        if len(begun) == size // 2:
+            central.state.kill_at = (handler.change, "after")
         return False
 
-    seen = []
-
-    def count(handler: Any) -> bool:
-        seen.append(1)
-        return end(handler) if len(seen) == size * 3 // 10 else False
-
-    central.state.faults = [Fault("POST", INSERT, count, 999)]
+    central.state.faults = [Fault("POST", INSERT, end, 999)]
     ran = central.push("--ledger", ledger, "-j", 4)
     assert ran.exit_code == -9
     central.state.kill_at = None
     ran = central.push("--ledger", ledger, "-j", 4, "--json")
     told = ran.document
     assert (ran.exit_code, told["total"], told["failed"]) == (6, size, 1)
-    assert told["skipped"] >= size * 3 // 10 - 4  # all but what the four had in flight
+    # Of those whose insertion was asked for, the four in flight were not written down.
+    assert size // 2 - 4 <= told["skipped"] < size // 2
     assert told["done"] + told["skipped"] == size - 1
     [failed] = [vm for vm in told["vms"] if vm["action"] == "failed"]
     assert (failed["name"], failed["code"]) == ("vm7", "no-such-vm")
