@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def _description(console: Console, item: Shown) -> None:
 
 
 @options.command("ngtpatch identity check vm1.iso --warn-days 60")
-@_targets
+@click.argument("targets", metavar="TARGET...", nargs=-1, type=options.PATH)
 @_certificates
 @click.option(
     "--warn-days",
@@ -125,21 +126,39 @@ def _description(console: Console, item: Shown) -> None:
 @options.output_option
 @options.force_option
 @options.metrics_option
+@options.prism_options
 @click.pass_obj
 def check(
     console: Console, *, targets: tuple[Path, ...], certificates: Path | None, warn_days: int,
     ca: Path | None, plan: bool, method: str, template: Path | None, output: Path | None,
-    force: bool, metrics: Path | None,
+    force: bool, metrics: Path | None, prism_host: str | None, tls_ca: Path | None,
+    credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
-    """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any."""
+    """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any.
+
+    TARGET is an ISO, a block device, a directory of either or of VMs' files, or an inventory.
+    With --prism, each VM that Prism Central has is looked for in --certificates.
+    """
     from ngtpatch.fleet.audit import audit
+    from ngtpatch.fleet.tasks import listed_targets
     from ngtpatch.fleet.tasks import targets as found
 
     if (output is not None or template is not None) and not plan:
         raise UsageError("needs-plan", "--output and --template go with --plan")
-    result = audit(
-        found(targets, certificates=certificates), warn_days=warn_days, authorities=_authorities(ca)
-    )
+    if prism_host is None and not targets:
+        raise UsageError("usage", "name a TARGET, or --prism HOST", hint="see --help")
+    if prism_host is not None and certificates is None:
+        raise UsageError(
+            "usage", "Prism Central has no certificate to give: --prism goes with --certificates",
+            hint="ngtpatch status --prism says what it knows of each VM",
+        )  # fmt: skip
+    tasks = found(targets, certificates=certificates)
+    if prism_host is not None:
+        connection = options.prism_central(
+            console, prism_host, tls_ca=tls_ca, credentials=credentials, timeout=timeout
+        )
+        tasks = chain(tasks, listed_targets(options.listed(connection, certificates)))
+    result = audit(tasks, warn_days=warn_days, authorities=_authorities(ca))
     if metrics is not None:
         from ngtpatch.status.metrics import audit_metrics
 

@@ -18,6 +18,7 @@ from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from ngtpatch.identity.inventory import Inventory
     from ngtpatch.prism_central import Connection
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "global_options",
     "identity_options",
     "iso_argument",
+    "listed",
     "metrics_option",
     "os_release_option",
     "output_option",
@@ -274,6 +276,15 @@ def prism_central(
 
     found = find_login(host, credentials)
     return connect(host, found, authority=tls_ca, told=console.note, timeout=timeout)
+
+
+def listed(connection: Connection, certificates: Path | None) -> Inventory:
+    """Return the VMs that a Prism Central has, completed from a directory of certificates."""
+    from ngtpatch.identity.inventory import load_listing
+    from ngtpatch.prism_central import list_vms
+
+    listing = list_vms(connection)
+    return load_listing(listing, source=connection.host, certificates=certificates)
 
 
 def identity_options(function: F) -> F:

@@ -31,7 +31,7 @@ from ngtpatch.identity.inventory import Inventory, Row, load
 from ngtpatch.iso.read.bytesource import FileSource
 from ngtpatch.iso.read.volume import Volume
 
-__all__ = ["Task", "image_task", "is_image", "targets", "unreadable_task"]
+__all__ = ["Task", "image_task", "is_image", "listed_targets", "targets", "unreadable_task"]
 
 _INSTALLER = "installer/"
 
@@ -53,6 +53,7 @@ class Task:
         partial: its configuration is only what the inventory states; the rest is the base's.
         problem: why it could not be read.
         remark: what is wrong with the inventory as a whole; its first VM carries it.
+        complete: the list that it comes from is whole, by its own word; None: nobody says.
         authority: how bad it is that the cluster's authority is missing; None: not at all.
         traces: what of identity a search of every byte found elsewhere; None where there was
             nothing to search but the files themselves.
@@ -63,6 +64,7 @@ class Task:
     partial: bool = False
     problem: Finding | None = None
     remark: Finding | None = None
+    complete: bool | None = None
     authority: Severity | None = None
     traces: Traces | None = None
 
@@ -85,10 +87,43 @@ def targets(paths: Iterable[Path], *, certificates: Path | None = None) -> Itera
             yield image_task(path)
         else:
             inventory = load(path, certificates=certificates).require()
-            remark = _remark(inventory)
-            for row in inventory.rows:
-                yield replace(_row(row), remark=remark)
-                remark = None
+            yield from _of_one_list(map(_row, inventory.rows), inventory)
+
+
+def listed_targets(inventory: Inventory) -> Iterator[Task]:
+    """Yield each VM that a cluster lists. One that cannot be told apart is a target with a problem.
+
+    Who asks a cluster cannot correct its list: one VM without a name does not keep the others
+    from being looked at.
+    """
+    yield from _of_one_list(_listed(inventory), inventory)
+
+
+def _listed(inventory: Inventory) -> Iterator[Task]:
+    place, wrong = str(inventory.path), dict[int, list[str]]()
+    for problem in inventory.problems:
+        where = f"{problem.column}: " if problem.column else ""
+        wrong.setdefault(problem.row, []).append(where + problem.message)
+    for row in inventory.rows:
+        if row.number not in wrong:
+            yield _row(row)
+        else:
+            yield _unusable(row.label, wrong.pop(row.number), place, row.vm_uuid)
+    for number, messages in wrong.items():
+        yield _unusable(f"VM {number} of {place}", messages, place)
+
+
+def _unusable(source: str, messages: list[str], place: str, vm_uuid: str | None = None) -> Task:
+    message = "; ".join(messages)
+    finding = Finding("inventory", Severity.ERROR, source, message, place)
+    return Task(Identity(source), vm_uuid, problem=finding)
+
+
+def _of_one_list(tasks: Iterable[Task], inventory: Inventory) -> Iterator[Task]:
+    remark = _remark(inventory)
+    for task in tasks:
+        yield replace(task, remark=remark, complete=inventory.complete)
+        remark = None
 
 
 def _remark(inventory: Inventory) -> Finding | None:

@@ -64,8 +64,7 @@ def audit_metrics(path: Path, audit: Audit) -> None:
         )
         for one in audit.identities
     ]
-    whole = not any(finding.code == "incomplete-list" for finding in audit.findings)
-    counts = {"vms": len(audit.identities), "complete": None if whole else False}
+    counts = {"vms": len(audit.identities), "complete": audit.complete}
     _write(path, "identity_check", rows, counts)
 
 

@@ -133,7 +133,7 @@ class Library:
 
 
 @pytest.fixture
-def bucket(moto: int, central: Central) -> Library:
+def bucket(moto: int, central: Central) -> Iterator[Library]:
     """An empty bucket vmm-images, which the stand-in has its objects in."""
     import boto3
 
@@ -144,7 +144,8 @@ def bucket(moto: int, central: Central) -> Library:
     for key in library.objects():
         client.delete_object(Bucket="vmm-images", Key=key)
     central.state.moto = moto
-    return library
+    yield library
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -511,10 +512,10 @@ class Handler(BaseHTTPRequestHandler):
         self, method: str, path: str, body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, dict[str, str]]:  # fmt: skip
-        connection = HTTPConnection("127.0.0.1", self.state.moto, timeout=30)
-        connection.request(method, path, body=body, headers=headers or {})
-        with connection.getresponse() as answer:
-            return answer.status, answer.read(), dict(answer.headers)
+        with closing(HTTPConnection("127.0.0.1", self.state.moto, timeout=30)) as connection:
+            connection.request(method, path, body=body, headers=headers or {})
+            with connection.getresponse() as answer:
+                return answer.status, answer.read(), dict(answer.headers)
 
 
 for _verb in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"):

@@ -181,3 +181,46 @@ def test_inject_takes_its_vms_from_prism(central: Central, tmp_path: Path) -> No
     )  # fmt: skip
     assert (ran.exit_code, ran.document["written"], ran.document["complete"]) == (0, 3, True)
     assert made.wrong() == []
+
+
+def test_identity_check_takes_its_vms_from_prism(central: Central, tmp_path: Path) -> None:
+    hostile = "../vm1\x1b[31m\n## x"
+    for name in ("vm1", "vm2", "bare", "twin", "twin", hostile):
+        central.state.add_vm(name, tools=WELL)
+    made = park(tmp_path / "park", 2)
+    metrics = tmp_path / "identity.prom"
+    words = ["identity", "check", "--certificates", made.root / "certificates"]
+    ran = central.run(*words, "--metrics", metrics, "--json")
+    told = ran.document
+    assert (ran.exit_code, told["ok"], told["complete"]) == (5, False, True)
+    found = {(finding["source"], finding["code"]) for finding in told["findings"]}
+    assert found >= {("bare", "missing"), ("twin", "inventory"), (hostile, "missing")}
+    assert not {code for name, code in found if name in ("vm1", "vm2")} - {"untied"}
+    uuids = [vm["vm_uuid"] for vm in told["identities"] if vm["source"].startswith("vm")]
+    assert uuids == [key for key, vm in central.state.vms.items() if vm.name in ("vm1", "vm2")]
+    assert "ngtpatch_identity_check_complete 1.0" in metrics.read_text()
+    shown = central.run(*words)
+    assert "\x1b" not in shown.stdout + shown.stderr
+    assert "\n## x" not in shown.stdout
+    assert [name for name, _ in central.state.log if name == "GET"]
+
+
+def test_identity_check_of_a_list_that_is_not_whole(central: Central, tmp_path: Path) -> None:
+    fill(central, 150)
+
+    def churn(_: object) -> bool:
+        del central.state.vms[next(iter(central.state.vms))]
+        central.state.add_vm("late", tools=WELL)
+        return False
+
+    central.state.faults = [Fault("GET", LIST, churn, 99)]
+    ran = central.run("identity", "check", "--certificates", tmp_path, "--json")
+    assert (ran.exit_code, ran.document["complete"]) == (5, False)
+    assert "incomplete-list" in {finding["code"] for finding in ran.document["findings"]}
+
+
+def test_identity_check_has_no_certificates_of_prism(central: Central) -> None:
+    ran = central.run("identity", "check", "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (2, "usage")
+    assert "--certificates" in ran.stderr
+    assert central.state.log == []
