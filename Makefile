@@ -10,12 +10,14 @@ PYTEST_ARGS ?= -q -n auto --dist worksteal
 .DEFAULT_GOAL := help
 # For make profile: the os-release of a guest.
 OS_RELEASE ?=
+# For make playbook: what `ansible-galaxy collection install nutanix.ncp -p DIR` was given.
+COLLECTIONS ?=
 # The oldest dependencies are offered for the oldest Python.
 PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.10.*/bin/python) python3.10)
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes playbook mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +75,10 @@ flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
 
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
+
+playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
+	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }
+	@NGTPATCH_TEST_COLLECTIONS="$(abspath $(COLLECTIONS))" $(BIN)/python -m pytest -q tests/prism_central/test_playbook.py
 
 docs: man ## Build the documentation into docs/_build/html (its pictures need chromium), and the manual pages
 	@$(BIN)/python -m scripts.screenshots docs/_screenshots

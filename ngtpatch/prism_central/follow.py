@@ -29,8 +29,10 @@ class TaskVanishedError(RemoteError):
     """Prism Central does not know it any more."""
 
 
-def follow(connection: Connection, reference: Any, *, what: str, seconds: float) -> str | None:
-    """Wait for the task that an answer refers to; return the first entity that it is about.
+def follow(
+    connection: Connection, reference: Any, *, what: str, seconds: float, kind: str | None = None
+) -> str | None:
+    """Wait for the task that an answer refers to; return the entity of a kind that it is about.
 
     That it succeeded is the task's own word: who asked for it looks at what changed.
 
@@ -39,6 +41,7 @@ def follow(connection: Connection, reference: Any, *, what: str, seconds: float)
         reference: the ``data`` of the answer: a TaskReference.
         what: what it does, for messages ("creating the image").
         seconds: how long to wait.
+        kind: of the entity, such as ``vmm:content:image``: a task names others as well.
 
     Raises:
         TaskFailedError: ``task-failed``, with what Prism Central says.
@@ -59,7 +62,7 @@ def follow(connection: Connection, reference: Any, *, what: str, seconds: float)
         status = str(task.status)
         if status == "SUCCEEDED":
             entities = task.entities_affected or ()
-            return next((str(entity.ext_id) for entity in entities), None)
+            return next((str(e.ext_id) for e in entities if kind and e.rel == kind), None)
         if status not in _OPEN:
             said = [str(message.message) for message in task.error_messages or ()]
             said += [task.legacy_error_message] if task.legacy_error_message else []

@@ -19,6 +19,7 @@ __all__ = ["LibraryImage", "create_image", "delete_image", "find_image", "get_im
 MARK = "Put here by ngtpatch."
 MARK_OF_IDENTITY = "Put here by ngtpatch for one VM: holds its identity, to be deleted."
 _MODELS = "ntnx_vmm_py_client.models.vmm.v4.content"
+_KIND = "vmm:content:image"  # as nutanix.ncp looks for it in a task
 _TRIES = 3
 
 
@@ -107,7 +108,7 @@ def create_image(
         cluster_location_ext_ids=list(clusters) or None,
     )
     answer = connection.change(_api(connection).create_image, body, **{"NTNX-Request-Id": request})
-    entity = follow(connection, answer.data, what="creating the image", seconds=seconds)
+    entity = follow(connection, answer.data, what="creating the image", seconds=seconds, kind=_KIND)
     made = None if entity is None else get_image(connection, entity)
     made = made or find_image(connection, disc)
     if made is None or made.sha256 != disc.sha256:

@@ -204,6 +204,8 @@ _SIGNED = {
     " SignedHeaders=host, Signature=x"
 }
 CLUSTER = "00000000-aaaa-4bbb-8ccc-000000000001"
+# The words of nutanix.ncp 2.5.0 (plugins/module_utils/v4/constants.py).
+IMAGE = "vmm:content:image"
 READS = ("GET", "OPTIONS", "HEAD", "S3 GET", "S3 HEAD")
 _BASE = r"/api/vmm/v4\.\d+"
 
@@ -315,15 +317,26 @@ class Handler(BaseHTTPRequestHandler):
             body["data"] = [{"extId": one["extId"]} for one in body.get("data", ())]
         self.answer(200, body)
 
-    def accepted(self, kind: str, finish: Callable[[], str | None], affects: str) -> None:
+    def accepted(
+        self,
+        kind: str,
+        finish: Callable[[], str | None],
+        affects: str,
+        rel: str = "vmm:ahv:config:vm",
+    ) -> None:
         """Answer with a task; the same NTNX-Request-Id gets the same one."""
         request = self.headers.get("NTNX-Request-Id") or ""
         known = self.state.requests.get(request)
         if known is None:
             known = f"ZXJnb24=:{uuid.uuid4()}"
-            reference = model("prism.v4.config.EntityReference")(ext_id=affects, rel="vmm:content")
+            entity = model("prism.v4.config.EntityReference")
+            # Not only what was asked about: the cluster that does it comes first.
+            affected = [
+                entity(ext_id=CLUSTER, rel="clustermgmt:config:cluster"),
+                entity(ext_id=affects, rel=rel),
+            ]
             task = model("prism.v4.config.Task")(
-                ext_id=known, status="QUEUED", entities_affected=[reference]
+                ext_id=known, status="QUEUED", entities_affected=affected
             )
             self.state.tasks[known] = Work(task, finish, self.state.polls)
             self.state.requests[request] = known
@@ -460,7 +473,7 @@ class Handler(BaseHTTPRequestHandler):
             state.images[image.ext_id] = image
             return None
 
-        self.accepted("vmm.v4.content.CreateImageApiResponse", finish, image.ext_id)
+        self.accepted("vmm.v4.content.CreateImageApiResponse", finish, image.ext_id, IMAGE)
 
     def image(self, key: str) -> None:
         state = self.state
@@ -476,7 +489,7 @@ class Handler(BaseHTTPRequestHandler):
             def finish() -> str | None:
                 return None if state.images.pop(key, None) is not None else "no such image"
 
-            self.accepted("vmm.v4.content.DeleteImageApiResponse", finish, key)
+            self.accepted("vmm.v4.content.DeleteImageApiResponse", finish, key, IMAGE)
 
     def objects(self, length: int) -> None:
         """Pass a request on to moto, as Prism Central's Objects Lite would take it."""

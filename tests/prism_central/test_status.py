@@ -194,7 +194,9 @@ def test_identity_check_takes_its_vms_from_prism(central: Central, tmp_path: Pat
     told = ran.document
     assert (ran.exit_code, told["ok"], told["complete"]) == (5, False, True)
     found = {(finding["source"], finding["code"]) for finding in told["findings"]}
-    assert found >= {("bare", "missing"), ("twin", "inventory"), (hostile, "missing")}
+    twins = {key for key, vm in central.state.vms.items() if vm.name == "twin"}
+    assert found >= {("bare", "missing"), (hostile, "missing")}
+    assert twins == {vm["vm_uuid"] for vm in told["identities"] if vm["source"].startswith("twin")}
     assert not {code for name, code in found if name in ("vm1", "vm2")} - {"untied"}
     uuids = [vm["vm_uuid"] for vm in told["identities"] if vm["source"].startswith("vm")]
     assert uuids == [key for key, vm in central.state.vms.items() if vm.name in ("vm1", "vm2")]
