@@ -61,20 +61,20 @@ class Audit:
 
     Attributes:
         ok: nothing was found that is wrong; notes say what is not known.
-        complete: every VM of the clusters' lists that were read is here, by their own word; None
-            where nobody says how many there are.
         warn_days: certificates that end within so many days were warned of.
         renewals: who needs a new certificate, the most urgent first.
+        complete: every VM of the clusters' lists that were read is here, by their own word; None
+            where nobody says how many there are.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.identity-check/1"
 
     ok: bool
-    complete: bool | None
     warn_days: int
     identities: tuple[Checked, ...]
     findings: tuple[Finding, ...]
     renewals: tuple[Renewal, ...]
+    complete: bool | None = None
 
 
 def audit(
@@ -129,9 +129,9 @@ def audit(
     )  # fmt: skip
     due = renewals([(c.source, c.vm_uuid, c.not_after) for c in identities], findings)
     ok = all(finding.severity is Severity.NOTE for finding in findings)
-    said = {task.complete for task, _, _ in facts}
+    said = {task.complete for task, *_ in facts}
     complete = False if False in said else True if said == {True} else None
-    return Audit(ok, complete, warn_days, identities, tuple(findings), due)
+    return Audit(ok, warn_days, identities, tuple(findings), due, complete)
 
 
 def check_identities(
