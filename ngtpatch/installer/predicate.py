@@ -76,8 +76,13 @@ class AnyOf:
 
     def holds(self, facts: DistroFacts) -> bool | None:
         """Return whether one operand is true, or None if that is not known."""
-        values = [operand.holds(facts) for operand in self.operands]
-        return True if True in values else None if None in values else False
+        found: bool | None = False
+        for operand in self.operands:
+            holds = operand.holds(facts)
+            if holds:
+                return True
+            found = None if holds is None else found
+        return found
 
     def why(self, facts: DistroFacts) -> Match | None:
         """Return what makes the first true operand so; asked only where there is one."""
@@ -92,8 +97,13 @@ class AllOf:
 
     def holds(self, facts: DistroFacts) -> bool | None:
         """Return whether all operands are true, or None if that is not known."""
-        values = [operand.holds(facts) for operand in self.operands]
-        return False if False in values else None if None in values else True
+        found: bool | None = True
+        for operand in self.operands:
+            holds = operand.holds(facts)
+            if holds is False:
+                return False
+            found = None if holds is None else found
+        return found
 
     def why(self, facts: DistroFacts) -> Match | None:
         """Return the last operand that was needed to make it true; asked only where it is."""

@@ -135,6 +135,11 @@ class Site:
             return Decision(branch.name, None, branch.line)
         return Decision(branch.name, why.needle, why.line)
 
+    def outcome(self, facts: DistroFacts) -> str:
+        """Return the name of the branch that is taken; ``unknown`` where that cannot be told."""
+        branch = self.taken(facts)
+        return UNKNOWN if branch is None else branch.name
+
     def taken(self, facts: DistroFacts) -> Branch | None:
         """Return the branch that is taken, or None where that cannot be told."""
         for branch in self.branches:

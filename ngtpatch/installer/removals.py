@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ngtpatch.installer.python_source import PythonSource
@@ -35,10 +36,13 @@ class Removal:
     imports: tuple[ast.Import | ast.ImportFrom, ...]
 
 
-def removals(source: PythonSource) -> Iterator[Removal]:
-    """Yield what *source* uses without having a replacement of its own."""
-    yield from _linux_distribution(source, source.module)
-    yield from _distutils(source, source.module)
+@lru_cache(maxsize=32)
+def removals(source: PythonSource) -> tuple[Removal, ...]:
+    """Return what *source* uses without having a replacement of its own."""
+    return (
+        *_linux_distribution(source, source.module),
+        *_distutils(source, source.module),
+    )
 
 
 def _linux_distribution(source: PythonSource, module: Module) -> Iterator[Removal]:

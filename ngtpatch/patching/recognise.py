@@ -373,11 +373,7 @@ def _prove(
     after = sites_in(result) if outcome.insertions else before
     wanted = {facts for profile in profiles for facts in _facts(patch, profile)}
     names = {facts.name.lower() for facts in wanted}
-    others = [
-        facts
-        for facts in (*_known(), *(DistroFacts(name) for name in patch.keep))
-        if facts.name.lower() not in names
-    ]
+    kept = [DistroFacts(name) for name in patch.keep if name.lower() not in names]
     if len(after) != len(before):
         raise _shape(
             source, before[0].line, before[-1].last_line, "the patched copy reads differently"
@@ -385,8 +381,15 @@ def _prove(
     for old, new in zip(before, after, strict=True):
         if patch.branch in {branch.name for branch in old.branches}:
             _prove_accepted(source, patch, new, wanted)
-        for facts in others:
-            if old.decide(facts).branch != new.decide(facts).branch:
+        # What the known names get as shipped is asked once, not once a profile.
+        was = _known_outcomes(old)
+        known = [
+            (facts, branch)
+            for facts, branch in zip(_known(), was, strict=True)
+            if facts.name.lower() not in names
+        ]
+        for facts, branch in (*known, *((one, old.outcome(one)) for one in kept)):
+            if branch != new.outcome(facts):
                 raise Refusal(
                     "conflict",
                     f"the chain at line {old.line} would also decide differently for"
@@ -442,6 +445,12 @@ def _prove_unhindered(
                     f"a check outside the chain stops {facts.name!r}, or treats it like none"
                     " that is accepted",
                 )
+
+
+@functools.lru_cache(maxsize=32)
+def _known_outcomes(site: Site) -> tuple[str, ...]:
+    """Return the branch that each known distribution takes."""
+    return tuple(site.outcome(facts) for facts in _known())
 
 
 @functools.cache

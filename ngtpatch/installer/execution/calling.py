@@ -22,7 +22,7 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
 )
 from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, merged
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join, merged
 
 __all__ = ["Calling"]
 
@@ -303,12 +303,18 @@ class Calling(Evaluation):
         finally:
             self.frames.pop()
             self.depth, self.line, self.defining = depth, line, defining
-        return found.within(here)
+        found = found.within(here)
+        if not args and not named:
+            was, gave = self.gave.get(function.node, (0, NOTHING))
+            self.gave[function.node] = (was | here, join((*gave.groups, *found.groups)))
+        return found
 
     _yielding: dict[ast.AST, bool]
     _own: dict[ast.AST, frozenset[str]]
     #: The functions that were executed at least once.
     called: set[ast.AST]
+    #: By function: the guests who called it without an argument, and what it gave them.
+    gave: dict[ast.AST, tuple[int, Varied]]
     #: The class in which the function that is executed was defined; super() asks.
     defining: ClassObject | None = None
 

@@ -44,6 +44,7 @@ class Machine(Statements):
         super().__init__(worlds, steps=steps)
         self.tree = tree
         self.called = set()
+        self.gave = {}
         self._yielding = {}
         self._own = {}
         self._calling_back = set()

@@ -136,14 +136,25 @@ def _asked(value: Callable[[World], Plain]) -> _Run:
 # The distribution ----------------------------------------------------------------------------
 
 
+def _long_names(world: World) -> Plain:
+    return world.name, world.version, Unknown(tainted=True)
+
+
+def _short_names(world: World) -> Plain:
+    return world.distro_id, world.version, Unknown(tainted=True)
+
+
 def _linux_distribution(machine: Any, args: _Args, named: _Named) -> Varied:
     full = named.get("full_distribution_name", args[0] if args else Varied.of(True))
     if len(args) > 1 or set(named) - {"full_distribution_name"}:
         return unknown(tainted=True)
     true, false, _ = machine.truth(full)
-    long = machine.by_world(lambda world: (world.name, world.version, Unknown(tainted=True)))
-    short = machine.by_world(lambda world: (world.distro_id, world.version, Unknown(tainted=True)))
+    long, short = machine.by_world(_long_names), machine.by_world(_short_names)
     return machine.gather((*long.within(true).groups, *short.within(false).groups))  # type: ignore[no-any-return]
+
+
+def _no_names(world: World) -> Plain:
+    return Unknown(tainted=True), world.version, Unknown(tainted=True)
 
 
 def _platform_distribution(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -154,16 +165,16 @@ def _platform_distribution(machine: Any, args: _Args, named: _Named) -> Varied:
 
 
 def _dist(machine: Any, args: _Args, named: _Named) -> Varied:
-    found: Varied = machine.by_world(
-        lambda world: (Unknown(tainted=True), world.version, Unknown(tainted=True))
-    )
+    found: Varied = machine.by_world(_no_names)
     return found
 
 
+def _attributes(world: World) -> Plain:
+    return tuple((key.lower(), value) for key, value in world.attributes().items())
+
+
 def _attribute(machine: Any, args: _Args, named: _Named) -> Varied:
-    values = machine.by_world(
-        lambda world: tuple((key.lower(), value) for key, value in world.attributes().items())
-    )
+    values = machine.by_world(_attributes)
     found: Varied = machine.lift(lambda row, key: dict(row).get(key, ""), values, args[0])
     return found
 
@@ -176,7 +187,7 @@ def _os_release(*, lower: bool) -> _Run:
                 {key.lower() if lower else key: text for key, text in world.attributes().items()},
             )
 
-        found: Varied = machine.by_world(described)
+        found: Varied = machine.of_each(described)
         return found
 
     return run
@@ -189,7 +200,7 @@ def _info(machine: Any, args: _Args, named: _Named) -> Varied:
             dict, {**values, "version_parts": Unknown(True), "codename": Unknown(True)}
         )
 
-    found: Varied = machine.by_world(described)
+    found: Varied = machine.of_each(described)
     return found
 
 
@@ -217,12 +228,20 @@ def _named_path(pick: str) -> _Run:
     return run
 
 
+def _has_os_release(world: World) -> Plain:
+    return bool(world.id)
+
+
+def _is_red_hat_like(world: World) -> Plain:
+    return world.is_red_hat_like
+
+
 def _exists(machine: Any, args: _Args, named: _Named) -> Varied:
     def one(path: Plain) -> Varied:
         if path in ("/etc/os-release", "/usr/lib/os-release"):
-            return machine.by_world(lambda world: bool(world.id))  # type: ignore[no-any-return]
+            return machine.by_world(_has_os_release)  # type: ignore[no-any-return]
         if path == "/etc/redhat-release":
-            return machine.by_world(lambda world: world.is_red_hat_like)  # type: ignore[no-any-return]
+            return machine.by_world(_is_red_hat_like)  # type: ignore[no-any-return]
         return unknown(tainted=machine.depends(args[0]) or machine.asks(Varied.of(path)))
 
     if not args:

@@ -54,6 +54,12 @@ class Unmodelled(Exception):
     """The operation has no model for these values."""
 
 
+# Of such alone no operand is a part of ours, and texts and bytes do not meet.
+_SIMPLE = frozenset({str, int, bool, float, type(None)})
+_SMALL = frozenset({bool, type(None)})
+_FAILING = (*_RAISED, Unmodelled, RecursionError, MemoryError)
+
+
 def unknown(*, tainted: bool, origin: str = "") -> Varied:
     """Return a value of which nothing is known, but perhaps what made it."""
     return Varied.of(Unknown(tainted, "" if tainted else origin))
@@ -127,10 +133,20 @@ class Values(State):
         combined = self.combine(operands)
         if combined is None:
             return unknown(tainted=True)
-        depends = self.depends(*operands)
         groups: list[tuple[int, Plain]] = []
+        depends: bool | None = None
         for mask, values in combined:
             self.spend()
+            if _SIMPLE.issuperset(map(type, values)):
+                # What most are: nothing of them is unknown, and a result as simple is a value.
+                try:
+                    made = run(*values)
+                    groups.append((mask, made if type(made) in _SMALL else self.wrap(made)))
+                    continue
+                except _FAILING:
+                    pass  # below it is seen what becomes of that
+            if depends is None:
+                depends = self.depends(*operands)
             operand = [plain(value, mask) for value in values]
             doubt = Unknown(depends, "" if depends else _origins(operand))
             if any(isinstance(value, Unknown) for value in operand):
@@ -159,6 +175,8 @@ class Values(State):
 
     def wrap(self, value: Any) -> Plain:
         """Return one of Python's own objects as a plain value."""
+        if type(value) is str and len(value) < 64:
+            return value
         if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
             size = len(value)
             self.spend(size >> 6)
@@ -302,7 +320,7 @@ def _origins(values: Sequence[Plain]) -> str:
 
 
 def _mixes(values: Sequence[Plain]) -> bool:
-    kinds = {type(one) for one in values if isinstance(one, str | bytes)}
+    kinds = {type(one) for one in values if isinstance(one, (str, bytes))}
     for one in values:
         if isinstance(one, tuple | list | set | frozenset) and len(one) < 100:
             kinds |= {type(part) for part in one if isinstance(part, str | bytes)}

@@ -25,6 +25,7 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
 )
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.worlds import World
 
 __all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "opened"]
 
@@ -439,7 +440,7 @@ def opened(machine: Any, args: _Args, named: _Named) -> Varied:
     def one(path: Plain) -> Varied:
         if path in ("/etc/os-release", "/usr/lib/os-release"):
             machine.throw_named("OSError", machine.where(lambda world: not world.id))
-            lines = machine.by_world(lambda world: world.os_release())
+            lines = machine.by_world(World.os_release)
             return Varied.of(FileObject(lines))
         machine.perhaps()
         tainted = machine.depends(args[0]) or machine.asks(args[0])

@@ -220,13 +220,16 @@ class _Run:
     ) -> None:
         machine = self._machine
         bare = _is_bare(function)
+        result: Varied | None
         called = function.node in machine.called
         picks = bare and function.module.path == FACTORY and not called
         if function.node not in self._concerned and not picks:
             return
         if called and not bare:
             return
-        result = self._alone(function, bare)
+        guests, result = machine.gave.get(function.node, (0, None))
+        if guests != machine.everyone:
+            result = self._alone(function, bare)
         if bare and result is not None:
             path = function.module.path or ""
             given[path, name] = tuple((mask, _described(one)) for mask, one in result.groups)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from ngtpatch.installer.execution.objects import (
@@ -165,6 +166,12 @@ class Frame:
     own: frozenset[str] = frozenset()
 
 
+@lru_cache(maxsize=4)
+def _told_by(worlds: tuple[World, ...]) -> dict[Callable[[World], Plain], Varied]:
+    """Return where is kept what these guests were asked: many programs ask the same."""
+    return {}
+
+
 class State:
     """The guests that are here, the journal of writes, and what was found."""
 
@@ -187,6 +194,7 @@ class State:
         self._forked: dict[tuple[str, int], set[int]] = {}
         self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
+        self._told = _told_by(self.worlds)
         #: Where the budget was used up.
         self.gave_up_at: Place | None = None
         #: By file and line of an ``if``: the guests on which it was true, and false.
@@ -200,7 +208,14 @@ class State:
         return sum(1 << number for number, world in enumerate(self.worlds) if holds(world))
 
     def by_world(self, value: Callable[[World], Plain]) -> Varied:
-        """Return what is asked of each guest."""
+        """Return what is asked of each guest: atoms and tuples, the same at each time."""
+        found = self._told.get(value)
+        if found is None:
+            found = self._told[value] = self.of_each(value)
+        return found
+
+    def of_each(self, value: Callable[[World], Plain]) -> Varied:
+        """Return what is asked of each guest: objects that are made at each time."""
         return join((1 << number, value(world)) for number, world in enumerate(self.worlds))
 
     # Bounds --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ there); a guest in two groups has either value, and which is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ Plain = Any
 #: The bits of every guest there can be.
 ALL = -1
 
-_ATOMS = (str, int, bool, float, bytes, type(None), complex, slice, range)
+# By its kind and itself; of the others of Python's own, by its text.
+_BY_VALUE = frozenset({str, int, bool, bytes, type(None)})
+_BY_TEXT = frozenset({float, complex, slice, range})
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Unknown:
 def identity_of(value: Plain) -> Any:
     """Return a key that is equal for two values that are the same to a program."""
     kind = type(value)
-    if kind in _ATOMS:
-        return (kind, str(value)) if kind in (slice, range, float, complex) else (kind, value)
+    if kind in _BY_VALUE:
+        return kind, value
+    if kind in _BY_TEXT:
+        return kind, str(value)
     if isinstance(value, tuple):
-        return kind, tuple(identity_of(one) for one in value)
-    if isinstance(value, Unknown):
+        return kind, tuple([identity_of(one) for one in value])
+    if kind is Unknown:
         return value
     key = getattr(value, "key", None)
     return id(value) if key is None else key
@@ -74,14 +78,17 @@ class Varied:
         """Return the part that concerns the guests of *mask*."""
         if len(self.groups) == 1:
             only = self.groups[0][0]
-            return self if only & mask == only else Varied(_cut(self.groups, mask))
+            if only & mask == only:
+                return self
         return Varied(_cut(self.groups, mask))
 
-    def each(self, mask: int) -> Iterator[tuple[int, Plain]]:
-        """Yield the groups within *mask* that have guests."""
-        for guests, value in self.groups:
-            if guests & mask:
-                yield guests & mask, value
+    def each(self, mask: int) -> Sequence[tuple[int, Plain]]:
+        """Return the groups within *mask* that have guests."""
+        groups = self.groups
+        if len(groups) == 1:
+            guests = groups[0][0] & mask
+            return ((guests, groups[0][1]),) if guests else ()
+        return _cut(groups, mask)
 
     def ambiguous(self, mask: int) -> int:
         """Return the guests of *mask* that have more than one value."""
@@ -116,7 +123,7 @@ class Varied:
 
 
 def _cut(groups: Iterable[tuple[int, Plain]], mask: int) -> tuple[tuple[int, Plain], ...]:
-    return tuple((guests & mask, value) for guests, value in groups if guests & mask)
+    return tuple([(here, value) for guests, value in groups if (here := guests & mask)])
 
 
 #: A value on no guest.
@@ -128,7 +135,8 @@ def join(groups: Iterable[tuple[int, Plain]]) -> Varied:
     found: dict[Any, tuple[int, Plain]] = {}
     for mask, value in groups:
         if mask:
-            key = identity_of(value)
+            kind = type(value)
+            key = (kind, value) if kind in _BY_VALUE else identity_of(value)
             old = found.get(key)
             found[key] = (mask, value) if old is None else (old[0] | mask, old[1])
     return Varied(tuple(found.values()))
