@@ -13,8 +13,9 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.program import Execution, execute
@@ -38,6 +39,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _Fate = frozenset[tuple[str, ...]]
 _Way = frozenset[tuple[str, int]]
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,6 @@ class Seeker:
         def line_of(path: str, line: int) -> int | None:
             return lines.get(line, line) if path == self._path else line
 
-        fates: dict[World, set[tuple[str, ...]]] = {world: set() for world in self._worlds}
-        ways: dict[World, set[tuple[str, int]]] = {world: set() for world in self._worlds}
         rows: list[tuple[int, tuple[str, ...]]] = []
         for one in execution.endings:
             where = str(line_of(one.path, one.line))
@@ -124,30 +124,37 @@ class Seeker:
             rows.append((one.certain, what))
         for (path, function), groups in execution.given.items():
             rows += [(mask, (path, function, what)) for mask, what in groups]
-        for mask, row in rows:
-            for world in self._of(mask):
-                fates[world].add(row)
-        either: dict[World, set[tuple[str, int]]] = {world: set() for world in self._worlds}
-        for (path, number), mask in (execution.watch or Watch()).open.items():
-            for world in self._of(mask):
-                either[world].add((path, line_of(path, number) or 0))
-        reached: dict[int, list[tuple[str, int]]] = {}
+        either = [
+            (mask, (path, line_of(path, number) or 0))
+            for (path, number), mask in (execution.watch or Watch()).open.items()
+        ]
+        ways: list[tuple[int, tuple[str, int]]] = []
         for (path, number), mask in (execution.watch or Watch()).reached.items():
             line = line_of(path, number)
             if line is not None and (path != self._path or line not in self._logging):
-                reached.setdefault(mask, []).append((path, line))
-        for mask, places in reached.items():
-            for world in self._of(mask):
-                ways[world].update(places)
+                ways.append((mask, (path, line)))
         unsure = 0
         for use in execution.findings:
             unsure |= use.guests
         return _Shown(
-            {world: frozenset(one) for world, one in fates.items()},
-            {world: frozenset(one) for world, one in ways.items()},
-            frozenset(self._of(unsure)),
-            {world: frozenset(one) for world, one in either.items()},
-        )
+            self._by_world(rows), self._by_world(ways), frozenset(self._of(unsure)),
+            self._by_world(either),
+        )  # fmt: skip
+
+    def _by_world(self, rows: Iterable[tuple[int, _Row]]) -> dict[World, frozenset[_Row]]:
+        """Return the rows of each guest. Guests with the same are few kinds: each is made once."""
+        alike: dict[int, set[_Row]] = {}
+        for mask, row in rows:
+            alike.setdefault(mask, set()).add(row)
+        kinds: list[tuple[int, frozenset[_Row]]] = [((1 << len(self._worlds)) - 1, frozenset())]
+        for mask, some in alike.items():
+            kinds = [
+                (guests & here, found | some if here == mask else found)
+                for guests, found in kinds
+                for here in (mask, ~mask)
+                if guests & here
+            ]
+        return {world: found for mask, found in kinds for world in self._of(mask)}
 
     def _of(self, mask: int) -> Iterator[World]:
         for world, bit in self._bits.items():
@@ -164,15 +171,9 @@ class Seeker:
         """
         stranger = stranger_beside(world)
         fate, strange = shown.fates[world], shown.fates[stranger]
-        # How the functions that nobody calls would end is no end of the factory's program.
-        alone = "True" if self._path == FACTORY else ""
-        ends: list[set[tuple[str, ...]]] = [
-            {row[:4] for row in each if len(row) > 3 and row[4] != alone}
-            for each in (fate, strange, *shown.fates.values())
-        ]
+        both = self._ends(fate) & self._ends(strange)
         # What anybody may come to is decided by something else, such as who runs it.
-        anybody = ends[0].intersection(*ends)
-        if ends[0] & ends[1] - anybody:
+        if both and both - both.intersection(*map(self._ends, set(shown.fates.values()))):
             return False
         if not shown.either[world] <= shown.either[stranger]:
             return False
@@ -182,6 +183,12 @@ class Seeker:
             # Each function gives one thing: what is known of it is certain.
             return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
         return fate != strange or shown.ways[world] != shown.ways[stranger]
+
+    def _ends(self, fate: _Fate) -> set[tuple[str, ...]]:
+        """Return the ends of a guest's fate that are ends of the program."""
+        # How the functions that nobody calls would end is no end of the factory's.
+        alone = "True" if self._path == FACTORY else ""
+        return {row[:4] for row in fate if len(row) > 3 and row[4] != alone}
 
     def _alike(self, world: World, like: World, shown: _Shown) -> bool:
         return (

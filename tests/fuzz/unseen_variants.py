@@ -7,9 +7,10 @@ Each is judged by running it (:func:`decided`), for the new names and for every 
 from __future__ import annotations
 
 import builtins
-import contextlib
+import enum
 import io
 import random
+import re
 import sys
 import types
 from dataclasses import dataclass
@@ -253,6 +254,16 @@ def fits(name):
 """
 
 
+_UTILS = compile(UTILS, "installer_utils", "exec")
+_RedhatInstaller = type("RedhatInstaller", (), {})
+_UbuntuInstaller = type("UbuntuInstaller", (), {})
+_BUILT_IN = vars(builtins)
+
+
+def _say_nothing(*texts: object) -> None:
+    """Take the place of print(), many thousand times."""
+
+
 def decided(code: types.CodeType, guest: Guest) -> str:
     """Run a factory on a guest; return the class it gives, or how it ends."""
     lines = {"NAME": guest.name, "ID": guest.id, "ID_LIKE": guest.like}
@@ -269,16 +280,16 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         os_release_attr=lambda key: guest.name if key == "name" else "",
     )
     utils: dict[str, object] = {}
-    exec(compile(UTILS, "installer_utils", "exec"), utils)  # noqa: S102 - our own text
+    exec(_UTILS, utils)  # noqa: S102 - our own text
     modules = {
         "distro": distro,
         "platform": types.SimpleNamespace(linux_distribution=lambda: told),
         "installer_utils": types.SimpleNamespace(**utils),
-        "redhat_installer": types.SimpleNamespace(RedhatInstaller=type("RedhatInstaller", (), {})),
-        "ubuntu_installer": types.SimpleNamespace(UbuntuInstaller=type("UbuntuInstaller", (), {})),
+        "redhat_installer": types.SimpleNamespace(RedhatInstaller=_RedhatInstaller),
+        "ubuntu_installer": types.SimpleNamespace(UbuntuInstaller=_UbuntuInstaller),
         "sys": sys,
-        "re": __import__("re"),
-        "enum": __import__("enum"),
+        "re": re,
+        "enum": enum,
     }
 
     def load(name: str, *rest: object) -> object:
@@ -286,13 +297,12 @@ def decided(code: types.CodeType, guest: Guest) -> str:
 
     scope = {
         "__name__": "installer_factory",
-        "__builtins__": {**vars(builtins), "__import__": load},
+        "__builtins__": {**_BUILT_IN, "__import__": load, "print": _say_nothing},
         "open": lambda path: io.StringIO(release),
     }
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(code, scope)  # noqa: S102 - the generated factory
-            return getattr(scope["get_linux_installer"](), "__name__", "nothing")  # type: ignore[operator]
+        exec(code, scope)  # noqa: S102 - the generated factory
+        return getattr(scope["get_linux_installer"](), "__name__", "nothing")  # type: ignore[operator]
     except SystemExit:
         return "exit"
     except Exception as error:

@@ -23,7 +23,7 @@ from ngtpatch.installer.execution.objects import (
     SuperObject,
     Wrapped,
 )
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 
 __all__ = ["Attributes"]
 
@@ -296,7 +296,38 @@ class Attributes(Values):
 
     def item(self, owner: Varied, index: Varied) -> Varied:
         """Return ``owner[index]``."""
+        found = self._item_of_plain(owner, index)
+        if found is not None:
+            return found
         return self.dispatch(owner, lambda one: self._item_of(one, index))
+
+    def _item_of_plain(self, owner: Varied, index: Varied) -> Varied | None:
+        """Return what texts, tuples and lists have at one place, all at once; else None."""
+        places = index.each(self.mask)
+        if len(places) != 1 or places[0][0] != self.mask or type(places[0][1]) is not int:
+            return None
+        at = places[0][1]
+        groups: list[tuple[int, Plain]] = []
+        without: list[int] = []
+        for mask, one in owner.each(self.mask):
+            rows = [(mask, one)]
+            if type(one) is Container and one.kind is list:
+                rows = list(one.store.get("items").each(mask))
+            for guests, items in rows:
+                if type(items) not in (str, tuple):
+                    return None
+                if -len(items) <= at < len(items):
+                    if isinstance(items[at], Unknown):
+                        return None
+                    groups.append((guests, items[at]))
+                else:
+                    without.append(guests)
+        if len(groups) + len(without) < 2:
+            return None
+        self.spend(len(groups) + len(without))
+        for guests in without:
+            self.throw_named("IndexError", guests, str(at))
+        return self.gather(groups)
 
     def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - a kind
         if isinstance(owner, methods.NamesOf):
@@ -376,11 +407,12 @@ class Attributes(Values):
                 else:
                     self.note("dynamic", mask)
             return
-        groups: list[tuple[int, Plain]] = []
-        for mask, items in container.store.get("items").each(self.mask):
-            for guests, at in index.each(mask):
-                for both, one in value.each(guests):
-                    groups.append((both, _with_item(items, at, one)))
+        contents = container.store.get("items").each(self.mask)
+        places = [(mask, (items, at)) for mask, items, at in met(contents, index.each(self.mask))]
+        groups = [
+            (mask, _with_item(items, at, one))
+            for mask, (items, at), one in met(places, value.each(self.mask))
+        ]
         self.spend(1 + len(groups))
         self.write(container.store, "items", self.gather(groups))
 

@@ -12,6 +12,7 @@ from typing import Any
 from ngtpatch.installer.execution.comparing import Cond
 from ngtpatch.installer.execution.displays import Displays
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.methods import PURE_METHODS, text_method
 from ngtpatch.installer.execution.objects import (
     Container,
     External,
@@ -336,7 +337,23 @@ class Evaluation(Displays):
         return self.item(owner, self.evaluate(node.slice))
 
     def _call(self, node: ast.Call) -> Varied:
-        function = self.evaluate(node.func)
+        match node:
+            case ast.Call(func=ast.Attribute(value=one, attr=name), keywords=[]) if (
+                name in PURE_METHODS
+            ):
+                owner = self.evaluate(one)
+                plain = all(type(one) is str for _, one in owner.each(self.mask))
+                if plain and not any(isinstance(one, ast.Starred) for one in node.args):
+                    args = tuple([self.evaluate(one) for one in node.args])
+                    self.line = node.lineno
+                    found = text_method(self, owner, name, args)
+                    return (
+                        self.call(self.attribute(owner, name), args, {}) if found is None else found
+                    )
+                return self._called(node, self.attribute(owner, name))
+        return self._called(node, self.evaluate(node.func))
+
+    def _called(self, node: ast.Call, function: Varied) -> Varied:
         positional: list[Varied] = []
         exact = True
         for argument in node.args:

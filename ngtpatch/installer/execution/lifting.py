@@ -21,7 +21,7 @@ from ngtpatch.installer.execution.objects import (
     plain,
 )
 from ngtpatch.installer.execution.state import State
-from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, merged
+from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, merged, met
 
 __all__ = ["NONE", "Unmodelled", "Values", "unknown"]
 
@@ -82,12 +82,7 @@ class Values(State):
                 continue
             if len(groups) * len(combined) > _MAX_COMBINATIONS * 8:
                 return None
-            combined = [
-                (mask & guests, (*values, value))
-                for mask, values in combined
-                for guests, value in groups
-                if mask & guests
-            ]
+            combined = [(mask, (*values, value)) for mask, values, value in met(combined, groups)]
             if len(combined) > _MAX_COMBINATIONS:
                 return None
         return combined

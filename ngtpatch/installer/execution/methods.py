@@ -12,9 +12,19 @@ from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
-__all__ = ["TEXT_METHODS", "LooseVersion", "NamesOf", "name_of", "of_atom", "of_object"]
+__all__ = [
+    "PURE_METHODS",
+    "TEXT_METHODS",
+    "LooseVersion",
+    "NamesOf",
+    "name_of",
+    "of_atom",
+    "of_object",
+    "text_method",
+]
 
-_TEXT = frozenset({
+#: Methods of a text that change nothing and depend on nothing else.
+PURE_METHODS = frozenset({
     "capitalize", "casefold", "count", "endswith", "expandtabs", "find", "index", "isalnum",
     "isalpha", "isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper", "join", "lower",
     "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
@@ -23,7 +33,9 @@ _TEXT = frozenset({
 })  # fmt: skip
 _PADDING = frozenset({"center", "ljust", "rjust", "zfill"})
 #: Methods of a text, which end nothing whatever the text is.
-TEXT_METHODS = _TEXT | _PADDING | {"encode", "decode", "keys", "values", "items", "group", "groups"}
+TEXT_METHODS = (
+    PURE_METHODS | _PADDING | {"encode", "decode", "keys", "values", "items", "group", "groups"}
+)
 _OF_PATTERNS = frozenset({"findall", "fullmatch", "match", "search", "split", "sub"})
 # By which relation a method compares its text with its first argument.
 _MEETING = {
@@ -51,7 +63,7 @@ def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of
             return Varied.of(getattr(owner, name))
         return _pure(owner, name) if name in _TUPLE else NOTHING
     if isinstance(owner, str):
-        if name in _TEXT:
+        if name in PURE_METHODS:
             return _pure(owner, name)
         if name in _PADDING:
             return Varied.of(Native(f"str.{name}", _padded(owner, name)))
@@ -132,6 +144,24 @@ def _pure(owner: Plain, name: str) -> Varied:
         return found
 
     return Varied.of(Native(f"{type(owner).__name__}.{name}", run))
+
+
+def text_method(machine: Any, owner: Varied, name: str, args: Sequence[Varied]) -> Varied | None:
+    """Return what a method gives on texts that differ, all at once; None where one is not plain."""
+    if len(owner.groups) < 2:
+        return None
+    if not all(_is_plain(one) for value in args for _, one in value.each(machine.mask)):
+        return None
+    if machine.watch is not None and args and name in _MEETING:
+        machine.watch.meet(_MEETING[name], owner, args[0], machine.mask, machine.spot)
+    found: Varied = machine.lift(lambda text, *values: getattr(text, name)(*values), owner, *args)
+    return found
+
+
+def _is_plain(value: Plain) -> bool:
+    if type(value) is tuple:
+        return all(type(one) is str for one in value)
+    return type(value) in (str, int, type(None))
 
 
 def _padded(owner: str, name: str) -> Callable[..., Varied]:

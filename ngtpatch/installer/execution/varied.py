@@ -7,11 +7,13 @@ there); a guest in two groups has either value, and which is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join", "merged"]
+__all__ = [
+    "ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join", "merged", "met",
+]  # fmt: skip
 
 #: What a value is on one guest: an atom of Python, a tuple of such, or an object of this package.
 Plain = Any
@@ -69,10 +71,7 @@ class Varied:
     @property
     def mask(self) -> int:
         """The guests on which there is a value at all."""
-        found = 0
-        for mask, _ in self.groups:
-            found |= mask
-        return found
+        return _all_of(self.groups)
 
     def within(self, mask: int) -> Varied:
         """Return the part that concerns the guests of *mask*."""
@@ -140,6 +139,52 @@ def join(groups: Iterable[tuple[int, Plain]]) -> Varied:
             old = found.get(key)
             found[key] = (mask, value) if old is None else (old[0] | mask, old[1])
     return Varied(tuple(found.values()))
+
+
+def met(
+    left: Sequence[tuple[int, Plain]], right: Sequence[tuple[int, Plain]]
+) -> Iterator[tuple[int, Plain, Plain]]:
+    """Yield each pair of values that some guest has, and whose guests those are."""
+    if len(left) * len(right) > _FEW and _is_apart(right):
+        # Each guest is in one group at most: it is looked up, not searched for.
+        which = {}
+        for at, (mask, _) in enumerate(right):
+            while mask:
+                bit = mask & -mask
+                which[bit] = at
+                mask ^= bit  # noqa: PLW2901 - its bits, one after the other
+        every = _all_of(right)
+        for mask, value in left:
+            rest = mask & every
+            while rest:
+                guests, other = right[which[rest & -rest]]
+                yield rest & guests, value, other
+                rest &= ~guests
+        return
+    for mask, value in left:
+        for guests, other in right:
+            if mask & guests:
+                yield mask & guests, value, other
+
+
+_FEW = 256
+
+
+def _all_of(groups: Iterable[tuple[int, Plain]]) -> int:
+    found = 0
+    for mask, _ in groups:
+        found |= mask
+    return found
+
+
+def _is_apart(groups: Iterable[tuple[int, Plain]]) -> bool:
+    """Tell whether these are some guests, and none of them twice."""
+    seen = 0
+    for mask, _ in groups:
+        if mask & seen or mask < 0:
+            return False
+        seen |= mask
+    return True
 
 
 def merged(value: Varied) -> Varied:
