@@ -22,6 +22,13 @@ _LOGGING = re.compile(r"(?:^|[._])(?:print|log|debug|info|warn|warning|error)$",
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Scope = ast.Module | Function | ast.Lambda
 _Block = tuple[int, str]
+_MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+# What binds a name or is a call.
+_NOTED = frozenset({
+    ast.AnnAssign, ast.Assign, ast.AsyncFor, ast.AsyncFunctionDef, ast.AugAssign, ast.Call,
+    ast.ClassDef, ast.ExceptHandler, ast.For, ast.FunctionDef, ast.Import, ast.ImportFrom,
+    ast.MatchAs, ast.NamedExpr, ast.arg, ast.comprehension, ast.withitem,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +66,23 @@ class Module:
 
     def _index(self) -> None:
         nodes: list[ast.AST] = [self.tree]
+        noted: list[ast.AST] = []
+        parents, blocks = self._parents, self._blocks
         for node in nodes:
-            for field, value in ast.iter_fields(node):
-                children = value if isinstance(value, list) else (value,)
-                for child in children:
-                    if isinstance(child, ast.AST):
-                        self._parents[child] = node
+            if type(node) in _NOTED:
+                noted.append(node)
+            for field in node._fields:
+                value = getattr(node, field, None)
+                for child in value if type(value) is list else (value,):
+                    # What only marks ("and", "read here") is one object in the whole tree.
+                    if isinstance(child, ast.AST) and not isinstance(child, _MARKS):
+                        parents[child] = node
                         if isinstance(child, ast.stmt):
-                            self._blocks[child] = (id(node), field)
+                            blocks[child] = (id(node), field)
                         nodes.append(child)
             if isinstance(node, ast.Global | ast.Nonlocal):
                 self._globals.update((self.scope(node), name) for name in node.names)
-        for node in nodes:
+        for node in noted:
             self._note(node)
 
     def _note(self, node: ast.AST) -> None:  # noqa: PLR0912 - one a kind of binding

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.layout import Layout, survey
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.recognition import sites_in
@@ -97,16 +98,17 @@ def apply(
         Refusal: one place cannot be patched, so none is: ``anchor-missing``,
             ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
     """
-    planned = plan(tree, profiles, patches)
-    if not planned.changed and not planned.already and not planned.puzzles:
-        return Patched((), ())
-    try:
-        return judged(planned, profiles, prove(tree, planned.after, profiles, planned.anchors))
-    except Refusal as refusal:
-        again = replanned(tree, profiles, patches, planned, refusal)
-        if again is None:
-            raise
-        return again[1]
+    with paused_collector():
+        planned = plan(tree, profiles, patches)
+        if not planned.changed and not planned.already and not planned.puzzles:
+            return Patched((), ())
+        try:
+            return judged(planned, profiles, prove(tree, planned.after, profiles, planned.anchors))
+        except Refusal as refusal:
+            again = replanned(tree, profiles, patches, planned, refusal)
+            if again is None:
+                raise
+            return again[1]
 
 
 def replanned(

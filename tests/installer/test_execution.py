@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from textwrap import dedent
 
 import pytest
@@ -166,3 +167,18 @@ def test_what_is_done_to_a_value_is_part_of_its_meaning(value: str, holds: str) 
 )
 def test_nothing_takes_long_or_recurses(text: str) -> None:
     run(text)
+
+
+def test_a_name_that_a_thousand_undecided_tests_may_bind_is_followed_no_longer() -> None:
+    # Every value that it may have at every later test were a million.
+    started = time.process_time()
+    run("".join(f"if other{at}:\n  found = {at}\n" for at in range(3_000)))
+    assert time.process_time() - started < 5
+
+
+def test_a_function_that_a_program_has_called_for_everyone_tells_what_it_gave() -> None:
+    found = run("def pick():\n  return Known if 'centos' in name else None\n"
+                "class Known(object):\n  pass\npick()\n")  # fmt: skip
+    (given,) = [groups for (_, function), groups in found.given.items() if function == "pick"]
+    assert {what for mask, what in given if mask & 2} == {"class Known"}
+    assert {what for mask, what in given if mask & 1} == {"None"}

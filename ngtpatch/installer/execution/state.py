@@ -14,7 +14,15 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
 )
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join, merged
+from ngtpatch.installer.execution.varied import (
+    NOTHING,
+    Plain,
+    Unknown,
+    Varied,
+    bounded,
+    join,
+    merged,
+)
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 
@@ -403,7 +411,8 @@ class State:
                 covered |= live
                 groups += after.get(key, base).within(live).groups
             groups += base.within(~covered).groups
-            store.slots[name] = merged(join(groups))
+            self.spend(len(groups) >> 4)
+            store.slots[name] = bounded(merged(join(groups)))
         self.mask = rest
 
     def under(self, mask: int, run: Callable[[], Varied]) -> Varied:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "ALL", "NOTHING", "Plain", "Unknown", "Varied", "identity_of", "join", "merged", "met",
+    "ALL", "NOTHING", "Plain", "Unknown", "Varied", "bounded", "identity_of", "join", "merged",
+    "met",
 ]  # fmt: skip
 
 #: What a value is on one guest: an atom of Python, a tuple of such, or an object of this package.
@@ -185,6 +186,24 @@ def _is_apart(groups: Iterable[tuple[int, Plain]]) -> bool:
             return False
         seen |= mask
     return True
+
+
+_MOST_ON_ONE = 200
+
+
+def bounded(value: Varied) -> Varied:
+    """Return *value* as unknown on guests that have it in too many ways to be followed.
+
+    A name that each of a thousand undecided tests may bind has a thousand values.
+    """
+    if len(value.groups) <= _MOST_ON_ONE:
+        return value
+    every = _all_of(value.groups)
+    either = value.ambiguous(every)
+    if sum(bool(mask & either) for mask, _ in value.groups) <= _MOST_ON_ONE:
+        return value
+    vague = Unknown(tainted=value.depends(either))
+    return Varied((*_cut(value.groups, every & ~either), (either, vague)))
 
 
 def merged(value: Varied) -> Varied:
