@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def fleet(rows: int) -> FleetPage:
                 output=output,
                 size=600 << 20,
                 base_sha256="b" * 64,
-                regions_sha256=f"{number:064x}",
+                regions_sha256=sha256(name.encode()).hexdigest(),
                 sha256=None,
                 ngt_uuid=uuid,
                 certificate_sha256=f"{number:064x}",

@@ -7,6 +7,7 @@ python -m scripts.screenshots docs/_screenshots
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -22,14 +23,14 @@ from ngtpatch.sample import write_sample
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_SIZE = {"width": 1200, "height": 800}
 _EPOCH = "2026-11-01T00:00:00Z"
 
 
 def pages(directory: Path) -> tuple[Path, Path]:
     """Write the page of a rebuilt sample, and that of a fleet."""
-    base, out = directory / "NGT.iso", directory / "NGT-rocky.iso"
     image, vms = directory / "image.html", directory / "fleet.html"
+    os.chdir(directory)  # the pages name what was named
+    base, out = Path("NGT.iso"), Path("NGT-rocky.iso")
     write_sample(base, udf=True, seed="screenshots")
     rebuild(base, distros=["rocky"], output=out, identity=IdentityRequest(strip=True))
     report(base, out, output=image)
@@ -39,7 +40,7 @@ def pages(directory: Path) -> tuple[Path, Path]:
 
 def _page(browser: Browser, path: Path, *, dark: bool = False) -> Page:
     context = browser.new_context(
-        viewport={"width": _SIZE["width"], "height": _SIZE["height"]},
+        viewport={"width": 1200, "height": 1300},
         color_scheme="dark" if dark else "light",
         offline=True,
     )
@@ -51,14 +52,15 @@ def _page(browser: Browser, path: Path, *, dark: bool = False) -> Page:
 def take(browser: Browser, image: Path, vms: Path, into: Path) -> None:
     """Take the pictures."""
     page = _page(browser, image)
-    page.screenshot(path=into / "image.png", clip={"x": 0, "y": 0, "width": 1200, "height": 1100})
+    page.screenshot(path=into / "image.png")
     page.locator("section:has(#map)").screenshot(path=into / "map.png")
     page = _page(browser, image, dark=True)
     page.get_by_label("side by side").check()
     shown = page.locator("details", has_text="mobility_linux.py").last
     shown.screenshot(path=into / "diff.png")
     page = _page(browser, vms)
-    page.screenshot(path=into / "fleet.png", clip={"x": 0, "y": 0, "width": 1200, "height": 1400})
+    page.locator("section:has(#vms) .controls").scroll_into_view_if_needed()
+    page.screenshot(path=into / "fleet.png")
 
 
 def main() -> None:
@@ -71,6 +73,7 @@ def main() -> None:
     program = shutil.which("chromium")
     if program is None:
         sys.exit("screenshots need a Chromium: apt-get install chromium fonts-dejavu-core")
+    into = into.absolute()
     into.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])

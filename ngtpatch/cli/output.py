@@ -185,7 +185,7 @@ class Console:
         if sys.stdout.isatty():
             raise UsageError(
                 "terminal",
-                "an image is not written to a terminal",
+                "the output is not written to a terminal",
                 hint="redirect it, or use -o FILE",
             )
         self.stdout_is_taken = True

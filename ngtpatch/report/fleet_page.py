@@ -41,6 +41,7 @@ CHECKS: Mapping[Check, str] = {
 }
 """What each state of a VM means, the worst first."""
 
+_MOST_STEPS = 20
 _BAD: frozenset[Check] = frozenset({"failed", "missing", "error"})
 
 
@@ -81,6 +82,7 @@ class FleetPage:
         warn_days: certificates that end within so many days were warned of.
         spans: how many certificates end in which month.
         renewals: who needs a new certificate, the most urgent first.
+        steps: what else mends what was found, and how many findings it mends.
         unseen: what was not looked at.
     """
 
@@ -91,6 +93,7 @@ class FleetPage:
     warn_days: int
     spans: tuple[EndingIn, ...]
     renewals: tuple[Renewal, ...]
+    steps: tuple[tuple[str, int], ...]
     unseen: tuple[str, ...]
     kind: Literal["fleet"] = "fleet"
 
@@ -246,8 +249,20 @@ def page_of_fleet(
         warn_days=warn_days,
         spans=timeline([(row.until, row.days) for row in told]),
         renewals=audited.renewals if audited else (),
+        steps=tuple(_steps(audited)),
         unseen=tuple(_unseen(len(sizes), images=images, torn=torn)),
     )
+
+
+def _steps(audited: Audit | None) -> Iterator[tuple[str, int]]:
+    from ngtpatch.identity.findings import Severity
+
+    found = Counter(
+        finding.hint
+        for finding in (audited.findings if audited else ())
+        if finding.hint is not None and finding.severity is not Severity.NOTE
+    )
+    yield from found.most_common(_MOST_STEPS)
 
 
 def _check_of(worst: str) -> Check:

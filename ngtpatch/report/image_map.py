@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ngtpatch.iso.read.build_record import BuildRecord
+    from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["ImageMap", "MapRegion", "Mark", "image_map"]
@@ -58,6 +59,8 @@ class ImageMap:
     Attributes:
         size: of the image, in bytes.
         ground: where the regions come from.
+        sound: whether nothing speaks against the record.
+        compared: whether what differs outside of them was looked for here.
         regions: by offset.
         left_out: how many regions are not shown; None: more than were looked for.
         whole: the regions in the whole image, true to scale, but none narrower than can be seen.
@@ -67,6 +70,8 @@ class ImageMap:
 
     size: int
     ground: Literal["record", "comparison"]
+    sound: bool
+    compared: bool
     regions: tuple[MapRegion, ...]
     left_out: int | None
     whole: tuple[Mark, ...]
@@ -78,38 +83,62 @@ class ImageMap:
         return sum(region.length for region in self.regions)
 
 
-def image_map(image: Volume, base: Volume | None) -> ImageMap | None:
+def image_map(image: Volume, base: Volume | None, *, sound: bool) -> ImageMap | None:
     """Return the map of *image* by its record; without one, by comparing it with *base*.
 
-    None where there is neither.
+    None where there is neither. Where the record does not hold, it is compared as well.
+
+    Args:
+        image: the image.
+        base: what it was made from, where that is an image.
+        sound: whether nothing speaks against the record.
     """
     from ngtpatch.iso.compare.byte_difference import differing_sectors
     from ngtpatch.iso.read.build_record import BuildRecord
 
     record = image.record
-    left_out: int | None = 0
-    if isinstance(record, BuildRecord):
-        ranges = sorted(_of_record(record))
-        left_out = max(len(ranges) - _MOST, 0)
-        ranges = ranges[:_MOST]
-    elif base is not None:
-        found, complete = differing_sectors(image.source, base.source, _SECTOR, most=_MOST)
-        ranges = [(offset, length, "differs") for offset, length in found]
-        left_out = 0 if complete else None
-    else:
+    by_record = isinstance(record, BuildRecord)
+    if base is None and not by_record:
         return None
+    ranges = sorted(_of_record(record)) if isinstance(record, BuildRecord) else []
+    left_out: int | None = max(len(ranges) - _MOST, 0)
+    ranges = ranges[:_MOST]
+    compared = base is not None and not (by_record and sound)
+    if base is not None and compared:
+        expected = _as_recorded(base, image) if by_record else base.source
+        found, complete = differing_sectors(image.source, expected, _SECTOR, most=_MOST)
+        ranges += [(*one, "differs") for one in found]
+        ranges.sort()
+        left_out = left_out if complete else None
     regions = tuple(
         MapRegion(offset, length, kind, _holds(image, offset, length, kind))
         for offset, length, kind in ranges
     )
     return ImageMap(
         size=image.size,
-        ground="record" if isinstance(record, BuildRecord) else "comparison",
+        ground="record" if by_record else "comparison",
+        sound=sound,
+        compared=compared,
         regions=regions,
         left_out=left_out,
         whole=tuple(_whole(regions, image.size)),
         close=tuple(_close(regions)),
     )
+
+
+def _as_recorded(base: Volume, image: Volume) -> ByteSource:
+    """Return the base with what stands in the image wherever the record says that it was written.
+
+    So what differs from it differs outside of the record's ranges.
+    """
+    from ngtpatch.iso.read.build_record import BuildRecord
+    from ngtpatch.iso.read.regions import Overlay, difference
+
+    record = image.record
+    assert isinstance(record, BuildRecord)  # noqa: S101 - the caller asked
+    itself = (record.offset, record.end - record.offset)
+    regions = difference(base.source, image.source, [*record.written, itself])
+    return Overlay(base.source, regions)
 
 
 def _of_record(record: BuildRecord) -> Iterator[tuple[int, int, Kind]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ngtpatch.errors import UsageError
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.report.distro_rows import DistroRow, HazardRow, distro_rows
 from ngtpatch.report.image_map import ImageMap, image_map
@@ -36,7 +37,11 @@ from ngtpatch.report.stated import (
 if TYPE_CHECKING:
     from ngtpatch.flow.inspect import Identified, Inspection
     from ngtpatch.flow.rebuild import RebuildResult
+    from ngtpatch.iso.read.volume import Volume
     from ngtpatch.provenance import ProvenanceVerification, Verified
+
+# What the installer decides says nothing against the bytes.
+_OF_THE_INSTALLER = frozenset({"not-accepted", "uncertain"})
 
 __all__ = ["Asked", "ImagePage", "page_of_document", "page_of_images"]
 
@@ -86,7 +91,9 @@ class ImagePage:
     Attributes:
         base: what it was made from, as it was named.
         image: itself; None where a document names no output.
-        asked_versions: ngt_version of the two.
+        ngt: ngt_version of the two.
+        profiles: ids of the profiles that it was rebuilt for.
+        untold: why that is not known; None where it is.
         problems: what is wrong or unproven, each with whether it counts.
         proven: what was proven, and by what.
         unseen: what was not looked at.
@@ -99,6 +106,7 @@ class ImagePage:
     ngt: tuple[str | None, str | None]
     era: int | None
     profiles: tuple[str, ...]
+    untold: str | None
     headline: Headline
     verdict: str
     proven: tuple[str, ...] = ()
@@ -154,11 +162,15 @@ def page_of_images(
     from ngtpatch.flow.inspect import inspect
     from ngtpatch.flow.support import support
     from ngtpatch.flow.verify import verify
-    from ngtpatch.flow.verify_tree import tree_sides
     from ngtpatch.provenance import Verified
 
-    if image.is_dir():  # before anything takes long
-        tree_sides(image, base, document[0] if document else None)
+    if image.is_dir() and document is None:  # before anything takes long
+        raise UsageError(
+            "no-document",
+            "is a directory, which has no record of what was done",
+            path=str(image),
+            hint="name alone what 'rebuild --json --output-tree' printed: it names both",
+        )
     profile_dirs, patch_dirs = asked.profile_dirs, asked.patch_dirs
     before, after = inspect(base), inspect(image)
     profiles = _recorded_profiles(after, document)
@@ -180,7 +192,8 @@ def page_of_images(
     stated = check_statement(image, base, asked.key)
     result = Verified.of(verified, stated)
     differences = diff(base, image)
-    digests, drawn, undo = _of_bytes(base, image, stated, document)
+    sound = not any(one.counts and one.code not in _OF_THE_INSTALLER for one in result.problems)
+    digests, drawn, undo = _of_bytes(base, image, stated, document, sound=sound)
     distros, hazards = distro_rows(shipped, patched, frozenset(known))
     return ImagePage(
         kind="image",
@@ -189,6 +202,7 @@ def page_of_images(
         ngt=(before.ngt.version, after.ngt.version),
         era=after.ngt.era,
         profiles=profiles,
+        untold=_untold(after, document),
         headline=_headline(result),
         verdict=result.verdict,
         proven=tuple(one for one in result.sentences() if not one.startswith("not looked at")),
@@ -228,6 +242,7 @@ def page_of_document(document: RebuildResult, source: Path, missing: Sequence[st
         ngt=(None, None),
         era=None,
         profiles=document.profiles,
+        untold=None,
         headline=Headline(
             "unknown",
             "Not verified",
@@ -257,18 +272,19 @@ def _of_bytes(
     image: Path,
     stated: ProvenanceVerification | None,
     document: tuple[Path, RebuildResult] | None,
+    *,
+    sound: bool,
 ) -> tuple[tuple[Stated, ...], ImageMap | None, Undo]:
     """Return what is said of digests and signatures, the map, and the way back."""
     from ngtpatch.iso.read.build_record import BuildRecord
-    from ngtpatch.iso.read.volume import Volume
 
     with ExitStack() as stack:
-        vendor = None if base.is_dir() else stack.enter_context(Volume.open(base))
+        vendor = None if base.is_dir() else stack.enter_context(_opened_again(base))
         base_sha256 = None if vendor is None else sha256_of_source(vendor.source, vendor.size)
         if image.is_dir():
             undo = Undo(None, "A directory has no record: to undo it, take what it was made from.")
             return tuple(state_digests(base, base_sha256, image, None, document)), None, undo
-        written = stack.enter_context(Volume.open(image))
+        written = stack.enter_context(_opened_again(image))
         sha256 = sha256_of_source(written.source, written.size)
         digests = [*state_digests(base, base_sha256, image, sha256, document)]
         record = written.record
@@ -278,9 +294,24 @@ def _of_bytes(
         )
         if isinstance(record, BuildRecord):
             digests += state_record(record, base_sha256)
-            undo = undo_of(str(image), str(base), scrubbed=bool(record.scrubbed))
+            if sound:
+                undo = undo_of(str(image), str(base), scrubbed=bool(record.scrubbed))
         digests += state_provenance(image, stated, sha256)
-        return tuple(digests), image_map(written, vendor), undo
+        return tuple(digests), image_map(written, vendor, sound=sound), undo
+
+
+def _opened_again(path: Path) -> Volume:
+    """Open an image that others have opened before: pycdlib's opinion of it was heard."""
+    from ngtpatch.iso.read.bytesource import FileSource
+    from ngtpatch.iso.read.volume import Volume
+
+    return Volume(FileSource(path), path, second_opinion=False)
+
+
+def _untold(image: Inspection, document: tuple[Path, RebuildResult] | None) -> str | None:
+    if image.record is not None or document is not None:
+        return None
+    return image.record_problem or "it has no record"
 
 
 def _headline(result: Verified) -> Headline:
@@ -339,7 +370,7 @@ def _unseen(
     yield from result.bytes.unseen
     for where, facts in (("what it was made from", before), ("the image", after)):
         for path in facts.identity.unread:
-            yield f"identity inside {path}, compressed, of {where}"
+            yield f"identity in {path}, which is compressed, on {where}"
     for one in unknown:
         yield f"whether it accepts {one}: the record names it, and there is no such profile here"
     if result.provenance is None:

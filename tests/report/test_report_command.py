@@ -16,7 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from ngtpatch.cli.app import app
+from ngtpatch.iso.read.bytesource import MemorySource
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.report.changed_text import changed_text
+from ngtpatch.report.image_map import ImageMap, image_map
 from ngtpatch.sample import write_sample
 from tests.fleet.park import TODAY, Park, park
 from tests.identity import material as m
@@ -122,14 +125,49 @@ def rebuilt(directory: Path) -> tuple[Path, dict[str, Any]]:
     write_sample(base)
     words = ["--json", "rebuild", str(base), "-d", "rocky", "-o", str(image)]
     document: dict[str, Any] = json.loads(CliRunner().invoke(app, words).stdout)
-    image.unlink()
     path = directory / "rebuild.json"
     path.write_text(json.dumps(document))
     return path, document
 
 
+def maps_that_hold_and_maps_that_do_not(base: Path, image: Path) -> None:
+    """What differs is on the map, also where no record says so, or one that does not hold."""
+
+    def marks(found: ImageMap | None) -> set[tuple[str, int, int]]:
+        assert found is not None
+        return {(one.kind, one.offset, one.length) for one in found.regions}
+
+    changed = bytearray(image.read_bytes())
+    with Volume.open(base) as vendor, Volume.open(image) as volume:
+        held = image_map(volume, vendor, sound=True)
+        assert marks(held) == marks(image_map(volume, None, sound=True))
+        path = "installer/linux/License.txt"
+        place = volume.entries(volume.primary_tree)[path].extents[0][0]
+        changed[place + 3] ^= 1
+        broken = Volume(MemorySource(bytes(changed)), image)
+        found = image_map(broken, vendor, sound=False)
+        sector = place // 2048 * 2048
+        assert marks(found) == marks(held) | {("differs", sector, 2048)}
+        assert found is not None
+        assert [one.holds for one in found.regions if one.kind == "differs"] == [(path,)]
+        # The vendor's own disc has no record: every sector that differs, and no other.
+        other = bytearray(base.read_bytes())
+        for at in (40_000, 42_000, 90_000, len(other) - 1):
+            other[at] ^= 0x80
+        copy = Volume(MemorySource(bytes(other)), base, second_opinion=False)
+        sectors = {
+            at
+            for kind, offset, length in marks(image_map(copy, vendor, sound=False))
+            for at in range(offset, offset + length, 2048)
+            if kind == "differs"
+        }
+        assert sectors == {at // 2048 * 2048 for at in (40_000, 42_000, 90_000, len(other) - 1)}
+
+
 def test_a_document_alone_is_not_verified(tmp_path: Path) -> None:
     path, rebuild = rebuilt(tmp_path)
+    maps_that_hold_and_maps_that_do_not(tmp_path / "ngt.iso", tmp_path / "out.iso")
+    (tmp_path / "out.iso").unlink()
     page = tmp_path / "page.html"
     code, document = run(path, "-o", page)
     assert (code, document["about"], document["verdict"]) == (0, "document", "not-looked-at")
@@ -174,6 +212,13 @@ def test_what_is_no_input(tmp_path: Path, content: bytes | None, code: str) -> N
     assert document["error"]["code"].startswith("rebuild" if "rebuild" in code else code)
     assert document["error"]["path"] == str(path)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_directory_needs_its_document(tmp_path: Path) -> None:
+    write_sample(tmp_path / "ngt.iso")
+    (tmp_path / "tree").mkdir()
+    code, document = run(tmp_path / "ngt.iso", tmp_path / "tree", "-o", tmp_path / "page.html")
+    assert (code, document["error"]["code"]) == (2, "no-document")
 
 
 def test_an_iso_alone_and_an_empty_directory(tmp_path: Path) -> None:
