@@ -24,7 +24,8 @@ from ngtpatch.listing.reported import Reported
 
 __all__ = ["guest_tools_cli_vms", "looks_like_guest_tools_cli"]
 
-_BEGIN = re.compile(r"^\s*vm_info_vec\s*:?\s*[{<]", re.MULTILINE)
+# Blank lines are not tried one after the other: no line end before the name.
+_BEGIN = re.compile(r"^[^\S\n]*vm_info_vec\s*(?::\s*)?[{<]", re.MULTILINE)
 # protobuf's text format: names, scalars, strings with C escapes, { } or < > around messages.
 _TOKEN = re.compile(
     r'\s*(?:#[^\n]*\n\s*)*(?P<token>"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[{}<>:;,\[\]]'
@@ -50,8 +51,13 @@ def looks_like_guest_tools_cli(text: str) -> bool:
 
 def guest_tools_cli_vms(text: str) -> Iterator[Reported]:
     """Yield the VMs of *text*. A record that is cut off tells what stands before the cut."""
-    for begin in _BEGIN.finditer(text):
-        record, _ = _message(text, begin.end(), 0)
+    begins = list(_BEGIN.finditer(text))
+    ends = [begin.start() for begin in begins[1:]] + [len(text)]
+    line = counted = 0
+    for begin, end in zip(begins, ends, strict=True):
+        line += text.count("\n", counted, begin.end())
+        counted = begin.end()
+        record, _ = _message(text, begin.end(), end, 0)
         inner = record.messages.get("vm_info", _Message()).scalars
         said = record.scalars
         vm_uuid = _string(said.get("vm_uuid")) or ""
@@ -68,22 +74,22 @@ def guest_tools_cli_vms(text: str) -> Iterator[Reported]:
             installed=_boolean(inner.get("is_installation_complete")),
             version=_string(inner.get("ngt_version")),
             not_after=_date(inner.get("client_cert_expiry_date")),
-            number=text.count("\n", 0, begin.end()) + 1,
+            number=line + 1,
             cells={"name": name, "vm_uuid": vm_uuid},
         )
 
 
-def _message(text: str, at: int, depth: int) -> tuple[_Message, int]:
-    """Return the message whose fields begin at *at*, and where it ends."""
+def _message(text: str, at: int, end: int, depth: int) -> tuple[_Message, int]:
+    """Return the message whose fields begin at *at*, and where it ends; all before *end*."""
     message, name = _Message(), ""
-    while found := _TOKEN.match(text, at):
+    while found := _TOKEN.match(text, at, end):
         token, at = found["token"], found.end()
         if token in ("}", ">"):
             break
         if token in ("{", "<"):
             if depth >= _DEEPEST:
                 break
-            inner, at = _message(text, at, depth + 1)
+            inner, at = _message(text, at, end, depth + 1)
             message.messages[name], name = inner, ""
         elif token in (":", ";", ",", "[", "]"):
             continue

@@ -3,13 +3,14 @@
 
 Records of ``    Label                     : value`` (four blanks, the label padded to 26
 columns), a blank line between them. The VM Id is ``<cluster>::<vm uuid>``. The indentation
-gets lost in tickets and mails, and is not asked for.
+gets lost in tickets and mails, and is not asked for. A terminal of 80 columns and a mail break the
+VM Id, which has 70 characters alone: it is put together again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ngtpatch.listing.reported import Reported
 
@@ -17,6 +18,8 @@ __all__ = ["looks_like_ncli", "ncli_vms"]
 
 _LABEL = re.compile(r"[A-Za-z][A-Za-z /()-]*")
 _FIRST, _NAME = "VM Id", "VM Name"
+_WHOLE_ID = re.compile(r"[^\s:]+::[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_PART_OF_ID = re.compile(r"[0-9A-Za-z:.-]+")
 
 
 def looks_like_ncli(text: str) -> bool:
@@ -25,7 +28,11 @@ def looks_like_ncli(text: str) -> bool:
 
 
 def ncli_vms(text: str) -> Iterator[Reported]:
-    """Yield the VMs of *text*; a record with neither id nor name is about none."""
+    """Yield the VMs of *text*; a record with neither id nor name is about none.
+
+    Raises:
+        ValueError: a name is broken over two lines, and it cannot be told how it reads.
+    """
     for number, record in _records(text):
         identifier, name = record.get(_FIRST, ""), record.get(_NAME, "")
         if not identifier and not name:
@@ -49,7 +56,7 @@ def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """
     record: dict[str, str] = {}
     begin = 0
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in _unwrapped(text.splitlines()):
         label, value = _labelled(line)
         # Without the blank line the next VM Id still begins a record.
         ends = not line.strip() or (label == _FIRST and _FIRST in record)
@@ -61,6 +68,33 @@ def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
             record[label] = value
     if record:
         yield begin, record
+
+
+def _unwrapped(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number, those that were broken put together."""
+    width: int | None = None  # of the terminal; 0: words were kept whole, as mails do
+    at = 0
+    while at < len(lines):
+        number, line = at + 1, lines[at]
+        at += 1
+        label, value = _labelled(line)
+        following = lines[at] if at < len(lines) else ""
+        goes_on = bool(following.strip()) and not _labelled(following)[0]
+        if label == _FIRST and goes_on and not _WHOLE_ID.fullmatch(value):
+            rest = following.strip()
+            if _PART_OF_ID.fullmatch(rest) and _WHOLE_ID.fullmatch(value + rest):
+                width = len(line) if value else 0
+                line = f"{line.rstrip()}{'' if value else ' '}{rest}"
+                at += 1
+        elif label == _NAME and goes_on and width is not None:
+            if len(line) != width:
+                raise ValueError(
+                    f"line {number}: the name of a VM may go on in the next line, and how it reads "
+                    "is not known: write it on one line"
+                )
+            line += following.rstrip()
+            at += 1
+        yield number, line
 
 
 def _labelled(line: str) -> tuple[str, str]:

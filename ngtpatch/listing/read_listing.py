@@ -163,7 +163,10 @@ def _parsed(text: str, path: str) -> tuple[Form, list[Page]]:
     elif looks_like_guest_tools_cli(text):
         pages = [Page(tuple(guest_tools_cli_vms(text)), listing="guest_tools_cli")]
     else:
-        pages = [Page(tuple(ncli_vms(text)), listing="ncli")]
+        try:
+            pages = [Page(tuple(ncli_vms(text)), listing="ncli")]
+        except ValueError as error:
+            raise InputError(_CODE, str(error), path=path) from None
     if not any(page.vms for page in pages):
         said = next((line.strip() for line in text.splitlines() if line.strip()), "nothing")
         raise InputError(_CODE, f"reports no VM; it begins: {said[:80]}", path=path, hint=_HOW)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from ngtpatch.identity.inventory import InventoryError, load
 from tests.identity import material as m
 
 UUID = "0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{:02x}"
+
+CLUSTER = "00061663-5b5e-8d9f-0000-00000000abcd"
 
 NCLI = """\
 Nutanix Command Line Interface
@@ -254,3 +257,71 @@ def test_equal_uuids_in_other_case_are_one(tmp_path: Path) -> None:
     text = f"name,vm_uuid\na,{UUID.format(171)}\nb,{UUID.format(171).upper()}\n"
     problems = load(write(tmp_path / "vms.csv", text)).problems
     assert [(p.row, p.column) for p in problems] == [(3, "vm_uuid")]
+
+
+MANY = 50_000
+
+
+@pytest.mark.parametrize("name", ["vms.csv", "vms.json", "vms.txt"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * MANY, " " * MANY, "\r\n" * MANY, "name\n" + "\n" * MANY + "vm1\n",
+        "name" + " " * MANY + "\nvm1\n", "name" + "," * MANY + "\n", "\x1b[" + "1;" * MANY,
+        "name," + ",".join(f"c{n}" for n in range(MANY // 6)) + "\n", '"' * MANY,
+        "vm_info_vec {\n" * (MANY // 14), "vm_info_vec" + " " * MANY, "VM Name : a" + " :" * MANY,
+        "vm_info_vec {" + "#\n" * MANY, "x | SUCCESS" + " " * MANY, "[" * MANY,
+        "name\n" + "x" * MANY,
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_time_is_linear_and_a_message_short(tmp_path: Path, name: str, text: str) -> None:
+    path, begin, said = write(tmp_path / name, text), time.process_time(), ""
+    try:
+        load(path).require()
+    except InputError as error:
+        said = error.message
+    assert len(said) < 2000
+    assert time.process_time() - begin < 2  # some took half a minute
+
+
+def test_paths_that_are_none_are_named_with_row_and_column(tmp_path: Path) -> None:
+    rows = [
+        {"name": "vm1", "key": "~nobody-of-this-name/key.pem"}, {"name": "vm2", "cert": "a\0b"},
+        {"name": "vm3", "config": "x" * 5000}, {"name": None}, {"name": "vm5", "ca": None}, None,
+        {"name": "vm7", "cert": ["a"]},
+    ]  # fmt: skip
+    inventory = load(write(tmp_path / "vms.json", rows))
+    assert {(p.row, p.column) for p in inventory.problems} == {
+        (1, "key"), (2, "cert"), (4, "name"), (6, None), (7, "cert"),
+    }  # fmt: skip
+    [missing] = inventory.missing_files()
+    assert (missing.row, missing.column) == (3, "config")
+    assert len(missing.message) < 300
+
+
+def test_ncli_as_terminals_and_mails_break_it(tmp_path: Path) -> None:
+    """At 80 columns, and before the id; a name that is broken between words is not guessed."""
+    text = NCLI.format(a=UUID.format(1), b=UUID.format(2)).replace("0005a1b2-c3d4", CLUSTER)
+    name = "a name that is so long that a terminal of 80 columns breaks it"
+    text = text.replace("db-01", name)
+    at_80 = "\n".join(
+        line[at : at + 80] for line in text.splitlines() for at in range(0, max(len(line), 1), 80)
+    )
+    (tmp_path / "broken.txt").write_text(at_80)
+    assert at_80 != text.strip()
+    inventory = load(tmp_path / "broken.txt").require()
+    assert [(r.name, r.vm_uuid) for r in inventory.rows] == [
+        ("web : 01", UUID.format(1)), (name, UUID.format(2)),
+    ]  # fmt: skip
+    mail = text.replace(f": {CLUSTER}", f":\n{CLUSTER}").replace(name, "db-01")
+    assert [r.vm_uuid for r in load(write(tmp_path / "mail.txt", mail)).require().rows] == [
+        UUID.format(1), UUID.format(2),
+    ]  # fmt: skip
+    guess = mail.replace(": db-01", ": a long name\nof a VM")
+    with pytest.raises(InputError, match="line 14: the name of a VM may go on"):
+        load(write(tmp_path / "guess.txt", guess))
+    cut = text.replace(UUID.format(2), UUID.format(2)[:20])
+    assert [(p.row, p.column) for p in load(write(tmp_path / "cut.txt", cut)).problems] == [
+        (11, "vm_uuid")
+    ]

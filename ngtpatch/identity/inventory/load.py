@@ -35,6 +35,8 @@ from ngtpatch.listing import VmListing, is_listing, listing_text, parse_listing
 __all__ = ["Inventory", "Share", "load", "load_listing"]
 
 MAX_BYTES = 256 << 20
+_SNIFFED = 1024
+_SAID_OF = {type(None): "null", bool: "true or false", str: "text", list: "a list"}
 # How spreadsheets are told of a delimiter, in a line before the header.
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
@@ -239,8 +241,9 @@ class _Members(dict[str, Any]):
         return [*self._twice, *inner]
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+def _sniffed(text: str) -> str:
+    """Return what tells the dialect: the first line, or its beginning."""
+    return text[:_SNIFFED].partition("\n")[0]
 
 
 def _filled(cells: list[str], *, least: int = 0) -> list[str]:
@@ -258,7 +261,7 @@ def _csv(text: str, path: Path) -> _Read:
         if told:
             dialect: Any = type("Told", (csv.excel,), {"delimiter": told[1]})
         else:
-            dialect = csv.Sniffer().sniff(_first_line(text), delimiters=",;\t")
+            dialect = csv.Sniffer().sniff(_sniffed(text), delimiters=",;\t")
     except csv.Error:  # one column has no delimiter to find
         dialect = csv.excel
     reader = csv.reader(io.StringIO(body, newline=""), dialect, strict=True)
@@ -273,14 +276,16 @@ def _csv(text: str, path: Path) -> _Read:
             if not header:
                 header = _filled(cells)
                 names = [column_name(column) for column in header]
-                twice = {name for name in names if names.count(name) > 1}
+                twice = [name for name, count in Counter(names).items() if count > 1]
                 if twice:
                     raise InputError(
-                        "inventory-form", f"two columns mean {min(twice)!r}", path=str(path)
-                    )
+                        "inventory-form", f"two columns mean {shortened(min(twice))!r}",
+                        path=str(path),
+                    )  # fmt: skip
                 if "name" not in names:
+                    found = [shortened(column) for column in header[:6]]
                     raise InputError(
-                        "inventory-form", f"its first row names no column `name`: {header[:6]}",
+                        "inventory-form", f"its first row names no column `name`: {found}",
                         path=str(path), hint="expected columns: name,config,cert,key,ca",
                     )  # fmt: skip
                 continue
@@ -323,7 +328,7 @@ def _json_lines(text: str) -> _Read:
 def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
     records = [RawRow(n, item) for n, item in items if isinstance(item, dict)]
     problems = [
-        RowProblem(n, None, f"is a JSON {type(item).__name__}, not an object")
+        RowProblem(n, None, f"is {_SAID_OF.get(type(item), 'a number')} in JSON, not an object")
         for n, item in items
         if not isinstance(item, dict)
     ]

@@ -231,11 +231,11 @@ def _told_apart(rows: Sequence[Row]) -> tuple[Sequence[Row], list[RowProblem]]:
     for row in marked:
         before = first.setdefault(row.name, row)
         if before is not row and None in (row.vm_uuid, before.vm_uuid):
-            message = f"{row.name!r} is also the name of row {before.number}; "
+            message = f"{shortened(row.name)!r} is also the name of row {before.number}; "
             message += "a column vm_uuid would tell the two apart"
             problems.append(RowProblem(row.number, "name", message))
         elif row.twin and row.label in counts:
-            message = f"{row.label!r} is the name of another row"
+            message = f"{shortened(row.label)!r} is the name of another row"
             problems.append(RowProblem(row.number, "name", message))
     return marked, problems
 
