@@ -62,6 +62,7 @@ bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.verifying
 	@$(BIN)/python -m bench.payload
 	@$(BIN)/python -m bench.reporting
+	@$(BIN)/python -m bench.startup
 
 fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000

@@ -39,7 +39,6 @@ from ngtpatch.iso.read.bytesource import FileSource, FileState, MemorySource
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.read.volume import Volume
-from ngtpatch.iso.write.master import USUAL_TREES, DiscDirectory, DiscFile, master
 
 __all__ = ["Base"]
 
@@ -267,6 +266,8 @@ def _config_only(source: OpenedSource, *, authority: bool) -> bytes:
 
     Dates are fixed: the result depends on the base's trees and modes alone.
     """
+    from ngtpatch.iso.write.master import USUAL_TREES, DiscDirectory, DiscFile, master
+
     modes: dict[str, int] = {}
     trees: tuple[str, ...] = USUAL_TREES
     if source.volume is not None:

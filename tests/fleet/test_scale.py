@@ -74,3 +74,13 @@ def test_the_benchmark_runs() -> None:
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("times ngtpatch's time") == 6
+
+
+def test_the_benchmark_of_start_up_runs() -> None:
+    tool("xorriso", "xorriso")
+    command = [sys.executable, "-m", "bench.startup", "--runs", "1"]
+    run = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("| ") >= 6
