@@ -14,7 +14,7 @@ from ngtpatch.errors import VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
 
 
-@options.command("ngtpatch report ngt.iso ngt-el.iso -o report.html")
+@options.command("ngtpatch report out/ledger.jsonl -o fleet.html")
 @click.argument("source", metavar="BASE|DOCUMENT|LEDGER", type=options.INPUT)
 @click.argument("out", metavar="[OUT]", type=options.PATH, required=False)
 @options.output_option
@@ -62,10 +62,10 @@ def command(
 ) -> None:
     """Write one HTML page about an ISO and its base, or about a fleet.
 
-    Two ISOs, what 'ngtpatch --json rebuild' printed, or a ledger of 'ngtpatch inject' (or its
-    directory). Without --distro OUT has to accept what its record names. The page loads nothing.
-    Exits 5 when what it is about is not verified or needs attention; the page is written then,
-    too.
+    Two ISOs (ngtpatch report BASE OUT -o HTML), what 'ngtpatch --json rebuild' printed, or a
+    ledger of 'ngtpatch inject' (or its directory). Without --distro OUT has to accept what its
+    record names. The page loads nothing. Exits 5 when what it is about is not verified or needs
+    attention; the page is written then, too.
     """
     from ngtpatch.report import Asked, report
 

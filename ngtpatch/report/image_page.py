@@ -18,6 +18,7 @@ from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.report.distro_rows import DistroRow, HazardRow, distro_rows
 from ngtpatch.report.image_map import ImageMap, image_map
 from ngtpatch.report.shown_files import (
+    MOST_FILES,
     FileShown,
     files_of_document,
     shown_files,
@@ -114,6 +115,7 @@ class ImagePage:
     distros: tuple[DistroRow, ...] = ()
     hazards: tuple[HazardRow, ...] = ()
     files: tuple[FileShown, ...] = ()
+    files_left_out: int = 0
     entries_note: tuple[str, ...] = ()
     map: ImageMap | None = None
     map_missing: str | None = None
@@ -162,6 +164,7 @@ def page_of_images(
     from ngtpatch.flow.inspect import inspect
     from ngtpatch.flow.support import support
     from ngtpatch.flow.verify import verify
+    from ngtpatch.patching.choice import choose
     from ngtpatch.provenance import Verified
 
     if image.is_dir() and document is None:  # before anything takes long
@@ -172,6 +175,8 @@ def page_of_images(
             hint="name alone what 'rebuild --json --output-tree' printed: it names both",
         )
     profile_dirs, patch_dirs = asked.profile_dirs, asked.patch_dirs
+    choose(asked.distros, profile_dirs=profile_dirs)
+    stated = check_statement(image, base, asked.key)
     before, after = inspect(base), inspect(image)
     profiles = _recorded_profiles(after, document)
     known, unknown = _known(profiles, asked)
@@ -189,9 +194,9 @@ def page_of_images(
         accept_unproven=asked.accept_unproven,
         answers=patched,
     )
-    stated = check_statement(image, base, asked.key)
     result = Verified.of(verified, stated)
     differences = diff(base, image)
+    files = tuple(shown_files(differences, after, result))
     sound = not any(one.counts and one.code not in _OF_THE_INSTALLER for one in result.problems)
     digests, drawn, undo = _of_bytes(base, image, stated, document, sound=sound)
     distros, hazards = distro_rows(shipped, patched, frozenset(known))
@@ -209,7 +214,8 @@ def page_of_images(
         problems=tuple((one.code, one.message, one.counts) for one in result.problems),
         distros=distros,
         hazards=hazards,
-        files=tuple(shown_files(differences, after, result)),
+        files=files[:MOST_FILES],
+        files_left_out=max(len(files) - MOST_FILES, 0),
         entries_note=tuple(what_else_differs(differences)),
         map=drawn,
         map_missing=_no_map(drawn, image),
@@ -224,14 +230,15 @@ def page_of_images(
     )
 
 
-def page_of_document(document: RebuildResult, source: Path, missing: Sequence[str]) -> ImagePage:
+def page_of_document(document: RebuildResult, source: str, missing: Sequence[str]) -> ImagePage:
     """Return what a rebuild's document says, where its images are not there to be looked at.
 
     Args:
         document: what the rebuild printed.
-        source: where that was read from.
+        source: where that was read from, for sentences.
         missing: which of its images are not there, and why, in words.
     """
+    files = tuple(files_of_document(document))
     scrubbed = any(
         entry.sha256_before is None and entry.done != "added" for entry in document.changed
     )
@@ -250,7 +257,8 @@ def page_of_document(document: RebuildResult, source: Path, missing: Sequence[st
             "Make the page again where both are: ngtpatch report BASE OUT -o HTML",
         ),
         verdict="not-looked-at",
-        files=tuple(files_of_document(document)),
+        files=files[:MOST_FILES],
+        files_left_out=max(len(files) - MOST_FILES, 0),
         map_missing="No map: the image was not looked at.",
         digests=(
             Stated("The image, SHA-256", document.sha256, f"said by {source}: no image was read"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ReportResult", "report"]
 
 _HEAD = 4096
+_STDIN = Path("/dev/stdin")
 _MAX_DOCUMENT = 64 << 20
 _HINT = "name BASE and OUT, what 'ngtpatch --json rebuild' printed, or a ledger"
 
@@ -147,7 +148,8 @@ def _of_a_document(path: Path, asked: Asked) -> ImagePage:
     document = read_rebuild(path)
     missing = list(_missing(document.source, document.output))
     if missing or document.output is None:
-        return page_of_document(document, path, missing)
+        source = "standard input" if path == _STDIN else str(path)
+        return page_of_document(document, source, missing)
     return page_of_images(
         Path(document.source), Path(document.output), asked, document=(path, document)
     )

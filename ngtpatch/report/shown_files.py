@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ngtpatch.flow.rebuild import RebuildResult
     from ngtpatch.flow.verification import Verification
 
-__all__ = ["FileShown", "files_of_document", "shown_files", "what_else_differs"]
+__all__ = ["MOST_FILES", "FileShown", "files_of_document", "shown_files", "what_else_differs"]
 
 # Of one file, and of all: the page stays one that a browser opens.
 _LINES_OF_A_FILE, _LINES = 2_000, 12_000
+MOST_FILES = 5_000
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class Place:
         self.profile = root / "os-release"
         self.profile.write_text('NAME="Acme Linux"\nID=acme\nPLATFORM_ID="platform:el9"\n')
         assert run("rebuild", self.base, "-d", "rocky", "-o", self.rebuilt).code == 0
+        assert self.fleet.inject().returncode == 0
+        self.ledger = self.fleet.out / "ledger.jsonl"
 
     def commands(self) -> dict[str, list[str | Path]]:
         out = self.disk / "out"
@@ -45,6 +47,7 @@ class Place:
             ],
             "render": ["render", "guest-install.sh", "-o", out],
             "report": ["support", self.base, "--report", out],
+            "page": ["report", self.ledger, "-o", out],
             "profile": [
                 *("profile", "new", "--os-release", self.profile),
                 *("-o", self.disk / "acme.toml"),
@@ -59,7 +62,7 @@ class Place:
 
 COMMANDS = (
     "rebuild", "tree", "strip", "reset", "extract", "inject", "prepare", "render", "report",
-    "profile", "sample", "plan",
+    "page", "profile", "sample", "plan",
 )  # fmt: skip
 
 
