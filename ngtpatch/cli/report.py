@@ -90,7 +90,7 @@ def command(
         console.detail(f"not looked at: {one}")
     console.say(f"{result.about:<8} {result.verdict}")
     what = "would be written" if dry_run else "wrote   "
-    where = output if output is not None else "the page"
+    where = output if output is not None else "a page"
     console.say(f"{what} {where}  ({result.size:,} bytes)")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)

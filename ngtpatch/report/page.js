@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 "use strict";
 (() => {
   // More rows than that are drawn when somebody asks: laying out ten thousand takes seconds.
