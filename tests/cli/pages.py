@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import program
 
 __all__ = ["Step", "matches", "run", "steps"]
 
@@ -39,11 +40,6 @@ def run(step: Step, directory: Path) -> tuple[str, ...]:
     """Run a step in *directory*, with this ngtpatch on PATH; return the lines it prints."""
     if step.command.startswith("cat "):
         (directory / step.command.removeprefix("cat ")).write_text("\n".join(step.shown) + "\n")
-    tools = directory / ".bin"
-    tools.mkdir(exist_ok=True)
-    script = tools / "ngtpatch"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m ngtpatch "$@"\n')
-    script.chmod(0o755)
     done = subprocess.run(
         ["/bin/sh", "-c", step.command],
         cwd=directory,
@@ -51,7 +47,7 @@ def run(step: Step, directory: Path) -> tuple[str, ...]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "NO_COLOR": "1"},
+        env={**os.environ, **program.put_on_path(directory / ".bin"), "NO_COLOR": "1"},
     )
     return tuple(line.rstrip() for line in done.stdout.splitlines() if line.strip())
 

@@ -18,6 +18,7 @@ import pytest
 
 from ngtpatch.cli.app import COMMANDS
 from ngtpatch.sample import write_sample
+from tests import program
 from tests.requirements import tool
 
 NGTPATCH = [sys.executable, "-m", "ngtpatch"]
@@ -31,13 +32,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*NGTPATCH, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return program.run(*arguments, env={**os.environ, **environment})
 
 
 def on_terminal(columns: int, *arguments: object, **variables: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
+from tests import program
 from tests.identity import material as m
 
 TODAY = datetime.now(timezone.utc)
@@ -48,14 +49,11 @@ class Park:
 
     def ngtpatch(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run another command."""
-        command = [sys.executable, "-m", "ngtpatch", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+        return program.run(*arguments, env=ENVIRONMENT)
 
     def inject(self, *more: object) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
-        return subprocess.run(
-            self.arguments(*more), capture_output=True, text=True, check=False, env=ENVIRONMENT
-        )
+        return program.run(*self.arguments(*more)[3:], env=ENVIRONMENT)
 
     def give(self, name: str, files: dict[str, bytes]) -> None:
         """Give a VM other files than it had."""

@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +13,7 @@ import pytest
 
 import ngtpatch
 from ngtpatch.sample import write_sample
+from tests import program
 
 DISTROS = ("rocky", "almalinux")
 
@@ -45,14 +44,7 @@ class Pair:
 def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ran:
     """Run ngtpatch as a user would, as a process of its own."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NGTPATCH_")}
-    finished = subprocess.run(
-        [sys.executable, "-m", "ngtpatch", *map(str, arguments)],
-        cwd=cwd,
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    finished = program.run(*arguments, cwd=cwd, env={**kept, **environment})
     assert "Traceback" not in finished.stderr, finished.stderr
     return Ran(finished.returncode, finished.stdout, finished.stderr)
 

@@ -4,11 +4,11 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tests import program
 from tests.identity import material as m
 
 # The command judges by the clock: the material must be of today.
@@ -19,13 +19,7 @@ DEAD: dict[str, Any] = {"begin": TODAY - timedelta(days=1001)}
 
 
 def ngtpatch(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ngtpatch", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    return program.run(*arguments, env={**os.environ, "NO_COLOR": "1"})
 
 
 def folder(directory: Path, number: int, name: str | None = None, **options: Any) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/packer.md, auditor.md, guest.md, cluster.md and upgrade.md: tried as written."""
+"""Pages tried as written: packer, auditor, guest, cluster, upgrade and tutorial."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize(
     ("page", "least"),
-    [("packer", 8), ("auditor", 12), ("guest", 16), ("cluster", 6), ("upgrade", 7)],
+    [
+        ("packer", 8),
+        ("auditor", 12),
+        ("guest", 16),
+        ("cluster", 6),
+        ("upgrade", 7),
+        ("tutorial", 9),
+    ],
 )
 def test_a_page_does_what_it_says(
     tmp_path: Path, page: str, least: int, monkeypatch: pytest.MonkeyPatch

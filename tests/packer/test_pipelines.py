@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from ngtpatch.sample import write_sample
+from tests import program
 from tests.provenance.test_provenance import write_keys
 from tests.render.tools import python_tool
 from tests.requirements import tool
@@ -30,14 +31,11 @@ class Runner:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        (home / "bin").mkdir()
-        program = home / "bin" / "ngtpatch"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ngtpatch "$@"\n')
-        program.chmod(0o755)
         secret, public = write_keys(home, "pipeline")
         write_sample(home / "vendor.iso", era=2)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("NGTPATCH_")},
+            **program.put_on_path(home / "bin"),
             "PATH": f"{home / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "NGT_ISO_URL": (home / "vendor.iso").as_uri(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,11 +20,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import program
 from tests.prism_central.stand_in import API_KEY, PASSWORD, TOKEN, USER, StandIn, State
-from tests.prism_central.zygote import ask
+from tests.zygote import ask
 
 # Whatever is printed may not hold one of these.
 CANARIES = (PASSWORD, API_KEY, TOKEN)
+
+WARM = "tests.prism_central.warm"
 
 
 @dataclass
@@ -73,17 +75,18 @@ class Central:
 
         The exit code of one that was killed is negative.
         """
+        nothing = os.open(os.devnull, os.O_RDONLY)
         outputs = [self.directory / f".{name}" for name in ("stdout", "stderr")]
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         first, second = (os.open(path, flags, 0o600) for path in outputs)
         try:
             code = ask(
                 self.zygote, self.words(*arguments)[3:], self.environment(**environment),
-                str(self.directory), (first, second), self.started,
+                str(self.directory), (nothing, first, second), self.started,
             )  # fmt: skip
         finally:
-            os.close(first)
-            os.close(second)
+            for descriptor in (nothing, first, second):
+                os.close(descriptor)
         ran = Ran(code, *(path.read_text() for path in outputs))
         for canary in CANARIES:
             assert canary not in ran.stdout + ran.stderr
@@ -95,19 +98,6 @@ class Central:
 
     def push(self, *arguments: object, **environment: str) -> Ran:
         return self.run("push", *arguments, **environment)
-
-
-@pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = str(tmp_path_factory.mktemp("zygote") / "socket")
-    command = [sys.executable, "-m", "tests.prism_central.zygote", "--serve", path]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent.parent
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield path
-        process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -191,13 +181,13 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture
-def central(tls: tuple[Path, Path, Path], zygote: str, tmp_path: Path) -> Iterator[Central]:
+def central(tls: tuple[Path, Path, Path], tmp_path: Path) -> Iterator[Central]:
     authority, certificate, key = tls
     server = StandIn(certificate, key)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield Central(server, authority, tmp_path, zygote)
+        yield Central(server, authority, tmp_path, program.zygote(WARM))
     finally:
         server.shutdown()
         server.server_close()

@@ -6,13 +6,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from ngtpatch.sample import write_sample
+from tests import program
 from tests.fleet.park import park
-from tests.prism_central.conftest import CANARIES, Central, Library
-from tests.prism_central.zygote import SOCKET
+from tests.prism_central.conftest import CANARIES, WARM, Central, Library
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/onto-the-vm.md"
 
@@ -27,13 +26,9 @@ def test_the_page_does_what_it_says(central: Central, bucket: Library, tmp_path:
     shutil.copy(made.root / "vms.csv", tmp_path)
     shutil.copytree(made.root / "certificates", tmp_path / "certificates")
     blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    program = tmp_path / "ngtpatch"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.prism_central.zygote "$@"\n')
-    program.chmod(0o755)
     script = "set -eux\n" + "".join(blocks).replace("pc.example.com", central.host)
     environment = central.environment()
-    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    environment |= {"PYTHONPATH": str(PAGE.parents[1]), SOCKET: central.zygote}
+    environment |= program.put_on_path(tmp_path / "bin", WARM)
     ran = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
         check=False,

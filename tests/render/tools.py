@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import program
 from tests.requirements import missing, tool
 
 
@@ -70,12 +71,6 @@ class Ran:
 def ngtpatch(*arguments: object, **environment: str) -> Ran:
     """Run the command line as a process of its own, without variables of ours but *environment*."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NGTPATCH_")}
-    run = subprocess.run(
-        [sys.executable, "-m", "ngtpatch", *map(str, arguments)],
-        env={**inherited, "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = program.run(*arguments, env={**inherited, "NO_COLOR": "1", **environment})
     assert "Traceback" not in run.stderr, run.stderr
     return Ran(run.returncode, run.stdout, run.stderr)

@@ -6,17 +6,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ngtpatch.iso.read.volume import Volume
+from tests import program
 
 
 def ngtpatch(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ngtpatch", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return program.run(*arguments, cwd=cwd)
 
 
 def test_says_what_was_written(tmp_path: Path) -> None:
