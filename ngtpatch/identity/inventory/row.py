@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from ngtpatch.disclosure import redacted
@@ -49,8 +48,9 @@ _JUDGED = {
 }  # fmt: skip
 _SHOWN_PROBLEMS = 200
 _SHOWN_CHARACTERS = 200
-# Most rows state none, and there are fifty thousand of them.
-_NO_SETS: Mapping[str, str] = MappingProxyType({})
+# Most rows state none, and there are fifty thousand of them. Rows go to other processes, which a
+# read-only view cannot.
+_NO_SETS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
