@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shlex
 import types
 import typing
@@ -202,6 +203,8 @@ def assert_printed(shown: Opened) -> None:
     assert not shown.page.locator("#distro-controls").is_visible()
     colour = shown.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colour == "rgb(255, 255, 255)"
+    # Each of two dozen distributions once filled a page.
+    assert 3 < len(re.findall(rb"/Type\s*/Page\b(?!s)", shown.page.pdf())) < 12
     shown.page.emulate_media(media="screen", color_scheme="light")
 
 
