@@ -36,6 +36,9 @@ class Removal:
     imports: tuple[ast.Import | ast.ImportFrom, ...]
 
 
+_Use = ast.ImportFrom | ast.Call | ast.Attribute
+
+
 @lru_cache(maxsize=32)
 def removals(source: PythonSource) -> tuple[Removal, ...]:
     """Return what *source* uses without having a replacement of its own."""
@@ -48,10 +51,10 @@ def removals(source: PythonSource) -> tuple[Removal, ...]:
 def _linux_distribution(source: PythonSource, module: Module) -> Iterator[Removal]:
     if _is_provided(module):
         return
-    uses: list[ast.ImportFrom | ast.Call] = [*_imported(module), *_called(module)]
+    uses: list[_Use] = [*_imported(module), *_called(module), *_referred(source, module)]
     if not uses:
         return
-    places = tuple(dict.fromkeys(_imports_of_platform(module)))
+    places = tuple(dict.fromkeys(_imports_of_platform(source, module)))
     plain = all(
         not isinstance(use, ast.Call)
         or not (use.args or use.keywords or _name(module, use) == "dist")
@@ -77,6 +80,22 @@ def _imported(module: Module) -> Iterator[ast.ImportFrom]:
             yield node
 
 
+def _referred(source: PythonSource, module: Module) -> Iterator[ast.Attribute]:
+    """Yield where platform.linux_distribution is only named: to be called later, or elsewhere."""
+    if "linux_distribution" not in source.text:
+        return
+    called = {id(call.func) for call in module.calls}
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and node.attr == "linux_distribution"
+            and id(node) not in called
+            and (module.dotted(node.value) or "").rpartition(".")[2] == "platform"
+        ):
+            yield node
+
+
 def _called(module: Module) -> Iterator[ast.Call]:
     for call in module.calls:
         owner = (module.dotted(call.func) or "").rpartition(".")[0]
@@ -93,9 +112,11 @@ def _name(module: Module, call: ast.Call) -> str:
     return (module.dotted(call.func) or "").rpartition(".")[2]
 
 
-def _imports_of_platform(module: Module) -> Iterator[ast.Import | ast.ImportFrom]:
+def _imports_of_platform(
+    source: PythonSource, module: Module
+) -> Iterator[ast.Import | ast.ImportFrom]:
     yield from _imported(module)
-    if any(True for _ in _called(module)):
+    if any(True for _ in (*_called(module), *_referred(source, module))):
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Import) and any(one.name == "platform" for one in node.names):
                 yield node

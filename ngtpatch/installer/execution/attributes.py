@@ -21,8 +21,10 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
     SuperObject,
+    View,
     Wrapped,
 )
+from ngtpatch.installer.execution.python_names import OF_PYTHON, is_of_some, lacks
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 
 __all__ = ["Attributes"]
@@ -34,32 +36,6 @@ _OF_PYTHON_2 = {
     "iterkeys": "keys",
     "itervalues": "values",
 }
-#: What tells the running Python, and is not modelled.
-OF_PYTHON = re.compile(
-    r"(?:sys\.(?:implementation|subversion|api_version|abiflags|flags|maxunicode)"
-    r"|(?:distutils\.)?sysconfig\.|platform\.python_)"
-)
-#: Names of Python's own modules, and the Python from which on they are gone.
-GONE_NAMES: Mapping[str, tuple[int, int]] = {
-    **dict.fromkeys((
-        "sys.maxint", "sys.exc_clear", "sys.exc_type", "string.letters", "string.lowercase",
-        "string.uppercase", "string.maketrans", "string.join", "string.atoi", "string.split",
-        "string.replace", "string.lower", "string.upper", "string.strip", "os.getcwdu",
-        "os.popen2", "os.popen3", "os.popen4", "os.errno", "os.tmpnam", "itertools.imap",
-        "itertools.izip", "itertools.ifilter", "itertools.izip_longest", "types.StringType",
-        "types.StringTypes", "types.UnicodeType", "types.ListType", "types.DictType",
-        "types.IntType", "types.NoneType", "urllib.urlopen", "urllib.quote", "urllib.unquote",
-        "urllib.urlencode", "urllib.urlretrieve", "operator.isCallable", "os.path.walk",
-    ), (3, 0)),
-    "time.clock": (3, 8), "cgi.escape": (3, 8), "platform.popen": (3, 8),
-    "base64.encodestring": (3, 9), "base64.decodestring": (3, 9),
-    **dict.fromkeys((
-        "collections.Mapping", "collections.MutableMapping", "collections.Iterable",
-        "collections.Sequence", "collections.Callable", "collections.Hashable",
-    ), (3, 10)),
-    "inspect.getargspec": (3, 11), "asyncio.coroutine": (3, 11), "locale.format": (3, 12),
-    "ssl.wrap_socket": (3, 12), "ssl.match_hostname": (3, 12), "locale.resetlocale": (3, 13),
-}  # fmt: skip
 _DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, methods.LooseVersion)
 
 
@@ -81,6 +57,8 @@ class Attributes(Values):
 
     def _attribute_of(self, owner: Plain, name: str, missing: Varied | None) -> Varied:
         found = self._found(owner, name)
+        if self.of_python and isinstance(owner, External | ModuleObject):
+            found = self._on_python(owner, name, found, missing)
         absent = self.mask & ~found.mask
         if absent and not self._is_closed(owner):
             open_end = unknown(tainted=False).within(absent)
@@ -89,6 +67,31 @@ class Attributes(Values):
             return self.gather((*found.groups, *missing.within(absent).groups))
         if absent:
             self.throw_named("AttributeError", absent, f"no attribute {name!r}")
+        return found
+
+    def _on_python(
+        self, owner: External | ModuleObject, name: str, found: Varied, missing: Varied | None
+    ) -> Varied:
+        """Return an attribute of one of Python's own modules where the guest's Python has it."""
+        if isinstance(owner, ModuleObject) and not owner.is_external:
+            return found
+        full = f"{owner.name}.{name}"
+        own = owner.store if isinstance(owner, ModuleObject) else self.external_store
+        bound = own.get(name if isinstance(owner, ModuleObject) else full).mask
+        asked = missing is not None
+        lacking = self.mask & ~bound & self.where(
+            lambda world: world.python is not None and lacks(full, world.python, asked=asked)
+        )  # fmt: skip
+        if lacking and missing is None:
+            self.throw_named("AttributeError", lacking, full)
+            return found.within(~lacking)
+        if lacking and missing is not None:
+            found = self.gather((*found.within(~lacking).groups, *missing.within(lacking).groups))
+        if OF_PYTHON.match(full) or is_of_some(full):
+            found = self.gather(
+                (mask, External(one.name, tainted=True) if isinstance(one, External) else one)
+                for mask, one in found.groups
+            )
         return found
 
     def _is_closed(self, owner: Plain) -> bool:
@@ -143,11 +146,6 @@ class Attributes(Values):
     def _of_external(self, owner: str, tainted: bool, name: str) -> Varied:
         full = f"{owner}.{name}"
         own = self.external_store.get(full).within(self.mask)
-        gone = GONE_NAMES.get(full)
-        if gone is not None and self.of_python:
-            lacking = self.where(lambda world: (world.python or (2,)) >= gone)
-            self.throw_named("AttributeError", lacking & ~own.mask, full)
-        tainted = bool(self.of_python and OF_PYTHON.match(full)) or tainted
         tainted = tainted or self.is_stained(full)
         rest = [
             (
@@ -163,16 +161,7 @@ class Attributes(Values):
         absent = self.mask & ~own.mask
         if not absent:
             return own
-        if owner.is_external:
-            gone = GONE_NAMES.get(f"{owner.name}.{name}")
-            if gone is not None and self.of_python:
-                absent &= ~self.where(lambda world: (world.python or (2,)) >= gone)
         model = self.of_model(owner, name).within(absent)
-        if owner.is_external and self.of_python and OF_PYTHON.match(f"{owner.name}.{name}"):
-            model = self.gather(
-                (mask, External(one.name, tainted=True) if isinstance(one, External) else one)
-                for mask, one in model.groups
-            )
         return self.gather((*own.groups, *model.groups))
 
     def of_model(self, owner: ModuleObject, name: str) -> Varied:
@@ -332,6 +321,9 @@ class Attributes(Values):
     def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - a kind
         if isinstance(owner, methods.NamesOf):
             return methods.name_of(self, owner, index)
+        if isinstance(owner, View):
+            self.throw_named("TypeError", None, "is not subscriptable")
+            return NOTHING
         if isinstance(owner, Container):
             if self.watch is not None and owner.kind is dict:
                 self.watch.meet("in", index, Varied.of(owner), self.mask, self.spot)

@@ -79,10 +79,19 @@ class Calling(Evaluation):
             leaves = isinstance(one, Native) and _LEAVING.search(one.name)
             if leaves and not self.depends(function, *args):
                 continue
-            if leaves or not isinstance(one, External | Native):
+            if self.of_python and isinstance(one, FunctionObject):
+                self.under(mask, lambda one=one: self._called_with_any(one))  # type: ignore[misc]
+            elif leaves or not isinstance(one, External | Native):
                 self.note("call", mask)
         self.perhaps()
         return unknown(tainted=True if self.depends(*args) else self.depends(function))
+
+    def _called_with_any(self, function: FunctionObject) -> Varied:
+        """Call a function with arguments of which nothing is known."""
+        wanted = function.node.args
+        count = len(wanted.posonlyargs) + len(wanted.args)
+        named = {one.arg: unknown(tainted=False) for one in wanted.kwonlyargs}
+        return self.call_function(function, (unknown(tainted=False),) * count, named)
 
     def _call_one(  # noqa: PLR0911 - one a kind of callee
         self, function: Plain, args: tuple[Varied, ...], named: Mapping[str, Varied]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
 from ngtpatch.installer.execution.lifting import Unmodelled, unknown
-from ngtpatch.installer.execution.objects import ClassObject, Container, InstanceObject
+from ngtpatch.installer.execution.objects import ClassObject, Container, InstanceObject, View
 from ngtpatch.installer.execution.varied import (
     NOTHING,
     Plain,
@@ -72,6 +72,8 @@ class Comparing(Attributes):
             self.watch.meet(_MEETING[type(kind)], left, right, self.mask, self.spot)
         if isinstance(kind, ast.Is | ast.IsNot):
             return self._identity(left, right, negated=isinstance(kind, ast.IsNot))
+        if self.of_python and isinstance(kind, ast.Eq | ast.NotEq) and self._is_view(left, right):
+            return unknown(tainted=True)
         if isinstance(kind, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
             special = self._compared_in_part(left, kind, right)
             if special is not None:
@@ -85,6 +87,16 @@ class Comparing(Attributes):
                 for mask, value in result.groups
             )
         return result
+
+    def _is_view(self, *values: Varied) -> bool:
+        return any(isinstance(one, View) for value in values for _, one in value.each(self.mask))
+
+    def refuse_views(self, *values: Varied) -> None:
+        """Raise TypeError where one of them is no list on the guest's Python."""
+        for value in values:
+            for mask, one in value.each(self.mask) if self.of_python else ():
+                if isinstance(one, View):
+                    self.throw_named("TypeError", mask, "is not a list")
 
     def _names_a_distribution(self, one: Varied, other: Varied) -> bool:
         return any(isinstance(value, Unknown) for _, value in other.each(self.mask)) and any(

@@ -193,6 +193,8 @@ class Evaluation(Displays):
             if isinstance(one.op, ast.Mod):
                 right = self.as_text(right)
             self.note_operated(value, right)
+            if isinstance(one.op, ast.Add | ast.Mult):
+                self.refuse_views(value, right)
             value = self.lift(_BINARY.get(type(one.op), _none), value, right)
         return value
 
@@ -331,6 +333,7 @@ class Evaluation(Displays):
     def _subscript(self, node: ast.Subscript) -> Varied:
         owner = self.evaluate(node.value)
         if isinstance(node.slice, ast.Slice):
+            self.refuse_views(owner)
             parts = (node.slice.lower, node.slice.upper, node.slice.step)
             bounds = [self.evaluate(part) if part else NONE for part in parts]
             return self.lift(lambda one, *at: one[slice(*at)], owner, *bounds)

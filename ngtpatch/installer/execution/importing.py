@@ -72,6 +72,10 @@ class Machine(Statements):
         if name == "__file__":
             path = self.frames[-1].module.path
             return unknown(tainted=False) if path is None else Varied.of(DISC + path)
+        if name == "__builtins__" and self.of_python:
+            # In a module that was imported it is their dictionary instead.
+            main = self.frames[-1].module.name == "__main__"
+            return Varied.of(self.library("builtins") if main else External(name, tainted=True))
         if name in ("__path__", "__spec__", "__loader__", "__package__"):
             return unknown(tainted=False)
         return value
@@ -137,6 +141,8 @@ class Machine(Statements):
         if path is not None:
             return self._loaded(path, name)
         self._missing(name)
+        if self.of_python and name in ("builtins", "__builtin__"):
+            return Varied.of(self.library("builtins"))
         return Varied.of(External(name))
 
     def _missing(self, name: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,9 @@ def of_library(machine: Any, module: ModuleObject, name: str) -> Varied:  # noqa
     if told is not None:
         found: Varied = machine.by_world(told)
         return found
+    if module.name == "builtins":
+        found = machine.built_in(name)
+        return found if found.mask or not hasattr(builtins, name) else Varied.of(External(name))
     if module.name == "os" and name == "path":
         return Varied.of(machine.library("os.path"))
     if module.name in ("platform", "distro"):

@@ -17,6 +17,7 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     Native,
     SuperObject,
+    View,
     Wrapped,
     plain,
 )
@@ -190,7 +191,7 @@ class Values(State):
                 return tuple(self.wrap(one) for one in value)
         return value
 
-    def truth(self, value: Varied) -> tuple[int, int, int]:
+    def truth(self, value: Varied) -> tuple[int, int, int]:  # noqa: PLR0912 - one a kind of value
         """Return the guests on which *value* is true, false, and on which that is in doubt.
 
         A guest on which either is possible is in both; in doubt is one where the doubt may
@@ -204,6 +205,8 @@ class Values(State):
                 false |= mask
                 doubt |= mask if one.tainted else 0
                 vague = True
+            elif isinstance(one, View) and one.is_lazy:
+                true |= mask
             elif isinstance(one, Container):
                 for guests, items in one.store.get("items").each(mask):
                     if isinstance(items, Unknown):

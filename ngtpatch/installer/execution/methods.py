@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native
+from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native, View
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "TEXT_METHODS",
     "LooseVersion",
     "NamesOf",
+    "as_view",
     "name_of",
     "of_atom",
     "of_object",
@@ -349,6 +350,33 @@ def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
     return run
 
 
+def as_view(machine: Any, kind: type, found: Varied) -> Varied:
+    """Return a list as what Python 3 gives in its place, on the guests that have one."""
+    if not machine.of_python:
+        return found
+    python3 = machine.where(lambda world: (world.python or (2,)) >= (3,))
+    groups: list[tuple[int, Plain]] = []
+    for mask, one in found.each(machine.mask):
+        if type(one) is not Container or one.kind is not list:
+            groups.append((mask, one))
+            continue
+        groups.append((mask & ~python3, one))
+        groups += [
+            (guests, items if isinstance(items, Unknown) else View(kind, items))
+            for guests, items in one.store.get("items").each(mask & python3)
+        ]
+    return machine.gather(groups)  # type: ignore[no-any-return]
+
+
+def _viewed(kind: type, part: Callable[[Any], Any]) -> Callable[..., Varied]:
+    listed = _listed(part)
+
+    def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        return as_view(machine, kind, listed(machine, owner, args, named))
+
+    return run
+
+
 def _holds(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
     found: Varied = machine.compared(args[0], ast.In(), Varied.of(owner))
     return found
@@ -382,9 +410,9 @@ _METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
     (dict, "setdefault"): _setdefault,
     (dict, "pop"): _pop,
     (dict, "update"): _changed(_updated),
-    (dict, "keys"): _listed(tuple),
-    (dict, "values"): _listed(lambda items: items.values()),
-    (dict, "items"): _listed(lambda items: items.items()),
+    (dict, "keys"): _viewed(type({}.keys()), tuple),
+    (dict, "values"): _viewed(type({}.values()), lambda items: items.values()),
+    (dict, "items"): _viewed(type({}.items()), lambda items: items.items()),
     (dict, "clear"): _changed(lambda items: {}),
     (dict, "__contains__"): _holds,
     (set, "__contains__"): _holds,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.methods import NamesOf
+from ngtpatch.installer.execution.methods import NamesOf, as_view
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
@@ -22,6 +22,7 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
     SuperObject,
+    View,
     Wrapped,
 )
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
@@ -238,7 +239,7 @@ def _mapped(*, keeps: bool) -> _Run:
             machine.mask = here
 
         machine.iterate(args[1], ast.Name(id="\x00element"), each)
-        return Varied.of(rows)
+        return as_view(machine, filter if keeps else map, Varied.of(rows))
 
     return run
 
@@ -410,6 +411,14 @@ def _next(machine: Any, args: _Args, named: _Named) -> Varied:
 def _zip(machine: Any, args: _Args, named: _Named) -> Varied:
     found: Varied = machine.lift(lambda *rows: [tuple(row) for row in zip(*rows, strict=False)],
                                  *args)  # fmt: skip
+    return as_view(machine, zip, found)
+
+
+def _length(machine: Any, args: _Args, named: _Named) -> Varied:
+    for mask, one in args[0].each(machine.mask) if args else ():
+        if isinstance(one, View) and one.is_lazy:
+            machine.throw_named("TypeError", mask, "has no len()")
+    found: Varied = machine.lift(len, *args)
     return found
 
 
@@ -462,7 +471,7 @@ _RUNS: dict[str, _Run] = {
     "format": _pure(format), "frozenset": _converted(set), "getattr": _getattr,
     "globals": _globals, "hasattr": _hasattr, "int": _pure(int), "isinstance": _isinstance,
     "issubclass": lambda m, a, n: unknown(tainted=m.depends(*a)),
-    "iter": _iter, "len": _pure(len), "list": _converted(list), "locals": _locals,
+    "iter": _iter, "len": _length, "list": _converted(list), "locals": _locals,
     "long": _pure(int), "map": _mapped(keeps=False), "max": _ordered(_best(max)),
     "min": _ordered(_best(min)), "next": _next,
     "object": lambda m, a, n: unknown(tainted=False, origin="object()"),

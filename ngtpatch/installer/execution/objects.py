@@ -23,6 +23,7 @@ __all__ = [
     "NameStore",
     "Native",
     "SuperObject",
+    "View",
     "Wrapped",
     "plain",
 ]
@@ -189,6 +190,17 @@ class Container:
         self.store.slots["items"] = Varied.of(items)
 
 
+class View(Container):
+    """What Python 3 gives where Python 2 gives a list: of a map(), of the keys of a dictionary."""
+
+    __slots__ = ()
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether it has neither length nor truth of its own."""
+        return self.kind in (map, filter, zip)
+
+
 _MAX_DEPTH = 8
 
 
@@ -213,7 +225,7 @@ def plain(value: Plain, mask: int, depth: int = 0) -> Plain:  # noqa: PLR0911 - 
                     return inner
                 made[key] = inner
             return made
-        return _all(value.kind, items, mask, depth)
+        return _all(list if isinstance(value, View) else value.kind, items, mask, depth)
     if isinstance(value, External):
         return Unknown(value.tainted, "" if value.tainted else value.name)
     if isinstance(value, tuple):
