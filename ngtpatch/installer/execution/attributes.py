@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution import methods
@@ -258,6 +258,8 @@ class Attributes(Values):
                 case InstanceObject() if self._has_setter(one, name):
                     self.note("dynamic")
                 case InstanceObject() | ClassObject() | ModuleObject() | FunctionObject():
+                    if isinstance(one, ModuleObject) and (one.name, name) == ("sys", "path"):
+                        self.change_path("assigned", (value,))
                     self.write(one.store, name, value)
                 case External():
                     # What becomes of it is not followed from there on.
@@ -269,6 +271,10 @@ class Attributes(Values):
             return NOTHING
 
         self.dispatch(owner, assign)
+
+    def change_path(self, how: str, args: Sequence[Varied]) -> None:
+        """Note that modules are looked for in other folders from now on."""
+        raise NotImplementedError
 
     #: What was assigned to attributes of what is not modelled, by dotted name.
     external_store: NameStore

@@ -129,6 +129,8 @@ class Calling(Evaluation):
             self.throw_named("SystemExit", None, 1)
             return NOTHING
         args = (*args, *named.values())
+        if name.startswith("sys.path.") or name == "site.addsitedir":
+            self.change_path(name.rpartition(".")[2], args)
         tainted = isinstance(function, Unknown | External) and function.tainted
         tainted = tainted or self.is_stained(name)
         depends = self.depends(*args)

@@ -57,6 +57,13 @@ class Machine(Statements):
         self.unread: dict[str, Refusal] = {}
         self._libraries: dict[str, ModuleObject] = {}
         self._folders: list[str] = []
+        #: Folders that the program looks into before its own, and after.
+        self._before: list[str] = []
+        self._after: list[str] = []
+        #: Whether it also looks into some that are not known.
+        self._elsewhere = False
+        #: Whether modules may come out of an archive, which is not looked into.
+        self._archived = False
         self.trials.append(Trial())
 
     # NameStore ---------------------------------------------------------------------------------
@@ -163,6 +170,8 @@ class Machine(Statements):
         self.throw_named("ImportError", self.where(lacks), name)
         top = name.partition(".")[0]
         if top not in sys.stdlib_module_names and not names & (library.ONLY_2 | set(library.GONE)):
+            if self._archived:
+                self.note("dynamic")
             self.perhaps()
 
     def import_by_name(self, name: Plain) -> Varied:
@@ -186,7 +195,10 @@ class Machine(Statements):
                 folder = posixpath.dirname(folder)
             folders = [folder]
         else:
-            folders = [posixpath.dirname(importer), *self._folders, ROOT.rstrip("/"), ROOT + "src"]
+            own = [posixpath.dirname(importer), *self._folders, ROOT.rstrip("/"), ROOT + "src"]
+            folders = [*self._before, *own, *self._after]
+            if self._elsewhere and parts and self._are_several("/".join(parts)):
+                self.note("dynamic")
         for folder in dict.fromkeys(folders):
             base = posixpath.join(folder, *parts)
             for path in (f"{base}.py", f"{base}/__init__.py", f"{base}.pyc"):
@@ -195,6 +207,24 @@ class Machine(Statements):
             if parts and any(path.startswith(f"{base}/") for path in self._python_files):
                 return base
         return None
+
+    def _are_several(self, module: str) -> bool:
+        """Tell whether different files of the tree may be meant by the name of a module."""
+        return len({
+            self.tree[path] for path in self._python_files
+            if path.endswith((f"/{module}.py", f"/{module}/__init__.py"))
+        }) > 1  # fmt: skip
+
+    def change_path(self, how: str, args: Sequence[Varied]) -> None:
+        """Note that modules are looked for in other folders from now on."""
+        places = [one for value in args for _, one in value.each(self.mask) if type(one) is str]
+        known = len(places) == 1 and places[0].startswith("/") and self.mask == self.everyone
+        if how not in ("insert", "append", "addsitedir") or not known:
+            self._elsewhere = True
+        elif places[0].startswith(DISC):
+            folder = posixpath.normpath(places[0].removeprefix(DISC))
+            self._archived = self._archived or folder in self.tree
+            (self._before if how == "insert" else self._after).insert(0, folder)
 
     @property
     def _python_files(self) -> Sequence[str]:
