@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ngtpatch.listing import VmListing
 
 _SHOWN = 20
+STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported for --help
 
 
 @options.command("ngtpatch inject ngt-el.iso --inventory vms.csv --output-dir out")
@@ -107,6 +108,14 @@ _SHOWN = 20
     help="How long to wait for another run on the same directory to end.",
 )
 @click.option(
+    "--store-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1, max=3600),
+    default=STORE_TIMEOUT,
+    show_default=True,
+    help="How long an object store may say nothing; it is asked three times.",
+)
+@click.option(
     "--digest/--no-digest",
     default=False,
     show_default=True,
@@ -122,7 +131,8 @@ def command(
     config_template: Path | None,
     ca: Path | None, authority: Path | None, allowed: tuple[str, ...],
     jobs: int | None, scheduler: str | None, shard: str, whole: Path | None,
-    resume: bool, wait: float, digest: bool, force: bool, dry_run: bool, prism_host: str | None,
+    resume: bool, wait: float, store_timeout: float,
+    digest: bool, force: bool, dry_run: bool, prism_host: str | None,
     tls_ca: Path | None, credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
     """Write one ISO per VM of an inventory, each with its own identity."""
@@ -157,6 +167,7 @@ def command(
         authority=authority, allowed=allowed,
         name_template=name_template, shard=part, whole=whole if part != (1, 1) else None,
         source=prism_host or "", ca=ca, digest=digest, force=force, remote=scheduler is not None,
+        store_timeout=store_timeout,
     )  # fmt: skip
     for note in plan.notes:
         console.warn(f"{inventory or prism_host}: {note}")

@@ -23,7 +23,7 @@ from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Held, Known
+from ngtpatch.fleet.order import STORE_TIMEOUT, Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import ByteSource
@@ -32,8 +32,11 @@ from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Bucket"]
 
+_BASES = ".ngtpatch/base-"
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 
+# How often an upload is begun again that another run took for a dead one's.
+_TRIES = 3
 # What is read back of an object: so much at once, and around what changed.
 _WINDOW, _NEAR = 8 << 20, 64 << 10
 
@@ -41,12 +44,19 @@ _WINDOW, _NEAR = 8 << 20, 64 << 10
 class Bucket:
     """``s3://bucket/prefix``, by the credentials and the endpoint that boto3 finds."""
 
-    def __init__(self, url: str) -> None:
-        """Take the place. Raises UsageError ``s3-url``; nothing is asked of the network yet."""
+    def __init__(self, url: str, *, timeout: float = STORE_TIMEOUT, in_parts: bool = True) -> None:
+        """Take the place. Raises UsageError ``s3-url``; nothing is asked of the network yet.
+
+        Args:
+            url: ``s3://bucket/prefix``.
+            timeout: seconds that the store may say nothing.
+            in_parts: an output may be large enough to be put together of parts.
+        """
         match = _URL.fullmatch(url)
         if match is None:
             raise UsageError("s3-url", "is not of the form s3://bucket/prefix", path=url)
         self.url = url
+        self._timeout, self._in_parts = timeout, in_parts
         self.bucket = match["bucket"]
         prefix = (match["prefix"] or "").strip("/")
         self.prefix = f"{prefix}/" if prefix else ""
@@ -66,11 +76,19 @@ class Bucket:
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            retries={"mode": "standard", "max_attempts": 5},
+            retries={"mode": "standard"},
+            connect_timeout=self._timeout,
+            read_timeout=self._timeout,
             max_pool_connections=32,
         )
         with self._remote():
-            return boto3.client("s3", config=settings)
+            try:
+                return boto3.client("s3", config=settings)
+            except ValueError as error:  # botocore's own word for an endpoint that is no URL
+                raise UsageError(
+                    "s3-url", f"cannot be used: {error}", path=self.url,
+                    hint="see AWS_ENDPOINT_URL and AWS_REGION",
+                ) from None  # fmt: skip
 
     @contextmanager
     def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
@@ -115,20 +133,35 @@ class Bucket:
         return [name for name in outputs if name in present]
 
     def sweep(self, outputs: Collection[str]) -> int:
-        """Abort the uploads that a killed run left open; return how many. Raises RemoteError."""
+        """Abort the uploads that a killed run left open; return how many. Raises RemoteError.
+
+        Where no output is put together of parts there are none, and the right to list them is not
+        needed. One that is another machine's, and alive, is begun again there.
+        """
+        if not self._in_parts:
+            return 0
         wanted = {self.prefix + name for name in outputs}
+        bases = f"{self.prefix}{_BASES}"
         count = 0
         with self._remote():
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket, Prefix=self.prefix
             )
             for upload in (u for page in pages for u in page.get("Uploads", ())):
-                if upload["Key"] in wanted:
-                    self._client.abort_multipart_upload(
-                        Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
-                    count += 1
+                if upload["Key"] in wanted or upload["Key"].startswith(bases):
+                    count += self._abort(upload["Key"], upload["UploadId"])
         return count
+
+    def _abort(self, key: str, upload: str) -> bool:
+        """Abort an upload; say whether it was there. Another run may have ended it meanwhile."""
+        errors = import_module("botocore.exceptions")
+        try:
+            self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload)
+        except errors.ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
+                raise
+            return False
+        return True
 
     def prepare(self, base: Base) -> None:
         """Upload the base, unless it is there and proven. Raises RemoteError."""
@@ -145,7 +178,7 @@ class Bucket:
         Others may be able to write there. The store computes a multipart object's tag of its
         parts' MD5s (Amazon S3 user guide, "Checking object integrity"), so that the same parts of
         the base give the same tag; another content with it cannot be made on purpose. Where
-        the store computes it otherwise (SSE-KMS), nothing is proven and nothing copied.
+        the store computes it otherwise (SSE-KMS), every byte is read and compared.
         """
         key = str(base.sha256)
         with self._asking:
@@ -154,8 +187,35 @@ class Bucket:
                 clean = _without_identity(base)
                 same = found is not None and found["ContentLength"] == clean.size
                 tag = str(found["ETag"]) if same else None
-                self._tags[key] = tag if tag is not None and tag == _multipart_tag(clean) else None
+                proven = tag is not None and (
+                    tag == _multipart_tag(clean) or self._reads_as(base, tag, clean)
+                )
+                self._tags[key] = tag if proven else None
             return self._tags[key]
+
+    def _reads_as(self, base: Base, tag: str, clean: ByteSource) -> bool:
+        """Say whether the base's object with the entity tag *tag* has every byte of *clean*."""
+        with self._remote():
+            return all(
+                self._range(self._base_key(base), tag, offset, min(_WINDOW, clean.size - offset))
+                == _read(clean, Part(offset, min(_WINDOW, clean.size - offset), copied=False))
+                for offset in range(0, clean.size, _WINDOW)
+            )
+
+    def _range(self, key: str, tag: str, offset: int, length: int) -> bytes:
+        """Return a part of an object, asked for again where the connection ends in its middle."""
+        errors = import_module("botocore.exceptions")
+        for left in reversed(range(_TRIES)):
+            try:
+                answer = self._client.get_object(
+                    Bucket=self.bucket, Key=key, IfMatch=tag,
+                    Range=f"bytes={offset}-{offset + length - 1}",
+                )  # fmt: skip
+                return bytes(answer["Body"].read())
+            except (errors.HTTPClientError, errors.IncompleteReadError):
+                if not left:
+                    raise
+        raise AssertionError  # the last try returned or raised
 
     def holds(
         self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
@@ -185,11 +245,7 @@ class Bucket:
         with self._remote():
             for offset, length in ranges:
                 end = min(offset + length, plan.size)
-                answer = self._client.get_object(
-                    Bucket=self.bucket, Key=key, IfMatch=found["ETag"],
-                    Range=f"bytes={offset}-{end - 1}",
-                )  # fmt: skip
-                data = answer["Body"].read()
+                data = self._range(key, found["ETag"], offset, end - offset)
                 if data != _read(overlay, Part(offset, end - offset, copied=False)):
                     return None
                 hasher.update(data)
@@ -238,8 +294,30 @@ class Bucket:
         """Put an object together, and return how much was uploaded.
 
         What is copied comes from *copied*, a key and the entity tag that it must still have. The
-        object appears when *base* is proven to be what it was.
+        object appears when *base* is proven to be what it was. An upload that another run of
+        the same prefix took for a dead one's is begun again.
         """
+        errors = import_module("botocore.exceptions")
+        planned = list(planned)
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._assemble_once(key, source, planned, copied, metadata, base)
+            except errors.ClientError as error:
+                gone = error.response.get("Error", {}).get("Code") == "NoSuchUpload"
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+                if not left or not (gone or status >= 500):
+                    raise
+        raise AssertionError  # the last try returned or raised
+
+    def _assemble_once(
+        self,
+        key: str,
+        source: ByteSource,
+        planned: Iterable[Part],
+        copied: tuple[str, str] | None,
+        metadata: dict[str, str],
+        base: Base,
+    ) -> int:
         client, place = self._client, {"Bucket": self.bucket, "Key": key}
         upload = client.create_multipart_upload(**place, Metadata=metadata)["UploadId"]
         done: list[dict[str, object]] = []
@@ -281,7 +359,7 @@ class Bucket:
                 raise
 
     def _base_key(self, base: Base) -> str:
-        return f"{self.prefix}.ngtpatch/base-{base.sha256}.iso"
+        return f"{self.prefix}{_BASES}{base.sha256}.iso"
 
     @contextmanager
     def _remote(self) -> Iterator[None]:
@@ -292,12 +370,40 @@ class Bucket:
         except errors.ClientError as error:
             said = error.response.get("Error", {})
             reason = f"{error.operation_name}: {said.get('Code', 'refused')}"
-            raise RemoteError("s3", reason, path=self.url) from None
+            raise RemoteError("s3", reason, path=self.url, hint=_hint(error)) from None
         except errors.BotoCoreError as error:
+            hint = "see AWS_ENDPOINT_URL, AWS_REGION and the credentials boto3 looks for"
+            if isinstance(error, errors.ReadTimeoutError | errors.ConnectTimeoutError):
+                hint = (
+                    f"it said nothing for {self._timeout:g} seconds; --store-timeout gives it more"
+                )
             raise RemoteError(
                 "s3", f"the object store cannot be used: {type(error).__name__}", path=self.url,
-                hint="see AWS_ENDPOINT_URL, AWS_REGION and the credentials boto3 looks for",
+                hint=hint,
             ) from None  # fmt: skip
+
+
+# Operation -> the right that it needs, in the words of a policy.
+_RIGHTS = {
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+    "UploadPartCopy": "s3:GetObject and s3:PutObject",
+}
+
+
+def _hint(error: Any) -> str | None:
+    """Return what to do where a store refuses, or has not, what is asked of it."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if status == 403:
+        needed = _RIGHTS.get(error.operation_name, "s3:PutObject")
+        return f"the credentials need {needed} there (the page on fleets lists all that is used)"
+    if status == 501:
+        return "the store does not do that; --config-only needs no more than PutObject"
+    return None
 
 
 def _is_worth_copying(base: Base) -> bool:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Held, Known
+from ngtpatch.fleet.order import Held, Known, Settings
 from ngtpatch.fleet.output_directory import OutputDirectory
+from ngtpatch.fleet.parts import MINIMUM
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Destination", "open_destination"]
+
+# The most that four files of identity and the image's record add to it, and more.
+_GROWTH = 4 << 20
 
 
 class Destination(Protocol):
@@ -59,10 +63,20 @@ class Destination(Protocol):
         """Make one output."""
 
 
-def open_destination(place: str) -> Destination:
-    """Return the destination that *place* names. Raises UsageError ``s3-url``."""
-    if place.startswith("s3:"):
+def open_destination(settings: Settings) -> Destination:
+    """Return the destination that *settings* name. Raises UsageError ``s3-url``."""
+    if settings.destination.startswith("s3:"):
         from ngtpatch.fleet.bucket import Bucket
 
-        return Bucket(place)
-    return OutputDirectory(Path(place))
+        return Bucket(
+            settings.destination, timeout=settings.store_timeout, in_parts=_in_parts(settings)
+        )
+    return OutputDirectory(Path(settings.destination))
+
+
+def _in_parts(settings: Settings) -> bool:
+    """Say whether an output can be so large that a store puts it together of parts."""
+    if settings.config_only:
+        return False
+    state = settings.base_state
+    return state is None or state.size + _GROWTH > MINIMUM

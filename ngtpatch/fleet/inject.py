@@ -13,7 +13,7 @@ from ngtpatch.errors import InputError
 from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.files.wellknown import AUTHORITY
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Cleanup, Settings, VmResult
+from ngtpatch.fleet.order import STORE_TIMEOUT, Cleanup, Settings, VmResult
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet, shard_of
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.fleet.whole import read_whole
@@ -120,6 +120,7 @@ def prepare(
     digest: bool = False,
     force: bool = False,
     remote: bool = False,
+    store_timeout: float = STORE_TIMEOUT,
 ) -> FleetPlan:
     """Open the base, read the inventory, and plan the run; nothing is written.
 
@@ -141,6 +142,7 @@ def prepare(
         digest: also hash each whole output.
         force: an existing output may be replaced.
         remote: made by workers on other machines.
+        store_timeout: seconds that an object store may say nothing.
 
     Raises:
         InputError: the base, the inventory or a template cannot be used. For an inventory
@@ -180,7 +182,7 @@ def prepare(
         ca=None if ca is None else str(ca), digest=digest, replace=force, remote=remote,
         # A task that is run again finds what its first run left, and keeps it.
         resume=remote, cleanup=cleanup, allowed=allowed, authority_room=room,
-        base_state=state, base_tree_sha256=tree_digest,
+        base_state=state, base_tree_sha256=tree_digest, store_timeout=store_timeout,
     )  # fmt: skip
     return plan_fleet(
         settings, read, present=present, name_template=name_template, shard=shard, whole=told

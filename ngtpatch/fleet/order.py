@@ -14,7 +14,10 @@ from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 from ngtpatch.iso.read.bytesource import FileState
 
-__all__ = ["Cleanup", "Held", "Known", "Order", "Settings", "VmResult"]
+__all__ = ["STORE_TIMEOUT", "Cleanup", "Held", "Known", "Order", "Settings", "VmResult"]
+
+# A store that says nothing for so long is not waited for; boto3 tries three times.
+STORE_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Settings:
             is searched when it is opened.
         allowed: paths of files on the base that hold a private key and are meant to.
         authority_room: config-only images are made with a place for the authority.
+        store_timeout: seconds that an object store may say nothing.
     """
 
     base: str
@@ -77,6 +81,7 @@ class Settings:
     authority_room: bool = False
     base_state: FileState | None = None
     base_tree_sha256: str | None = None
+    store_timeout: float = STORE_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def run_fleet(
         RemoteError: ``executor``: the executor broke. What was done is in the ledger.
     """
     stop = stop or threading.Event()
-    destination = open_destination(plan.settings.destination)
+    destination = open_destination(plan.settings)
     outputs = {order.output for order in plan.orders}
     with ExitStack() as stack:
         stack.enter_context(destination.held(plan.shard, wait=wait_seconds))

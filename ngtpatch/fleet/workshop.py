@@ -35,7 +35,7 @@ class Workshop:
     def __init__(self, settings: Settings) -> None:
         """Open the base. Raises InputError, Refusal."""
         self.settings = settings
-        self.destination = open_destination(settings.destination)
+        self.destination = open_destination(settings)
         self.authorities: tuple[Authority, ...] = ()
         if settings.ca is not None:
             self.authorities = read_authorities(Path(settings.ca))

@@ -2,6 +2,7 @@
 """A bucket on moto's S3 server, over HTTP."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ import pytest
 from ngtpatch.files.wellknown import KEY
 from ngtpatch.iso.read.volume import Volume
 from tests.fleet.park import FRESH, Park, betrayed, key_windows, park
+from tests.fleet.store_proxy import proxied
 from tests.identity import material as m
 from tests.requirements import missing
 
@@ -43,43 +45,60 @@ class Store:
         return [upload["Key"] for upload in uploads]
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a store, which all tests here share, one after the other."""
     for module in ("boto3", "moto"):
         if find_spec(module) is None:
             missing(module, "pip install 'ngtpatch[s3]' 'moto[server]'")
+    given = os.environ.get("NGTPATCH_TEST_STORE")
+    if given:  # make stores: another server's
+        yield given
+        return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
+    with (tmp_path_factory.mktemp("moto") / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except OSError:
+                    assert process.poll() is None
+                    time.sleep(0.05)
+            yield url
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     settings = {
-        "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true", "NO_COLOR": "1",
     }  # fmt: skip
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    log = (tmp_path / "moto.log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(url, timeout=5).close()
-                break
-            except OSError:
-                assert server.poll() is None
-                time.sleep(0.05)
-        client: Any = __import__("boto3").client("s3", endpoint_url=url)
+    client: Any = __import__("boto3").client("s3", endpoint_url=server)
+    if any(bucket["Name"] == "ngt" for bucket in client.list_buckets()["Buckets"]):
+        for upload in client.list_multipart_uploads(Bucket="ngt").get("Uploads", ()):
+            client.abort_multipart_upload(
+                Bucket="ngt", Key=upload["Key"], UploadId=upload["UploadId"]
+            )
+        for item in client.list_objects_v2(Bucket="ngt").get("Contents", ()):
+            client.delete_object(Bucket="ngt", Key=item["Key"])
+    else:
         client.create_bucket(Bucket="ngt")
-        yield Store(client, {**os.environ, **settings})
-        client.close()
-    finally:
-        server.kill()
-        server.wait()
-        log.close()
+    yield Store(client, {**os.environ, **settings})
+    client.close()
 
 
 def inject(made: Park, store: Store, *more: object) -> "subprocess.CompletedProcess[str]":
@@ -103,7 +122,7 @@ def test_objects_equal_what_a_directory_gets(tmp_path: Path, store: Store) -> No
     bases = {f".ngtpatch/base-{base}.iso"}
     assert store.keys() == {f"{n}.iso" for n in made.material} | bases
     # Each was put together there: a window or two went over the wire, not the image.
-    written = __import__("json").loads(run.stdout)["bytes_written"]
+    written = json.loads(run.stdout)["bytes_written"]
     assert written < 5 * 16 * MIB
     with Volume.open(made.root / "base.iso") as volume:
         old = volume.tree[KEY]
@@ -185,3 +204,105 @@ def test_a_store_that_refuses_is_one_message(tmp_path: Path, store: Store) -> No
     assert run.returncode == 7
     assert "AWS_ENDPOINT_URL" in run.stderr
     assert made.inject("--output-dir", "s3:/wrong").returncode == 2
+
+
+def through(store: Store, url: str) -> Store:
+    return Store(store.client, {**store.environment, "AWS_ENDPOINT_URL": url})
+
+
+def copies(made: Park, store: Store) -> list[str]:
+    """The VMs whose object is not what a directory gets."""
+    assert made.inject("--resume").returncode == 0
+    return [
+        name for name in made.material
+        if store.get(f"{name}.iso") != (made.out / f"{name}.iso").read_bytes()
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["503, drop, drop-answer", "error-in-200", "drop-in-body"])
+def test_a_store_that_fails_now_and_then(tmp_path: Path, store: Store, what: str) -> None:
+    """Every fourth request in turn; or the first time that an upload is completed, a part read."""
+    made = park(tmp_path / "park", 2, payload=7 * MIB)
+    seen: set[str] = set()
+    kinds = what.split(", ")
+
+    def fault(verb: str, path: str, count: int) -> str:
+        if len(kinds) > 1:
+            return kinds[count // 4 % 3] if count % 4 == 3 else "pass"
+        first = path not in seen
+        chosen = verb == "POST" and "uploadId" in path if what == "error-in-200" else verb == "GET"
+        seen.add(path)
+        return what if first and chosen else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], fault) as (url, asked):
+        run = inject(made, through(store, url), "--jobs", 2)
+        assert run.returncode == 0, run.stderr
+        again = inject(made, through(store, url), "--resume", "--digest", "--json")
+        assert json.loads(again.stdout)["kept"] == 2, again.stdout + again.stderr
+    assert asked
+    assert copies(made, store) == []
+    assert store.open_uploads() == []
+
+
+def test_a_store_that_hangs_is_told_after_seconds(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 1)
+    with proxied(store.environment["AWS_ENDPOINT_URL"], lambda *_: "hang") as (url, asked):
+        begin = time.monotonic()
+        run = inject(made, through(store, url), "--store-timeout", 0.3)
+        assert (run.returncode, "Traceback" in run.stderr) == (7, False)
+        assert "it said nothing for 0.3 seconds" in run.stderr
+        assert len(asked) == 3  # as boto3's standard mode does
+        assert time.monotonic() - begin < 25
+
+
+def test_no_right_is_used_that_is_not_needed(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 2)
+    with proxied(store.environment["AWS_ENDPOINT_URL"], lambda *_: "pass") as (url, asked):
+        assert inject(made, through(store, url), "--config-only").returncode == 0
+        assert inject(made, through(store, url), "--config-only", "--resume").returncode == 0
+    assert not [request for request in asked if "upload" in request]
+    assert {request.split()[0] for request in asked} == {"GET", "HEAD", "PUT"}
+
+    def refused(verb: str, path: str, count: int) -> str:
+        return "403" if "?uploads" in path and verb == "GET" else "pass"
+
+    made = park(tmp_path / "large", 1, payload=6 * MIB)
+    with proxied(store.environment["AWS_ENDPOINT_URL"], refused) as (url, _):
+        run = inject(made, through(store, url), "--force")
+    assert run.returncode == 7
+    assert "s3:ListBucketMultipartUploads" in run.stderr
+
+
+def test_a_base_of_the_same_bytes_is_used_whatever_its_tag(tmp_path: Path, store: Store) -> None:
+    """Where a store's tags are not made of MD5s the object is read."""
+    made = park(tmp_path / "park", 1, payload=12 * MIB)
+    assert inject(made, store).returncode == 0
+    [key] = [key for key in sorted(store.keys()) if "base-" in key]
+    put = store.client.put_object(Bucket="ngt", Key=f"fleet/{key}", Body=store.get(key))
+    assert inject(made, store, "--force").returncode == 0
+    assert store.client.head_object(Bucket="ngt", Key=f"fleet/{key}")["ETag"] == put["ETag"]
+    assert copies(made, store) == []
+
+
+def test_two_machines_on_one_prefix_do_no_harm(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 4, payload=7 * MIB)
+    runs = []
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        runs.append(
+            subprocess.Popen(
+                made.arguments("--output-dir", "s3://ngt/fleet/", "--resume"), text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=store.environment,
+                cwd=tmp_path / place,
+            )
+        )  # fmt: skip
+    ended = [(*run.communicate(), run.returncode) for run in runs]
+    assert [code for *_, code in ended] == [0, 0], ended
+    assert copies(made, store) == []
+    assert store.open_uploads() == []
+
+
+def test_an_endpoint_that_is_none(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 1)
+    run = inject(made, through(store, "nonsense"), "--json")
+    assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (2, "s3-url")
