@@ -78,7 +78,7 @@ class FleetPage:
         ledgers: the files that were read.
         rows: the VMs, in the ledger's order.
         bases: the SHA-256 of each base, and how many were made from it.
-        looked: how many images were opened.
+        looked: how many images are beside the ledger, and were looked at.
         warn_days: certificates that end within so many days were warned of.
         spans: how many certificates end in which month.
         renewals: who needs a new certificate, the most urgent first.

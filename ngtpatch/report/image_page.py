@@ -198,7 +198,7 @@ def page_of_images(
     differences = diff(base, image)
     files = tuple(shown_files(differences, after, result))
     sound = not any(one.counts and one.code not in _OF_THE_INSTALLER for one in result.problems)
-    digests, drawn, undo = _of_bytes(base, image, stated, document, sound=sound)
+    digests, drawn, undo = _of_bytes(base, image, stated, document, key=asked.key, sound=sound)
     distros, hazards = distro_rows(shipped, patched, frozenset(known))
     return ImagePage(
         kind="image",
@@ -209,7 +209,9 @@ def page_of_images(
         profiles=profiles,
         untold=_untold(after, document),
         headline=_headline(result),
-        verdict=result.verdict,
+        verdict="not-accepted"
+        if result.verdict != "not-verified" and not result.ok
+        else result.verdict,
         proven=tuple(one for one in result.sentences() if not one.startswith("not looked at")),
         problems=tuple((one.code, one.message, one.counts) for one in result.problems),
         distros=distros,
@@ -226,7 +228,7 @@ def page_of_images(
         digests=digests,
         undo=undo,
         notices=(*after.notices, *_accepted_doubts(after)),
-        unseen=tuple(_unseen(result, before, after, unknown)),
+        unseen=tuple(_unseen(result, before, after, unknown, asked.key)),
     )
 
 
@@ -281,6 +283,7 @@ def _of_bytes(
     stated: ProvenanceVerification | None,
     document: tuple[Path, RebuildResult] | None,
     *,
+    key: Path | None,
     sound: bool,
 ) -> tuple[tuple[Stated, ...], ImageMap | None, Undo]:
     """Return what is said of digests and signatures, the map, and the way back."""
@@ -304,7 +307,7 @@ def _of_bytes(
             digests += state_record(record, base_sha256)
             if sound:
                 undo = undo_of(str(image), str(base), scrubbed=bool(record.scrubbed))
-        digests += state_provenance(image, stated, sha256)
+        digests += state_provenance(image, stated, sha256, key)
         return tuple(digests), image_map(written, vendor, sound=sound), undo
 
 
@@ -373,7 +376,11 @@ def _accepted_doubts(image: Inspection) -> Iterator[str]:
 
 
 def _unseen(
-    result: Verified, before: Inspection, after: Inspection, unknown: Sequence[str]
+    result: Verified,
+    before: Inspection,
+    after: Inspection,
+    unknown: Sequence[str],
+    key: Path | None,
 ) -> Iterator[str]:
     yield from result.bytes.unseen
     for where, facts in (("what it was made from", before), ("the image", after)):
@@ -383,7 +390,7 @@ def _unseen(
         yield f"whether it accepts {one}: the record names it, and there is no such profile here"
     if result.provenance is None:
         yield "provenance: no statement stands beside the image"
-    elif result.provenance.signed_by is None:
+    elif key is None:
         yield "the statement's signature: no public key was named"
     yield "what the installer does on a guest: it was followed on paper, and never run"
     yield "what the Windows installer on the disc does: its bytes alone were compared"

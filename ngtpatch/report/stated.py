@@ -118,9 +118,9 @@ def state_record(record: BuildRecord, base_sha256: str | None) -> Iterator[State
 
 
 def state_provenance(
-    image: Path, stated: ProvenanceVerification | None, sha256: str | None
+    image: Path, stated: ProvenanceVerification | None, sha256: str | None, key: Path | None
 ) -> Iterator[Stated]:
-    """Yield what the documents beside an image are worth."""
+    """Yield what the documents beside an image are worth, by *key* where there is one."""
     from ngtpatch.provenance.sums import read_sums
 
     named = read_sums(image.parent).get(image.name)
@@ -148,12 +148,11 @@ def state_provenance(
             "held against what it was made from" if same else "is not what it was made from",
             "good" if same else "bad",
         )  # fmt: skip
-    if stated.signed_by is None:
+    if key is None:
         yield Stated("Signature", None, "not checked: no public key was named (--key)")
-    elif wrong:
-        yield Stated(
-            "Signature", None, f"not believed: see the statement ({stated.signed_by})", "bad"
-        )
+    elif stated.signed_by is None or wrong:
+        # Of a statement that the key did not sign nothing is known, not even who signed it.
+        yield Stated("Signature", None, f"does not hold with {key}: see the statement", "bad")
     else:
         yield Stated("Signature", None, f"fits the public key {stated.signed_by}", "good")
 

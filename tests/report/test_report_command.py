@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
@@ -14,12 +15,20 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from ngtpatch.cli.app import app
 from ngtpatch.iso.read.bytesource import MemorySource
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.report.changed_text import changed_text
 from ngtpatch.report.image_map import ImageMap, image_map
+from ngtpatch.report.stated import check_statement, state_provenance
 from ngtpatch.sample import write_sample
 from tests.fleet.park import TODAY, Park, park
 from tests.identity import material as m
@@ -162,6 +171,41 @@ def maps_that_hold_and_maps_that_do_not(base: Path, image: Path) -> None:
             if kind == "differs"
         }
         assert sectors == {at // 2048 * 2048 for at in (40_000, 42_000, 90_000, len(other) - 1)}
+
+
+@pytest.mark.parametrize(
+    ("key", "signature", "statement"),
+    [
+        (None, "not checked: no public key was named (--key)", "is about this image"),
+        ("sign", "fits the public key", "is about this image"),
+        ("other", "does not hold with", "other-key:"),
+    ],
+)
+def test_a_signature_is_said_as_what_was_checked(
+    tmp_path: Path, key: str | None, signature: str, statement: str
+) -> None:
+    base, image = tmp_path / "ngt.iso", tmp_path / "out.iso"
+    write_sample(base)
+    for name in ("sign", "other"):
+        private = Ed25519PrivateKey.generate()
+        (tmp_path / f"{name}.key").touch(mode=0o600)
+        (tmp_path / f"{name}.key").write_bytes(
+            private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+        (tmp_path / f"{name}.pub").write_bytes(
+            private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
+    words = ["rebuild", base, "--set", "port=2075", "--sign-key", tmp_path / "sign.key"]
+    done = CliRunner().invoke(app, [*map(str, words), "-o", str(image)])
+    assert done.exit_code == 0, done.output
+    public = None if key is None else tmp_path / f"{key}.pub"
+    checked = check_statement(image, base, public)
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    found = {one.what: one for one in state_provenance(image, checked, digest, public)}
+    assert found["Signature"].checked.startswith(signature)
+    assert found["Statement (in-toto)"].checked.startswith(statement)
+    assert (found["Signature"].state == "bad") == (key == "other")
+    assert found["SHA256SUMS beside it"].state == "good"
 
 
 def test_a_document_alone_is_not_verified(tmp_path: Path) -> None:
