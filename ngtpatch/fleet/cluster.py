@@ -7,10 +7,11 @@ from the shared file system itself, so that neither scheduler nor network sees o
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,7 @@ from ngtpatch.errors import RemoteError, UsageError
 __all__ = ["cluster"]
 
 _CONNECT_SECONDS = 15
+_CLOSE_SECONDS = 5
 # A task whose worker dies is run again elsewhere. This many deaths on one VM fail it.
 _RETRIES = 3
 
@@ -45,6 +47,10 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             "scheduler", f"--scheduler {address}: expected an address with its port",
             hint="give the one that `dask scheduler` prints, such as tcp://host:8786",
         )  # fmt: skip
+    # Tracebacks of what is told in one message. Each of these loggers has a level of its own.
+    for name in {"distributed", "tornado", *logging.root.manager.loggerDict}:
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         client = client_type(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -62,4 +68,5 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         # pure=False: equal arguments are still to be run, the outputs may be gone.
         yield client.get_executor(pure=False, retries=_RETRIES), threads
     finally:
-        client.close()
+        with suppress(Exception):  # a scheduler that is gone
+            client.close(timeout=_CLOSE_SECONDS)

@@ -4,8 +4,16 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +29,8 @@ __all__ = ["InjectSummary", "run_fleet"]
 
 # Handed out per worker in advance: enough to keep it busy, few enough to stop soon.
 _AHEAD = 2
+# So many VMs a task at most: some seconds of work.
+_PIECE = 50
 _SHOWN_FAILURES = 1000
 
 
@@ -100,7 +110,7 @@ def run_fleet(
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
         tally = _Tally(len(plan.orders), ledger, report)
         try:
-            for outcome in _outcomes(plan, executor, jobs * _AHEAD, stop):
+            for outcome in _outcomes(plan, executor, jobs * _AHEAD, stop, _piece(plan, jobs)):
                 tally.add(outcome)
         finally:
             workshop.close()
@@ -154,38 +164,57 @@ def _refuse_existing(destination: Destination, place: str, outputs: set[str]) ->
 
 
 def _outcomes(
-    plan: FleetPlan, executor: Executor, window: int, stop: threading.Event
+    plan: FleetPlan, executor: Executor, window: int, stop: threading.Event, piece: int
 ) -> Iterator[VmResult]:
-    """Yield outcomes as they come, with at most *window* orders handed out."""
-    waiting = iter(plan.orders)
-    flying: dict[Future[VmResult], Order] = {}
-    broken: Exception | None = None
+    """Yield outcomes as they come, with at most *window* pieces of the orders handed out."""
+    waiting = deque(
+        plan.orders[start : start + piece] for start in range(0, len(plan.orders), piece)
+    )
+    flying: dict[Future[list[VmResult]], tuple[Order, ...]] = {}
+    broken: BaseException | None = None
     while True:
-        while len(flying) < window and not stop.is_set() and broken is None:
-            order = next(waiting, None)
-            if order is None:
-                break
+        while len(flying) < window and waiting and not stop.is_set() and broken is None:
+            orders = waiting.popleft()
             try:
-                flying[executor.submit(workshop.make, plan.settings, order)] = order
-            except RuntimeError as error:  # BrokenExecutor, or shut down by its owner
+                flying[executor.submit(workshop.make_all, plan.settings, orders)] = orders
+            except Exception as error:  # BrokenExecutor, shut down by its owner, scheduler gone
                 broken = error
         if not flying:
             break
         done, _ = wait(flying, return_when=FIRST_COMPLETED)
         for future in done:
-            order = flying.pop(future)
-            trouble = future.exception()
+            orders = flying.pop(future)
+            trouble = _trouble(future)
             if trouble is None:
-                yield future.result()
+                yield from future.result()
+            elif isinstance(trouble, CancelledError):  # who knew of it is gone
+                broken = trouble
+            elif len(orders) > 1:  # one of them may be what kills workers: each by itself
+                waiting.extend((order,) for order in orders)
             else:
                 # make() raises nothing: the worker itself was lost.
                 message = f"its worker was lost ({type(trouble).__name__})"
-                yield VmResult.failure(order, RemoteError("worker-lost", message))
+                yield VmResult.failure(orders[0], RemoteError("worker-lost", message))
     if broken is not None:
         raise RemoteError(
             "executor", f"the executor takes no more work: {type(broken).__name__}",
             hint="run the command again with --resume",
         ) from broken  # fmt: skip
+
+
+def _trouble(future: Future[list[VmResult]]) -> BaseException | None:
+    """Return why there is no result; None when there is one."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _piece(plan: FleetPlan, jobs: int) -> int:
+    """Return how many VMs one task makes: on other machines each result is a journey."""
+    if not plan.settings.remote:
+        return 1
+    return max(1, min(_PIECE, len(plan.orders) // (jobs * _AHEAD * 2)))
 
 
 class _Tally:

@@ -8,6 +8,7 @@ and an order, both of paths, and returns an outcome. The base is opened once per
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from ngtpatch.iso.edit.image_edit import EditPlan
 
-__all__ = ["Workshop", "make"]
+__all__ = ["Workshop", "make", "make_all"]
 
 
 class Workshop:
@@ -147,6 +148,11 @@ def make(settings: Settings, order: Order) -> VmResult:
     except Exception as error:
         return VmResult.failure(order, error)
     return workshop.make(order)
+
+
+def make_all(settings: Settings, orders: Sequence[Order]) -> list[VmResult]:
+    """Make the images of several VMs, one after the other. Raises nothing."""
+    return [make(settings, order) for order in orders]
 
 
 def _workshop(settings: Settings) -> Workshop:

@@ -39,6 +39,7 @@ with Client(sys.argv[1], set_as_default=False) as client:
 @dataclass
 class Dask:
     address: str
+    scheduler: "subprocess.Popen[bytes]"
     workers: list["subprocess.Popen[bytes]"]
     logs: list[Path]
 
@@ -70,11 +71,11 @@ def dask(root: Path) -> Iterator[Dask]:
         "distributed.cli.dask_worker", "--scheduler-file", str(known), "--no-nanny",
         "--no-dashboard", "--nthreads", "1", "--local-directory", str(root / "scratch"),
     ]  # fmt: skip
-    with started(scheduler, logs[0]):
+    with started(scheduler, logs[0]) as leader:
         while not known.exists() or not known.read_text().endswith("}"):
             time.sleep(0.05)
         with started(worker, logs[1]) as one, started(worker, logs[2]) as two:
-            yield Dask(json.loads(known.read_text())["address"], [one, two], logs)
+            yield Dask(json.loads(known.read_text())["address"], leader, [one, two], logs)
 
 
 def two_workers(made: Park, cluster: Dask) -> None:
@@ -101,6 +102,7 @@ def test_a_cluster_makes_the_fleet_though_a_worker_is_killed(tmp_path: Path) -> 
         out, err = run.communicate()
         said = out + err
         assert run.returncode == 0, said
+        assert "Traceback" not in said
         graph = spy.stdout
         logs = b"".join(log.read_bytes() for log in cluster.logs)
     assert made.wrong() == []
@@ -113,6 +115,28 @@ def test_a_cluster_makes_the_fleet_though_a_worker_is_killed(tmp_path: Path) -> 
         for text in (graph, logs, said.encode(), (made.out / "ledger.jsonl").read_bytes()):
             assert not betrayed(key, text)
     assert "40 kept" in made.inject("--resume").stdout
+
+
+def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 60, payload=1 << 20)
+    with dask(tmp_path) as cluster:
+        two_workers(made, cluster)
+        run = subprocess.Popen(
+            made.arguments("--scheduler", cluster.address, "--jobs", 2),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        )  # fmt: skip
+        while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
+            time.sleep(0.01)
+        cluster.scheduler.send_signal(signal.SIGKILL)
+        out, err = run.communicate(timeout=120)
+    assert run.returncode == 7, out + err
+    assert "Traceback" not in err
+    assert len(err.splitlines()) < 16
+    for name in {path.stem for path in made.out.glob("*.iso")}:
+        assert made.right(name)
+    assert made.inject("--resume").returncode == 0
+    assert made.wrong() == []
+    assert made.listing() == made.expected_listing()
 
 
 def test_a_worker_with_another_base_refuses(tmp_path: Path) -> None:
