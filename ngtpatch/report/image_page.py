@@ -208,10 +208,8 @@ def page_of_images(
         era=after.ngt.era,
         profiles=profiles,
         untold=_untold(after, document),
-        headline=_headline(result),
-        verdict="not-accepted"
-        if result.verdict != "not-verified" and not result.ok
-        else result.verdict,
+        headline=_headline(result, digests),
+        verdict=_verdict(result, digests),
         proven=tuple(one for one in result.sentences() if not one.startswith("not looked at")),
         problems=tuple((one.code, one.message, one.counts) for one in result.problems),
         distros=distros,
@@ -325,7 +323,23 @@ def _untold(image: Inspection, document: tuple[Path, RebuildResult] | None) -> s
     return image.record_problem or "it has no record"
 
 
-def _headline(result: Verified) -> Headline:
+def _verdict(result: Verified, digests: Sequence[Stated]) -> str:
+    if result.verdict == "not-verified":
+        return result.verdict
+    if not result.ok:
+        return "not-accepted"
+    return "not-as-stated" if any(one.state == "bad" for one in digests) else result.verdict
+
+
+def _headline(result: Verified, digests: Sequence[Stated]) -> Headline:
+    wrong = next((one for one in digests if one.state == "bad"), None)
+    if result.ok and wrong is not None:
+        return Headline(
+            "bad",
+            "Not as stated",
+            f"{wrong.what}: {wrong.checked}.",
+            "find out which of both is meant, before anybody uses it",
+        )
     if result.ok:
         word = "Verified" if result.verdict == "verified" else "Identical"
         first = next(iter(result.sentences()), "")

@@ -35,8 +35,9 @@ class ReportResult:
         size: of the page, in bytes.
         about: ``image``: two images were looked at; ``document``: a rebuild's document alone;
             ``fleet``: a ledger.
-        verdict: of an image, that of ``verify``, or ``not-accepted`` where its bytes are proven and
-            its installer refuses what was asked for; of a fleet ``ok`` or ``attention``; of a
+        verdict: of an image, that of ``verify``, or where its bytes are proven: ``not-accepted``,
+            its installer refuses what was asked for; ``not-as-stated``, a document or SHA256SUMS
+            has another digest; of a fleet ``ok`` or ``attention``; of a
             document ``not-looked-at``.
         ok: nothing on the page needs a person.
         rows: how many distributions or VMs are on it.

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page of an image says of one that is not as it should be.
+
+Installers are not asked here, which takes seconds: test_in_the_browser.py does that.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ngtpatch.cli.app import app
+from ngtpatch.flow.verdicts import Support
+from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.report.image_page import Asked, ImagePage, page_of_images
+from ngtpatch.report.stated import Stated
+from ngtpatch.sample import write_sample
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks_an_installer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def support(source: str | Path, **_: object) -> Support:
+        return Support(str(source), "2.0.1", 2, ())
+
+    monkeypatch.setattr("ngtpatch.flow.support.support", support)
+
+
+def run(*words: object) -> tuple[int, dict[str, Any]]:
+    done = CliRunner().invoke(app, ["--json", *map(str, words)])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def rebuilt(directory: Path, *words: object) -> tuple[Path, Path, dict[str, Any]]:
+    base, image = directory / "ngt.iso", directory / "out.iso"
+    write_sample(base)
+    code, document = run("rebuild", base, "--set", "port=2075", *(words or ("-o", image)))
+    assert code == 0
+    (directory / "rebuild.json").write_text(json.dumps(document))
+    return base, image, document
+
+
+def digest(page: ImagePage, what: str) -> Stated:
+    return next(one for one in page.digests if one.what == what)
+
+
+def test_a_document_is_held_against_its_images(tmp_path: Path) -> None:
+    _, _, document = rebuilt(tmp_path)
+    path, page = tmp_path / "rebuild.json", tmp_path / "page.html"
+    code, told = run("report", path, "-o", page)
+    assert (code, told["about"], told["verdict"]) == (0, "image", "verified")
+    assert f"{path} says the same" in page.read_text()
+    path.write_text(json.dumps({**document, "sha256": "0" * 64}))
+    code, told = run("report", path, "-o", page, "--force")
+    assert (code, told["verdict"], told["ok"]) == (5, "not-as-stated", False)
+    assert f"{path} says another: {'0' * 64}" in page.read_text()
+    assert "<strong>Not as stated</strong>" in page.read_text()
+
+
+def test_sums_of_another_image(tmp_path: Path) -> None:
+    base, image, _ = rebuilt(tmp_path)
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {image.name}\n")
+    page = page_of_images(base, image, Asked())
+    assert digest(page, "SHA256SUMS beside it").state == "bad"
+    assert page.attention
+    assert digest(page, "Signature").checked == "not checked: there is no statement"
+    assert "provenance: no statement stands beside the image" in page.unseen
+
+
+def test_an_image_that_was_changed_since(tmp_path: Path) -> None:
+    base, image, _ = rebuilt(tmp_path)
+    whole = page_of_images(base, image, Asked())
+    assert (whole.headline.word, whole.attention) == ("Verified", False)
+    assert whole.undo.command == (f"ngtpatch reset {image} --base {base} -o FILE")
+    with Volume.open(image) as volume:
+        assert isinstance(volume.record, BuildRecord)
+        place = volume.entries(volume.primary_tree)["installer/linux/License.txt"].extents[0][0]
+    data = bytearray(image.read_bytes())
+    data[place] ^= 1
+    image.write_bytes(data)
+    page = page_of_images(base, image, Asked())
+    assert (page.headline.state, page.headline.word) == ("bad", "Not verified")
+    assert page.undo.command is None
+    assert page.map is not None
+    assert whole.map is not None
+    assert set(page.map.regions) - set(whole.map.regions) == {
+        one for one in page.map.regions if one.kind == "differs"
+    }
+    assert [one.offset for one in page.map.regions if one.kind == "differs"] == [
+        place // 2048 * 2048
+    ]
+    assert "installer/linux/License.txt" in [one.path for one in page.files]
+
+
+def test_an_image_without_a_record(tmp_path: Path) -> None:
+    base, other = tmp_path / "ngt.iso", tmp_path / "other.iso"
+    write_sample(base)
+    write_sample(other)
+    page = page_of_images(base, other, Asked())
+    assert page.untold == "it has no record"
+    assert page.undo.command is None
+    assert page.map is not None
+    assert page.map.ground == "comparison"
+    # Two samples have two identities: nothing of either is in a diff.
+    assert {one.why_not for one in page.files if one.path.startswith("config/")} == {
+        "Identity: not shown."
+    }
+    same = page_of_images(base, base, Asked())
+    assert (same.headline.word, same.attention) == ("Identical", False)
+
+
+def test_a_directory_has_no_map(tmp_path: Path) -> None:
+    rebuilt(tmp_path, "--output-tree", tmp_path / "tree")
+    page = tmp_path / "page.html"
+    code, told = run("report", tmp_path / "rebuild.json", "-o", page)
+    assert (code, told["verdict"]) == (0, "verified")
+    assert "No map: a directory has no places." in page.read_text()
+    assert "A directory has no record" in page.read_text()
