@@ -17,7 +17,7 @@ PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips pushes playbook mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 
 flips: $(VENV)/dev ## Flip 5,000 bytes of written images; verify has to see each
 	@$(BIN)/python -m tests.fuzz.flips --count 5000
+
+faults: $(VENV)/dev ## Kill 300 runs over a fleet, and let every writing call of one fail (needs strace)
+	@$(BIN)/python -m tests.fleet.kills --count 300
+	@$(BIN)/python -m tests.fleet.faults
 
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
