@@ -3,7 +3,8 @@
 
     python -m bench.patching
 
-The budgets: 0.5 s for patching a file of 2,000 lines, 2 s for ``support`` on all profiles.
+The budgets: 0.5 s for patching a file of 2,000 lines, 2 s for ``support`` on all profiles, 5 s for
+one million bytes of source, whatever stands in it.
 """
 
 from __future__ import annotations
@@ -50,6 +51,27 @@ def with_long_factory(directory: Path) -> None:
         write_file(plan.overlay(), directory / "long.iso")
 
 
+#: What a file of a million bytes may be full of.
+FULL_OF = {
+    "functions": "\n\ndef helper_{0}(value):\n  if value:\n    return {0}\n  return None\n",
+    "calls": "frob(x{0})\n",
+    "tests": "if a{0}:\n  b = {0}\n",
+    "lines that are printed": "print('x{0}')\n",
+}
+
+
+def with_full_factory(directory: Path, name: str, unit: str) -> None:
+    """Write a sample whose factory has a million bytes."""
+    with Volume.open(directory / "short.iso") as volume:
+        factory = volume.tree[FACTORY].decode()
+        parts, size = [factory], len(factory)
+        while size < 1_000_000 - len(unit) - 20:
+            parts.append(unit.format(len(parts)))
+            size += len(parts[-1])
+        plan = edit(volume, replace={FACTORY: "".join(parts).encode()})
+        write_file(plan.overlay(), directory / name)
+
+
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
@@ -61,6 +83,10 @@ def main() -> None:
             f"rebuild, factory of {LINES} lines": ["rebuild", "long.iso", "-d", "rocky", "-n"],
             "support, all profiles": ["support", "short.iso"],
         }
+        for number, (title, unit) in enumerate(FULL_OF.items()):
+            with_full_factory(directory, f"{number}.iso", unit)
+            rebuild = ["rebuild", f"{number}.iso", "-d", "rocky", "-n"]
+            commands[f"rebuild, 1 MB of {title}"] = rebuild
         for title, arguments in commands.items():
             seconds = median(cpu(arguments, directory) for _ in range(RUNS))
             print(f"{title:<34} {seconds:6.2f} s CPU")

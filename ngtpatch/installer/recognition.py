@@ -246,6 +246,20 @@ def sites_in(source: PythonSource) -> tuple[Site, ...]:
         return (_puzzle(source.path, 1, "its expressions are nested too deeply to be read"),)
 
 
+def _with_blocks(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what statements stand in, in the order of ast.walk() but without expressions."""
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:
+        yield node
+        for name in node._fields:
+            parts = getattr(node, name, None)
+            if type(parts) is list:
+                waiting += [one for one in parts if isinstance(one, _HOLDING)]
+
+
+_HOLDING = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
+
 class _Finder:
     """Walks the statements of one file and reads its chains."""
 
@@ -271,7 +285,7 @@ class _Finder:
             return
 
     def _in_blocks(self) -> Iterator[Site]:
-        for node in ast.walk(self._source.tree):
+        for node in _with_blocks(self._source.tree):
             for name in ("body", "orelse", "finalbody"):
                 block = getattr(node, name, None)
                 if not isinstance(block, list):

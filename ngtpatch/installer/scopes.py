@@ -55,6 +55,8 @@ class Module:
         self._calls: dict[str, list[ast.Call]] = defaultdict(list)
         self._parents: dict[ast.AST, ast.AST] = {}
         self._blocks: dict[ast.AST, _Block] = {}
+        # The if that an elif belongs to: nothing else stands between the two.
+        self._heads: dict[ast.AST, ast.AST] = {}
         self._imports: dict[str, set[str]] = defaultdict(set)
         self._functions: dict[str, list[Function]] = defaultdict(list)
         self._assignments: dict[tuple[ast.AST, str], list[Assignment]] = defaultdict(list)
@@ -67,7 +69,7 @@ class Module:
     def _index(self) -> None:
         nodes: list[ast.AST] = [self.tree]
         noted: list[ast.AST] = []
-        parents, blocks = self._parents, self._blocks
+        parents, blocks, heads = self._parents, self._blocks, self._heads
         for node in nodes:
             if type(node) in _NOTED:
                 noted.append(node)
@@ -79,6 +81,8 @@ class Module:
                         parents[child] = node
                         if isinstance(child, ast.stmt):
                             blocks[child] = (id(node), field)
+                            if field == "orelse" and _is_elif(node, child):
+                                heads[child] = heads.get(node, node)
                         nodes.append(child)
             if isinstance(node, ast.Global | ast.Nonlocal):
                 self._globals.update((self.scope(node), name) for name in node.names)
@@ -161,7 +165,7 @@ class Module:
     def scope(self, node: ast.AST) -> _Scope:
         """Return the function or module whose names *node* sees first."""
         while not isinstance(node, ast.Module):
-            node = self._parents[node]
+            node = self._heads.get(node) or self._parents[node]
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 return node
         return node
@@ -268,13 +272,17 @@ class Module:
         }
 
     def _visible(self, known: Sequence[Assignment], use: ast.expr) -> tuple[list[Assignment], bool]:
-        around = {self._blocks[self.statement(use)]}
+        node: ast.AST = self.statement(use)
+        around = {self._blocks[node]}
         loops: list[ast.AST] = []
-        for node in self.enclosing(self.statement(use)):
+        while node in self._parents:
+            node = self._heads.get(node) or self._parents[node]
             if isinstance(node, ast.stmt):
                 around.add(self._blocks[node])
             if isinstance(node, ast.For | ast.While | ast.AsyncFor):
                 loops.append(node)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                break
         visible: list[Assignment] = []
         certain = False
         for assignment in reversed(known):
@@ -394,6 +402,10 @@ def _dotted(node: ast.AST) -> str | None:
     if not isinstance(node, ast.Name):
         return None
     return ".".join([node.id, *reversed(parts)])
+
+
+def _is_elif(outer: ast.AST, inner: ast.AST) -> bool:
+    return isinstance(outer, ast.If) and len(outer.orelse) == 1 and isinstance(inner, ast.If)
 
 
 def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from ngtpatch.installer.execution.evaluation import Evaluation
 from ngtpatch.installer.execution.lifting import NONE, unknown
@@ -62,6 +64,25 @@ _ASKING = re.compile(
 
 
 _ASKING_PYTHON = re.compile(r"version_info|hexversion|python_version|sys\.version")
+
+
+class _Said(NamedTuple):
+    """What the name of something unknown says about a call of it."""
+
+    ends: bool
+    checks: bool
+    tells: bool
+    moves: bool
+
+
+@lru_cache(maxsize=4096)
+def _said_by(name: str) -> _Said:
+    return _Said(
+        ends=_ENDING.match(name) is not None,
+        checks=_CHECKING.search(name) is not None,
+        tells=_TELLING.search(name) is not None or name.rpartition(".")[2] in TEXT_METHODS,
+        moves=_MOVING.match(name) is not None,
+    )
 
 
 class Calling(Evaluation):
@@ -125,7 +146,8 @@ class Calling(Evaluation):
             function.name if isinstance(function, External)
             else function.origin if isinstance(function, Unknown) else ""
         ) or "?"  # fmt: skip
-        if _ENDING.match(name):
+        says = _said_by(name)
+        if says.ends:
             self.throw_named("SystemExit", None, 1)
             return NOTHING
         args = (*args, *named.values())
@@ -134,12 +156,10 @@ class Calling(Evaluation):
         tainted = isinstance(function, Unknown | External) and function.tainted
         tainted = tainted or self.is_stained(name)
         depends = self.depends(*args)
-        checks = bool(_CHECKING.search(name)) or (
-            "check" in named and bool(self.truth(named["check"])[0])
-        )
+        checks = says.checks or ("check" in named and bool(self.truth(named["check"])[0]))
         asks = any(self.asks(value) for value in args)
         asks = asks or (name == "type" and self.of_python)
-        tells = _TELLING.search(name) or name.rpartition(".")[2] in TEXT_METHODS
+        tells = says.tells
         ends = checks or not tells
         if (tainted or depends or asks) and ends:
             self.note("call")
@@ -148,10 +168,10 @@ class Calling(Evaluation):
         for value in args if self.watch is not None and not tells else ():
             if self.watch is not None and not self.depends(value):
                 self.watch.hand(value, self.mask)
-        if not _MOVING.match(name):
+        if not says.moves:
             self._start(args)
         heard = self._call_back(args)
-        self._escape(args, name, tells=bool(tells), also=heard[0])
+        self._escape(args, name, tells=tells, also=heard[0])
         self.perhaps()
         if tainted or depends or asks or heard[0]:
             return unknown(tainted=True)

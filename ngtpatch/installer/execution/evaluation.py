@@ -124,9 +124,14 @@ class Evaluation(Displays):
         groups: list[tuple[int, Plain]] = []
         missing = self.mask
         for place in places:
-            here = place.get(name).within(missing)
+            bound = place.slots.get(name)
+            if bound is None:
+                continue
+            here = bound.within(missing)
             groups += here.groups
             missing &= ~here.mask
+            if not missing and len(groups) == len(here.groups):
+                return here
             if not missing:
                 break
         if missing and name in frame.own:
