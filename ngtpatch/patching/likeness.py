@@ -119,7 +119,7 @@ class _Rule:
         self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}
         self._problems: dict[str, str] = {}
-        self._sources = dict(self._read())
+        self._sources = dict(self._read(deciding))
         mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
         self._programs = [*mains, *deciding][:_MOST_PROGRAMS]
         self._treated: list[Treated] = []
@@ -127,8 +127,8 @@ class _Rule:
         self._watch = Watch()
         self._steps = _MOST_STEPS
 
-    def _read(self) -> Iterator[tuple[str, PythonSource]]:
-        for path in self._deciding:
+    def _read(self, paths: Sequence[str]) -> Iterator[tuple[str, PythonSource]]:
+        for path in paths:
             try:
                 yield path, parse(path, self._files[path])
             except Refusal as refusal:
@@ -152,7 +152,8 @@ class _Rule:
                     made[path], edits[path] = tuple(insertions), count
             except Refusal as refusal:
                 self._leave(path, refusal.message)
-        contents = self._proven(shipped, contents)
+        contents, final = self._proven(shipped, contents)
+        self._treated += self._decided_elsewhere(final)
         # In a file that is proven, the new names fare there as their kin do.
         reason = "what it does with a new name's kin is not known"
         self._treated += [
@@ -166,6 +167,22 @@ class _Rule:
             {path: edits[path] for path in contents},
             tuple(sorted(self._treated, key=lambda one: (one.path, one.line))),
         )
+
+    def _decided_elsewhere(self, final: Execution) -> Iterator[Treated]:
+        """Yield the places that decide by what another file names, and still do."""
+        found: dict[str, int] = {}
+        for (path, line), truth in final.conditions.items():
+            if (
+                path in self._files
+                and path not in self._deciding
+                and any(
+                    self._seen(one, truth) != self._seen(kin, truth)
+                    for one, kin in self._kin.items()
+                )
+            ):
+                found[path] = min(line, found.get(path, line))
+        for path, line in found.items():
+            yield Treated(path, line, "left", "what it decides by stands in another file")
 
     def _executed(self, contents: Mapping[str, bytes], watch: Watch | None = None) -> Execution:
         tree = {**self._files, **contents}
@@ -391,9 +408,12 @@ class _Rule:
 
     # The proof ------------------------------------------------------------------------------
 
-    def _proven(self, shipped: Execution, contents: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return those of *contents* that are proven; the others are left."""
+    def _proven(
+        self, shipped: Execution, contents: Mapping[str, bytes]
+    ) -> tuple[dict[str, bytes], Execution]:
+        """Return those of *contents* that are proven, and what they do; the others are left."""
         kept = dict(contents)
+        patched = shipped
         while kept:
             patched = self._executed(kept)
             wrong = {
@@ -406,7 +426,7 @@ class _Rule:
             for path, reason in wrong.items():
                 del kept[path]
                 self._leave(path, reason)
-        return kept
+        return kept, patched if kept else shipped
 
     def _fault(
         self, path: str, content: bytes, shipped: Execution, patched: Execution

@@ -241,3 +241,36 @@ def test_one_new_name_after_another_and_families_by_their_own_kin(tmp_path: Path
     one = likened(text, "rocky").contents["bin/a.py"].decode()
     both = likened(one, "almalinux").contents["bin/a.py"].decode()
     assert both.count("almalinux") == both.count("rocky linux") == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "test", "line"),
+    [
+        ("KINDS = {'centos': 1, 'red hat': 1}", "[one for one in names.KINDS if one in name]", 6),
+        ("def known(name):\n  return 'centos' in name", "names.known(name)", 6),
+        (
+            "import told\ndef known():\n  if 'centos' in told.ask().lower():\n    return 1\n"
+            "  return 0",
+            "names.known()",
+            0,
+        ),
+    ],
+    ids=["table", "expression", "test that is extended"],
+)
+def test_a_place_that_decides_by_what_another_file_names_is_not_silent(
+    table: str, test: str, line: int
+) -> None:
+    agent = (
+        "import platform, names\nname = platform.linux_distribution()[0].lower()\n"
+        f"def answer():\n  found = None\n  # who is it?\n  if {test}:\n    found = 1\n"
+        "  return found\nif __name__ == '__main__':\n  answer()\n"
+    )
+    files = {"agent.py": agent.replace("platform.linux_distribution()[0]", "told.ask()"),
+             "names.py": table + "\n",
+             "told.py": "import platform\ndef ask():\n"
+                        "  return platform.linux_distribution()[0]\n"}  # fmt: skip
+    files["agent.py"] = files["agent.py"].replace("import platform, names", "import told, names")
+    found = liken({path: text.encode() for path, text in files.items()}, [load_profiles()["rocky"]])
+    left = [one.line for one in found.treated if one.path == "agent.py"]
+    assert left == ([line] if line else [])
+    assert ("names.py" in found.contents) is (line == 0)
