@@ -57,6 +57,7 @@ lint: $(VENV)/dev ## Check style and types
 bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.images
 	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.shards
 	@$(BIN)/python -m bench.patching
 	@$(BIN)/python -m bench.opening
 	@$(BIN)/python -m bench.verifying

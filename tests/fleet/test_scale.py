@@ -84,3 +84,29 @@ def test_the_benchmark_of_start_up_runs() -> None:
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("| ") >= 6
+
+
+def test_shards_read_their_own_files_alone(tmp_path: Path) -> None:
+    """Counted, and not timed: make bench measures what they cost."""
+    made = park(tmp_path / "park", 12)
+    opened: list[str] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event == "open" and "certificates/" in str(arguments[0]):
+            opened.append(Path(str(arguments[0])).parent.name)
+
+    watching = False
+    sys.addaudithook(watch)
+    seen: list[str] = []
+    for k in range(1, 4):
+        opened.clear()
+        watching = True
+        plan = prepare(
+            made.root / "base.iso", made.root / "vms.csv", str(made.out),
+            certificates=made.root / "certificates", shard=(k, 3),
+        )  # fmt: skip
+        watching = False
+        mine = {order.row.name for order in plan.orders}
+        assert set(opened) == mine
+        seen += mine
+    assert sorted(seen) == sorted(made.material)
