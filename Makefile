@@ -14,6 +14,8 @@ OS_RELEASE ?=
 COLLECTIONS ?=
 # The oldest dependencies are offered for the oldest Python.
 PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.10.*/bin/python) python3.10)
+# Which mutants, such as 'ngtpatch.installer.predicate*': all of them take hours.
+MUTANTS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
@@ -46,7 +48,7 @@ test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode
 
 mutation: $(VENV)/dev ## Mutants of what decides, and how many the tests catch
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[mutation]'
-	@$(BIN)/python -m mutmut run >mutants.log 2>&1 || true
+	@$(BIN)/python -m mutmut run $(MUTANTS) >mutants.log 2>&1 || true
 	@$(BIN)/python scripts/mutation_score.py
 
 lint: $(VENV)/dev ## Check style and types
