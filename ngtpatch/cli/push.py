@@ -92,7 +92,8 @@ def command(
     if prism_host is None:
         raise UsageError("usage", "--prism HOST is missing", hint="ngtpatch push --help")
     fleet = iso is None and ledger is not None
-    _check_usage(iso, named, ledger, from_url, eject=eject, fleet=fleet, replace=replace)
+    after = replace or delete_after
+    _check_usage(iso, named, ledger, from_url, eject=eject, fleet=fleet, drive=after)
     from ngtpatch.prism_central.push import PushOptions
     from ngtpatch.prism_central.push_journal import own_journal
 
@@ -124,17 +125,19 @@ def command(
 
 def _check_usage(
     iso: Path | None, named: str | None, ledger: Path | None, url: str | None, *, eject: bool,
-    fleet: bool, replace: bool,
+    fleet: bool, drive: bool,
 ) -> None:  # fmt: skip
     wrong = None
-    if eject and (named is None or url is not None or replace or fleet):
-        wrong = "--eject goes with --vm, and not with --from-url, --replace or a fleet"
+    if eject and (named is None or url is not None or drive or fleet):
+        wrong = (
+            "--eject goes with --vm, and not with --from-url, --replace, --delete-after or a fleet"
+        )
     elif iso is None and ledger is None and not eject:
         wrong = "name an ISO, or inject's ledger with --ledger"
     elif fleet and (named is not None or url is not None):
         wrong = "--ledger without an ISO takes its VMs from the ledger: no --vm, no --from-url"
-    elif replace and named is None and not fleet:
-        wrong = "--replace goes with --vm"
+    elif drive and named is None and not fleet:
+        wrong = "--replace and --delete-after go with --vm"
     if wrong is not None:
         raise UsageError("usage", wrong, hint="ngtpatch push --help")
     if url is not None:

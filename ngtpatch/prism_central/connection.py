@@ -8,6 +8,7 @@ retries are ours, and a redirect is an error.
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import time
@@ -20,10 +21,11 @@ from ngtpatch.disclosure import printable
 from ngtpatch.errors import InputError, NgtpatchError, RemoteError, UsageError
 from ngtpatch.prism_central.login import Login
 
-__all__ = ["ChangedError", "Connection", "GoneError", "connect", "split_host"]
+__all__ = ["PAGE", "ChangedError", "Connection", "GoneError", "connect", "split_host"]
 
 Told = Callable[[str], object]
 
+PAGE = 100  # the most that v4 gives at once
 _PORT = 9440
 _PACKAGES = ("ntnx_vmm_py_client", "ntnx_prism_py_client")
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
@@ -103,6 +105,9 @@ class Connection:
         else:
             configuration.username = self.login.username
             configuration.password = self.login.password
+            # The SDK's own token fails with letters that Latin-1 lacks; RFC 7617 has UTF-8.
+            basic = f"Basic {base64.b64encode(self.login.pair).decode()}"
+            configuration.get_basic_auth_token = lambda: basic
         client = sdk.ApiClient(configuration=configuration)
         rest = import_module(f"{package}.rest")
         self._exceptions.append(rest.ApiException)
@@ -111,7 +116,35 @@ class Connection:
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Return the answer of an SDK function that only reads: tried again after whatever."""
-        return self._call(function, arguments, options, again=True)
+        return self._with_data(self._call(function, arguments, options, again=True))
+
+    def listed(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Return one page of a list, which has no data where there is nothing on it."""
+        answer = self._call(function, arguments, options, again=True)
+        data = getattr(answer, "data", None)
+        if hasattr(answer, "metadata") and (data is None or _are_entities(data)):
+            return answer
+        raise self._no_prism()
+
+    def pages(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> list[Any]:
+        """Return the entities of all pages of a list, each once.
+
+        A page may hold fewer than were asked for, so that only the count by Prism Central's own
+        word, or a page that brings nothing new, ends it.
+        """
+        found: dict[str, Any] = {}
+        held = page = 0
+        while True:
+            answer = self.listed(function, *arguments, _page=page, _limit=PAGE, **options)
+            entities = answer.data or ()
+            new = {str(entity.ext_id): entity for entity in entities}
+            total = getattr(answer.metadata, "total_available_results", None)
+            held += len(entities)
+            page += 1
+            fresh = bool(new.keys() - found.keys())
+            found.update(new)
+            if not fresh or (total is not None and held >= total):
+                return list(found.values())
 
     def change(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Return the answer of an SDK function that changes something.
@@ -120,7 +153,18 @@ class Connection:
         connection was cut: the request has an If-Match or an NTNX-Request-Id of its caller, by
         which the second one changes nothing that the first one has.
         """
-        return self._call(function, arguments, options, again=False)
+        return self._with_data(self._call(function, arguments, options, again=False))
+
+    def _with_data(self, answer: Any) -> Any:
+        if not hasattr(getattr(answer, "data", None), "ext_id"):
+            raise self._no_prism()
+        return answer
+
+    def _no_prism(self) -> RemoteError:
+        return RemoteError(
+            "not-prism", "answers, and not as Prism Central does", path=self.host,
+            hint="see whether HOST is a Prism Central, and what stands before it",
+        )  # fmt: skip
 
     def told(self, message: str) -> None:
         """Pass a message on to the person who waits."""
@@ -131,7 +175,7 @@ class Connection:
     ) -> Any:
         for attempt in range(1, _TRIES + 1):
             try:
-                return function(*arguments, **options)
+                answer = function(*arguments, **options)
             except NgtpatchError:
                 raise
             except Exception as error:
@@ -139,6 +183,8 @@ class Connection:
                 if wait is None or attempt == _TRIES:
                     self._failed(error, attempt)
                 reason = _reason(error)
+            else:
+                return answer
             self._told(f"{self.host}: {reason}; trying again in {wait:g} s ({attempt}/{_TRIES})")
             self.sleep(wait)
         raise AssertionError("unreachable")
@@ -231,6 +277,14 @@ def _refuse_redirects(pool: Any, host: str) -> None:
         return answer
 
     pool.request = request
+
+
+def _are_entities(data: object) -> bool:
+    # With $select an entity comes without its type, and is left a dict.
+    return isinstance(data, list) and all(
+        "extId" in entity if isinstance(entity, dict) else hasattr(entity, "ext_id")
+        for entity in data
+    )
 
 
 def _is_of_network(error: Exception) -> bool:

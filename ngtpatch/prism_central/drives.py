@@ -40,13 +40,7 @@ class Drive:
 def read_drives(connection: Connection, vm: str) -> tuple[Drive, ...]:
     """Return the drives of the VM with the UUID *vm*, in the order of their places."""
     api = _api(connection)
-    found: list[Any] = []
-    while True:
-        page = len(found) // 100
-        answer = connection.call(api.list_cd_roms_by_vm_id, vm, _page=page, _limit=100)
-        found += answer.data or ()
-        if len(answer.data or ()) < 100:
-            break
+    found = connection.pages(api.list_cd_roms_by_vm_id, vm)
     return tuple(sorted(map(_drive, found), key=lambda drive: (drive.place, drive.ext_id)))
 
 

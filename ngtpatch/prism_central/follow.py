@@ -14,7 +14,9 @@ from ngtpatch.prism_central.connection import Connection, GoneError
 __all__ = ["TaskFailedError", "TaskLostError", "TaskVanishedError", "follow"]
 
 _FIRST, _LONGEST = 0.1, 3.0
-_OPEN = ("QUEUED", "RUNNING", "CANCELING", "SUSPENDED")
+# Of others (QUEUED, RUNNING, CANCELING, SUSPENDED, and words that this SDK does not know) is not
+# known how they end.
+_FAILED = ("FAILED", "CANCELED")
 
 
 class TaskFailedError(RemoteError):
@@ -63,7 +65,7 @@ def follow(
         if status == "SUCCEEDED":
             entities = task.entities_affected or ()
             return next((str(e.ext_id) for e in entities if kind and e.rel == kind), None)
-        if status not in _OPEN:
+        if status in _FAILED:
             said = [str(message.message) for message in task.error_messages or ()]
             said += [task.legacy_error_message] if task.legacy_error_message else []
             reason = printable("; ".join(said))[:300] or "no reason given"

@@ -49,8 +49,8 @@ def find_image(connection: Connection, disc: Disc) -> LibraryImage | None:
         Refusal: ``image-exists``: another image has the name, or one whose checksum is not known.
     """
     api = _api(connection)
-    answer = connection.call(api.list_images, _limit=100, _filter=f"name eq {quoted(disc.name)}")
-    named = [_image(image) for image in answer.data or () if image.name == disc.name]
+    images = connection.pages(api.list_images, _filter=f"name eq {quoted(disc.name)}")
+    named = [_image(image) for image in images if image.name == disc.name]
     same = [image for image in named if image.sha256 == disc.sha256]
     if same:
         return same[0]

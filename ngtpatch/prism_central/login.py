@@ -34,6 +34,11 @@ class Login:
     password: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
 
+    @property
+    def pair(self) -> bytes:
+        """USER:PASSWORD, as it is sent."""
+        return f"{self.username}:{self.password}".encode("utf-8", "surrogateescape")
+
 
 def find_login(host: str, path: Path | None = None) -> Login:
     """Return the credentials for *host*: of the file at *path* if named, else the environment's.
@@ -46,7 +51,7 @@ def find_login(host: str, path: Path | None = None) -> Login:
     """
     said = _of_file(path) if path is not None else _of_environment(os.environ)
     if said.get("api_key"):
-        return Login(api_key=said["api_key"])
+        return _sendable(host, Login(api_key=said["api_key"].strip()))
     username, password = said.get("username"), said.get("password")
     if username and not password:
         password = _of_keyring(host, username)
@@ -55,7 +60,23 @@ def find_login(host: str, path: Path | None = None) -> Login:
         raise UsageError(
             "no-credentials", f"there is no way to log in: {lacks} is found", path=host, hint=_HOW
         )
-    return Login(username, password)
+    return _sendable(host, Login(username, password))
+
+
+def _sendable(host: str, login: Login) -> Login:
+    """Refuse what an HTTP header cannot hold, which the libraries below would quote."""
+    key = login.api_key or ""
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise UsageError(
+            "credentials", "the API key has other characters than an API key can have", path=host,
+            hint="see whether all of it, and nothing else, was copied",
+        )  # fmt: skip
+    if login.username is not None and ":" in login.username:
+        raise UsageError(
+            "credentials", "the user name has a colon, which HTTP takes for the password's begin",
+            path=host, hint=_HOW,
+        )  # fmt: skip
+    return login
 
 
 def _of_environment(environment: Mapping[str, str]) -> dict[str, str]:

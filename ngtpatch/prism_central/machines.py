@@ -11,11 +11,10 @@ from typing import Any
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.listing import Page, VmListing, joined_listing
 from ngtpatch.listing.prism import prism_pages
-from ngtpatch.prism_central.connection import Connection, GoneError
+from ngtpatch.prism_central.connection import PAGE, Connection, GoneError
 
 __all__ = ["find_vm", "is_uuid", "list_vms", "quoted"]
 
-_LIMIT = 100  # the most that v4 gives
 _TRIES = 3
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -62,15 +61,19 @@ def _pages(connection: Connection, select: str | None = None) -> list[Page]:
     api = import_module("ntnx_vmm_py_client.api.vm_api").VmApi(connection.vmm)
     pages: list[Page] = []
     held = 0
+    seen: set[str] = set()
     while True:
         options = {} if select is None else {"_select": select}
-        answer = connection.call(api.list_vms, _page=len(pages), _limit=_LIMIT, **options).to_dict()
+        answer = connection.listed(api.list_vms, _page=len(pages), _limit=PAGE, **options).to_dict()
         answer["metadata"] = {**(answer.get("metadata") or {}), "links": None}
         answer["data"] = answer.get("data") or []
         [page] = prism_pages(answer, first=held + 1, whole=select is None)
         pages.append(replace(page, listing=connection.host, index=len(pages)))
         held += len(page.vms)
-        if not page.vms or (page.total is not None and held >= page.total):
+        # A page that only repeats others ends it as well: there would be no end.
+        new = {vm.key for vm in page.vms} - seen
+        seen |= new
+        if not new or (page.total is not None and held >= page.total):
             return pages
 
 
@@ -87,8 +90,8 @@ def find_vm(connection: Connection, named: str) -> Any:
             return connection.call(api.get_vm_by_id, named.lower()).data
         except GoneError:
             raise _no_vm(connection, f"has no VM with the UUID {named}") from None
-    answer = connection.call(api.list_vms, _limit=_LIMIT, _filter=f"name eq {quoted(named)}")
-    found = [vm for vm in answer.data or () if vm.name == named]
+    vms = connection.pages(api.list_vms, _filter=f"name eq {quoted(named)}")
+    found = [vm for vm in vms if vm.name == named]
     if not found:
         raise _no_vm(connection, f"has no VM named {named!r} that this user may see")
     if len(found) > 1:

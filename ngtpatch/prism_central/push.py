@@ -8,7 +8,7 @@ again after it was killed anywhere, ends in the state that was asked for.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -30,6 +30,9 @@ from ngtpatch.prism_central.upload import remove_object, upload
 __all__ = ["PushOptions", "Pushed", "eject_discs", "push_disc"]
 
 _TRIES = 3
+# Prism Central's word that it made no image, or that it was another.
+_REFUSED = ("unauthorised", "forbidden", "gone", "changed", "busy", "redirect", "image-missing",
+            "prism")  # fmt: skip
 Action = Literal["stored", "attached", "kept", "ejected", "nothing", "planned"]
 
 
@@ -132,6 +135,9 @@ class _Push:
         self.key = f"{connection.host}/{self.vm_uuid or '-'}/{disc.sha256}/{disc.name}"
         self.image: LibraryImage | None = None
         self.created = False
+        self.pending = False
+        """The image was asked for, and what became of that is not known."""
+        self.unknown: tuple[str, ...] = ()
         self.result = Pushed(
             "stored", vm=None if vm is None else vm.name, vm_uuid=self.vm_uuid, image=disc.name,
             sha256=disc.sha256,
@@ -144,7 +150,7 @@ class _Push:
         here = None if self.vm_uuid is None else self._attached(self._drives())
         plan = None
         if self.vm_uuid is not None and here is None:
-            plan = choose(self.connection, self._drives(), self.options.replace, self.name)
+            plan = self._choose()
         if self.options.dry_run:
             return self._planned(here, plan)
         try:
@@ -160,6 +166,16 @@ class _Push:
     def _drives(self) -> tuple[Drive, ...]:
         return read_drives(self.connection, str(self.vm_uuid))
 
+    def _choose(self) -> tuple[Drive, tuple[Drive, ...]]:
+        ours = self.journal.disks(f"{self.connection.host}/{self.vm_uuid}/")
+        drives = self._drives()
+        self.unknown = tuple(
+            drive.place
+            for drive in drives
+            if drive.disc is not None and not _is_tools(self.connection, drive, ours)
+        )
+        return choose(self.connection, drives, self.options.replace, self.name, ours)
+
     def _attached(self, drives: Iterable[Drive]) -> Drive | None:
         """Return the drive that holds this disc, by Prism Central's word or the journal's."""
         row = self.journal.row(self.key)
@@ -170,8 +186,10 @@ class _Push:
                 return drive
             if drive.disk is not None and drive.disk == row.get("disk"):
                 return drive
-            # Asked for into this drive, which was empty then; not every release says what is in it.
-            if drive.image is None and drive.disc == "OTHER" and drive.ext_id == row.get("drive"):
+            # Asked for into this drive, which was empty then, and not seen since; not every release
+            # says what is in it.
+            asked = drive.ext_id == row.get("drive") and row.get("disk") is None
+            if drive.image is None and drive.disc == "OTHER" and asked:
                 return drive
         return None
 
@@ -195,19 +213,27 @@ class _Push:
             clusters = (str(self.vm.cluster.ext_id),)
         for attempt in (1, 2):
             request = self.journal.request(self.key)
+            self.pending = True
             try:
-                return create_image(
+                made = create_image(
                     self.connection, self.disc, key=key, url=self.options.url, request=request,
                     clusters=clusters, seconds=self.options.seconds,
                 )  # fmt: skip
             except TaskLostError:
                 raise  # it may still come: the same request again asks for the same image
             except NgtpatchError as error:
+                if isinstance(error, TaskFailedError) or error.code in _REFUSED:
+                    self.pending = False
+                elif not isinstance(error, TaskVanishedError):
+                    raise  # likewise
                 # The same request would get the same answer again.
                 self.journal.note(self.key, request=None)
                 # A killed run's image, which that run deleted: this one is another.
                 if error.code != "image-missing" or attempt == 2:
                     raise
+            else:
+                self.pending = False
+                return made
         raise AssertionError("unreachable")
 
     def _tidy(self) -> None:
@@ -230,14 +256,12 @@ class _Push:
             raise AssertionError("stored before")
         salt = ""
         for attempt in range(1, _TRIES + 1):
-            target, ejected = choose(
-                self.connection, self._drives(), self.options.replace, self.name
-            )
+            target, ejected = self._choose()
             try:
                 for drive in ejected:
                     _eject_one(self.connection, vm_uuid, drive, self.options.seconds)
                 target = next(d for d in self._drives() if d.ext_id == target.ext_id)
-                self.journal.note(self.key, drive=target.ext_id)
+                self.journal.note(self.key, drive=target.ext_id, disk=None)
                 insert(
                     self.connection, vm_uuid, target, image.ext_id, salt=salt,
                     seconds=self.options.seconds,
@@ -277,11 +301,16 @@ class _Push:
                 self.journal.note(self.key, request=None, image=None)
             remove_object(self.connection, self.disc)
         except NgtpatchError as error:
-            raise RemoteError(
-                "identity-left", f"the image {self.disc.name!r} holds a VM's identity and may still"
-                f" be in the library: {error.message}", path=self.connection.host,
-                hint="run the command again, or delete it there",
-            ) from error  # fmt: skip
+            raise self._left(error.message) from error
+        if self.pending and image is None:
+            raise self._left("it was asked for, and is not there yet")
+
+    def _left(self, why: str) -> RemoteError:
+        return RemoteError(
+            "identity-left", f"the image {self.disc.name!r} holds a VM's identity and may still be"
+            f" in the library: {why}", path=self.connection.host,
+            hint="run the command again, or delete it there",
+        )  # fmt: skip
 
     def _finish(self, here: Drive | None, *, already: bool) -> Pushed:
         notes = list(self.result.notes)
@@ -292,20 +321,29 @@ class _Push:
                     "Prism Central does not say which image is in the drive: seen is that it was"
                     " empty and is full"
                 )
+        notes += [
+            f"{place} holds a disc of which is not known whose it is: with the label NUTANIX_TOOLS"
+            " on it as well the agent takes neither" for place in self.unknown
+        ]  # fmt: skip
         deleted, image = False, self.image
         wanted = here is not None and (
             (self.disc.identity and image is not None and image.identity)
             or (self.options.delete_after and self.created)
         )
         if wanted and image is not None:
-            delete_image(self.connection, image, seconds=self.options.seconds)
+            try:
+                delete_image(self.connection, image, seconds=self.options.seconds)
+            except NgtpatchError as error:
+                if self.disc.identity:
+                    raise self._left(error.message) from error
+                raise
             deleted = True
         elif self.options.delete_after and image is not None:
             notes.append("the image was there before, and is not deleted")
         if self.disc.identity and image is not None and not deleted:
             notes.append("the image with identity was not made by ngtpatch, and is left")
         if self.disc.identity:
-            remove_object(self.connection, self.disc)
+            self._tidy()
         # The wish is fulfilled: the next one is another request.
         self.journal.note(self.key, request=None, image=None)
         action: Action = "stored" if here is None else "kept" if already else "attached"
@@ -334,14 +372,20 @@ class _Push:
 
 
 def choose(
-    connection: Connection, drives: Sequence[Drive], replaces: bool, vm: str
+    connection: Connection,
+    drives: Sequence[Drive],
+    replaces: bool,
+    vm: str,
+    ours: Collection[str] = (),
 ) -> tuple[Drive, tuple[Drive, ...]]:
     """Return the drive to insert into, and the drives that are emptied first.
+
+    The disks *ours* were put there by a push from here, whose image may be gone.
 
     Raises:
         Refusal: ``tools-disc``, ``no-empty-drive``.
     """
-    tools = tuple(drive for drive in drives if _is_tools(connection, drive))
+    tools = tuple(drive for drive in drives if _is_tools(connection, drive, ours))
     if tools and not replaces:
         places = ", ".join(drive.place for drive in tools)
         raise Refusal(
@@ -361,9 +405,9 @@ def choose(
     )  # fmt: skip
 
 
-def _is_tools(connection: Connection, drive: Drive) -> bool:
-    """Say whether a disc is NGT's: the cluster's own, or of an image that ngtpatch put there."""
-    if drive.disc == "GUEST_TOOLS":
+def _is_tools(connection: Connection, drive: Drive, ours: Collection[str]) -> bool:
+    """Say whether a disc is NGT's: the cluster's own, or one that ngtpatch put there."""
+    if drive.disc == "GUEST_TOOLS" or (drive.disc is not None and drive.disk in ours):
         return True
     if drive.disc is None or drive.image is None:
         return False
@@ -417,8 +461,7 @@ def eject_discs(
         drive
         for drive in full
         if (image is not None and drive.image == image.ext_id)
-        or drive.disk in pushed
-        or _is_tools(connection, drive)
+        or _is_tools(connection, drive, pushed)
     ]
     notes = tuple(
         f"{drive.place} holds a disc of which is not known whose it is; it is left"

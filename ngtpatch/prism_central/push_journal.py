@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.disclosure import escaped_json, redacted
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, unwritable
 
 __all__ = ["PushJournal", "own_journal"]
 
@@ -28,7 +28,10 @@ def own_journal() -> PushJournal:
     """Return the user's journal, in the XDG state directory."""
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     directory = base / "ngtpatch"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error, path=str(directory)) from None
     return PushJournal(directory / "push.jsonl")
 
 

@@ -8,6 +8,8 @@ both the base64 of USER:PASSWORD, as Nutanix' own clients do it. An API key has 
 from __future__ import annotations
 
 import base64
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -22,11 +24,16 @@ __all__ = ["object_key", "remove_object", "upload"]
 _BUCKET = "vmm-images"
 _PATH = "/api/prism/v4.0/objects"
 _PART = 64 << 20
+_OF_NO_USER = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 def object_key(disc: Disc) -> str:
-    """Return the object's key: the same for the same bytes and name."""
-    return f"ngtpatch-{disc.sha256[:16]}-{disc.name}"
+    """Return the object's key: the same for the same bytes and name, and plain in any URL."""
+    return f"ngtpatch-{disc.sha256[:16]}-{re.sub(r'[^A-Za-z0-9._-]', '_', disc.name)}"
 
 
 def upload(connection: Connection, disc: Disc) -> str:
@@ -36,12 +43,12 @@ def upload(connection: Connection, disc: Disc) -> str:
         UsageError: ``needs-password``: an API key cannot upload; ``extra``: no boto3.
         RemoteError: ``upload``.
     """
-    client, key = _client(connection), object_key(disc)
+    key = object_key(disc)
     transfer = import_module("boto3.s3.transfer").TransferConfig(
         multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=2
     )
     with _remote(connection):
-        client.upload_file(str(disc.path), _BUCKET, key, Config=transfer)
+        _client(connection).upload_file(str(disc.path), _BUCKET, key, Config=transfer)
     return key
 
 
@@ -63,12 +70,15 @@ def _client(connection: Connection) -> Any:
         )  # fmt: skip
     try:
         boto3, config = import_module("boto3"), import_module("botocore.config")
+        botocore = import_module("botocore.session")
     except ImportError:
         raise UsageError(
             "extra", "an upload needs boto3", path=connection.host, hint="install ngtpatch[prism]"
         ) from None
-    secret = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-    return boto3.client(
+    secret = base64.b64encode(login.pair).decode()
+    # Nothing of the user's AWS configuration (a profile, an endpoint, a style) is meant for this.
+    own = botocore.Session(session_vars=_OF_NO_USER)
+    return boto3.Session(botocore_session=own).client(
         "s3",
         endpoint_url=f"https://{connection.name}:{connection.port}{_PATH}",
         aws_access_key_id=secret,

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ def status_metrics(path: Path, status: Status) -> None:
     counts = {"complete": status.complete, "missing": status.missing, "vms": len(status.vms)}
     if status.complete is None:
         del counts["missing"]
-    _write(path, "status", rows, counts)
+    _write(path, "status", "vm", rows, counts)
 
 
 def audit_metrics(path: Path, audit: Audit) -> None:
-    """Write the metrics of ``ngtpatch identity check`` to *path*; see :func:`status_metrics`."""
+    """Write the metrics of ``ngtpatch identity check`` to *path*; see :func:`status_metrics`.
+
+    Their names are others than a status has: the collector drops the whole scrape where two files
+    of its directory have the same series.
+    """
     bad = {finding.source for finding in audit.findings if finding.severity.value != "note"}
     rows = [
         (
@@ -65,12 +70,13 @@ def audit_metrics(path: Path, audit: Audit) -> None:
         for one in audit.identities
     ]
     counts = {"vms": len(audit.identities), "complete": audit.complete}
-    _write(path, "identity_check", rows, counts)
+    _write(path, "identity_check", "identity", rows, counts)
 
 
 def _write(
     path: Path,
     command: str,
+    subject: str,
     rows: Iterable[tuple[Mapping[str, str], Mapping[str, float | bool | None]]],
     counts: Mapping[str, float | bool | None],
 ) -> None:
@@ -94,9 +100,9 @@ def _write(
                 continue
             if name not in gauges:
                 gauges[name] = client.Gauge(
-                    f"ngtpatch_vm_{name}", _HELP[name], list(labels), registry=registry
+                    f"ngtpatch_{subject}_{name}", _HELP[name], list(labels), registry=registry
                 )
-            gauges[name].labels(**labels).set(value)
+            gauges[name].labels(**{k: printable(v) for k, v in labels.items()}).set(value)
     for name, value in counts.items():
         if value is not None:
             said = f"Of the list that ngtpatch {command.replace('_', ' ')} read: {name}"

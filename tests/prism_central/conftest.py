@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -85,9 +86,22 @@ class Central:
                 str(self.directory), (nothing, first, second), self.started,
             )  # fmt: skip
         finally:
-            for descriptor in (nothing, first, second):
-                os.close(descriptor)
-        ran = Ran(code, *(path.read_text() for path in outputs))
+            os.close(first)
+            os.close(second)
+        return self.shown(Ran(code, *(path.read_text() for path in outputs)))
+
+    def fresh(self, *arguments: object, **environment: str) -> Ran:
+        """Run ``ngtpatch`` by an interpreter of its own, which imports everything anew."""
+        with subprocess.Popen(
+            self.words(*arguments), cwd=self.directory, env=self.environment(**environment),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            self.started(process.pid)
+            stdout, stderr = process.communicate(timeout=120)
+        return self.shown(Ran(process.returncode, stdout, stderr))
+
+    @staticmethod
+    def shown(ran: Ran) -> Ran:
         for canary in CANARIES:
             assert canary not in ran.stdout + ran.stderr
         assert "Traceback" not in ran.stderr

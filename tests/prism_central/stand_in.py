@@ -442,6 +442,7 @@ class Handler(BaseHTTPRequestHandler):
                 return "the CD-ROM is empty"
             rom.backing_info = None
             rom._CdRom__iso_type = None
+            rom.__dict__.pop("shown", None)
             self.state.touch(key)
             return None
 

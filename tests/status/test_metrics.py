@@ -22,6 +22,16 @@ def series(path: Path) -> dict[tuple[str, str], float]:
     }
 
 
+def test_a_name_that_is_no_text_is_written(tmp_path: Path) -> None:
+    path, page = tmp_path / "ngt.prom", tmp_path / "page.json"
+    tools = {"isEnabled": True, "isReachable": True}
+    vms = [{"extId": WEB, "name": "\ud800\n\x1b", "guestTools": tools}]
+    page.write_text(json.dumps({"data": vms, "metadata": {"totalAvailableResults": 1}}))
+    assert ngtpatch("status", page, "--metrics", path).exit_code == 0
+    assert len(series(path)) == 7
+    assert "\x1b" not in path.read_text()
+
+
 def test_what_is_unknown_has_no_series(tmp_path: Path) -> None:
     path = tmp_path / "ngt.prom"
     text = record(WEB, 'a "b"\\c', mounted="true") + "\n" + record(DB, "db", link="")
@@ -54,7 +64,11 @@ def test_identity_check_tells_days_left(tmp_path: Path) -> None:
     )  # fmt: skip
     told = series(path)
     for one in json.loads(ran.stdout)["identities"]:
-        assert told["vm_certificate_days_left", one["source"]] == one["days_left"] > 900
+        assert told["identity_certificate_days_left", one["source"]] == one["days_left"] > 900
+    # In the directory of a collector two files may not have the same series.
+    other = tmp_path / "status.prom"
+    ngtpatch("status", report(tmp_path, record(WEB, "vm1")), "--metrics", other)
+    assert not series(path).keys() & series(other).keys()
     wrong = tmp_path / "metrics.txt"
     ran = ngtpatch("status", report(tmp_path, record(WEB, "w")), "--metrics", wrong)
     assert (ran.exit_code, wrong.exists()) == (2, False)
