@@ -86,8 +86,8 @@ class Central:
                 str(self.directory), (nothing, first, second), self.started,
             )  # fmt: skip
         finally:
-            os.close(first)
-            os.close(second)
+            for descriptor in (nothing, first, second):
+                os.close(descriptor)
         return self.shown(Ran(code, *(path.read_text() for path in outputs)))
 
     def fresh(self, *arguments: object, **environment: str) -> Ran:
