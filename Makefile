@@ -82,7 +82,7 @@ faults: $(VENV)/dev ## Kill 300 runs over a fleet, and let every writing call of
 	@$(BIN)/python -m tests.fleet.faults
 
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
-	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py
+	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py tests/prism_central/test_hostile.py
 
 playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }
