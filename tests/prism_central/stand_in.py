@@ -496,6 +496,8 @@ class Handler(BaseHTTPRequestHandler):
         """Pass a request on to moto, as Prism Central's Objects Lite would take it."""
         state = self.state
         path = self.path.removeprefix("/api/prism/v4.0/objects")
+        # Read even if it is refused: what is left of it would be taken for the next request.
+        data = self.rfile.read(length) if length else b""
         with state.lock:
             self.logged(f"S3 {self.command}", urlsplit(path).path)
             if self.killed("before"):
@@ -505,7 +507,6 @@ class Handler(BaseHTTPRequestHandler):
                     fault.times -= 1
                     if fault.act(self):
                         return
-        data = self.rfile.read(length) if length else b""
         wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if f"Credential={wanted}/" not in (self.headers.get("Authorization") or ""):
             self.answer(403, {})
