@@ -89,6 +89,9 @@ def test_the_wheel_carries_what_the_tree_has(wheel: Path) -> None:
     assert not any(name.endswith(".pyc") or "/tests/" in name for name in names)
 
 
+EXTRAS = ("dask", "s3", "prism", "metrics", "provenance")
+
+
 def test_the_oldest_releases_that_are_tested_are_those_that_are_allowed() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = pyproject["optional-dependencies"]
@@ -96,7 +99,7 @@ def test_the_oldest_releases_that_are_tested_are_those_that_are_allowed() -> Non
         need.name: str(need.specifier).removeprefix(">=")
         for need in map(
             Requirement,
-            [*pyproject["dependencies"], *extras["dask"], *extras["s3"], *extras["provenance"]],
+            [*pyproject["dependencies"], *(need for name in EXTRAS for need in extras[name])],
         )
     }
     lines = (ROOT / "tests/constraints-min.txt").read_text().splitlines()
