@@ -55,7 +55,7 @@ def main() -> None:
     heading("5. That nothing else was")
     shell("ngtpatch verify ngt-el.iso --base ngt.iso", says="verified")
 
-    heading("6. Both install from it now, and nobody else does who could not before")
+    heading("6. Both install from it now, so does Red Hat, and Debian is refused")
     mount("ngt-el.iso", "ngt-el")
     install("ngt-el", "rocky-9", says="Using Linux Installer for rocky linux linux distribution.")
     for name, words in (
