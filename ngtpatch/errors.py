@@ -151,7 +151,7 @@ class OutputError(NgtpatchError):
 
     exit_code = 8
     CODES: ClassVar[frozenset[str]] = frozenset(
-        {"disk-full", "read-only", "not-writable", "not-written"}
+        {"disk-full", "half-written", "read-only", "not-writable", "not-written"}
     )
 
 

@@ -42,7 +42,8 @@ def ask(
             return int(answers.readline())
 
 
-def _warm(modules: Sequence[str]) -> None:
+def warm(modules: Sequence[str] = ()) -> None:
+    """Import what commands need, and *modules*."""
     import gc
     from importlib import import_module
 
@@ -55,7 +56,8 @@ def _warm(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def _command(wish: Mapping[str, object], descriptors: Sequence[int]) -> int:
+def run_here(wish: Mapping[str, object], descriptors: Sequence[int]) -> int:
+    """Run a command in this process, which is its own; return its exit code."""
     import tempfile
     import time
 
@@ -103,7 +105,7 @@ def _answer(connection: socket.socket) -> None:
         connection.close()
         code = 1
         try:
-            code = _command(wish, descriptors)
+            code = run_here(wish, descriptors)
         finally:
             os._exit(code)
     for descriptor in descriptors:
@@ -118,7 +120,7 @@ def serve(path: str, modules: Sequence[str]) -> None:
     import select
     import signal
 
-    _warm(modules)
+    warm(modules)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers is never waited for
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)

@@ -4,13 +4,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from ngtpatch.archives.streams import BLOCK
 
 __all__ = ["ArchiveDamaged", "Member", "NotRewritten"]
+
+
+# What a stream of tarfile, zipfile or a decompressor says of content that is not what it ought
+# to be: a wrong sum, an end too early, bits that no compressor writes.
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError),
+    *(LookupError, NotImplementedError, RuntimeError),
+)
 
 
 class ArchiveDamaged(Exception):
@@ -45,19 +57,32 @@ class Member:
         """Return its content.
 
         Raises:
-            ArchiveDamaged: it has less than it says.
+            ArchiveDamaged: it has less than it says, or cannot be read.
         """
-        content = self.stream().read()
+        with self._readable():
+            content = self.stream().read()
         if len(content) != self.size:
             raise ArchiveDamaged(f"{self.name} is cut off")
         return content
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of its content, read block by block; empty for what is not a file."""
+        """Return the SHA-256 of its content, read block by block; empty for what is not a file.
+
+        Raises:
+            ArchiveDamaged: it cannot be read.
+        """
         if not self.regular:
             return b""
         digest = hashlib.sha256()
-        stream = self.stream()
-        while block := stream.read(BLOCK):
-            digest.update(block)
+        with self._readable():
+            stream = self.stream()
+            while block := stream.read(BLOCK):
+                digest.update(block)
         return digest.digest()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except _DAMAGE as error:
+            raise ArchiveDamaged(f"{self.name} cannot be read: {error}") from None

@@ -31,6 +31,11 @@ _ABOUT = (
     *("compress_type", "flag_bits", "date_time", "create_system", "create_version"),
     *("extract_version", "internal_attr", "external_attr", "extra", "comment"),
 )
+# LookupError: zipfile asks an empty name for its last letter.
+_DAMAGE = (
+    *(zipfile.BadZipFile, EOFError, OSError, ValueError, LookupError, NotImplementedError),
+    struct.error,
+)
 _SIGNATURES = (".SF", ".RSA", ".DSA", ".EC")
 
 
@@ -59,14 +64,14 @@ def zip_members(stream: BinaryIO, limit: int) -> Iterator[Member]:
                     about=tuple(getattr(info, name) for name in _ABOUT),
                     stream=partial(_content, archive, info),
                 )
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise ArchiveDamaged(f"the archive cannot be read to its end: {error}") from None
 
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     try:
         return cast(BinaryIO, archive.open(info))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, RuntimeError, LookupError, NotImplementedError) as error:
         raise ArchiveDamaged(f"{info.filename} cannot be read: {error}") from None
 
 
@@ -137,7 +142,7 @@ def _encoded(source: BinaryIO, changes: Mapping[str, bytes | None]) -> dict[byte
     try:
         with zipfile.ZipFile(source) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise ArchiveDamaged(f"the archive cannot be read to its end: {error}") from None
     if any(_vouches(info.filename) for info in infos):
         raise NotRewritten("it is signed")

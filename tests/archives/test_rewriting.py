@@ -16,6 +16,7 @@ import pytest
 from zlib_ng import zlib_ng
 
 from ngtpatch.archives import gzipped as gzipped_module
+from ngtpatch.archives.differences import differences
 from ngtpatch.archives.members import ArchiveDamaged, NotRewritten
 from ngtpatch.archives.rewriting import confirm, is_rewritable, members, rewrite
 from tests.archives.builders import LIMIT, a_tar, a_zip, gzipped, opener
@@ -215,3 +216,19 @@ def test_the_kinds_that_are_written_again() -> None:
         "a.tar",
         "a.zip",
     ]
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_content_that_is_damaged_is_said_wherever_it_is_met(name: str) -> None:
+    data = ARCHIVES[name]
+    seen = 0
+    for at in range(30, len(data), max(1, len(data) // 60)):
+        for harmed in (
+            data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :],
+            data[:at] + bytes(40) + data[at + 40 :],
+        ):
+            try:
+                differences(opener(data), opener(harmed), name, limit=LIMIT, largest=LIMIT)
+            except ArchiveDamaged:
+                seen += 1
+    assert seen  # and nothing else was raised

@@ -310,6 +310,56 @@ def test_a_full_file_system_is_one_clear_error(base: Path, small: Path, digest: 
     assert list(small.iterdir()) == []
 
 
+@pytest.mark.parametrize("growth", [0, 5000])
+@pytest.mark.parametrize("call", ["pwrite", "fsync", "ftruncate"])
+def test_in_place_puts_back_what_stood_there_when_a_call_fails(
+    base: Path, monkeypatch: pytest.MonkeyPatch, call: str, growth: int
+) -> None:
+    before, real = base.read_bytes(), getattr(os, call)
+    for number in itertools.count(1):
+        overlay, expected = edited(base, growth=growth)
+        count = itertools.count(1)
+
+        def failing(*arguments: Any, at: int = number, count: Any = count) -> Any:
+            if next(count) == at:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*arguments)
+
+        monkeypatch.setattr(os, call, failing)
+        failed: NgtpatchError | None = None
+        try:
+            write_in_place(overlay, base)
+        except NgtpatchError as error:
+            failed = error
+        finally:
+            monkeypatch.undo()
+        if failed is None:
+            break
+        assert (failed.code, failed.exit_code) == ("disk-full", 8)
+        # The last fsync() comes when the image is the new one, whole.
+        assert base.read_bytes() == (expected if (call, number) == ("fsync", 2) else before)
+        base.write_bytes(before)
+    assert number > {"pwrite": 4, "fsync": 2, "ftruncate": growth > 0}[call]
+    assert base.read_bytes() == expected
+
+
+def test_in_place_says_so_when_nothing_can_be_put_back(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, count = os.pwrite, itertools.count(1)
+
+    def failing(*arguments: Any) -> int:
+        if next(count) > 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", failing)
+    with pytest.raises(NgtpatchError) as failed:
+        write_in_place(edited(base)[0], base)
+    assert (failed.value.code, failed.value.exit_code) == ("half-written", 8)
+    assert "neither old nor new" in failed.value.message
+
+
 @pytest.mark.parametrize("digest", [True, False])
 @pytest.mark.parametrize("harm", ["truncate", "write", "grow"])
 def test_a_base_that_changed_since_the_plan_is_noticed(

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from ngtpatch.errors import NgtpatchError, UsageError, VerificationError
+from ngtpatch.errors import NgtpatchError, OutputError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.progress import progressed
 from ngtpatch.files.writing import explained
 from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
-from ngtpatch.iso.read.regions import Overlay, flatten
+from ngtpatch.iso.read.regions import Overlay, Region, flatten
 from ngtpatch.iso.write.background import Flusher, Hasher
 
 __all__ = ["Written", "stream", "write_file", "write_in_place"]
@@ -138,13 +138,14 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
 def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Written:
     """Write the regions over the base itself. Only for who asks for it by name.
 
-    There is no way back but the record's: a crash in the middle leaves both old and new
-    regions. What the image grows by is written first, and the descriptors, in its
-    first sectors, last.
+    Where the file system refuses, what was written is put back. A process that is killed in the
+    middle leaves both old and new regions, and there is no way back but the record's. What the
+    image grows by is written first, and the descriptors, in its first sectors, last.
 
     Raises:
         UsageError: ``not-the-base``: *path* is not the file that the plan was made from.
-        OutputError: the file system refused.
+        OutputError: the file system refused, and the image is as it was; ``half-written``: it
+            refused that, too.
     """
     file = _file_below(overlay)
     if file is None or not path.exists() or not path.samefile(file.path):
@@ -160,12 +161,11 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
         try:
             # Who is told to end does so when the image is whole again, which is soon.
             with deferred():
-                if flat.size > flat.base.size and not file.is_device:
-                    os.ftruncate(descriptor, flat.size)
-                for region in sorted(flat.regions, key=lambda region: -region.offset):
-                    _pwrite(descriptor, region.new, region.offset)
-                if flat.size < flat.base.size and not file.is_device:
-                    os.ftruncate(descriptor, flat.size)
+                try:
+                    _over(descriptor, flat, resize=not file.is_device)
+                except OSError:
+                    _put_back(descriptor, flat, path, resize=not file.is_device)
+                    raise
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -175,6 +175,40 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
         with closing(FileSource(path)) as result:
             sha256 = sha256_of_source(result, flat.size)
     return Written(flat.size, sha256, base_sha256, written, "in_place")
+
+
+def _over(descriptor: int, flat: Overlay, *, resize: bool) -> None:
+    """Write the regions, from the last to the first."""
+    if resize and flat.size > flat.base.size:
+        os.ftruncate(descriptor, flat.size)
+    for region in _from_the_end(flat):
+        _pwrite(descriptor, region.new, region.offset)
+    os.fsync(descriptor)
+    # Last, and then it is the new image: what is cut off could not be put back.
+    if resize and flat.size < flat.base.size:
+        os.ftruncate(descriptor, flat.size)
+
+
+def _put_back(descriptor: int, flat: Overlay, path: Path, *, resize: bool) -> None:
+    """Write what stood in the regions, from the first to the last: descriptors come first."""
+    try:
+        for region in reversed(_from_the_end(flat)):
+            _pwrite(descriptor, region.original, region.offset)
+        if resize and flat.size > flat.base.size:
+            os.ftruncate(descriptor, flat.base.size)
+        os.fsync(descriptor)
+    except OSError as error:
+        raise OutputError(
+            "half-written",
+            f"could not be written to its end, and what stood there could not be put back "
+            f"({error.strerror}): it is neither old nor new",
+            path=str(path),
+            hint="do not use it; take a copy of the vendor's ISO",
+        ) from error
+
+
+def _from_the_end(flat: Overlay) -> list[Region]:
+    return sorted(flat.regions, key=lambda region: -region.offset)
 
 
 def _file_below(overlay: Overlay) -> FileSource | None:
