@@ -19,7 +19,7 @@ MUTANTS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook pages mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill pus
 playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }
 	@NGTPATCH_TEST_COLLECTIONS="$(abspath $(COLLECTIONS))" $(BIN)/python -m pytest -q tests/prism_central/test_playbook.py
+
+pages: $(VENV)/dev ## Run what the pages say of installing, in a checkout of its own (needs pipx, uv, python3.12)
+	@NGTPATCH_TEST_PAGES=1 $(BIN)/python -m pytest -q tests/cli/test_pages.py -k in_a_checkout
+	@$(BIN)/python -m tests.cli.pages
 
 docs: man ## Build the documentation into docs/_build/html (its pictures need chromium), and the manual pages
 	@$(BIN)/python -m scripts.screenshots docs/_screenshots

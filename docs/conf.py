@@ -18,7 +18,11 @@ from ngtpatch.cli.app import app
 project = "ngtpatch"
 author = "the ngtpatch authors"
 release = version = __version__
-extensions = ["myst_parser", "sphinx_click"]
+extensions = ["myst_parser", "sphinx_click", "sphinx_copybutton"]
+# A block's button copies its commands, here-documents whole, and nothing of what they print.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
+copybutton_here_doc_delimiter = "EOF"
 html_theme = "furo"
 exclude_patterns = ["_build", "man"]
 myst_heading_anchors = 3
