@@ -16,10 +16,12 @@ COLLECTIONS ?=
 PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.10.*/bin/python) python3.10)
 # Which mutants, such as 'ngtpatch.installer.predicate*': all of them take hours.
 MUTANTS ?=
+# Which promises, such as 'ledger' 'a VM': a part of their titles.
+WORDS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook pages mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook pages promises mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +85,9 @@ faults: $(VENV)/dev ## Kill 300 runs over a fleet, and let every writing call of
 
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py tests/prism_central/test_hostile.py
+
+promises: $(VENV)/dev ## Break each promise of docs/promises.md, or those with WORDS; its test has to fail
+	@nice $(BIN)/python -m scripts.promises $(WORDS)
 
 playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }

@@ -61,7 +61,8 @@ def _description(console: Console, item: Shown) -> None:
     if not facts.present:
         where = "in its files"
         if item.elsewhere is not None:
-            where += " of identity, but see below" if item.elsewhere else ", nor in any other byte"
+            nowhere = ", and none was found in any other byte"
+            where += " of identity, but see below" if item.elsewhere else nowhere
         rows.append(("identity", f"none {where}"))
     rows += [(key, str(value)) for key, value in (facts.config or {}).items()]
     if facts.certificate is not None:

@@ -184,7 +184,7 @@ def test(
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
 ) -> None:
-    """Prove a profile on an ISO: its names are accepted, and no other name decides anew.
+    """Prove a profile on an ISO: its names are accepted, and no other known name decides anew.
 
     PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
     """

@@ -38,7 +38,7 @@ PAGES = [
 ]
 RUN = ("console", "sh", "python")
 # Parts of files, what others print, and directives of Sphinx: nothing that a shell is given.
-SHOWN = ("", "hcl", "ini", "yaml", "{eval-rst}", "{toctree}")
+SHOWN = ("", "diff", "hcl", "ini", "yaml", "{eval-rst}", "{toctree}")
 _BLOCK = re.compile(
     r"(?:^ *<!-- (?P<how>not run|run by make pages): (?P<why>[^\n]+) -->\n)?"
     r"^(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)```$",

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import ngtpatch
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, VerificationError
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.sample import write_sample
 from tests.flow.conftest import DISTROS, Pairs, run
@@ -223,6 +225,50 @@ def test_verify_accepts_what_rebuild_wrote_and_nothing_else(
     assert ran.code == 5
     assert f"1 byte in 1 place, the first at byte {at + 3:,}, in setup.exe" in ran.out
     assert ran.out.endswith("NOT verified\n")
+
+
+@pytest.mark.parametrize(
+    ("found", "change"),
+    [
+        ("wrong-digest", lambda base, output: output.replace(b"MZ", b"mz", 1)),
+        ("bytes-behind", lambda base, output: output + bytes(4096) + b"x"),
+        ("no-record", lambda base, output: base),
+    ],
+    ids=["changed", "appended", "vendor's"],
+)
+def test_without_a_base_every_byte_is_accounted_for(
+    pairs: Pairs, tmp_path: Path, found: str, change: Callable[[bytes, bytes], bytes]
+) -> None:
+    pair, image = pairs(2), tmp_path / "image.iso"
+    image.write_bytes(change(pair.base.read_bytes(), pair.output.read_bytes()))
+    ran = run("verify", image, "--json")
+    assert (ran.code, ran.document["verdict"]) == (5, "not-verified")
+    assert ran.document["error"]["code"] == found
+
+
+def test_verify_asks_the_image_what_it_accepts(pairs: Pairs) -> None:
+    pair = pairs(2)
+    asked = [run("verify", pair.output, "--base", pair.base, "-d", one) for one in ("rocky", "uos")]
+    assert [ran.code for ran in asked] == [0, 5]
+    assert asked[0].out.endswith("verified\n")
+    assert "not-accepted: " in asked[1].out
+    assert "NOT accepted: verified" in asked[1].out
+
+
+def test_what_did_not_reach_the_disk_as_planned_gets_no_name(
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that keeps another letter than it was given."""
+    keep = os.pwrite
+
+    def lying(descriptor: int, data: bytes, offset: int) -> int:
+        return keep(descriptor, bytes(data).replace(b'"rocky linux"', b'"rocky linus"'), offset)
+
+    monkeypatch.setattr(os, "pwrite", lying)
+    with pytest.raises(VerificationError) as wrong:
+        ngtpatch.rebuild(pairs(2).base, distros=["rocky"], output=tmp_path / "out.iso")
+    assert wrong.value.code == "read-back"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("era", [1, 2])

@@ -166,6 +166,7 @@ def test_no_window_of_a_scrubbed_key_is_left_anywhere(
     assert not [window for window in key if window in found]
     with Volume.open(tmp_path / "new.iso") as volume:
         assert isinstance(volume.record, BuildRecord)
+        assert not [window for window in key if window in volume.record.originals]
         (change,) = volume.record.changes
         assert change.scrubbed
         assert change.sha256_before is None

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
+from ngtpatch.interrupts import Interrupted, heeded
 from ngtpatch.iso.read.bytesource import FileSource
 from ngtpatch.iso.read.regions import Overlay, Region, Seal
 from ngtpatch.iso.write.sinks import stream, write_file, write_in_place
@@ -178,6 +179,22 @@ def test_in_place_means_the_base_and_nothing_else(base: Path, tmp_path: Path) ->
         write_in_place(edited(base)[0], other)
     assert refused.value.code == "not-the-base"
     assert other.read_bytes() == base.read_bytes()
+
+
+def test_told_to_end_in_the_middle_it_makes_the_image_whole_first(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay, expected = edited(base)
+    really = os.pwrite
+
+    def told(*arguments: Any) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return really(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", told)
+    with heeded(), pytest.raises(Interrupted):
+        write_in_place(overlay, base)
+    assert base.read_bytes() == expected
 
 
 @pytest.mark.parametrize(
