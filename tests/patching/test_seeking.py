@@ -148,6 +148,66 @@ def test_a_test_gets_one_element(asked: str, test: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "top", "test", "after"),
+    [
+        ("id()", "CENTOS = 'centos'\n", "d == CENTOS", "d == CENTOS or d == 'rocky'"),
+        (
+            "id()",
+            "CENTOS = 'cent' + 'os'\nRHEL = OTHER = 'rhel'\n",
+            "d in (CENTOS, RHEL)",
+            "d in (CENTOS, 'rocky', RHEL)",
+        ),
+        (
+            "id()",
+            "class Known:\n    CENTOS = 'centos'\n",
+            "d in (Known.CENTOS, 'rhel')",
+            "d in (Known.CENTOS, 'rocky', 'rhel')",
+        ),
+        (
+            "id()",
+            "import enum\nclass Known(enum.Enum):\n    CENTOS = 'centos'\n",
+            "d in (Known.CENTOS.value, 'rhel')",
+            "d in (Known.CENTOS.value, 'rocky', 'rhel')",
+        ),
+        (
+            "id()",
+            "CENTOS = 'centos'\n",
+            "d in {CENTOS: 1, 'rhel': 2}",
+            "d in {CENTOS: 1, 'rocky': 1, 'rhel': 2}",
+        ),
+        ("id()", "", "d in ('cent' + 'os', 'rhel')", "d in ('cent' + 'os', 'rocky', 'rhel')"),
+        ("id()", "", "d in (f'centos', 'rhel')", "d in (f'centos', 'rocky', 'rhel')"),
+        (
+            "name().lower()",
+            "",
+            "d in ('CentOS Linux'.lower(), 'rhel')",
+            "d in ('CentOS Linux'.lower(), 'rocky linux', 'rhel')",
+        ),
+        (
+            "name().upper()",
+            "",
+            "d == 'CentOS Linux'.upper()",
+            "d == 'CentOS Linux'.upper() or d == 'ROCKY LINUX'",
+        ),
+    ],
+)
+def test_a_text_with_a_name_or_in_parts_gets_a_neighbour(
+    asked: str, top: str, test: str, after: str
+) -> None:
+    text = chosen(test, f"distro.{asked}", top)
+    result = patched(text)
+    assert condition(result) == after
+    assert result.replace(after, test) == text
+
+
+@pytest.mark.parametrize("first", ["debian", "centos"])
+def test_a_name_that_is_assigned_twice_is_no_text(first: str) -> None:
+    top = f"CENTOS = '{first}'\nCENTOS = 'centos'\n"
+    with pytest.raises(Refusal):
+        patched(chosen("d == CENTOS", "distro.id()", top))
+
+
+@pytest.mark.parametrize(
     ("row", "after"),
     [
         (
