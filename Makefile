@@ -14,7 +14,7 @@ OS_RELEASE ?=
 COLLECTIONS ?=
 # The oldest dependencies are offered for the oldest Python.
 PYTHON_MIN ?= $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.10.*/bin/python) python3.10)
-# Which mutants, such as 'ngtpatch.installer.predicate*': all of them take hours.
+# Which mutants, such as 'ngtpatch.installer.predicate*', or how many: '--sample 400'. All take hours.
 MUTANTS ?=
 # Which promises, such as 'ledger' 'a VM': a part of their titles.
 WORDS ?=
@@ -50,8 +50,7 @@ test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode
 
 mutation: $(VENV)/dev ## Mutants of what decides, and how many the tests catch
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[mutation]'
-	@$(BIN)/python -m mutmut run $(MUTANTS) >mutants.log 2>&1 || true
-	@$(BIN)/python scripts/mutation_score.py
+	@$(BIN)/python -m scripts.mutation $(MUTANTS)
 
 lint: $(VENV)/dev ## Check style and types
 	@$(BIN)/ruff check .
