@@ -21,7 +21,7 @@ WORDS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-kernel fuzz flips faults pushes playbook pages promises mutation lint bench docs man dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults pushes playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: $(VENV)/dev ## Run the tests
 test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
 	@# Releases of 2023 use what newer ones deprecate: no failure of ours.
 	@$(VENV)-min/bin/python -m pytest $(PYTEST_ARGS) -W ignore::DeprecationWarning $(MIN_TESTS)
+
+test-new: $(VENV)-new/installed ## Run the tests on the newest dependencies, beyond locks/
+	@$(VENV)-new/bin/python -m pytest $(PYTEST_ARGS)
 
 test-kernel: $(VENV)/dev ## Mount edited images by a real Linux (needs user-mode-linux)
 	@NGTPATCH_TEST_KERNEL=1 $(BIN)/python -m pytest -q tests/kernel
@@ -101,27 +104,34 @@ docs: man ## Build the documentation into docs/_build/html (its pictures need ch
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-man: $(VENV)/docs ## Build the manual pages into docs/_build/man: man docs/_build/man/ngtpatch.1
+man: $(VENV)/dev ## Build the manual pages into docs/_build/man: man docs/_build/man/ngtpatch.1
 	@$(BIN)/sphinx-build -q -W -t man -b man docs docs/_build/man
 
-dist: man $(VENV)/dist ## Build the wheel and the sdist into dist/, and try the wheel away from the tree
-	@rm -f dist/*.whl dist/*.tar.gz
-	@$(BIN)/python -m hatchling build -d dist >/dev/null
+locks: $(VENV)/dev ## The newest releases that fit together into locks/, with the digests of their files
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e '.[locks]'
+	@$(BIN)/python -m scripts.locks
+
+audit: $(VENV)/dev ## Ask whether an advisory speaks of a release in locks/
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e '.[audit]'
+	@$(BIN)/python -m scripts.audit
+
+dist: man ## Build wheel and sdist twice into dist/, try the wheel away from the tree, and write its SBOM
+	@$(BIN)/python scripts/build_twice.py
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 	@$(BIN)/python scripts/try_wheel.py dist/*.whl
 
-zipapp: $(VENV)/dist ## Build dist/ngtpatch.pyz, one file that runs with every Python from 3.10 on
+zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file that runs with every Python from 3.10 on
 	@$(BIN)/python scripts/zipapp.py
 
 zipapp-check: zipapp ## Run it with each Python of this machine, also with one that is too old
 	@$(BIN)/python -m scripts.try_zipapp
 
-wheelhouse: $(VENV)/dist ## Wheels for a host without a network, into dist/wheelhouse
+wheelhouse: $(VENV)/dev ## Wheels for a host without a network, into dist/wheelhouse
 	@$(BIN)/python scripts/zipapp.py --wheelhouse dist/wheelhouse
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-min .demo build dist docs/_build docs/_screenshots mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-min $(VENV)-new .demo build dist docs/_build docs/_screenshots mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps: pip runs again only when the dependencies change.
 $(VENV)/installed: pyproject.toml
@@ -130,9 +140,20 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/installed
-	@echo "Adding what tests and checks need (once) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+# What develops ngtpatch is what locks/dev.txt names, file by file. No setup code of a dependency
+# runs, but for that of pykickstart, which is offered as sources alone (and builds with the setuptools
+# of the day).
+$(VENV)/dev: pyproject.toml locks/dev.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) by locks/dev.txt (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+	  --require-hashes --only-binary :all: --no-binary pykickstart -r locks/dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(VENV)/installed $@
+
+$(VENV)-new/installed: pyproject.toml
+	@test -x $(VENV)-new/bin/python || $(PYTHON) -m venv $(VENV)-new
+	@$(VENV)-new/bin/python -m pip install -qq --disable-pip-version-check -U -e '.[dev]'
 	@touch $@
 
 $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
@@ -141,10 +162,3 @@ $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
 	  -c tests/constraints-min.txt -e '.[test,build]'
 	@touch $@
 
-$(VENV)/dist: $(VENV)/installed
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dist]'
-	@touch $@
-
-$(VENV)/docs: $(VENV)/dev
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[docs]'
-	@touch $@

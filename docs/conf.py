@@ -5,6 +5,7 @@ A manual page says what ``--help`` says: ``sphinx-build -t man -b man`` makes it
 command, for the time of the build.
 """
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,9 @@ extensions = ["myst_parser", "sphinx_click", "sphinx_copybutton"]
 copybutton_prompt_text = "$ "
 copybutton_line_continuation_character = "\\"
 copybutton_here_doc_delimiter = "EOF"
+# The date of a manual page: that of the release, so that each build writes the same.
+_CHANGES = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+today = re.findall(r"^## \S+ - (\S+)$", _CHANGES, re.MULTILINE)[0]
 html_theme = "furo"
 exclude_patterns = ["_build", "man"]
 myst_heading_anchors = 3
