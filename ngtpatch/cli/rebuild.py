@@ -133,7 +133,7 @@ def command(
             in_place=in_place,
             force=force,
             dry_run=dry_run,
-            digest=digest,
+            digest=digest or documented,
             os_release=os_release,
             profile_dirs=profile_dirs,
             patch_dirs=patch_dirs,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ngtpatch.iso.read.build_record import Change
     from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.sinks import Written
     from ngtpatch.patching.apply import ChangedFile
 
 # Of identity that the vendor's disc has no entry for: its owner's alone.
@@ -43,6 +44,8 @@ class RebuildResult(WrittenImage):
 
     Attributes:
         source: as it was named.
+        source_sha256: of the source's bytes as they were read for this image; None where no
+            digest was asked for, for a dry run and for a directory.
         output: the file or directory that was written; None for a dry run or a stream.
         volume_id: its volume identifier, which is the source's.
         already: the places that accepted a profile as they were.
@@ -57,6 +60,7 @@ class RebuildResult(WrittenImage):
     SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
 
     source: str
+    source_sha256: str | None
     output: str | None
     volume_id: str
     already: tuple[Already, ...]
@@ -155,24 +159,27 @@ def rebuild(
             work = _Work(volume, plan, changes, again)
             # Before a byte is written: in place the source is gone then.
             entries, faults = _entries(volume, changes, again), faults_of(volume)
-            sha256, written = None, 0
+            sink: Written | None = None
+            written = 0
             if not dry_run and output_tree is not None:
                 written = _unpack(work, Path(output_tree), force=force)
             elif not dry_run and in_place:
-                sha256, written = _overwrite(opened, work, digest=digest)
+                sink = _overwrite(opened, work, digest=digest)
             elif not dry_run:
-                sha256, written = _write(work, target, force=force, digest=digest)
+                sink = _write(work, target, force=force, digest=digest)
             return RebuildResult(
                 source=str(source),
+                # The base below a directory is the image that was made of it.
+                source_sha256=sink.base_sha256 if sink and opened.volume is not None else None,
                 output=str(target) if isinstance(target, Path) and not dry_run else None,
-                sha256=sha256,
+                sha256=sink.sha256 if sink else None,
                 size=plan.size if output_tree is None else written,
                 volume_id=volume.volume_id,
                 profiles=tuple(profile.id for profile in changes.profiles),
                 changed=entries,
                 already=changes.already,
                 method="master" if opened.volume is None else "regions",
-                bytes_written=written,
+                bytes_written=sink.bytes_written if sink else written,
                 composed_with=tuple(_earlier(volume).get("profiles", ())),
                 carries_identity=changes.carries_identity,
                 stale_digests=stale,
@@ -294,9 +301,7 @@ def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(
-    work: _Work, target: Path | BinaryIO | None, *, force: bool, digest: bool
-) -> tuple[str | None, int]:
+def _write(work: _Work, target: Path | BinaryIO | None, *, force: bool, digest: bool) -> Written:
     from ngtpatch.iso.write.sinks import stream, write_file
 
     overlay = work.plan.overlay()
@@ -304,8 +309,7 @@ def _write(
         assert target is not None  # noqa: S101 - rebuild() asked for it
         # What has left as a stream cannot be read back: the plan is, before a byte leaves.
         _read_back(work, overlay, name=work.volume.path)
-        streamed = stream(overlay, target, digest=digest)
-        return streamed.sha256, streamed.bytes_written
+        return stream(overlay, target, digest=digest)
 
     def check(temporary: Path) -> None:
         # What reached the disk is read back before it takes its name.
@@ -316,11 +320,10 @@ def _write(
 
     # What carries a key is nobody else's to read.
     mode = 0o600 if work.changes.carries_identity else 0o666
-    written = write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
-    return written.sha256, written.bytes_written
+    return write_file(overlay, target, force=force, digest=digest, mode=mode, check=check)
 
 
-def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> tuple[str | None, int]:
+def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> Written:
     """Write the regions over the source itself."""
     from ngtpatch.iso.write.sinks import write_in_place
 
@@ -333,8 +336,7 @@ def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> tuple[str 
         )
     overlay = work.plan.overlay()
     _read_back(work, overlay, name=source.path)
-    written = write_in_place(overlay, source.path, digest=digest)
-    return written.sha256, written.bytes_written
+    return write_in_place(overlay, source.path, digest=digest)
 
 
 def _unpack(work: _Work, target: Path, *, force: bool) -> int:

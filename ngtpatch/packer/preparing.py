@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import InputError, Refusal, UsageError
+from ngtpatch.errors import InputError, NgtpatchError, Refusal, UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
@@ -174,6 +174,7 @@ def prepare(
         tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)), tuple(accept_unproven),
     )  # fmt: skip
     made_from = job.made_from()
+    job = replace(job, source_sha256=made_from[0].sha256)
     target = Path(output)
     named = target.suffix == ".iso"
     store = Store(target.parent if named else target)
@@ -204,6 +205,7 @@ class _Job:
     profile_dirs: tuple[Path, ...]
     patch_dirs: tuple[Path, ...]
     accept_unproven: tuple[str, ...]
+    source_sha256: str = ""
 
     @property
     def sharable(self) -> bool:
@@ -323,7 +325,7 @@ class _Mirror:
 
 
 def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
-    return rebuild(
+    result = rebuild(
         job.iso,
         distros=job.distros,
         output=output,
@@ -333,6 +335,15 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
         identity=job.identity,
         accept_unproven=job.accept_unproven,
     )
+    # The key, the name and the statement are of what was read first.
+    if result.source_sha256 != job.source_sha256:
+        raise NgtpatchError(
+            "source-changed",
+            "was changed while ngtpatch was at work",
+            path=str(job.iso),
+            hint="copy it first, if it is still being written, and try again",
+        )
+    return result
 
 
 def _said(entry: StoredDisc, why: str | None) -> StoredDisc:

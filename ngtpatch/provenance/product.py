@@ -61,7 +61,8 @@ class Product:
 
         Raises:
             UsageError: ``no-output``: it wrote no file (a dry run, a stream);
-                ``no-source-file``: in place, over what it was made from.
+                ``no-source-file``: in place, over what it was made from; ``needs-digest``: it
+                was made with ``digest=False``, and what was read then cannot be stated.
         """
         from ngtpatch.flow.inspect import inspect
 
@@ -76,9 +77,16 @@ class Product:
                 "no-source-file", "is gone once changed in place: what the ISO was made from "
                 "could not be stated", path=result.source, hint="name an output with -o FILE",
             )  # fmt: skip
+        if result.source_sha256 is None:
+            raise UsageError(
+                "needs-digest", "was made without a digest of what was read, which is stated",
+                path=result.output, hint="rebuild it with digest=True",
+            )  # fmt: skip
+        # As it was read: what has its name now may be another.
         made_from = materials(
-            Path(result.source), result.profiles, profile_dirs=profile_dirs, patch_dirs=patch_dirs
-        )
+            Path(result.source), result.profiles, source_sha256=result.source_sha256,
+            profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+        )  # fmt: skip
         return cls(iso, result, inspect(iso).ngt.version, made_from)
 
     @cached_property

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.flow.rebuild import rebuild
 from ngtpatch.packer import prepare
 from ngtpatch.sample import write_sample
 from tests.requirements import missing
@@ -223,3 +224,20 @@ def test_another_user_s_note_does_not_give_my_file_away(vendor: Path, tmp_path: 
     os.chown(first.iso_path, 65534, 65534)  # a colleague's, both
     made = prepare(vendor, distros=["almalinux"], output=tmp_path / "golden.iso")
     assert made.origin == "built"
+
+
+def test_a_source_that_is_another_when_it_is_rebuilt_is_not_stored_under_the_first_one_s_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "ngt.iso"
+    write_sample(source, seed="first")
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        write_sample(source, seed="second", force=True)
+        return rebuild(*arguments, **options)
+
+    monkeypatch.setattr("ngtpatch.packer.preparing.rebuild", late)
+    with pytest.raises(NgtpatchError) as failed:
+        prepare(source, distros=["rocky"], output=tmp_path / "out", cache_dir=tmp_path / "cache")
+    assert failed.value.code == "source-changed"
+    assert [*tmp_path.glob("*/*.iso"), *tmp_path.glob("*/.*.iso")] == []

@@ -451,6 +451,23 @@ def test_nothing_is_stated_of_a_source_that_is_gone_or_has_no_digest(tmp_path: P
     assert refused.value.code == "no-source-file"
 
 
+def test_the_statement_is_of_the_source_that_was_read(tmp_path: Path) -> None:
+    """Whoever puts another ISO under its name before the documents are written changes nothing."""
+    source = tmp_path / "ngt.iso"
+    write_sample(source, seed="read")
+    read = subprocess.run(
+        ["sha256sum", source], check=True, capture_output=True, text=True
+    ).stdout.split()[0]
+    result = rebuild(source, distros=["rocky"], output=tmp_path / "out.iso")
+    write_sample(source, seed="another", force=True)
+    subject = Product.of_rebuild(result)
+    assert (subject.vendor.sha256, result.source_sha256) == (read, read)
+    silent = rebuild(source, distros=["rocky"], output=tmp_path / "silent.iso", digest=False)
+    with pytest.raises(UsageError) as failed:
+        Product.of_rebuild(silent)
+    assert failed.value.code == "needs-digest"
+
+
 def test_a_statement_nested_as_deep_as_can_just_be_read_is_none(subject: Product) -> None:
     path = subject.iso.with_name("deep.jsonl")
     for depth in range(900, 1000):
