@@ -33,16 +33,21 @@ def test_it_excludes_another_process_and_stays_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["link", "dangling", "second name", "pipe", "directory", "content"]
+    "kind",
+    [
+        *("link", "dangling", "second name", "pipe", "directory", "content"),
+        *("link to an empty file", "second name of an empty file"),
+    ],
 )
 def test_what_is_no_lock_is_refused_by_name_and_kept(tmp_path: Path, kind: str) -> None:
     lock, victim = tmp_path / "a.lock", tmp_path / "victim"
-    victim.write_bytes(b"precious")
-    if kind == "link":
+    precious = b"" if "empty" in kind else b"precious"
+    victim.write_bytes(precious)
+    if kind.startswith("link"):
         lock.symlink_to(victim)
     elif kind == "dangling":
         lock.symlink_to(tmp_path / "new")
-    elif kind == "second name":
+    elif kind.startswith("second name"):
         lock.hardlink_to(victim)
     elif kind == "pipe":
         os.mkfifo(lock)
@@ -53,7 +58,7 @@ def test_what_is_no_lock_is_refused_by_name_and_kept(tmp_path: Path, kind: str) 
     with pytest.raises(NgtpatchError) as refused, locked(lock, wait=0):
         pass
     assert (refused.value.code, refused.value.path) == ("unsafe-lock", str(lock))
-    assert victim.read_bytes() == b"precious"
+    assert victim.read_bytes() == precious
     assert not (tmp_path / "new").exists()
 
 

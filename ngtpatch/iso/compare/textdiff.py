@@ -24,8 +24,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 def unified(before: bytes, after: bytes, path: str) -> str | None:
     """Return the unified diff of two versions of *path*; None where there is none to show.
 
-    None for binary files, for files longer than TEXT_LIMIT, and where either
-    version holds a private key: key material is never shown.
+    None for binary files, for files longer than TEXT_LIMIT, and where either version holds the
+    armour of a private key. A key of another form is hidden by whoever shows the diff.
     """
     if max(len(before), len(after)) > TEXT_LIMIT:
         return None
