@@ -21,7 +21,7 @@ WORDS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults pushes playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
+.PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults stores pushes playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ faults: $(VENV)/dev ## Kill 300 runs over a fleet, and let every writing call of
 	@$(BIN)/python -m tests.fleet.kills --count 300
 	@$(BIN)/python -m tests.fleet.faults
 
+stores: $(VENV)/dev $(VENV)-swift/installed ## The tests of object stores against OpenStack Swift, some minutes
+	@$(BIN)/python -m tests.fleet.swift_store --bin $(VENV)-swift/bin
+
 pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill push at every change
 	@NGTPATCH_TEST_PUSHED=200 $(BIN)/python -m pytest -q tests/prism_central/test_push.py tests/prism_central/test_hostile.py
 
@@ -131,7 +134,7 @@ wheelhouse: $(VENV)/dev ## Wheels for a host without a network, into dist/wheelh
 	@$(BIN)/python scripts/zipapp.py --wheelhouse dist/wheelhouse
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-min $(VENV)-new .demo build dist docs/_build docs/_screenshots mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-min $(VENV)-new $(VENV)-swift .demo build dist docs/_build docs/_screenshots mutants mutants.log .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps: pip runs again only when the dependencies change.
 $(VENV)/installed: pyproject.toml
@@ -162,3 +165,9 @@ $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
 	  -c tests/constraints-min.txt -e '.[test,build]'
 	@touch $@
 
+# In an environment of its own: none of it is ngtpatch's.
+$(VENV)-swift/installed:
+	@$(PYTHON) -m venv $(VENV)-swift
+	@echo "Setting up $(VENV)-swift (once) ..."
+	@$(VENV)-swift/bin/python -m pip install -qq --disable-pip-version-check 'swift>=2.35' setuptools
+	@touch $@

@@ -130,4 +130,6 @@ def printable(text: str) -> str:
 def escaped_json(value: Any) -> str:
     """Return *value* as one line of JSON that shows letters as they are and escapes the rest."""
     text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

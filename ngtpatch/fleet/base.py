@@ -60,6 +60,7 @@ class Base:
         cleanup: what of identity is elsewhere on it, and goes.
         state: of its file, when *sha256* was computed; None where it is made in memory.
         tree_sha256: of *tree* without the key.
+        authority_room: a config-only image has a place for the cluster's authority.
     """
 
     volume: Volume
@@ -71,6 +72,7 @@ class Base:
     cleanup: Cleanup
     state: FileState | None
     tree_sha256: str
+    authority_room: bool
     _witness: BaseWitness | None
     _stack: ExitStack
 
@@ -104,7 +106,8 @@ class Base:
             single: it is one VM's own.
             cleanup: what the search of the same image found, where it was searched before.
             allowed: paths of files that hold a private key and are meant to.
-            authority_room: a config-only image has a place for the cluster's authority.
+            authority_room: a config-only image has a place for the cluster's authority; it has one
+                anyway where the base has that, for all VMs to get.
 
         Raises:
             InputError: it cannot be used.
@@ -121,6 +124,7 @@ class Base:
             if config_only:
                 # Nothing of the base's bytes gets there.
                 cleanup = Cleanup(authority=expects_authority(source))
+                authority_room = authority_room or bool(tree.get(AUTHORITY))
                 data = _config_only(source, authority=authority_room)
                 volume = stack.enter_context(Volume(MemorySource(data), path))
                 digest = sha256_of_bytes(data)
@@ -128,8 +132,8 @@ class Base:
                 _refuse_another(path, tree_digest, tree_sha256)
                 digests = BaseDigests(volume.source, digest)
                 return cls(
-                    volume, tree, digest, True, single, digests, cleanup, None, tree_digest, None,
-                    stack.pop_all(),
+                    volume, tree, digest, True, single, digests, cleanup, None, tree_digest,
+                    authority_room, None, stack.pop_all(),
                 )  # fmt: skip
             if source.volume is None:
                 raise UsageError(
@@ -153,7 +157,7 @@ class Base:
             digests = BaseDigests(source.volume.source, sha256)
             return cls(
                 source.volume, tree, sha256, False, single, digests, cleanup, state, tree_digest,
-                BaseWitness(file, sha256, state), stack.pop_all(),
+                authority_room, BaseWitness(file, sha256, state), stack.pop_all(),
             )  # fmt: skip
 
     def require_same(self) -> None:

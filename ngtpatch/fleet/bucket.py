@@ -18,6 +18,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.files.digest import sha256_of_source
@@ -33,6 +34,7 @@ from ngtpatch.iso.write.sinks import Written
 __all__ = ["Bucket"]
 
 _BASES = ".ngtpatch/base-"
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 
 # How often an upload is begun again that another run took for a dead one's.
@@ -45,12 +47,15 @@ class Bucket:
     """``s3://bucket/prefix``, by the credentials and the endpoint that boto3 finds."""
 
     def __init__(self, url: str, *, timeout: float = STORE_TIMEOUT, in_parts: bool = True) -> None:
-        """Take the place. Raises UsageError ``s3-url``; nothing is asked of the network yet.
+        """Take the place. Nothing is asked of the network yet.
 
         Args:
             url: ``s3://bucket/prefix``.
             timeout: seconds that the store may say nothing.
             in_parts: an output may be large enough to be put together of parts.
+
+        Raises:
+            UsageError: ``s3-url``; ``extra``: boto3 is not installed.
         """
         match = _URL.fullmatch(url)
         if match is None:
@@ -62,15 +67,16 @@ class Bucket:
         self.prefix = f"{prefix}/" if prefix else ""
         self._tags: dict[str, str | None] = {}
         self._asking = threading.Lock()
+        try:
+            self._boto3, self._errors = import_module("boto3"), import_module("botocore.exceptions")
+        except ImportError:
+            raise UsageError(
+                "extra", "s3:// needs boto3", path=url, hint="install ngtpatch[s3]"
+            ) from None
 
     @cached_property
     def _client(self) -> Any:
-        try:
-            boto3, config = import_module("boto3"), import_module("botocore.config")
-        except ImportError:
-            raise UsageError(
-                "extra", "s3:// needs boto3", path=self.url, hint="install boto3 beside ngtpatch"
-            ) from None
+        config = import_module("botocore.config")
         # Path style and no checksum trailers: what S3-compatible stores understand.
         settings = config.Config(
             s3={"addressing_style": "path"},
@@ -83,12 +89,15 @@ class Bucket:
         )
         with self._remote():
             try:
-                return boto3.client("s3", config=settings)
+                client = self._boto3.client("s3", config=settings)
+                if not _is_address(client.meta.endpoint_url):
+                    raise ValueError("the endpoint is not http(s)://host[:port]")  # noqa: TRY301
             except ValueError as error:  # botocore's own word for an endpoint that is no URL
                 raise UsageError(
                     "s3-url", f"cannot be used: {error}", path=self.url,
-                    hint="see AWS_ENDPOINT_URL and AWS_REGION",
+                    hint="see AWS_ENDPOINT_URL, AWS_REGION and what else boto3 is told by AWS_...",
                 ) from None  # fmt: skip
+            return client
 
     @contextmanager
     def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
@@ -128,9 +137,29 @@ class Bucket:
             present = {
                 item["Key"].removeprefix(self.prefix)
                 for page in pages
-                for item in page.get("Contents", ())
+                for item in self._listed(page, "Contents")
             }
         return [name for name in outputs if name in present]
+
+    def reach(self) -> None:
+        """Ask the bucket for a name. Raises RemoteError if it does not answer as a bucket does."""
+        with self._remote():
+            page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+            self._listed(page, "Contents")
+
+    def _listed(self, page: dict[str, Any], what: str) -> Any:
+        """Return what a page lists. Raises RemoteError where an answer of 200 is no list at all."""
+        self._told(page, "IsTruncated")
+        return page.get(what, ())
+
+    def _told(self, answer: dict[str, Any], what: str) -> Any:
+        """Return what every store's answer says. Raises RemoteError where this one does not."""
+        if what in answer:
+            return answer[what]
+        raise RemoteError(
+            "s3", f"what answers there is not an object store: it gives no {what}", path=self.url,
+            hint="see AWS_ENDPOINT_URL",
+        )  # fmt: skip
 
     def sweep(self, outputs: Collection[str]) -> int:
         """Abort the uploads that a killed run left open; return how many. Raises RemoteError.
@@ -147,18 +176,17 @@ class Bucket:
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket, Prefix=self.prefix
             )
-            for upload in (u for page in pages for u in page.get("Uploads", ())):
+            for upload in (u for page in pages for u in self._listed(page, "Uploads")):
                 if upload["Key"] in wanted or upload["Key"].startswith(bases):
                     count += self._abort(upload["Key"], upload["UploadId"])
         return count
 
     def _abort(self, key: str, upload: str) -> bool:
         """Abort an upload; say whether it was there. Another run may have ended it meanwhile."""
-        errors = import_module("botocore.exceptions")
         try:
             self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload)
-        except errors.ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
+        except self._errors.ClientError as error:
+            if _status(error) != 404:  # NoSuchUpload; Swift may say NoSuchKey
                 raise
             return False
         return True
@@ -186,7 +214,7 @@ class Bucket:
                 found = self._head(self._base_key(base))
                 clean = _without_identity(base)
                 same = found is not None and found["ContentLength"] == clean.size
-                tag = str(found["ETag"]) if same else None
+                tag = str(self._told(found, "ETag")) if same else None
                 proven = tag is not None and (
                     tag == _multipart_tag(clean) or self._reads_as(base, tag, clean)
                 )
@@ -204,7 +232,6 @@ class Bucket:
 
     def _range(self, key: str, tag: str, offset: int, length: int) -> bytes:
         """Return a part of an object, asked for again where the connection ends in its middle."""
-        errors = import_module("botocore.exceptions")
         for left in reversed(range(_TRIES)):
             try:
                 answer = self._client.get_object(
@@ -212,7 +239,7 @@ class Bucket:
                     Range=f"bytes={offset}-{offset + length - 1}",
                 )  # fmt: skip
                 return bytes(answer["Body"].read())
-            except (errors.HTTPClientError, errors.IncompleteReadError):
+            except (self._errors.HTTPClientError, self._errors.IncompleteReadError):
                 if not left:
                     raise
         raise AssertionError  # the last try returned or raised
@@ -268,7 +295,11 @@ class Bucket:
             if overlay.size <= MINIMUM:
                 body = overlay.read_at(0, overlay.size)
                 base.require_same()
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
+                answer = self._client.put_object(
+                    Bucket=self.bucket, Key=key, Body=body, Metadata=metadata
+                )
+                expected = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+                self._require_there(key, answer.get("ETag"), expected, overlay.size, metadata)
                 uploaded = len(body)
             else:
                 tag = self._proven_tag(base) if _is_worth_copying(base) else None
@@ -297,15 +328,13 @@ class Bucket:
         object appears when *base* is proven to be what it was. An upload that another run of
         the same prefix took for a dead one's is begun again.
         """
-        errors = import_module("botocore.exceptions")
         planned = list(planned)
         for left in reversed(range(_TRIES)):
             try:
                 return self._assemble_once(key, source, planned, copied, metadata, base)
-            except errors.ClientError as error:
-                gone = error.response.get("Error", {}).get("Code") == "NoSuchUpload"
-                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-                if not left or not (gone or status >= 500):
+            except self._errors.ClientError as error:
+                # 404: the upload is gone, in whatever words.
+                if not left or not (_status(error) == 404 or _status(error) >= 500):
                     raise
         raise AssertionError  # the last try returned or raised
 
@@ -319,8 +348,9 @@ class Bucket:
         base: Base,
     ) -> int:
         client, place = self._client, {"Bucket": self.bucket, "Key": key}
-        upload = client.create_multipart_upload(**place, Metadata=metadata)["UploadId"]
-        done: list[dict[str, object]] = []
+        answer = client.create_multipart_upload(**place, Metadata=metadata)
+        upload = self._told(answer, "UploadId")
+        done: list[dict[str, Any]] = []
         uploaded = 0
         try:
             for number, part in enumerate(planned, start=1):
@@ -331,29 +361,49 @@ class Bucket:
                         CopySource={"Bucket": self.bucket, "Key": copied[0]},
                         CopySourceIfMatch=copied[1],
                         CopySourceRange=f"bytes={part.offset}-{part.end - 1}",
-                    )["CopyPartResult"]
+                    ).get("CopyPartResult", {})
                 else:
                     body = _read(source, part)
                     answer = client.upload_part(**here, Body=body)
                     uploaded += part.length
-                done.append({"PartNumber": number, "ETag": answer["ETag"]})
+                done.append({"PartNumber": number, "ETag": self._told(answer, "ETag")})
             base.require_same()
-            client.complete_multipart_upload(
+            answer = client.complete_multipart_upload(
                 **place, UploadId=upload, MultipartUpload={"Parts": done}
             )
+            expected = _tag_of_parts([part["ETag"].strip('"') for part in done])
+            self._require_there(key, answer.get("ETag"), expected, source.size, metadata)
         except BaseException:
             with suppress(Exception):  # the first error is the one to tell; sweep() is next
                 client.abort_multipart_upload(**place, UploadId=upload)
             raise
         return uploaded
 
+    def _require_there(
+        self, key: str, tag: str | None, expected: str | None, size: int, metadata: dict[str, str]
+    ) -> None:
+        """Return if an object that was written is seen. Raises RemoteError.
+
+        Its entity tag says so where it is made of its bytes' MD5. Of any other the head is asked
+        for: also a proxy, or a server of pages, answers 200.
+        """
+        if expected is not None and tag == expected:
+            return
+        found = self._head(key)
+        told = {} if found is None else found.get("Metadata", {})
+        same = found is not None and found.get("ContentLength") == size
+        if not same or {name: told.get(name) for name in metadata} != metadata:
+            raise RemoteError(
+                "s3", f"{key} was taken and is not there", path=self.url,
+                hint="see AWS_ENDPOINT_URL: is that an object store?",
+            )  # fmt: skip
+
     def _head(self, key: str) -> Any:
         """Return an object's head, or None when there is none."""
-        errors = import_module("botocore.exceptions")
         with self._remote():
             try:
                 return self._client.head_object(Bucket=self.bucket, Key=key)
-            except errors.ClientError as error:
+            except self._errors.ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                     return None
                 raise
@@ -364,16 +414,20 @@ class Bucket:
     @contextmanager
     def _remote(self) -> Iterator[None]:
         """Turn what boto3 raises into one of our errors, without its request's contents."""
-        errors = import_module("botocore.exceptions")
         try:
             yield
-        except errors.ClientError as error:
-            said = error.response.get("Error", {})
-            reason = f"{error.operation_name}: {said.get('Code', 'refused')}"
+        except self._errors.ClientError as error:
+            code = error.response.get("Error", {}).get("Code") or _status(error)
+            reason = f"{error.operation_name}: {code}"
             raise RemoteError("s3", reason, path=self.url, hint=_hint(error)) from None
-        except errors.BotoCoreError as error:
+        except RecursionError:  # botocore follows a redirection to another region for ever
+            raise RemoteError(
+                "s3", "the object store sends elsewhere, again and again", path=self.url,
+                hint="see AWS_ENDPOINT_URL and AWS_REGION",
+            ) from None  # fmt: skip
+        except self._errors.BotoCoreError as error:
             hint = "see AWS_ENDPOINT_URL, AWS_REGION and the credentials boto3 looks for"
-            if isinstance(error, errors.ReadTimeoutError | errors.ConnectTimeoutError):
+            if isinstance(error, self._errors.ReadTimeoutError | self._errors.ConnectTimeoutError):
                 hint = (
                     f"it said nothing for {self._timeout:g} seconds; --store-timeout gives it more"
                 )
@@ -395,15 +449,44 @@ _RIGHTS = {
 }
 
 
+_OF_PARTS = (
+    "AbortMultipartUpload", "CompleteMultipartUpload", "CreateMultipartUpload",
+    "ListMultipartUploads", "UploadPart", "UploadPartCopy",
+)  # fmt: skip
+# What a store says of 403 where a right is missing; HEAD has no body, and says the number alone.
+_DENIED = ("AccessDenied", "AllAccessDisabled", "403", "Forbidden", "")
+
+
+def _status(error: Any) -> int:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return int(status)
+
+
 def _hint(error: Any) -> str | None:
     """Return what to do where a store refuses, or has not, what is asked of it."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if status == 403:
+    status, code = _status(error), error.response.get("Error", {}).get("Code", "")
+    if status == 403 and code in _DENIED:
         needed = _RIGHTS.get(error.operation_name, "s3:PutObject")
         return f"the credentials need {needed} there (the page on fleets lists all that is used)"
+    if status in (401, 403):
+        return "the credentials that boto3 found are not accepted there"
     if status == 501:
-        return "the store does not do that; --config-only needs no more than PutObject"
+        needs = "as does every full image of more than 1 MiB; --config-only does without"
+        if error.operation_name in _OF_PARTS:
+            return f"inject uses it for what is put together of parts, {needs}"
+        return "the store does not do that, and inject cannot do without (the page on fleets)"
+    if not code or code.isdecimal():
+        return "no store's error came with it: see AWS_ENDPOINT_URL"
     return None
+
+
+def _is_address(url: str) -> bool:
+    """Say whether *url* names a host, and a port that there can be, of http or https."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_worth_copying(base: Base) -> bool:
@@ -414,13 +497,20 @@ def _base_parts(clean: ByteSource) -> list[Part]:
     return parts(clean.size, 0, ())
 
 
-def _multipart_tag(clean: ByteSource) -> str:
+def _multipart_tag(clean: ByteSource) -> str | None:
     """Return the entity tag of the base, uploaded in its parts."""
-    digests = [
-        hashlib.md5(_read(clean, part), usedforsecurity=False).digest()
+    return _tag_of_parts(
+        hashlib.md5(_read(clean, part), usedforsecurity=False).hexdigest()
         for part in _base_parts(clean)
-    ]
-    whole = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    )
+
+
+def _tag_of_parts(tags: Iterable[str]) -> str | None:
+    """Return the entity tag of an object by those of its parts, where these are MD5s."""
+    digests = list(tags)
+    if not all(_MD5.fullmatch(digest) for digest in digests):
+        return None
+    whole = hashlib.md5(b"".join(map(bytes.fromhex, digests)), usedforsecurity=False).hexdigest()
     return f'"{whole}-{len(digests)}"'
 
 

@@ -36,6 +36,9 @@ class Destination(Protocol):
     def existing(self, outputs: Collection[str]) -> list[str]:
         """Return those of *outputs* that are there."""
 
+    def reach(self) -> None:
+        """Return if it can be reached. Raises RemoteError."""
+
     def sweep(self, outputs: Collection[str]) -> int:
         """Remove what killed runs left of *outputs*; return how many pieces that was."""
 
@@ -64,7 +67,7 @@ class Destination(Protocol):
 
 
 def open_destination(settings: Settings) -> Destination:
-    """Return the destination that *settings* name. Raises UsageError ``s3-url``."""
+    """Return the destination that *settings* name. Raises UsageError ``s3-url``, ``extra``."""
     if settings.destination.startswith("s3:"):
         from ngtpatch.fleet.bucket import Bucket
 

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.tree import FileTree, MemoryTree
-from ngtpatch.files.wellknown import AUTHORITY
 from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.destination import open_destination
 from ngtpatch.fleet.order import STORE_TIMEOUT, Cleanup, Settings, VmResult
 from ngtpatch.fleet.plan import DEFAULT_NAME, FleetPlan, plan_fleet, shard_of
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.fleet.whole import read_whole
 from ngtpatch.flow.authority import read_authority
-from ngtpatch.flow.opened import open_source
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.inventory import Share, load, load_listing
@@ -147,6 +146,7 @@ def prepare(
     Raises:
         InputError: the base, the inventory or a template cannot be used. For an inventory
             an :class:`~ngtpatch.identity.inventory.InventoryError` with every problem.
+        UsageError: ``s3-url``, ``extra``: there is no such destination, or not without boto3.
     """
     told = None if whole is None else (whole, read_whole(whole))
     share = None
@@ -169,13 +169,13 @@ def prepare(
     state: FileState | None = None
     cleanup = Cleanup()
     if not each:
-        room = room or (config_only and _has_authority(base))
         with Base.open(
             base, config_only=config_only, sha256=None, prove=True, allowed=allowed,
             authority_room=room,
         ) as opened:  # fmt: skip
             present, digest_of_base = opened.tree, opened.sha256
             cleanup, state, tree_digest = opened.cleanup, opened.state, opened.tree_sha256
+            room = opened.authority_room
     settings = Settings(
         base=str(base), base_sha256=digest_of_base, destination=destination,
         recipe=recipe, config_only=config_only, each=each,
@@ -184,15 +184,10 @@ def prepare(
         resume=remote, cleanup=cleanup, allowed=allowed, authority_room=room,
         base_state=state, base_tree_sha256=tree_digest, store_timeout=store_timeout,
     )  # fmt: skip
+    open_destination(settings)  # one that cannot be is told by a dry run, too
     return plan_fleet(
         settings, read, present=present, name_template=name_template, shard=shard, whole=told
     )
-
-
-def _has_authority(base: Path) -> bool:
-    """Say whether a base has the cluster's authority on it, for all VMs to get."""
-    with open_source(base) as source:
-        return AUTHORITY in source.tree and source.tree.size(AUTHORITY) > 0
 
 
 def _is_directory_of_images(base: Path) -> bool:

@@ -45,8 +45,8 @@ class Ledger:
         torn: whether the last line has no end: a run was killed while it wrote it, or still runs.
     """
 
-    def __init__(self, path: Path, *, skipped: Collection[bytes] = ()) -> None:
-        """Read what *path* holds already, but for rows that begin like one of *skipped*.
+    def __init__(self, path: Path, *, skipped: Collection[str] = ()) -> None:
+        """Read what *path* holds already, but for rows of VMs in *skipped*, by their beginning.
 
         Raises:
             InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
@@ -213,7 +213,7 @@ class Ledger:
         while line := file.readline(_LONGEST + 1):
             number += 1
             output = None
-            if line[: line.find(b'", ', len(_BEGIN)) + 3] in self._skipped and line[-1:] == b"\n":
+            if self._skipped and line[-1:] == b"\n" and _name(line) in self._skipped:
                 self._sound += len(line)
                 continue
             if len(line) <= _LONGEST:
@@ -236,16 +236,23 @@ def owners(path: Path, names: Collection[str]) -> Iterator[tuple[str, str, str |
     Rows of VMs in *names* may be left out: the ledgers of a run's other shards hold little else.
     Raises as :class:`Ledger`.
     """
-    ledger = Ledger(path, skipped=frozenset(map(_stated, names)))
+    ledger = Ledger(path, skipped=names)
     try:
         yield from ledger.owners()
     finally:
         ledger.close()
 
 
-def _stated(name: str) -> bytes:
-    """Return how a row begins that is about the VM *name*."""
-    return _BEGIN + escaped_json(document(name)).encode() + b", "
+def _name(line: bytes) -> str | None:
+    """Return the VM that a row's beginning says it is about; None where it does not."""
+    end = line.find(b'", ', len(_BEGIN))
+    if end == -1 or not line.startswith(_BEGIN):
+        return None
+    try:
+        name: str = json.loads(line[len(_BEGIN) : end + 1])
+    except (ValueError, RecursionError):  # such as a name with '", ' in it
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _begins_like_a_row(line: bytes) -> bool:

@@ -104,6 +104,9 @@ class OutputDirectory:
     def prepare(self, base: Base) -> None:
         """Do nothing: a directory needs no copy of the base."""
 
+    def reach(self) -> None:
+        """Do nothing: :meth:`held` has been there."""
+
     def sweep(self, outputs: Collection[str]) -> int:
         """Remove what a killed run left of *outputs*; return how many files that was.
 

@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.disclosure import redacted
@@ -291,7 +291,7 @@ def _inheriting(
             continue
         stated = None
         with suppress(NgtpatchError):
-            config = identity_of(replace(row, key=None), settings.recipe).parsed_config()
+            config = identity_of(row, settings.recipe, with_key=False).parsed_config()
             own = config.ngt_uuid if config is not None else None
             stated = sets_of(row, settings.recipe).get("ngt_uuid", own)
         if stated is None or nobodys:
@@ -349,7 +349,7 @@ def _marks(row: Row, recipe: Recipe) -> tuple[str | None, str | None]:
     """Return a VM's ngt_uuid and its certificate's fingerprint, as far as they can be read."""
     stated, mark = _stated(row, recipe), None
     with suppress(NgtpatchError):
-        identity = identity_of(replace(row, key=None), recipe)
+        identity = identity_of(row, recipe, with_key=False)
         if stated is None:
             with suppress(NgtpatchError):
                 config = identity.parsed_config()

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ngtpatch.disclosure import redacted
 from ngtpatch.errors import OutputError, RemoteError, UsageError
 from ngtpatch.fleet import workshop
 from ngtpatch.fleet.destination import Destination, open_destination
@@ -86,14 +87,17 @@ def run_fleet(
 
     Raises:
         UsageError: ``busy``; ``output-exists``: without *resume* or ``settings.replace``.
-        RemoteError: ``executor``: the executor broke. What was done is in the ledger.
+        RemoteError: ``executor``: the executor broke; ``s3``: the store cannot be reached. What was
+            done is in the ledger.
     """
     stop = stop or threading.Event()
     destination = open_destination(plan.settings)
     outputs = {order.output for order in plan.orders}
     with ExitStack() as stack:
         stack.enter_context(destination.held(plan.shard, wait=wait_seconds))
-        if not (resume or plan.settings.replace):
+        if resume or plan.settings.replace:
+            destination.reach()
+        else:
             _refuse_existing(destination, plan.settings.destination, outputs)
         ledger_path = destination.ledger(plan.shard)
         destination.sweep({*outputs, ledger_path.name})
@@ -110,7 +114,9 @@ def run_fleet(
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
         tally = _Tally(len(plan.orders), ledger, report)
         try:
-            for outcome in _outcomes(plan, executor, jobs * _AHEAD, stop, _piece(plan, jobs)):
+            for outcome in _outcomes(
+                plan, destination, executor, jobs * _AHEAD, stop, _piece(plan, jobs)
+            ):
                 tally.add(outcome)
         finally:
             workshop.close()
@@ -127,7 +133,9 @@ def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
     at. As far as the ledgers beside the outputs tell; of other directories nothing is known.
     """
     place, mine = plan.settings.destination, {order.output for order in plan.orders}
-    known = plan.names if plan.compared else frozenset[str]()
+    known = frozenset[str]()
+    if plan.compared:  # a ledger says them as they may be shown
+        known = plan.names | frozenset(map(redacted, plan.names))
     found = [
         (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, output)
         for path in destination.ledgers()
@@ -164,7 +172,12 @@ def _refuse_existing(destination: Destination, place: str, outputs: set[str]) ->
 
 
 def _outcomes(
-    plan: FleetPlan, executor: Executor, window: int, stop: threading.Event, piece: int
+    plan: FleetPlan,
+    destination: Destination,
+    executor: Executor,
+    window: int,
+    stop: threading.Event,
+    piece: int,
 ) -> Iterator[VmResult]:
     """Yield outcomes as they come, with at most *window* pieces of the orders handed out."""
     waiting = deque(
@@ -186,7 +199,10 @@ def _outcomes(
             orders = flying.pop(future)
             trouble = _trouble(future)
             if trouble is None:
-                yield from future.result()
+                outcomes = future.result()
+                yield from outcomes
+                if broken is None and any(one.code == "s3" for one in outcomes):
+                    broken = _gone(destination)
             elif isinstance(trouble, CancelledError):  # who knew of it is gone
                 broken = trouble
             elif len(orders) > 1:  # one of them may be what kills workers: each by itself
@@ -195,11 +211,25 @@ def _outcomes(
                 # make() raises nothing: the worker itself was lost.
                 message = f"its worker was lost ({type(trouble).__name__})"
                 yield VmResult.failure(orders[0], RemoteError("worker-lost", message))
+    if isinstance(broken, RemoteError):
+        raise broken
     if broken is not None:
         raise RemoteError(
             "executor", f"the executor takes no more work: {type(broken).__name__}",
             hint="run the command again with --resume",
         ) from broken  # fmt: skip
+
+
+def _gone(destination: Destination) -> RemoteError | None:
+    """Return what keeps the destination from being reached at all; None when it is there.
+
+    Ten thousand VMs would each wait for a store that hangs.
+    """
+    try:
+        destination.reach()
+    except RemoteError as error:
+        return error
+    return None
 
 
 def _trouble(future: Future[list[VmResult]]) -> BaseException | None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -58,6 +57,8 @@ def unread_in_tree(tree: FileTree) -> tuple[str, ...]:
 
 def _compressed_members(path: str, stream: BinaryIO) -> Iterator[str]:
     """Yield the compressed members of a tar archive; the archive itself where it is damaged."""
+    import tarfile  # most discs have none
+
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for count, member in enumerate(archive):

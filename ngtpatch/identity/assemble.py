@@ -41,18 +41,20 @@ class Recipe:
                 compile_template(value, path=f"--set {key}")
 
 
-def identity_of(row: Row, recipe: Recipe) -> Identity:
+def identity_of(row: Row, recipe: Recipe, *, with_key: bool = True) -> Identity:
     """Read a row's material; what the recipe renders stands for an absent file.
+
+    Without *with_key* the key is left where it is.
 
     Raises:
         InputError: a file that cannot be read, a template that does not fit the row.
     """
     identity = Identity.from_files(
         source=row.label,
-        config=row.path("config"),
-        certificate=row.path("certificate"),
-        key=row.path("key"),
-        authority=row.path("authority"),
+        config=row.file("config"),
+        certificate=row.file("certificate"),
+        key=row.file("key") if with_key else None,
+        authority=row.file("authority"),
     )
     if identity.authority is None and recipe.authority is not None:
         paths = {**identity.paths, AUTHORITY: recipe.authority_path}

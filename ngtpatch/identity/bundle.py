@@ -91,9 +91,7 @@ class Identity:
         modes: dict[str, int] = {}
         for entry, path in named.items():
             if path is not None:
-                data[entry], mode = read_small_and_mode(
-                    Path(path), limit=MAX_BYTES, what=what[entry]
-                )
+                data[entry], mode = read_small_and_mode(path, limit=MAX_BYTES, what=what[entry])
                 if entry == KEY:
                     modes[str(path)] = mode
         paths = {entry: str(path) for entry, path in named.items() if path is not None}

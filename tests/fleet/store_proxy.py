@@ -14,7 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # What becomes of a request, by its method, its path with the query, and how many came before.
 Fault = Callable[[str, str, int], str]
-ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>x</Message></Error>"
+CODES = {"403": b"AccessDenied", "501": b"NotImplemented"}
+
+
+def error(status: str) -> bytes:
+    """Return what a store says with a status."""
+    code = CODES.get(status, b"InternalError")
+    return b"<?xml version='1.0'?><Error><Code>" + code + b"</Code><Message>x</Message></Error>"
 
 
 @contextmanager
@@ -35,9 +41,11 @@ def proxied(url: str, fault: Fault) -> Iterator[tuple[str, list[str]]]:
             if action in ("drop", "hang"):
                 self.gone()
             elif action.isdigit():
-                self.said(int(action), {}, ERROR)
+                self.said(int(action), {}, error(action))
             elif action == "error-in-200":
-                self.said(200, {"Content-Type": "application/xml"}, ERROR)
+                self.said(200, {"Content-Type": "application/xml"}, error("200"))
+            elif action == "page":
+                self.said(200, {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>")
             else:
                 self.passed_on(body, action)
 

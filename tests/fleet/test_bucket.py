@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if find_spec(module) is None:
             missing(module, "pip install 'ngtpatch[s3]' 'moto[server]'")
     given = os.environ.get("NGTPATCH_TEST_STORE")
-    if given:  # make stores: another server's
+    if given:  # make stores: another server's, with its keys
         yield given
         return
     with socket.socket() as probe:
@@ -80,8 +81,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    place = urllib.parse.urlsplit(server)
+    server = f"{place.scheme}://{place.hostname}:{place.port}"
     settings = {
-        "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": urllib.parse.unquote(place.username or "test"),
+        "AWS_SECRET_ACCESS_KEY": urllib.parse.unquote(place.password or "test"),
         "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true", "NO_COLOR": "1",
     }  # fmt: skip
@@ -302,7 +307,79 @@ def test_two_machines_on_one_prefix_do_no_harm(tmp_path: Path, store: Store) -> 
     assert store.open_uploads() == []
 
 
-def test_an_endpoint_that_is_none(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_none(tmp_path: Path, store: Store, endpoint: str) -> None:
     made = park(tmp_path / "park", 1)
-    run = inject(made, through(store, "nonsense"), "--json")
+    run = inject(made, through(store, endpoint), "--json")
     assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (2, "s3-url")
+    assert "AWS_ENDPOINT_URL" in run.stderr
+
+
+def test_a_server_of_pages_is_no_store(tmp_path: Path, store: Store) -> None:
+    """It answers 200 to whatever is asked, and keeps nothing."""
+    made = park(tmp_path / "park", 1)
+    for more in ([], ["--resume", "--config-only"]):
+        with proxied(store.environment["AWS_ENDPOINT_URL"], lambda *_: "page") as (url, asked):
+            run = inject(made, through(store, url), *more)
+        assert run.returncode == 7, run.stdout
+        assert "is not an object store" in run.stderr
+        assert len(asked) == 1
+
+    def taken(verb: str, path: str, count: int) -> str:
+        return "page" if verb == "PUT" else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], taken) as (url, asked):
+        run = inject(made, through(store, url), "--config-only")
+    assert run.returncode == 6, run.stdout
+    assert "was taken and is not there" in run.stderr
+    assert store.keys() == set()
+
+
+def test_a_store_without_a_feature_is_one_message(tmp_path: Path, store: Store) -> None:
+    """Uploads in parts cannot be listed; what needs none goes on."""
+    made = park(tmp_path / "park", 1, payload=6 * MIB)
+
+    def lacking(verb: str, path: str, count: int) -> str:
+        return "501" if "?uploads" in path else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], lacking) as (url, _):
+        run = inject(made, through(store, url))
+        assert run.returncode == 7
+        assert "ListMultipartUploads: NotImplemented" in run.stderr
+        assert "--config-only does without" in run.stderr
+        assert inject(made, through(store, url), "--config-only").returncode == 0
+
+
+def test_a_store_that_goes_away_ends_the_run(tmp_path: Path, store: Store) -> None:
+    """Not each of the VMs that are left waits for it."""
+    made = park(tmp_path / "park", 8)
+
+    def away(verb: str, path: str, count: int) -> str:
+        return "pass" if count < 3 else "503"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], away) as (url, _):
+        there = through(store, url)
+        there.environment["AWS_MAX_ATTEMPTS"] = "1"
+        run = inject(made, there, "--config-only", "--jobs", 1)
+    assert run.returncode == 7, run.stdout
+    rows = (made.root / "ledger-ngt-fleet.jsonl").read_text().splitlines()
+    assert 1 < len(rows) < 6
+    assert json.loads(rows[0])["state"] == "done"
+    assert inject(made, store, "--config-only", "--resume").returncode == 0
+    assert store.keys() == {f"{name}.iso" for name in made.material}
+
+
+def test_without_boto3_it_says_what_to_install(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    (tmp_path / "lacking" / "boto3").mkdir(parents=True)
+    (tmp_path / "lacking" / "boto3" / "__init__.py").write_text("raise ModuleNotFoundError")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "lacking"), "NO_COLOR": "1"}
+    for more in ("--dry-run", "--resume", "--force"):
+        run = subprocess.run(
+            made.arguments("--output-dir", "s3://ngt/fleet", more),
+            capture_output=True, text=True, check=False, env=environment, cwd=made.root,
+        )  # fmt: skip
+        assert run.returncode == 2
+        assert run.stderr.splitlines()[-2:] == [
+            "ngtpatch: s3://ngt/fleet: s3:// needs boto3", "  install ngtpatch[s3]",
+        ]  # fmt: skip

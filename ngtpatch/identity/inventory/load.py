@@ -166,8 +166,12 @@ def load_listing(
 def _inventory(
     path: Path, read: _Read, directory: Path, certificates: Path | None, share: Share | None
 ) -> Inventory:
-    mine = share.mine if share is not None and share.others_known else None
-    rows, problems = validate(read.records, directory=directory, mine=mine)
+    names = [raw_name(record) for record in read.records]
+    records = read.records
+    if share is not None and share.others_known:
+        told = zip(records, names, strict=True)
+        records = [record for record, name in told if share.mine(name)]
+    rows, problems = validate(records, directory=directory)
     others: tuple[Row, ...] = ()
     if share is not None and not share.others_known:
         others = tuple(row for row in rows if not share.mine(row.name))
@@ -177,7 +181,7 @@ def _inventory(
         problems = (*problems, *more)
     return Inventory(
         path, read.form, rows, (*read.problems, *problems), tuple(read.notes), read.complete,
-        others, frozenset(map(raw_name, read.records)), len(read.records), read.sha256,
+        others, frozenset(names), len(read.records), read.sha256,
     )  # fmt: skip
 
 

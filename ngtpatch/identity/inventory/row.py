@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -180,24 +180,18 @@ class RawRow:
 
 
 def validate(
-    records: Sequence[RawRow],
-    *,
-    directory: Path,
-    mine: Callable[[str], bool] | None = None,
+    records: Sequence[RawRow], *, directory: Path
 ) -> tuple[tuple[Row, ...], tuple[RowProblem, ...]]:
     """Return the rows that are right, and everything that is wrong with the others.
 
     Args:
         records: as read.
         directory: what relative paths in the cells are relative to.
-        mine: by its name, whether a row is looked at; None: all are.
     """
     rows: list[Row] = []
     problems: list[RowProblem] = []
     uuids: dict[str, int] = {}
     for record in records:
-        if mine is not None and not mine(raw_name(record)):
-            continue
         cells: dict[str, Any] = {}
         for column, cell in record.cells.items():
             name = column_name(column)
@@ -242,10 +236,13 @@ def _told_apart(rows: Sequence[Row]) -> tuple[Sequence[Row], list[RowProblem]]:
 
 def raw_name(record: RawRow) -> str:
     """Return the name that a row has before it is validated; an empty text where it has none."""
-    for column, cell in record.cells.items():
-        if column_name(column) == "name":
-            return str(cell).strip()
-    return ""
+    column = _column_of_names(tuple(record.cells))
+    return "" if column is None else str(record.cells[column]).strip()
+
+
+@lru_cache(maxsize=1024)
+def _column_of_names(columns: tuple[str, ...]) -> str | None:
+    return next((column for column in columns if column_name(column) == "name"), None)
 
 
 @lru_cache(maxsize=4096)
