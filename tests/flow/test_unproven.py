@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ngtpatch import IdentityRequest, Refusal, rebuild, support
+from ngtpatch.document import document
 from ngtpatch.flow.inspect import inspect
 from ngtpatch.flow.unproven_report import report_support
 from ngtpatch.packer import HookRequest, prepare, run_hook, write_variables
@@ -129,3 +130,18 @@ def test_a_report_has_shapes_and_no_line_but_those_asked_for(disc: Path) -> None
     assert all(file.path.startswith("installer/linux/") for file in report.files)
     told = report_support(disc, found, lines_of=[FACTORY])
     assert "unseen_helper.likes" in str([one.text for one in told.unproven])
+
+
+def test_a_report_of_a_refusal_has_no_line_of_its_message(disc: Path, tmp_path: Path) -> None:
+    source = tmp_path / "installer/linux/src"
+    source.mkdir(parents=True)
+    text = (disc / FACTORY).read_text().replace(CHECK, "").replace(" or\n", " and\n")
+    (source / "installer_factory.py").write_text(text)
+    (source.parent / "install_ngt.py").write_text("pass\n")
+    found = support(tmp_path, distros=["rocky"])
+    assert {row.verdict for row in found.distros} == {"refused"}
+    lines = [line.strip() for line in text.splitlines() if len(line.strip()) > 20]
+    said = " ".join(row.refused.message for row in found.distros if row.refused)
+    assert any(line in said for line in lines)  # a person is shown them
+    report = json.dumps(document(report_support(tmp_path, found)))
+    assert [line for line in lines if json.dumps(line)[1:-1] in report] == []
