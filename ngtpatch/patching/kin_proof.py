@@ -10,6 +10,7 @@ a conflict; what was not understood on the way is a doubt, which a person can ac
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from functools import cached_property
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.program import Execution, Given, execute
 from ngtpatch.installer.execution.state import Ending, Forked
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
@@ -171,6 +172,14 @@ class _Judge:
             for path in self._patched.unread
             if Machine.asks_for_distribution(self._tree[path])
         }
+        rows |= {
+            (path, self._defined(path, function), "result")
+            for (path, function), groups in self._patched.given.items()
+            if any(
+                like is not None and self._unlike(groups, world, like)
+                for world, like in kin.items()
+            )
+        }
         rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
@@ -182,6 +191,24 @@ class _Judge:
             for world, like in kin.items()
             for group in place.groups
         )
+
+    def _unlike(self, groups: Given, world: World, like: World) -> bool:
+        """Tell whether a function gives these two other things, one of which is not known.
+
+        A class that is not on the disc is such a thing; what is known of both is judged as a
+        conflict.
+        """
+        own, other = (
+            {what for mask, what in groups if mask & self._bits[one]} for one in (world, like)
+        )
+        return own != other and "unknown" in own | other
+
+    def _defined(self, path: str, function: str) -> int:
+        """Return the line of the shipped file where a function starts."""
+        for node in ast.walk(parse(path, self._tree[path]).tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
+                return node.lineno
+        return 1
 
     @cached_property
     def _shell(self) -> Sequence[tuple[str, Sequence[ShellUse] | None]]:

@@ -107,3 +107,40 @@ def test_a_compiled_module_without_a_source_is_not_understood() -> None:
     files = tree(FACTORY.replace("  if (", "  import hidden\n  if (", 1))
     files[ROOT + "src/hidden.pyc"] = b"\x00linux_distribution\x00"
     assert [one.kind for one in apply(files, [ROCKY], PATCHES).doubts] == ["unread"]
+
+
+def test_another_result_is_a_doubt_where_what_its_kin_gets_is_not_on_the_disc() -> None:
+    nothing = "  if dict(rocky=1).get(distribution.split()[0]):\n    return None\n"
+    (doubt,) = patched(after=nothing).doubts
+    assert (doubt.path, doubt.line, doubt.kind) == (PATH, 6, "result")
+    with pytest.raises(Refusal, match="would still not get from get_linux_installer"):
+        patched(after=nothing, redhat_installer="class RedhatInstaller(object):\n  pass\n")
+
+
+@pytest.mark.parametrize(
+    ("after", "end"),
+    [
+        ("  assert 'rocky' not in distribution\n", "at line 20 (AssertionError)"),
+        (
+            "  bad = 'rocky' in distribution\n  if bad:\n    sys.exit(1)\n",
+            "at line 22 (SystemExit, decided at line 21)",
+        ),
+        (
+            "  import helper\n  if helper.bad(distribution):\n    sys.exit(1)\n",
+            "at line 22 (SystemExit, decided at line 21)",
+        ),
+    ],
+)
+def test_lines_are_those_of_the_shipped_file(after: str, end: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        patched(after=after, helper="def bad(name):\n  return 'rocky' in name\n")
+    assert f"would still end {end}, and does not for 'CentOS Linux'" in str(caught.value)
+
+
+def test_each_doubt_is_told_with_its_line_as_shipped_and_its_kind() -> None:
+    ask = "  import one, two\n  if one.likes(distribution):\n    sys.exit(1)\n"
+    again = "  if two.likes(distribution):\n    sys.exit(2)\n"
+    doubts = patched(after=ask + again).doubts
+    assert [(one.line, one.kind) for one in doubts] == [
+        (21, "call"), (21, "condition"), (23, "call"), (23, "condition"),
+    ]  # fmt: skip

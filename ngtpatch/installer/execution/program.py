@@ -34,7 +34,7 @@ from ngtpatch.installer.execution.way import is_python, programs, started_by
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 
-__all__ = ["Execution", "execute"]
+__all__ = ["Execution", "Given", "execute"]
 
 #: Steps for one program, and for all of one disc. A step is a value looked at once.
 _STEPS_A_PROGRAM = 160_000
