@@ -64,6 +64,7 @@ bench: $(VENV)/dev ## Measure against cp, pycdlib and xorriso in the same run
 	@$(BIN)/python -m bench.images
 	@$(BIN)/python -m bench.fleet
 	@$(BIN)/python -m bench.shards
+	@$(BIN)/python -m bench.elsewhere
 	@$(BIN)/python -m bench.patching
 	@$(BIN)/python -m bench.opening
 	@$(BIN)/python -m bench.verifying

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from bench.measure import compiled_once
 from ngtpatch.sample import write_sample
 from tests.fleet.mounts import mounted
 from tests.identity import material as m
@@ -101,6 +102,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ngtpatch-bench-") as scratch:
         root = Path(scratch)
         base = root / "base.iso"
+        compiled_once(root)
         write_sample(base, payload=size)
         count = max(wanted.vms, wanted.config_only)
         print(f"{count} identities, RSA 2048 ...", flush=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-__all__ = ["Sample", "Series", "device_bytes", "run"]
+__all__ = ["Sample", "Series", "compiled_once", "device_bytes", "run"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,16 @@ def device_bytes(path: Path) -> int:
         )
         counters = Path(f"/sys/class/block/{Path(found.stdout.strip()).name}/stat")
     return int(counters.read_text().split()[6]) * 512 if counters.exists() else 0
+
+
+def compiled_once(directory: Path) -> None:
+    """Let programs that are started from now on keep their compiled modules, in *directory*.
+
+    As an installed package has them. Where the environment forbids it (PYTHONDONTWRITEBYTECODE, as
+    in many containers) each start compiles a hundred modules.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(directory / "compiled")
 
 
 def run(command: list[str], *, directory: Path) -> Sample:
