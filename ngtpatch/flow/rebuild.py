@@ -343,12 +343,16 @@ def _unpack(work: _Work, target: Path, *, force: bool) -> int:
     """Write the planned image's files as a directory, and return their bytes."""
     from ngtpatch.files.wellknown import IDENTITY_PATHS
     from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.iso.write.sinks import require_unchanged
     from ngtpatch.iso.write.unpack import write_tree
 
     overlay = work.plan.overlay()
     _read_back(work, overlay, name=work.volume.path)
     image = Volume(overlay, work.volume.path, second_opinion=False)
-    return write_tree(image, target, private=IDENTITY_PATHS, force=force).size
+    return write_tree(
+        image, target, private=IDENTITY_PATHS, force=force,
+        check=lambda: require_unchanged(overlay),
+    ).size  # fmt: skip
 
 
 def _read_back(work: _Work, result: ByteSource, *, name: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ngtpatch
-from ngtpatch.errors import InputError, VerificationError
+from ngtpatch.errors import InputError, NgtpatchError, VerificationError
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.sample import write_sample
 from tests.flow.conftest import DISTROS, Pairs, run
@@ -337,3 +339,22 @@ def test_reset_refuses_another_base_where_the_record_names_no_digest(tmp_path: P
     assert not back.exists()
     ngtpatch.reset(made, back, base=image)
     assert back.read_bytes() == image.read_bytes()
+
+
+def test_a_tree_of_a_source_that_was_cut_meanwhile_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "ngt.iso"
+    write_sample(source, payload=1 << 20)
+    real = shutil.copyfileobj
+
+    def late(*arguments: Any) -> None:
+        real(*arguments)
+        os.truncate(source, source.stat().st_size // 2)
+
+    monkeypatch.setattr("ngtpatch.iso.write.unpack.shutil.copyfileobj", late)
+    with pytest.raises(NgtpatchError) as failed:
+        ngtpatch.rebuild(source, identity=IdentityRequest(sets={"port": "2075"}),
+                         output_tree=tmp_path / "tree")  # fmt: skip
+    assert failed.value.code == "source-changed"
+    assert list(tmp_path.iterdir()) == [source]

@@ -27,7 +27,7 @@ from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, Region, flatten
 from ngtpatch.iso.write.background import Flusher, Hasher
 
-__all__ = ["Written", "stream", "write_file", "write_in_place"]
+__all__ = ["Written", "require_unchanged", "stream", "write_file", "write_in_place"]
 
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
@@ -220,6 +220,15 @@ def _file_below(overlay: Overlay) -> FileSource | None:
             return None
         source = base
     return source
+
+
+def require_unchanged(overlay: Overlay) -> None:
+    """Refuse what was read of a base that somebody has written to since it was planned from.
+
+    Raises:
+        NgtpatchError: ``source-changed``.
+    """
+    _check_unchanged(_file_below(overlay))
 
 
 def _check_unchanged(file: FileSource | None) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,12 @@ class WrittenTree:
 
 
 def write_tree(
-    volume: Volume, destination: Path, *, private: Collection[str] = (), force: bool = False
+    volume: Volume,
+    destination: Path,
+    *,
+    private: Collection[str] = (),
+    force: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> WrittenTree:
     """Unpack the most expressive tree into a new directory: there in full or not at all.
 
@@ -58,6 +63,7 @@ def write_tree(
         destination: a directory that does not exist yet, or is empty.
         private: paths that only the owner may read (0600), and nobody may execute.
         force: replace a directory that is not empty, as a whole.
+        check: called when all is unpacked; the directory gets its name only when this returns.
 
     Raises:
         InputError: ``hostile-name``: a name, or the target of a symbolic link, leads out of
@@ -71,6 +77,8 @@ def write_tree(
     _check_entries(volume, entries)
     with explained(destination), named_directory(destination) as temporary:
         written = _unpack(volume, temporary, entries.values(), frozenset(private))
+        if check is not None:
+            check()
         _take_name(temporary, destination)
     return written
 
