@@ -21,7 +21,11 @@ WORDS ?=
 # What test-min runs: all, or a part of it.
 MIN_TESTS ?= tests
 
-.PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults stores pushes playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
+# Of make reliability: which sections (all of them), and how much of each.
+SECTIONS ?=
+SCALE ?= 1.0
+
+.PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults stores pushes reliability playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +98,9 @@ pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill pus
 
 promises: $(VENV)/dev ## Break each promise of docs/promises.md, or those with WORDS; its test has to fail
 	@nice $(BIN)/python -m scripts.promises $(WORDS)
+
+reliability: $(VENV)/dev ## Attack the promises and write docs/reliability.md (days; less by SECTIONS="texts kills" SCALE=0.1)
+	@$(BIN)/python -m tests.reliability $(addprefix --section=,$(SECTIONS)) --scale $(SCALE)
 
 playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }

@@ -19,9 +19,12 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tests.reliability.commands import COMMANDS
 from tests.reliability.page import PAGE, RESULTS, page
 from tests.reliability.sections import ROOT, SECTIONS
 from tests.reliability.traced import warm
+
+NAMES = tuple(one.name for one in COMMANDS)
 
 
 def _machine() -> str:
@@ -49,10 +52,14 @@ def main() -> int:
     parser.add_argument("--section", action="append", choices=SECTIONS, default=[])
     parser.add_argument("--scale", type=float, default=1.0, help="of the whole (default: 1.0)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--command", action="append", choices=NAMES, default=[],
+                        help="only of these, in sections about commands")  # fmt: skip
+    parser.add_argument("--results", type=Path, default=RESULTS, help="what sections left")
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     parser.add_argument("--page-only", action="store_true", help="write the page; run nothing")
     asked = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
+    asked.results.mkdir(exist_ok=True)
+    commands = [one for one in COMMANDS if one.name in (asked.command or NAMES)]
     wrong = 0
     if not asked.page_only:
         warm()
@@ -65,16 +72,18 @@ def main() -> int:
             "seed": asked.seed, "machine": _machine(),
         }  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
-            result = section.run(Path(scratch) / name, count, asked.seed)
+            result = section.run(Path(scratch) / name, count, asked.seed, commands)
+        if asked.command:
+            result.figures["only"] = ", ".join(asked.command)
         # What the page quotes is the same wherever the run was.
         result.wrong = [one.replace(scratch, "...") for one in result.wrong]
-        result.write(RESULTS / f"{name}.json", **about)
-        asked.output.write_text(page())
+        result.write(asked.results / f"{name}.json", **about)
+        asked.output.write_text(page(asked.results))
         print(f"{name}: {result.tried} tried, {len(result.wrong)} wrong, {result.seconds:.0f} s")
         for one in result.wrong[:20]:
             print(f"  WRONG {one[:400]}")
         wrong += len(result.wrong)
-    asked.output.write_text(page())
+    asked.output.write_text(page(asked.results))
     return 1 if wrong else 0
 
 

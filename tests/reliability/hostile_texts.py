@@ -32,9 +32,8 @@ from tests.reliability.commands import Ground
 from tests.reliability.mutation import bent, bent_bytes
 from tests.reliability.result import Result
 
-__all__ = ["CORPUS", "Subject", "hostile_texts", "subjects", "try_one"]
+__all__ = ["Subject", "hostile_texts", "subjects", "try_one"]
 
-CORPUS = Path(__file__).parent / "corpus"
 LONGEST = 10
 LARGEST = 300 << 20
 DOCUMENTED = {0, 2, 3, 4, 5, 6, 8}
@@ -46,7 +45,7 @@ class Subject:
     """A kind of text.
 
     Attributes:
-        name: for reports, and the folder of the corpus.
+        name: for reports.
         file: what it is called in the case's directory.
         seeds: sound ones.
         words: of the commands that read it; ``{case}`` is the case's directory, ``{in}`` that of

@@ -68,8 +68,8 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-def _row(name: str) -> dict[str, Any]:
-    section, path = SECTIONS[name], RESULTS / f"{name}.json"
+def _row(name: str, results: Path) -> dict[str, Any]:
+    section, path = SECTIONS[name], results / f"{name}.json"
     anchor = "".join(c for c in section.title.lower() if c.isalnum() or c in " -").replace(" ", "-")
     row = {
         "title": section.title,
@@ -105,14 +105,16 @@ def _row(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page() -> str:
+def page(results: Path = RESULTS) -> str:
     """Return the page as the results that are kept make it."""
     environment = Environment(
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown, of what is in this tree
         keep_trailing_newline=True,
     )
-    text = environment.from_string(_TEMPLATE).render(rows=[_row(name) for name in SECTIONS])
+    text = environment.from_string(_TEMPLATE).render(
+        rows=[_row(name, results) for name in SECTIONS]
+    )
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.rstrip("\n") + "\n"

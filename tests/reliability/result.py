@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["Result"]
@@ -38,4 +38,4 @@ class Result:
 
     def write(self, path: Path, **about: object) -> None:
         """Keep it, with what is true of the whole run (commit, date, machine)."""
-        path.write_text(json.dumps({**about, **asdict(self)}, indent=2, sort_keys=True) + "\n")
+        path.write_text(json.dumps({**about, **vars(self)}, indent=2, sort_keys=True) + "\n")

@@ -7,16 +7,24 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.reliability import canaries, disturbed_runs, failing_calls, hostile_texts, second_readers
-from tests.reliability import long_runs as lasting
+from tests.reliability import (
+    canaries,
+    disturbed_runs,
+    failing_calls,
+    hostile_texts,
+    long_runs,
+    second_readers,
+)
+from tests.reliability.commands import Target
 from tests.reliability.result import Result
 
 __all__ = ["SECTIONS", "Section"]
 
+Commands = Sequence[Target]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,23 +36,23 @@ class Section:
         title: its heading.
         held: what has to be true after each attempt, and by which way it is tried.
         whole: attempts that are the whole of it; None where the positions there are decide.
-        run: gets a scratch directory, a count and a seed.
+        run: gets a scratch directory, a count, a seed, and which commands it is about.
     """
 
     title: str
     held: str
     whole: int | None
-    run: Callable[[Path, int, int], Result]
+    run: Callable[[Path, int, int, Commands], Result]
 
 
-def _of_calls(scratch: Path, percent: int, _seed: int) -> Result:
-    return failing_calls.failing_calls(scratch, share=percent / 100)
+def _of_calls(scratch: Path, percent: int, _seed: int, commands: Commands) -> Result:
+    return failing_calls.failing_calls(scratch, share=percent / 100, commands=commands)
 
 
-def _by_program(*words: str) -> Callable[[Path, int, int], Result]:
+def _by_program(*words: str) -> Callable[[Path, int, int, Commands], Result]:
     """Return a section that a program of its own does, which ends by 0 when nothing is wrong."""
 
-    def run(_scratch: Path, count: int, seed: int) -> Result:
+    def run(_scratch: Path, count: int, seed: int, _: Commands) -> Result:
         begin = time.monotonic()
         command = [word.format(count=count, seed=seed) for word in words]
         done = subprocess.run(
@@ -68,7 +76,7 @@ def _by_program(*words: str) -> Callable[[Path, int, int], Result]:
     return run
 
 
-def _records(scratch: Path, count: int, seed: int) -> Result:
+def _records(scratch: Path, count: int, seed: int, _: Commands) -> Result:
     from tests.reliability.hostile_records import hostile_records
 
     return hostile_records(scratch, count=count, seed=seed)
@@ -87,33 +95,34 @@ SECTIONS: dict[str, Section] = {
         "Short writes",
         "A limit on the size of files: the kernel writes short and then fails. By command as many "
         "sizes as the count says. Held is what is held above.",
-        40, lambda scratch, count, _: failing_calls.limited_sizes(scratch, count=count)),
+        40, lambda scratch, count, _, commands: failing_calls.limited_sizes(
+            scratch, count=count, commands=commands)),
     "kills": Section(
         "SIGKILL at random moments",
         "What is there is right or absent, no name but a temporary one is left over, none that "
         "holds a window of a key, and the same command completes, with `--force` where it had "
         "written already what it will not replace.",
-        500, lambda scratch, count, seed: disturbed_runs.killed_runs(
-            scratch, count=count, seed=seed)),
+        500, lambda scratch, count, seed, commands: disturbed_runs.killed_runs(
+            scratch, count=count, seed=seed, commands=commands)),
     "two": Section(
         "Two processes on one output",
         "The same command twice, the second started at a random moment of the first: one of them "
         "succeeds, the other succeeds or says that the output exists or is taken, and what is "
         "there is right.",
-        200, lambda scratch, count, seed: disturbed_runs.two_on_one_output(
-            scratch, count=count, seed=seed)),
+        200, lambda scratch, count, seed, commands: disturbed_runs.two_on_one_output(
+            scratch, count=count, seed=seed, commands=commands)),
     "bases": Section(
         "The base changes while it is read",
         "Written over, cut, grown, or replaced under its name, at a random moment: the output is "
         "that of one of the two bases, whole, or there is none and the reason is said.",
-        200, lambda scratch, count, seed: disturbed_runs.changed_bases(
+        200, lambda scratch, count, seed, _: disturbed_runs.changed_bases(
             scratch, count=count, seed=seed)),
     "clocks": Section(
         "The clock jumps",
         "Every answer of the wall clock is up to half a day off, in either direction (a shim below "
         "libc): the outputs are the same as without, and nothing fails.",
-        100, lambda scratch, count, seed: disturbed_runs.jumping_clocks(
-            scratch, count=count, seed=seed)),
+        100, lambda scratch, count, seed, commands: disturbed_runs.jumping_clocks(
+            scratch, count=count, seed=seed, commands=commands)),
     "images": Section(
         "Hostile images",
         "Through the library: descriptors, path tables, records, SUSP, Joliet and UDF with "
@@ -136,14 +145,14 @@ SECTIONS: dict[str, Section] = {
         "gzip, zip, deb, rpm. A documented exit code, no traceback, no control character printed, "
         "under ten seconds, under 300 MB; an audit hook of Python sees nothing opened for "
         "writing outside of the case's directory, nothing started, no connection.",
-        40_000, lambda scratch, count, seed: hostile_texts.hostile_texts(
+        40_000, lambda scratch, count, seed, _: hostile_texts.hostile_texts(
             scratch, count=count, seed=seed)),
     "readers": Section(
         "What other readers say",
         "Mutated images that ngtpatch reads, entry by entry against xorriso, bsdtar, 7z and "
-        "isoinfo where these read them: names, kinds, sizes, contents. Every disagreement has a "
-        "reason that is listed.",
-        2_000, lambda scratch, count, seed: second_readers.second_readers(
+        "isoinfo where these read them: names, kinds, sizes, contents. Every disagreement has one "
+        "of these reasons: " + "; ".join(second_readers.REASONS) + ".",
+        2_000, lambda scratch, count, seed, _: second_readers.second_readers(
             scratch, count=count, seed=seed)),
     "shapes": Section(
         "Wrong patches: shapes",
@@ -169,11 +178,11 @@ SECTIONS: dict[str, Section] = {
         "environment in /proc while it runs, and its modes under umask 000 and 077. The key is "
         "only where it was asked for, in files of mode 0600. Symbolic links planted at every name "
         "that is written are not followed.",
-        None, lambda scratch, count, seed: canaries.canaries(scratch)),
+        None, lambda scratch, count, seed, _: canaries.canaries(scratch)),
     "long": Section(
         "Long runs in one process",
         "Discs opened, checked and planned over, and rebuilds (one in a hundred of the count), "
         "in one process: memory and open files are at the end what they were after the first "
         "tenth.",
-        50_000, lambda scratch, count, seed: lasting.long_runs(scratch, count=count)),
+        50_000, lambda scratch, count, seed, _: long_runs.long_runs(scratch, count=count)),
 }  # fmt: skip
