@@ -24,6 +24,7 @@ from ngtpatch.report.shown_files import (
     shown_files,
     what_else_differs,
 )
+from ngtpatch.report.standing_still import standing_still
 from ngtpatch.report.stated import (
     Standing,
     Stated,
@@ -159,7 +160,15 @@ def page_of_images(
         InputError: one of them cannot be read.
         UsageError: ``no-document``: a directory needs it.
         Refusal: ``unknown-profile``.
+        NgtpatchError: ``source-changed``: one of them is another by now.
     """
+    with standing_still(base, image):
+        return _page_of_images(base, image, asked, document)
+
+
+def _page_of_images(
+    base: Path, image: Path, asked: Asked, document: tuple[Path, RebuildResult] | None
+) -> ImagePage:
     from ngtpatch.flow.diff import diff
     from ngtpatch.flow.inspect import inspect
     from ngtpatch.flow.support import support
@@ -226,7 +235,14 @@ def page_of_images(
         digests=digests,
         undo=undo,
         notices=(*after.notices, *_accepted_doubts(after)),
-        unseen=tuple(_unseen(result, before, after, unknown, asked.key)),
+        unseen=(
+            *_unseen(result, before, after, unknown, asked.key),
+            *(
+                f"whether the disc in {path} was changed while the page was made"
+                for path in (base, image)
+                if path.is_block_device()
+            ),
+        ),
     )
 
 

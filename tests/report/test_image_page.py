@@ -7,6 +7,8 @@ Installers are not asked here, which takes seconds: test_in_the_browser.py does 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,62 @@ def test_an_image_that_was_changed_since(tmp_path: Path) -> None:
         place // 2048 * 2048
     ]
     assert "installer/linux/License.txt" in [one.path for one in page.files]
+
+
+def replaced(path: Path) -> None:
+    other = path.with_name("other.iso")
+    write_sample(other, seed="another")
+    other.rename(path)
+
+
+def overwritten(path: Path) -> None:
+    """The same length, and the time of before set again: ctime alone tells."""
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("change", [replaced, overwritten, removed])
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_changes_meanwhile_is_refused_instead_of_shown_in_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: int, change: Callable[[Path], None]
+) -> None:
+    from ngtpatch.flow.diff import Differences, diff
+
+    def meanwhile(*images: Path) -> Differences:
+        change(images[which])
+        return diff(*images)
+
+    *images, _ = rebuilt(tmp_path)
+    monkeypatch.setattr("ngtpatch.flow.diff.diff", meanwhile)
+    page = tmp_path / "page.html"
+    code, told = run("report", *images, "-o", page)
+    assert (code, told["error"]["code"]) == (1, "source-changed")
+    assert told["error"]["path"] == str(images[which])
+    assert not page.exists()
+
+
+def test_a_file_of_a_directory_that_changes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ngtpatch.flow.diff import Differences, diff
+
+    tree = tmp_path / "tree"
+    rebuilt(tmp_path, "--output-tree", tree)
+
+    def meanwhile(base: Path, image: Path) -> Differences:
+        overwritten(tree / "installer/linux/install_ngt.py")
+        return diff(base, image)
+
+    monkeypatch.setattr("ngtpatch.flow.diff.diff", meanwhile)
+    code, told = run("report", tmp_path / "rebuild.json", "-o", tmp_path / "page.html")
+    assert (code, told["error"]["code"]) == (1, "source-changed")
 
 
 def test_an_image_without_a_record(tmp_path: Path) -> None:
