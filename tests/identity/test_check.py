@@ -265,7 +265,8 @@ def test_pem_that_openssl_refuses_is_refused(tmp_path: Path, form: Any, refused:
     }
     assert _openssl_takes(tmp_path, files) == dict.fromkeys(files, not refused)
     subject = identity(certificate=files[CERTIFICATE], key=files[KEY])
-    found = {(f.code, f.path) for f in check(subject, now=m.NOW)}
+    # cryptography before 45 refuses the key in such a form, too.
+    found = {(f.code, f.path) for f in check(subject, now=m.NOW)} - {("key-pem", KEY)}
     assert found == ({("pem-lines", path) for path in files} if refused else set())
 
 

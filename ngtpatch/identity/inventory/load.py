@@ -301,6 +301,9 @@ def _csv(text: str, path: Path) -> _Read:
                 continue
             records.append(RawRow(number, Cells(dict(zip(header, cells, strict=True)))))
     except csv.Error as error:
+        if not header:
+            # Python 3.10 refuses NUL here, newer ones read on to a header that names no column.
+            raise InputError("inventory-form", f"is not CSV: {error}", path=str(path)) from None
         problems.append(RowProblem(reader.line_num, None, f"is not CSV: {error}"))
     return _Read("csv", records, problems)
 
