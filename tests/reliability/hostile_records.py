@@ -52,7 +52,12 @@ def _forged(data: bytes, record: BuildRecord, chance: random.Random) -> bytes:
     payload = (text + undo)[:room]
     if fields[4] == text_length and fields[5] == undo_length:
         fields[4], fields[5] = len(text), max(0, len(payload) - len(text))
-    image[record.offset : at] = payload + bytes(room - len(payload))
+    # It ends before its trailer, and begins at a sector.
+    place = at - -(-len(payload) // SECTOR) * SECTOR
+    if fields[3] == record.offset:
+        fields[3] = place
+    image[record.offset : at] = bytes(room)
+    image[place : place + len(payload)] = payload
     fields[6] = hashlib.sha256(payload).digest()
     try:
         head = _HEAD.pack(*fields)
