@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
@@ -103,7 +103,7 @@ class Console:
         from rich.text import Text
 
         # Text, not markup: names come from images and may hold brackets.
-        stream = sys.stderr if self.stdout_is_taken else sys.stdout
+        stream = self._stream()
         if stream is None:  # closed by the caller
             return
         shape = box.SIMPLE_HEAD if "utf" in (stream.encoding or "").lower() else box.ASCII
@@ -113,7 +113,7 @@ class Console:
             table.add_row(*(Text(cell, overflow="fold") for cell in row))
         text = io.StringIO()
         drawn = RichConsole(
-            file=text, force_terminal=self._colored(), width=_UNBOUNDED, soft_wrap=False
+            file=text, force_terminal=self._colored(stream), width=_UNBOUNDED, soft_wrap=False
         )
         needed = drawn.measure(table).maximum
         if stream.isatty() and needed > RichConsole(file=stream).width:
@@ -146,12 +146,12 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print a message that matters even when quiet."""
-        mark = self._style("ngtpatch:", fg="yellow", bold=True)
+        mark = self._mark("yellow")
         self._message(f"{mark} {printable(text)}")
 
     def error(self, error: NgtpatchError, *, command: str | None) -> None:
         """Print a failure: as a message, and as a document when JSON was asked for."""
-        mark = self._style("ngtpatch:", fg="red", bold=True)
+        mark = self._mark("red")
         # What an error lists stands in lines of their own, and none of them begins like ours.
         self._message(f"{mark} {lines(str(error)).replace(chr(10), chr(10) + '  ')}")
         if error.hint:
@@ -199,20 +199,31 @@ class Console:
         self.bar.clear()
         # Where nobody can read it (the terminal is gone) work goes on all the same.
         with suppress(OSError):
-            click.echo(text, err=True)
+            click.echo(text, err=True, color=self._colored(sys.stderr) or None)
 
     def _out(self, text: str) -> None:
         self.bar.clear()
-        click.echo(text, err=self.stdout_is_taken, color=self._colored() or None)
+        click.echo(text, err=self.stdout_is_taken, color=self._colored(self._stream()) or None)
+
+    def _stream(self) -> TextIO | None:
+        """Return where the result goes."""
+        return sys.stderr if self.stdout_is_taken else sys.stdout
 
     def _style(self, text: str, **attributes: Any) -> str:
-        return click.style(text, **attributes) if self._colored() else text
+        return click.style(text, **attributes) if self._colored(self._stream()) else text
 
-    def _colored(self) -> bool:
+    def _mark(self, color: str) -> str:
+        """Return what a message begins with that matters."""
+        name = "ngtpatch:"
+        return click.style(name, fg=color, bold=True) if self._colored(sys.stderr) else name
+
+    def _colored(self, stream: TextIO | None) -> bool:
         if self.color != "auto":
             return self.color == "always"
-        # click strips colour where there is no terminal, but ignores NO_COLOR (no-color.org).
-        return not os.environ.get("NO_COLOR") and sys.stdout is not None and sys.stdout.isatty()
+        # click strips colour where there is no terminal, but ignores NO_COLOR (no-color.org), and
+        # that a dumb terminal shows the codes as they are.
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+        return not plain and stream is not None and stream.isatty()
 
 
 def _lines_of(cell: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -37,6 +37,11 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
 
 def on_terminal(columns: int, *arguments: object, **variables: str) -> str:
     """What a command prints on a terminal of so many columns, without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", coloured(columns, *arguments, **variables))
+
+
+def coloured(columns: int, *arguments: object, **variables: str) -> str:
+    """What a command prints on a terminal of so many columns, as it is."""
     leader, follower = pty.openpty()
     ioctl(follower, TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
@@ -52,7 +57,29 @@ def on_terminal(columns: int, *arguments: object, **variables: str) -> str:
             except OSError:  # the end of a terminal
                 break
     os.close(leader)
-    return re.sub(r"\x1b\[[0-9;]*m", "", told.decode()).replace("\r\n", "\n")
+    return told.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("asked", [("inspect",), ("rebuild", "-d", "rokcy", "-o", "o.iso")])
+def test_colours_only_where_they_are_shown(base: Path, asked: tuple[str, ...]) -> None:
+    command, *options = asked
+    asked = (command, str(base), *options)
+    assert "\x1b[" in coloured(80, *asked, TERM="xterm", NO_COLOR="")
+    for plain in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        assert "\x1b" not in coloured(80, *asked, **plain)
+    assert "\x1b[" in coloured(80, "--color", "always", *asked, TERM="dumb")
+
+
+def test_a_message_in_a_file_has_no_colours(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = shlex.join([*NGTPATCH, "inspect", "absent.iso"])
+    program = f"import os; os.system({command + ' 2>' + str(log)!r})"
+    leader, follower = pty.openpty()
+    variables = {**os.environ, "TERM": "xterm", "NO_COLOR": ""}
+    subprocess.run([sys.executable, "-c", program], stdout=follower, env=variables, check=True)
+    os.close(follower)
+    os.close(leader)
+    assert log.read_text().startswith("ngtpatch: ")
 
 
 @pytest.mark.parametrize("columns", [60, 80])
