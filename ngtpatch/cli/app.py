@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -120,7 +121,7 @@ class LazyGroup(click.Group):
         console = ctx.ensure_object(Console)
         _tell_misspelt_variables(console)
         # Behind the command's name it is not read yet when another word there is wrong.
-        json_behind = "--json" in ctx.args
+        behind = list(ctx.args)
         try:
             with console.progress():
                 return super().invoke(ctx)
@@ -130,8 +131,8 @@ class LazyGroup(click.Group):
             ctx.exit(1)
         except click.UsageError as error:
             # Its message is click's own, with the line of usage.
-            console.as_json |= json_behind
-            console.error_document(_from_usage(error), command=ctx.invoked_subcommand)
+            console.as_json |= "--json" in behind
+            console.error_document(_from_usage(error), command=self._words(ctx, behind))
             raise _shown(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -139,8 +140,16 @@ class LazyGroup(click.Group):
             failure = of_any(error)
             if failure.code == "unexpected" and console.verbosity > 1:
                 console.traceback()
-            console.error(failure, command=ctx.invoked_subcommand)
+            console.error(failure, command=self._words(ctx, behind))
             ctx.exit(failure.exit_code)
+
+    def _words(self, ctx: click.Context, behind: Sequence[str]) -> str | None:
+        """Return the command as its documents are named: ``identity check`` is identity-check."""
+        name = ctx.invoked_subcommand
+        group = self.get_command(ctx, name) if name else None
+        inner = group.commands if isinstance(group, click.Group) else ()
+        within = [word for word in behind if word in inner][:1]
+        return "-".join([name, *within]) if name else None
 
 
 def _tell_misspelt_variables(console: Console) -> None:

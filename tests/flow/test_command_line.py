@@ -60,7 +60,7 @@ def test_documents_have_the_keys_of_their_schemas(pairs: Pairs, tmp_path: Path) 
         ("inspect --nosuch x --json", "ngtpatch.inspect/1"),
         ("--json identity", "ngtpatch.identity/1"),
         ("--json ls x --tree bogus", "ngtpatch.ls/1"),
-        ("packer verify --json a b c", "ngtpatch.packer/1"),
+        ("packer verify --json a b c", "ngtpatch.packer-verify/1"),
     ],
 )
 def test_wrong_usage_is_a_document_too(words: str, schema: str) -> None:
