@@ -11,7 +11,7 @@ from ngtpatch.cli import options
 from ngtpatch.cli.completed import profile_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import Refusal, UsageError
-from ngtpatch.files.atomic import new_file
+from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.patching.catalogue import ProfileList, ProfileShown
 from ngtpatch.patching.profile import load_profile, load_profiles
 
@@ -132,8 +132,8 @@ def new(
     if target is None:
         if not console.as_json:
             click.echo(draft.text.encode("utf-8"), nl=False)
-    elif not dry_run:
-        _write(target, draft.text, force=force)
+    else:
+        _write(target, draft.text, force=force, dry_run=dry_run)
     console.result(ProfileNew.of(draft, None if dry_run else target))
     if target is None:
         return
@@ -143,6 +143,7 @@ def new(
     console.say(f"{release.name} is {what}: {draft.kinship.because}")
     if dry_run:
         console.block(draft.text)
+        console.say(f"would be written  {target}")
         return
     console.say(f"wrote    {target}")
     console.next(
@@ -159,7 +160,7 @@ def _target(output: Path | None, id: str) -> Path | None:
     return output / f"{id}.toml" if output.is_dir() else output
 
 
-def _write(target: Path, text: str, *, force: bool) -> None:
+def _write(target: Path, text: str, *, force: bool, dry_run: bool) -> None:
     if target.suffix != ".toml":
         raise UsageError(
             "profile-suffix",
@@ -167,8 +168,10 @@ def _write(target: Path, text: str, *, force: bool) -> None:
             path=str(target),
             hint="name a file that ends in .toml, or a directory",
         )
-    with new_file(target, force=force, mode=0o644) as file:
-        file.write(text.encode())
+    check_target(target, force=force)
+    if not dry_run:
+        with new_file(target, force=force, mode=0o644) as file:
+            file.write(text.encode())
 
 
 @options.command("ngtpatch profile test rocky ngt.iso")
