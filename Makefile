@@ -106,8 +106,10 @@ playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLL
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }
 	@NGTPATCH_TEST_COLLECTIONS="$(abspath $(COLLECTIONS))" $(BIN)/python -m pytest -q tests/prism_central/test_playbook.py
 
-pages: $(VENV)/dev ## Run what the pages say of installing, in a checkout of its own (needs pipx, uv, python3.12)
-	@NGTPATCH_TEST_PAGES=1 $(BIN)/python -m pytest -q tests/cli/test_pages.py -k in_a_checkout
+pages: $(VENV)/dev ## Run what the pages say of installing, in a checkout of its own (needs pipx, python3.12)
+	@PIPX_HOME="$(abspath $(VENV))/pipx" PIPX_BIN_DIR="$(abspath $(VENV))/pipx/bin" \
+	  pipx install 'uv>=0.6' >/dev/null
+	@PATH="$$PATH:$(abspath $(VENV))/pipx/bin" NGTPATCH_TEST_PAGES=1 $(BIN)/python -m pytest -q tests/cli/test_pages.py -k in_a_checkout
 	@$(BIN)/python -m tests.cli.pages
 
 docs: man ## Build the documentation into docs/_build/html (its pictures need chromium), and the manual pages
