@@ -172,7 +172,7 @@ $(VENV)-new/installed: pyproject.toml
 $(VENV)-min/installed: pyproject.toml tests/constraints-min.txt
 	@test -x $(VENV)-min/bin/python || $(PYTHON_MIN) -m venv $(VENV)-min
 	@$(VENV)-min/bin/python -m pip install -qq --disable-pip-version-check \
-	  -c tests/constraints-min.txt -e '.[test,build]'
+	  -c tests/constraints-min.txt -e '.[dev]'
 	@touch $@
 
 # In an environment of its own: none of it is ngtpatch's.

@@ -121,7 +121,8 @@ def test_values_come_back_through_ansible(tmp_path: Path) -> None:
         "x" * 3000, {"k" * 2000: "v"}, [], {}, [""], {"": ""},
     ]  # fmt: skip
     items = "".join(f"      - {quoting.ansible(value)}\n" for value in values)
-    facts = "".join(f"        v{n}: {quoting.ansible(v)}\n" for n, v in enumerate(values))
+    # In a list: set_fact of older releases makes a truth value of the text "yes" alone.
+    facts = "".join(f"        v{n}: {quoting.ansible([v])}\n" for n, v in enumerate(values))
     names = ", ".join(f"v{n}" for n in range(len(values)))
     (tmp_path / "play.yml").write_text(
         f"- hosts: {quoting.ansible('localhost')}\n  connection: local\n  gather_facts: false\n"
@@ -137,7 +138,7 @@ def test_values_come_back_through_ansible(tmp_path: Path) -> None:
         env={**os.environ, "ANSIBLE_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8"},
     )
     assert not (tmp_path / "canary").exists()
-    assert json.loads((tmp_path / "out").read_text()) == [values, values]
+    assert json.loads((tmp_path / "out").read_text()) == [values, [[value] for value in values]]
 
 
 @pytest.mark.parametrize(
