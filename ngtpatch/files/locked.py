@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-from ngtpatch.errors import NgtpatchError
+from ngtpatch.errors import UsageError
 
 __all__ = ["StillHeldError", "locked"]
 
@@ -43,7 +43,7 @@ def locked(path: Path, *, wait: float | None, mode: int | None = None) -> Iterat
 
     Raises:
         StillHeldError: another process held it all the while.
-        NgtpatchError: ``unsafe-lock``: it is a link, is no file, or another user's that cannot be
+        UsageError: ``unsafe-lock``: it is a link, is no file, or another user's that cannot be
             opened.
     """
     deadline = None if wait is None else monotonic() + wait
@@ -101,8 +101,8 @@ def _shared(directory: Path) -> int:
     return 0o600 | (directory.stat().st_mode & 0o066)
 
 
-def _unsafe(path: Path, why: str) -> NgtpatchError:
-    return NgtpatchError(
+def _unsafe(path: Path, why: str) -> UsageError:
+    return UsageError(
         "unsafe-lock", f"{why}, and is not used as a lock", path=str(path),
         hint="remove it, or name another directory",
     )  # fmt: skip

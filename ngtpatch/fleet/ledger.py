@@ -175,6 +175,9 @@ class Ledger:
         line = (escaped_json(document(_row(outcome))) + "\n").encode("utf-8")
         self._rows[outcome.output] = line
         self._late.append(outcome.output)
+        self._append_late()
+
+    def _append_late(self) -> None:
         try:
             while self._late:
                 output = self._late[0]
@@ -195,6 +198,9 @@ class Ledger:
         """Rewrite the file with one row per output, those of *order* last and in that order.
 
         Returns whether that was possible: on a full file system the appended file stays.
+
+        Raises:
+            OutputError: ``disk-full``: not even all rows could be appended.
         """
         names = [name for name in order if name in self._rows]
         mine = set(names)
@@ -205,7 +211,15 @@ class Ledger:
         except OutputError as error:
             if error.code != "disk-full":
                 raise
+            self._append_late()  # there may be room for that
+            if self._late:
+                raise OutputError(
+                    "disk-full",
+                    f"lacks the rows of {len(self._late)} VMs: the file system is full",
+                    path=str(self.path), hint="make room, and run the same command with --resume",
+                ) from None  # fmt: skip
             return False
+        self._late.clear()
         return True
 
     def _read(self, file: BinaryIO) -> None:

@@ -7,15 +7,17 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from ngtpatch.errors import InputError, NgtpatchError
+from ngtpatch.errors import InputError, NgtpatchError, OutputError
 from ngtpatch.fleet.inject import prepare
 from ngtpatch.fleet.order import VmResult
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.sample import write_sample
+from tests.fleet.mounts import mounted
 from tests.fleet.park import Park, park
 
 
@@ -233,3 +235,36 @@ def test_a_name_that_windows_keeps_for_a_device_is_named(tmp_path: Path) -> None
     assert [line.split(":")[0] for line in message.splitlines() if "device" in line] == [
         "  row 3, column name", "  row 4, column name",
     ]  # fmt: skip
+
+
+def test_rows_that_the_disk_has_no_room_for_are_no_success(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 24)
+    with mounted(tmp_path, "ext4", 4 << 20) as point:
+        out = point / "out"
+        plan = prepare(
+            made.root / "base.iso", made.root / "vms.csv", str(out),
+            certificates=made.root / "certificates",
+        )  # fmt: skip
+        filler = point / "filler"
+
+        def fill(outcome: VmResult, done: int, total: int) -> None:
+            if done == 2:
+                with filler.open("wb", buffering=0) as file, suppress(OSError):
+                    while True:
+                        file.write(bytes(512))
+
+        with pytest.raises(OutputError, match="lacks the rows of") as refused:
+            run_fleet(plan, jobs=1, report=fill)
+        assert (refused.value.code, refused.value.path) == ("disk-full", str(out / "ledger.jsonl"))
+        filler.unlink()
+        small = made.root / "few.csv"
+        small.write_text("\n".join(["name", *list(made.material)[:8]]) + "\n")
+        again = prepare(
+            made.root / "base.iso", small, str(out), certificates=made.root / "certificates"
+        )
+        run_fleet(again, resume=True)
+        rows = {
+            row["output"]
+            for row in map(json.loads, (out / "ledger.jsonl").read_text().split("\n")[:-1])
+        }
+        assert {path.name for path in out.glob("*.iso")} <= rows
