@@ -341,6 +341,7 @@ def test_hostile_documents_and_ledgers_are_text(browser: Browser, tmp_path: Path
             {
                 "schema": "ngtpatch.rebuild/1",
                 "sha256": HOSTILE,
+                "source_sha256": HOSTILE,
                 "size": 1,
                 "profiles": [HOSTILE],
                 "changed": [entry],
