@@ -247,7 +247,7 @@ def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
     if planned is not None and actual != planned:
         raise Refusal(
             "base-changed", "is not the base that this run was planned with", path=str(path),
-            hint="every worker needs the same base at this path",
+            hint="run it again, which plans with this one; workers need the same base at this path",
         )  # fmt: skip
 
 

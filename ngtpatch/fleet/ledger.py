@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 
 from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
-from ngtpatch.errors import InputError, OutputError
+from ngtpatch.errors import InputError, OutputError, unwritable
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.writing import explained
 from ngtpatch.fleet.order import Known, VmResult
 
 __all__ = ["SCHEMA", "Ledger", "owners"]
@@ -94,7 +95,12 @@ class Ledger:
         if self._reader is None:
             self._reader = os.fdopen(self._opened(os.O_RDONLY), "rb")
         # A torn last line goes, so that what is appended stands on a line of its own.
-        os.ftruncate(self._descriptor, self._sound)
+        try:
+            with explained(self.path):
+                os.ftruncate(self._descriptor, self._sound)
+        except OutputError:
+            self.close()
+            raise
         return self
 
     def _opened(self, flags: int) -> int:
@@ -192,7 +198,7 @@ class Ledger:
                     os.ftruncate(self._descriptor, self._sound)
         except OSError as error:
             if error.errno not in _FULL:
-                raise
+                raise unwritable(error, path=str(self.path)) from error
 
     def settle(self, order: Iterable[str]) -> bool:
         """Rewrite the file with one row per output, those of *order* last and in that order.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, OutputError
 from ngtpatch.fleet.ledger import SCHEMA, Ledger
 from ngtpatch.fleet.order import VmResult
 
@@ -103,3 +103,18 @@ def test_a_full_disk_keeps_rows_back_until_there_is_room(
         full = False
         ledger.add(failed("c"))
     assert [row["name"] for row in rows(path)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("call", ["write", "ftruncate"])
+def test_a_disk_that_fails_is_told_with_the_ledgers_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(f"ngtpatch.fleet.ledger.os.{call}", fail)
+    with pytest.raises(OutputError) as refused, Ledger(path) as ledger:
+        ledger.add(done("a"))
+    assert (refused.value.exit_code, refused.value.path) == (8, str(path))

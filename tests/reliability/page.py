@@ -93,7 +93,9 @@ def _row(name: str, results: Path) -> dict[str, Any]:
     )  # fmt: skip
     rest = outcomes[_MOST_ROWS:]
     return row | {
-        "tried": f"{kept['tried']:,}", "wrong": len(kept["wrong"]), "time": _time(kept["seconds"]),
+        # Of calls the share is asked for, and its number depends on the commands.
+        "tried": f"{kept['tried']:,}" + (f" ({kept['count']} %)" if name == "calls" else ""),
+        "wrong": len(kept["wrong"]), "time": _time(kept["seconds"]),
         "of": "all" if section.whole is None else f"{section.whole:,}"
         + (" %" if name == "calls" else " a command" if name == "sizes" else ""),
         "ran": f"{kept['date']}, commit {kept['commit']}, seed {kept['seed']}; {kept['machine']}; "
