@@ -34,6 +34,7 @@ __all__ = [
     "RemoteError",
     "UsageError",
     "VerificationError",
+    "changed_meanwhile",
     "of_any",
     "unwritable",
 ]
@@ -88,6 +89,16 @@ def of_any(error: Exception) -> NgtpatchError:
     if error.errno == errno.ENAMETOOLONG:
         return UsageError("name-too-long", "is too long for the name of a file", path=path)
     return NgtpatchError("os-error", reason, path=path)
+
+
+def changed_meanwhile(path: str) -> NgtpatchError:
+    """Return what to say of an input that became another while it was worked on."""
+    return NgtpatchError(
+        "source-changed",
+        "was changed while ngtpatch was at work",
+        path=path,
+        hint="copy it first, if it is still being written, and try again",
+    )
 
 
 def unwritable(error: OSError, *, path: str | None) -> OutputError:

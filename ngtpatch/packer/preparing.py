@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import InputError, NgtpatchError, Refusal, UsageError
+from ngtpatch.errors import InputError, Refusal, UsageError, changed_meanwhile
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
@@ -337,12 +337,7 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
     )
     # The key, the name and the statement are of what was read first.
     if result.source_sha256 != job.source_sha256:
-        raise NgtpatchError(
-            "source-changed",
-            "was changed while ngtpatch was at work",
-            path=str(job.iso),
-            hint="copy it first, if it is still being written, and try again",
-        )
+        raise changed_meanwhile(str(job.iso))
     return result
 
 

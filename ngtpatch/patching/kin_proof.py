@@ -198,10 +198,11 @@ class _Judge:
         A class that is not on the disc is such a thing; what is known of both is judged as a
         conflict.
         """
-        own, other = (
-            {what for mask, what in groups if mask & self._bits[one]} for one in (world, like)
-        )
+        own, other = (self._gets(groups, one) for one in (world, like))
         return own != other and "unknown" in own | other
+
+    def _gets(self, groups: Given, world: World) -> set[str]:
+        return {what for mask, what in groups if mask & self._bits[world]}
 
     def _defined(self, path: str, function: str) -> int:
         """Return the line of the shipped file where a function starts."""
@@ -352,10 +353,8 @@ class _Judge:
                     return self._ends(world, like, ending)
             if like is None:
                 continue
-            theirs = self._bits[like]
             for (path, function), groups in self._patched.given.items():
-                own = {what for mask, what in groups if mask & mine}
-                other = {what for mask, what in groups if mask & theirs}
+                own, other = (self._gets(groups, one) for one in (world, like))
                 if own != other and any(_is_of_the_disc(what) for what in other):
                     return self._gives(world, like, path, function)
         return None

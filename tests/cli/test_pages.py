@@ -14,7 +14,7 @@ import pytest
 
 from ngtpatch.cli.app import app
 from tests.cli.pages import PAGES, ROOT, matches, steps, walk
-from tests.requirements import tool
+from tests.requirements import missing, tool
 
 # What has more to look at, or needs another machine, is walked there.
 ELSEWHERE = {
@@ -34,7 +34,7 @@ def test_a_page_does_what_it_says(
     if name == "docs/packer.md":
         tool("packer", "packer")
     if name == "docs/guest.md" and os.geteuid() != 0:
-        pytest.skip("NGT is installed by root")
+        missing("the right to install NGT", "run the tests as root")
     monkeypatch.setenv("CHECKPOINT_DISABLE", "1")  # Packer asks nobody for a newer one
     here = tmp_path / "here"
     here.mkdir()

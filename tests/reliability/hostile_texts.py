@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -231,7 +232,7 @@ def _of_archives(ground: Ground) -> list[Subject]:
     def changed(name: str) -> Callable[[Path], None]:
         def check(case: Path) -> None:
             data = (case / name).read_bytes()
-            opened = lambda: io.BytesIO(data)  # noqa: E731
+            opened = partial(io.BytesIO, data)
             try:
                 for member in members(opened, name, limit=limit):
                     assert member.name is not None

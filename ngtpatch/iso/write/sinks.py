@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from ngtpatch.errors import NgtpatchError, OutputError, UsageError, VerificationError
+from ngtpatch.errors import (
+    NgtpatchError,
+    OutputError,
+    UsageError,
+    VerificationError,
+    changed_meanwhile,
+)  # fmt: skip
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.progress import progressed
@@ -234,12 +240,7 @@ def require_unchanged(overlay: Overlay) -> None:
 def _check_unchanged(file: FileSource | None) -> None:
     """Refuse to go on with a base that is not the one that was planned from."""
     if file is not None and not file.unchanged:
-        raise NgtpatchError(
-            "source-changed",
-            "was changed while ngtpatch was at work",
-            path=str(file.path),
-            hint="copy it first, if it is still being written, and try again",
-        )
+        raise changed_meanwhile(str(file.path))
 
 
 def _without_seal(overlay: Overlay) -> Overlay:
