@@ -150,8 +150,7 @@ def command(
         if documented and not dry_run:
             from ngtpatch.provenance import Product
 
-            dirs = {"profile_dirs": profile_dirs, "patch_dirs": patch_dirs}
-            write(console, Product.of_rebuild(result, **dirs), sign_key=sign_key)
+            write(console, Product.of_rebuild(result), sign_key=sign_key)
     # Last: what fails before is the one document.
     console.result(RebuiltEach(tuple(results)) if each else results[0])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
+from ngtpatch.files.digest import sha256_of_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,8 +21,8 @@ __all__ = ["parse_toml", "read_toml", "toml_files"]
 _MAX_BYTES = 1 << 20
 
 
-def read_toml(path: Path, *, what: str) -> dict[str, Any]:
-    """Return the data in *path*, which should hold a *what* ("patch").
+def read_toml(path: Path, *, what: str) -> tuple[dict[str, Any], str]:
+    """Return the data in *path*, which should hold a *what* ("patch"), and its bytes' SHA-256.
 
     Raises:
         InputError: ``not-text``, ``not-toml``, or as :func:`~ngtpatch.files.bounded.read_small`.
@@ -31,7 +32,7 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("not-text", f"the {what} is not UTF-8 text", path=str(path)) from None
-    return parse_toml(text, what=f"the {what}", path=str(path))
+    return parse_toml(text, what=f"the {what}", path=str(path)), sha256_of_bytes(raw)
 
 
 def parse_toml(text: str, *, what: str, path: str, code: str = "not-toml") -> dict[str, Any]:

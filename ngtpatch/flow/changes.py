@@ -91,6 +91,7 @@ class Changes:
         already: the places that accept a profile as shipped.
         profiles: that were asked for.
         patches: that were applied.
+        read: all patches that there were, applied or not: they decide together.
         carries_identity: whether the output belongs to one VM.
         wiped: ranges (offset, length) outside of files where identity was left, and goes.
         forgotten: ranges of the vendor's image that the record is not to keep.
@@ -111,6 +112,7 @@ class Changes:
     already: tuple[Already, ...]
     profiles: tuple[Profile, ...]
     patches: tuple[Patch, ...]
+    read: tuple[Patch, ...]
     carries_identity: bool
     wiped: _Ranges
     forgotten: _Ranges
@@ -160,7 +162,8 @@ def plan_changes(
     changed, already = patched.changed, patched.already
     after = {file.path: file.after for file in changed}
     compiled = _compiled(source, after)
-    agents = _agents(source, profiles, patch_dirs)
+    agents = _agents(source, profiles, patches)
+    applied = {name for file in patched.changed for name in file.patches} | set(agents.patches)
     traces = _traces(source, identity)
     contents, removed, warnings = _identified(source, identity, traces)
     reserve: dict[str, int] = {}
@@ -202,7 +205,8 @@ def plan_changes(
         changed=changed,
         already=already,
         profiles=profiles,
-        patches=(*patches, *_used(agents, patch_dirs)),
+        patches=tuple(patch for patch in patches if patch.id in applied),
+        read=patches,
         carries_identity=carries,
         wiped=wiped,
         forgotten=forgotten,
@@ -214,22 +218,13 @@ def plan_changes(
 
 
 def _agents(
-    source: OpenedSource, profiles: Sequence[Profile], patch_dirs: Sequence[str | Path]
+    source: OpenedSource, profiles: Sequence[Profile], patches: Sequence[Patch]
 ) -> AgentPatches:
     if not profiles:
         return no_agents()
     from ngtpatch.patching.agents import patch_agents, read_agents
-    from ngtpatch.patching.patch import load_patches
 
-    return patch_agents(read_agents(source.tree), profiles, load_patches(patch_dirs))
-
-
-def _used(agents: AgentPatches, patch_dirs: Sequence[str | Path]) -> tuple[Patch, ...]:
-    if not agents.patches:
-        return ()
-    from ngtpatch.patching.patch import load_patches
-
-    return tuple(patch for patch in load_patches(patch_dirs) if patch.id in agents.patches)
+    return patch_agents(read_agents(source.tree), profiles, patches)
 
 
 def _told(agents: AgentPatches, profiles: Sequence[Profile]) -> list[str]:
@@ -286,9 +281,7 @@ def _patched(
     patches = load_tried_patches(patch_dirs)
     patched = apply(source.tree, profiles, patches) if profiles else Patched((), ())
     patched = replace(patched, already=(*patched.already, *accepted))
-    used = {name for file in patched.changed for name in file.patches}
-    applied = tuple(patch for patch in patches if patch.id in used)
-    return profiles, applied, patched
+    return profiles, patches, patched
 
 
 def _traces(source: OpenedSource, identity: IdentityRequest) -> Traces | None:

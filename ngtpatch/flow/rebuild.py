@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target
-from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file, sha256_of_ranges
+from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
 from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
+from ngtpatch.flow.materials import Material, deciding
 from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.flow.rewritten import Rewritten, rewritten
 from ngtpatch.flow.sound_source import faults_of, require_sound
@@ -55,6 +56,8 @@ class RebuildResult(WrittenImage):
         composed_with: profiles of the earlier rebuild that the source came from.
         stale_digests: digests on the disc that do not hold for what was changed: what they are
             called, or the path of a list of them.
+        materials: the files of the profiles that were asked for and of all patches that there
+            were, by the bytes that were read of them; none where no distribution was named.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
@@ -68,6 +71,7 @@ class RebuildResult(WrittenImage):
     bytes_written: int
     composed_with: tuple[str, ...]
     stale_digests: tuple[str, ...]
+    materials: tuple[Material, ...]
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,7 @@ def rebuild(
                 composed_with=tuple(_earlier(volume).get("profiles", ())),
                 carries_identity=changes.carries_identity,
                 stale_digests=stale,
+                materials=deciding(changes.profiles, changes.read),
                 unread=changes.unread,
                 overwritten=sum(length for _, length in changes.wiped),
                 notices=(*changes.notices, *left, *faults),
@@ -281,7 +286,7 @@ def _earlier(volume: Volume) -> Mapping[str, Any]:
 
 def _about(changes: Changes, earlier: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the record says: who did it, for whom, with which patches. No secrets."""
-    patches = {patch.id: sha256_of_file(Path(patch.source)) for patch in changes.patches}
+    patches = {patch.id: patch.sha256 for patch in changes.patches}
     before = {str(one["id"]): one["sha256"] for one in earlier.get("patches", ())}
     profiles = (*earlier.get("profiles", ()), *(profile.id for profile in changes.profiles))
     unproven = [

@@ -127,8 +127,9 @@ def accepted(
     """Ask an image what its installer accepts, as ``support`` does.
 
     Returns:
-        The ids of the profiles all of whose versions it accepts as it stands; None where there
-        is no installer to ask. And a problem for each of *distros* that is not among them.
+        The ids of the profiles all of whose versions it accepts as it stands, and those of
+        *distros* without a profile that it accepts under one of their names at least; None where
+        there is no installer to ask. And a problem for each of *distros* that is not among them.
 
     Raises:
         Refusal: ``unknown-profile``.
@@ -136,12 +137,13 @@ def accepted(
     from ngtpatch.flow.support import support
     from ngtpatch.patching.choice import choose
 
-    asked = {profile.id for profile in choose(distros, profile_dirs=profile_dirs)}
+    profiles, known = choose(distros, profile_dirs=profile_dirs)
+    asked = {profile.id for profile in profiles}
     try:
         answers = answers or support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
     except InputError as error:
         message = f"its installer cannot be asked: {error.message}"
-        return None, (Problem("not-accepted", None, message),) if asked else ()
+        return None, (Problem("not-accepted", None, message),) if distros else ()
     kept: dict[str, bool] = {}
     problems = []
     for row in answers.distros:
@@ -152,7 +154,16 @@ def accepted(
         if row.profile in asked and not recognised:
             message = f"its installer does not accept {row.name} {row.version}: {row.verdict}"
             problems.append(Problem("not-accepted", None, message))
-    return tuple(profile for profile, all_of_it in kept.items() if all_of_it), tuple(problems)
+    for one in known:
+        asked_of_it = support(
+            image, distros=[one], profile_dirs=profile_dirs, patch_dirs=patch_dirs
+        )
+        kept[one] = any(row.verdict == "recognised" for row in asked_of_it.distros)
+        if not kept[one]:
+            names = " or ".join(repr(row.name) for row in asked_of_it.distros)
+            message = f"its installer does not accept {names}"
+            problems.append(Problem("not-accepted", None, message))
+    return tuple(one for one, all_of_it in kept.items() if all_of_it), tuple(problems)
 
 
 def _uncertain(volume: Volume, distros: Sequence[str], accept: Sequence[str]) -> Iterator[Problem]:

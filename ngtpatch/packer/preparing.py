@@ -19,13 +19,16 @@ from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from ngtpatch.flow.changes import IdentityRequest
+from ngtpatch.flow.materials import Material, deciding
 from ngtpatch.flow.opened import open_source
 from ngtpatch.flow.readiness import require_ready
 from ngtpatch.flow.rebuild import RebuildResult, rebuild
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
 from ngtpatch.packer.store import Store, StoredDisc
+from ngtpatch.patching.choice import choose
 from ngtpatch.patching.doubts import Doubt
-from ngtpatch.provenance.product import Material, Product, materials
+from ngtpatch.patching.patch import load_patches
+from ngtpatch.provenance.product import Product
 
 __all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
 
@@ -172,17 +175,15 @@ def prepare(
         Path(iso), tuple(distros),
         replace(_identity(vm_config, keep=keep_identity), allowed=tuple(allowed)),
         tuple(map(Path, profile_dirs)), tuple(map(Path, patch_dirs)), tuple(accept_unproven),
-    )  # fmt: skip
-    made_from = job.made_from()
-    job = replace(job, source_sha256=made_from[0].sha256)
+    ).read()  # fmt: skip
     target = Path(output)
     named = target.suffix == ".iso"
     store = Store(target.parent if named else target)
     cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
     store.sweep()
     name = target.name if named else None
-    entry, origin = _found_or_built(job, job.key(made_from), store, name, cache)
-    return PrepareResult.of(str(iso), made_from, store.path(entry), entry, origin)
+    entry, origin = _found_or_built(job, job.key(), store, name, cache)
+    return PrepareResult.of(str(iso), job.made_from, store.path(entry), entry, origin)
 
 
 def write_variables(result: PrepareResult, path: Path) -> None:
@@ -205,19 +206,24 @@ class _Job:
     profile_dirs: tuple[Path, ...]
     patch_dirs: tuple[Path, ...]
     accept_unproven: tuple[str, ...]
-    source_sha256: str = ""
+    made_from: tuple[Material, ...] = ()
+    stock: tuple[str, ...] = ()
 
     @property
     def sharable(self) -> bool:
         return self.identity.strip
 
-    def made_from(self) -> tuple[Material, ...]:
-        """Return the vendor's ISO, the profiles and the patches. Raises Refusal, InputError."""
-        return materials(
-            self.iso, self.distros, profile_dirs=self.profile_dirs, patch_dirs=self.patch_dirs
-        )
+    def read(self) -> _Job:
+        """Return it with the vendor's ISO, the profiles and the patches as they are now.
 
-    def key(self, made_from: Sequence[Material]) -> str:
+        Raises Refusal, InputError.
+        """
+        profiles, stock = choose(self.distros, profile_dirs=self.profile_dirs)
+        iso = Material("iso", self.iso.name, sha256_of_file(self.iso))
+        made_from = (iso, *deciding(profiles, load_patches(self.patch_dirs)))
+        return replace(self, made_from=made_from, stock=stock)
+
+    def key(self) -> str:
         """Return a digest of all that the result depends on."""
         parts = (
             self.identity.config, self.identity.certificate, self.identity.key,
@@ -225,7 +231,8 @@ class _Job:
         )  # fmt: skip
         recipe = {
             "ngtpatch": __version__,
-            "materials": [(one.kind, one.sha256) for one in made_from],
+            "materials": [(one.kind, one.sha256) for one in self.made_from],
+            "stock": sorted(self.stock),
             "strip": self.identity.strip,
             "allowed": sorted(self.identity.allowed),
             "identity": [None if part is None else sha256_of_file(Path(part)) for part in parts],
@@ -336,8 +343,12 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
         accept_unproven=job.accept_unproven,
     )
     # The key, the name and the statement are of what was read first.
-    if result.source_sha256 != job.source_sha256:
+    iso, *deciders = job.made_from
+    if result.source_sha256 != iso.sha256:
         raise changed_meanwhile(str(job.iso))
+    others = sorted({*deciders} ^ {*result.materials}, key=lambda one: one.name)
+    if others:
+        raise changed_meanwhile(others[0].name)
     return result
 
 
@@ -373,6 +384,8 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
     version = inspect(image).ngt.version
     sha256 = result.sha256 or sha256_of_file(image)
     notices = result.notices
+    # What needs no profile was asked of this disc, and is in no list of profiles.
+    accepts = tuple(dict.fromkeys((*result.profiles, *(one.profile for one in result.already))))
     patched = [entry for entry in result.changed if entry.edits]
     if not patched:
         done = (
@@ -380,11 +393,11 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
             if result.changed or result.overwritten
             else "the vendor's ISO is passed on, byte for byte"
         )
-        notices = (*notices, f"accepts {', '.join(result.profiles)} as shipped: {done}")
+        notices = (*notices, f"accepts {', '.join(accepts)} as shipped: {done}")
     described = WrittenImage(
         sha256=sha256,
         size=result.size,
-        profiles=result.profiles,
+        profiles=accepts,
         changed=result.changed,
         carries_identity=result.carries_identity,
         unread=result.unread,
@@ -392,12 +405,12 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         notices=notices,
         unproven=result.unproven,
     )
-    return StoredDisc(key, name or _name(version, result, sha256), version, described)
+    return StoredDisc(key, name or _name(version, accepts, sha256), version, described)
 
 
-def _name(version: str | None, result: RebuildResult, sha256: str) -> str:
+def _name(version: str | None, accepts: Sequence[str], sha256: str) -> str:
     """Return a name that says what it is, and that nothing else has."""
-    profiles = list(result.profiles)
+    profiles = list(accepts)
     if len(profiles) > _NAMED_PROFILES:
         profiles = [profiles[0], "and", str(len(profiles) - 1), "more"]
     parts = ["ngt", version or "unknown", *profiles, sha256[:12]]

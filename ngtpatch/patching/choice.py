@@ -28,20 +28,20 @@ AUTO = "auto"
 
 
 def choose(
-    ids: Sequence[str],
-    *,
-    os_release: str | Path | None = None,
-    profile_dirs: Sequence[str | Path] = (),
-) -> tuple[Profile, ...]:
-    """Return the profiles that *ids* name, of the shipped ones and those in *profile_dirs*.
+    ids: Sequence[str], *, profile_dirs: Sequence[str | Path] = ()
+) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
+    """Return the profiles that *ids* name, and those of *ids* that need none.
+
+    The profiles are the shipped ones and those in *profile_dirs*.
 
     Raises:
-        Refusal: there is no such profile, or none for the os-release.
-        InputError: a profile or the os-release cannot be used.
-        UsageError: ``auto`` without an os-release.
+        Refusal: ``unknown-profile``: there is no such profile.
+        InputError: a profile cannot be used.
+        UsageError: ``auto``, which takes an os-release.
     """
-    profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
-    return choose_profiles(profiles, ids, os_release=release)
+    profiles, _ = read_choices(os_release=None, profile_dirs=profile_dirs)
+    known = tuple(one for one in dict.fromkeys(ids) if known_releases(profiles, one))
+    return choose_profiles(profiles, [one for one in ids if one not in known]), known
 
 
 def choose_names(
@@ -53,7 +53,7 @@ def choose_names(
     """Return the ids of the profiles that *ids* name, and as it is what needs no profile.
 
     Raises:
-        Refusal, InputError, UsageError: as :func:`choose`.
+        Refusal, InputError, UsageError: as :func:`choose_profiles` and :func:`read_choices`.
     """
     profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     names: dict[str, None] = {}

@@ -66,6 +66,7 @@ class Patch:
         keep: names that must decide as before, beside all that are known.
         examples: what it does, as files.
         source: the file it was read from.
+        sha256: of that file's bytes as they were read.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Patch:
     keep: tuple[str, ...]
     examples: tuple[Example, ...]
     source: str
+    sha256: str
 
     def matches(self, path: str) -> bool:
         """Tell whether *path*, relative to the image's root, is one that it is for."""
@@ -124,7 +126,7 @@ def load_patch(path: Path | str) -> Patch:
     # Deferred: pydantic costs a tenth of a second, and not every use reads a patch.
     from ngtpatch.patching.patch_file import ExampleTable, read_patch_file
 
-    file = read_patch_file(Path(path))
+    file, sha256 = read_patch_file(Path(path))
 
     def example(table: ExampleTable) -> Example:
         profile = Profile(
@@ -156,6 +158,7 @@ def load_patch(path: Path | str) -> Patch:
         keep=tuple(file.names.keep),
         examples=tuple(example(table) for table in file.examples),
         source=str(path),
+        sha256=sha256,
     )
 
 

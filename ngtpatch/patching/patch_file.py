@@ -159,9 +159,12 @@ class PatchFile(_PatchTable):
         return self
 
 
-def read_patch_file(path: Path) -> PatchFile:
-    """Read and validate *path*. Raises InputError, see ngtpatch.patching.patch.load_patch."""
-    data = read_toml(path, what="patch")
+def read_patch_file(path: Path) -> tuple[PatchFile, str]:
+    """Read and validate *path*; return it and the SHA-256 of its bytes.
+
+    Raises InputError, see ngtpatch.patching.patch.load_patch.
+    """
+    data, sha256 = read_toml(path, what="patch")
     try:
         file = PatchFile.model_validate(data)
     except ValidationError as error:
@@ -173,4 +176,4 @@ def read_patch_file(path: Path) -> PatchFile:
             path=str(path),
             hint=f"call it {file.id}.toml",
         )
-    return file
+    return file, sha256

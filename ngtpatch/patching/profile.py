@@ -83,6 +83,7 @@ class Profile:
             it is for; None where there is none.
         opt_in: what is not proven, for a profile that must be asked for by name.
         source: the file it was read from.
+        sha256: of that file's bytes as they were read; None where it was read from none.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Profile:
     opt_in: str | None
     source: str
     kin: str | None = "CentOS Linux"
+    sha256: str | None = None
 
     def version(self, version_id: str) -> ProfileVersion | None:
         """Return the version that a VERSION_ID such as ``8.10`` belongs to, or None."""
@@ -159,10 +161,11 @@ def load_profile(path: Path | str) -> Profile:
     # Deferred: pydantic costs a tenth of a second, and not every use reads a profile.
     from ngtpatch.patching.profile_file import read_profile_file
 
-    return profile_of(read_profile_file(Path(path)), source=str(path))
+    file, sha256 = read_profile_file(Path(path))
+    return profile_of(file, source=str(path), sha256=sha256)
 
 
-def profile_of(file: ProfileFile, *, source: str) -> Profile:
+def profile_of(file: ProfileFile, *, source: str, sha256: str | None = None) -> Profile:
     """Return the profile that a validated file describes; its needles are checked.
 
     Raises:
@@ -187,6 +190,7 @@ def profile_of(file: ProfileFile, *, source: str) -> Profile:
         opt_in=file.opt_in,
         source=source,
         kin=file.kin or KIN[file.family],
+        sha256=sha256,
     )
     _require_safe_needles(profile)
     _require_known_kin(profile)

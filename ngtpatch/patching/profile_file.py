@@ -66,9 +66,13 @@ class ProfileFile(_ProfileTable):
     versions: dict[_Version, VersionTable] = Field(min_length=1)
 
 
-def read_profile_file(path: Path) -> ProfileFile:
-    """Read and validate *path*. Raises InputError, see ngtpatch.patching.profile.load_profile."""
-    file = check_profile(read_toml(path, what="profile"), source=str(path))
+def read_profile_file(path: Path) -> tuple[ProfileFile, str]:
+    """Read and validate *path*; return it and the SHA-256 of its bytes.
+
+    Raises InputError, see ngtpatch.patching.profile.load_profile.
+    """
+    data, sha256 = read_toml(path, what="profile")
+    file = check_profile(data, source=str(path))
     if file.id != path.stem:
         raise InputError(
             "profile-id",
@@ -76,7 +80,7 @@ def read_profile_file(path: Path) -> ProfileFile:
             path=str(path),
             hint=f"call it {file.id}.toml",
         )
-    return file
+    return file, sha256
 
 
 def check_profile(data: Mapping[str, Any], *, source: str) -> ProfileFile:

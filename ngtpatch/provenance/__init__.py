@@ -5,13 +5,14 @@ Needs ``ngtpatch[provenance]``. Offline throughout; with SOURCE_DATE_EPOCH the s
 yields the same documents.
 """
 
+from ngtpatch.flow.materials import Material
 from ngtpatch.provenance.checking import (
     ProvenanceVerification,
     Verified,
     verify_provenance,
 )
 from ngtpatch.provenance.documents import Provenance, require_provenance, write_provenance
-from ngtpatch.provenance.product import Material, Product, materials
+from ngtpatch.provenance.product import Product
 
 __all__ = [
     "Material",
@@ -19,7 +20,6 @@ __all__ = [
     "Provenance",
     "ProvenanceVerification",
     "Verified",
-    "materials",
     "require_provenance",
     "verify_provenance",
     "write_provenance",

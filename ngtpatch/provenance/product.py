@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -12,25 +11,11 @@ from pathlib import Path
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.digest import sha256_of_file
+from ngtpatch.flow.materials import Material
 from ngtpatch.flow.rebuild import RebuildResult
 from ngtpatch.flow.written_image import WrittenImage
 
-__all__ = ["Material", "Product", "materials", "moment"]
-
-
-@dataclass(frozen=True)
-class Material:
-    """Something that the ISO was made from or by.
-
-    Attributes:
-        kind: ``iso``, ``profile`` or ``patch``.
-        name: the file's name, without its directory: where it lay is nobody's business.
-        sha256: of its bytes.
-    """
-
-    kind: str
-    name: str
-    sha256: str
+__all__ = ["Product", "moment"]
 
 
 @dataclass(frozen=True)
@@ -50,14 +35,8 @@ class Product:
     materials: tuple[Material, ...]
 
     @classmethod
-    def of_rebuild(
-        cls,
-        result: RebuildResult,
-        *,
-        profile_dirs: Sequence[str | Path] = (),
-        patch_dirs: Sequence[str | Path] = (),
-    ) -> Product:
-        """Return what a rebuild made. The directories are those that it was given.
+    def of_rebuild(cls, result: RebuildResult) -> Product:
+        """Return what a rebuild made.
 
         Raises:
             UsageError: ``no-output``: it wrote no file (a dry run, a stream);
@@ -83,11 +62,8 @@ class Product:
                 path=result.output, hint="rebuild it with digest=True",
             )  # fmt: skip
         # As it was read: what has its name now may be another.
-        made_from = materials(
-            Path(result.source), result.profiles, source_sha256=result.source_sha256,
-            profile_dirs=profile_dirs, patch_dirs=patch_dirs,
-        )  # fmt: skip
-        return cls(iso, result, inspect(iso).ngt.version, made_from)
+        source = Material("iso", Path(result.source).name, result.source_sha256)
+        return cls(iso, result, inspect(iso).ngt.version, (source, *result.materials))
 
     @cached_property
     def sha256(self) -> str:
@@ -98,35 +74,6 @@ class Product:
     def vendor(self) -> Material:
         """The vendor's ISO."""
         return self.materials[0]
-
-
-def materials(
-    source: Path,
-    distros: Sequence[str],
-    *,
-    source_sha256: str | None = None,
-    profile_dirs: Sequence[str | Path] = (),
-    patch_dirs: Sequence[str | Path] = (),
-) -> tuple[Material, ...]:
-    """Return all that decides about a rebuild: the ISO, the profiles, the patches.
-
-    Raises:
-        InputError: one of them cannot be read.
-        Refusal: ``unknown-profile``.
-    """
-    from ngtpatch.patching.choice import choose
-    from ngtpatch.patching.patch import load_patches
-
-    profiles = choose(distros, profile_dirs=profile_dirs)
-    return (
-        Material("iso", source.name, source_sha256 or sha256_of_file(source)),
-        *(_material("profile", profile.source) for profile in profiles),
-        *(_material("patch", patch.source) for patch in load_patches(patch_dirs)),
-    )
-
-
-def _material(kind: str, source: str) -> Material:
-    return Material(kind, Path(source).name, sha256_of_file(Path(source)))
 
 
 def moment() -> datetime:

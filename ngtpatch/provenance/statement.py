@@ -9,8 +9,9 @@ from typing import Any
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import VerificationError
+from ngtpatch.flow.materials import Material
 from ngtpatch.patching.doubts import doubts_digest
-from ngtpatch.provenance.product import Material, Product
+from ngtpatch.provenance.product import Product
 
 __all__ = ["PREDICATE_TYPE", "STATEMENT_TYPE", "encode", "parse", "statement"]
 

@@ -174,6 +174,7 @@ def _page_of_images(
     from ngtpatch.flow.support import support
     from ngtpatch.flow.verify import verify
     from ngtpatch.patching.choice import choose
+    from ngtpatch.patching.profile import load_profiles
     from ngtpatch.provenance import Verified
 
     if image.is_dir() and document is None:  # before anything takes long
@@ -184,15 +185,19 @@ def _page_of_images(
             hint="name alone what 'rebuild --json --output-tree' printed: it names both",
         )
     profile_dirs, patch_dirs = asked.profile_dirs, asked.patch_dirs
-    choose(asked.distros, profile_dirs=profile_dirs)
+    # What needs no profile is asked of both as well, beside all that have one.
+    _, stock = choose(asked.distros, profile_dirs=profile_dirs)
+    among = (*load_profiles(profile_dirs), *stock) if stock else ()
     stated = check_statement(image, base, asked.key)
     before, after = inspect(base), inspect(image)
     profiles = _recorded_profiles(after, document)
     known, unknown = _known(profiles, asked)
     if asked.distros:
         known, unknown = tuple(asked.distros), ()
-    shipped = support(base, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
-    patched = support(image, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
+    shipped, patched = (
+        support(one, distros=among, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
+        for one in (base, image)
+    )
     verified = verify(
         image,
         base=base,
@@ -208,7 +213,8 @@ def _page_of_images(
     files = tuple(shown_files(differences, after, result))
     sound = not any(one.counts and one.code not in _OF_THE_INSTALLER for one in result.problems)
     digests, drawn, undo = _of_bytes(base, image, stated, document, key=asked.key, sound=sound)
-    distros, hazards = distro_rows(shipped, patched, frozenset(known))
+    asked_for = {*known, *(row.name for row in patched.distros if row.profile is None)}
+    distros, hazards = distro_rows(shipped, patched, frozenset(asked_for))
     return ImagePage(
         kind="image",
         base=str(base),

@@ -203,6 +203,11 @@ def interleaved(image: Faulty) -> None:
     image.put(image.record("rock_ridge", FACTORY_PATH) + 26, b"\x01\x01")
 
 
+def flagged_associated(image: Faulty) -> None:
+    at = image.record("rock_ridge", FACTORY_PATH) + 25
+    image.put(at, bytes([image.data[at] | 0x04]))
+
+
 def is_directory_by_half(image: Faulty) -> None:
     at = image.record("rock_ridge", "empty")
     image.put(at + image.data.index(b"PX", at) - at + 4, both(0o100644))
@@ -250,6 +255,7 @@ ISO_FAULTS: dict[Callable[[Faulty], None], str] = {
     listed_twice: "duplicate",
     bad_date: "date",
     interleaved: "interleaved",
+    flagged_associated: "associated",
     is_directory_by_half: "kind",
     extent_continues_nowhere: "extents",
     system_use_entry_too_long: "susp",

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,7 +36,10 @@ from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[impo
 
 # fmt: on
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.files.shipped import data_dir
 from ngtpatch.flow.rebuild import rebuild
+from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.provenance import (
     Product,
     verify_provenance,
@@ -369,7 +373,6 @@ def test_sums_of_several_builds_live_together(
 
 
 def test_sha256sum_reads_awkward_names(tmp_path: Path) -> None:
-    import hashlib
 
     names = ["a b", "back\\slash", "line\nbreak", "é", "*star"]
     for name in names:
@@ -449,6 +452,41 @@ def test_nothing_is_stated_of_a_source_that_is_gone_or_has_no_digest(tmp_path: P
     with pytest.raises(UsageError) as refused:
         Product.of_rebuild(changed)
     assert refused.value.code == "no-source-file"
+
+
+def test_the_statement_is_of_the_profile_and_the_patch_that_were_read(tmp_path: Path) -> None:
+    """Whoever writes them anew before the documents are written changes nothing."""
+    source, own = tmp_path / "ngt.iso", tmp_path / "own"
+    write_sample(source)
+    own.mkdir()
+    kinds: dict[str, Literal["distro_profiles", "patches"]] = {
+        "rocky.toml": "distro_profiles", "factory.toml": "patches",
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        (own / kind).mkdir()
+        (own / kind / name).write_text("# ours\n" + (data_dir(kind) / name).read_text())
+    read = {
+        name: hashlib.sha256((own / kind / name).read_bytes()).hexdigest()
+        for name, kind in kinds.items()
+    }
+    result = rebuild(
+        source, distros=["rocky"], output=tmp_path / "out.iso",
+        profile_dirs=[own / "distro_profiles"], patch_dirs=[own / "patches"],
+    )  # fmt: skip
+    for name, kind in kinds.items():
+        (own / kind / name).write_text("# another\n" + (own / kind / name).read_text())
+    write_provenance(Product.of_rebuild(result))
+    (line,) = (tmp_path / "out.iso.intoto.jsonl").read_text().splitlines()
+    predicate = json.loads(line)["predicate"]
+    stated = {
+        one["name"]: one["digest"]["sha256"]
+        for one in predicate["buildDefinition"]["resolvedDependencies"]
+    }
+    assert read.items() <= stated.items()
+    with Volume.open(tmp_path / "out.iso") as volume:
+        assert isinstance(volume.record, BuildRecord)
+        recorded = {one["id"]: one["sha256"] for one in volume.record.about["patches"]}
+    assert recorded["factory"] == read["factory.toml"]
 
 
 def test_the_statement_is_of_the_source_that_was_read(tmp_path: Path) -> None:

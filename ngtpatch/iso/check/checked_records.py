@@ -166,6 +166,11 @@ class _Walk:
         ):
             self._report.warning("date", offset + 18, "a record's date is not a date")
         name = raw[33 : 33 + raw[32]]
+        if raw[25] & _ASSOCIATED:
+            # Linux hides it, and so does what is read here (9.1.6); others may list it.
+            self._report.warning(
+                "associated", offset, f"{name!r} is flagged as associated, and in no listing here"
+            )
         use = None
         if self._skip is not None:
             begin = 33 + raw[32] + (1 - raw[32] % 2)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Distributions that NGT knows by itself: asked of the disc, by every command that takes -d."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.program import run
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stock") / "ngt.iso"
+    assert run("sample", "-o", path).returncode == 0
+    return path
+
+
+def document(*words: object) -> tuple[int, dict[str, Any]]:
+    ran = run("--json", *words)
+    return ran.returncode, json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("name", ["centos", "rhel", "ubuntu"])
+def test_verify_asks_the_image(vendor: Path, tmp_path: Path, name: str) -> None:
+    output = tmp_path / "out.iso"
+    assert run("rebuild", vendor, "-d", f"rocky,{name}", "-o", output).returncode == 0
+    code, found = document("verify", output, "--base", vendor, "-d", f"{name},rocky")
+    assert (code, found["verdict"]) == (0, "verified")
+    assert {name, "rocky"} <= set(found["accepts"])
+
+
+def test_verify_says_no_where_the_disc_does(vendor: Path, tmp_path: Path) -> None:
+    """A disc whose factory does not ask for Ubuntu: known names are no promise about a disc."""
+    tree = tmp_path / "tree"
+    assert run("rebuild", vendor, "-d", "centos", "--output-tree", tree).returncode == 0
+    factory = tree / "installer/linux/src/installer_factory.py"
+    text = factory.read_text()
+    assert '"ubuntu" in' in text
+    factory.write_text(text.replace('"ubuntu" in', '"minix" in'))
+    code, found = document("rebuild", tree, "-d", "ubuntu", "-o", tmp_path / "o.iso")
+    assert (code, found["error"]["code"]) == (4, "unknown-profile")
+    assert run("rebuild", tree, "-d", "rocky", "-o", tmp_path / "o.iso").returncode == 0
+    code, found = document("verify", tmp_path / "o.iso", "-d", "ubuntu")
+    assert code == 5
+    (said,) = [one for one in found["problems"] if one["code"] == "not-accepted"]
+    assert "'ubuntu'" in said["message"]
+    assert "ubuntu" not in found["accepts"]
+
+
+def test_packer_gets_a_disc_for_them(vendor: Path, tmp_path: Path) -> None:
+    """And one by one: a disc for rhel is not told as one for centos, though the bytes are alike."""
+    for name in ("centos", "rhel"):
+        code, found = document(
+            "packer", "prepare", vendor, "-d", name, "-o", tmp_path / "discs",
+            "--variables", tmp_path / "v.auto.pkrvars.json",
+        )  # fmt: skip
+        assert code == 0
+        assert found["profile"] == name
+        assert name in found["iso_name"]
+        variables = json.loads((tmp_path / "v.auto.pkrvars.json").read_text())
+        assert variables["ngt_profile"] == name
+        assert Path(variables["ngt_iso_path"]).is_file()
+
+
+def test_the_report_shows_them(vendor: Path, tmp_path: Path) -> None:
+    output, page = tmp_path / "out.iso", tmp_path / "page.html"
+    assert run("rebuild", vendor, "-d", "rocky", "-o", output).returncode == 0
+    assert "centos stream" not in report(vendor, output, page, "rocky")
+    assert "centos stream" in report(vendor, output, page, "centos")
+
+
+def report(vendor: Path, output: Path, page: Path, name: str) -> str:
+    ran = run("report", vendor, output, "-d", name, "-o", page, "-f")
+    assert ran.returncode == 0, ran.stderr
+    return page.read_text()
