@@ -23,7 +23,9 @@ def main() -> None:
     except interrupts.Interrupted:
         code = interrupts.EXIT_CODE
         with suppress(OSError, AttributeError):  # the terminal is gone, or stderr is closed
-            sys.stderr.write("ngtpatch: interrupted: nothing was left half-written\n")
+            sys.stderr.write(
+                "ngtpatch: interrupted: no file was left half-written; what went to stdout may be\n"
+            )
     interrupts.exit_at_once()
     _settle()
     sys.exit(code)

@@ -228,12 +228,20 @@ def _plan(
     force: bool,
 ) -> None:  # fmt: skip
     from ngtpatch.files.atomic import new_file
+    from ngtpatch.identity.findings import Severity
     from ngtpatch.identity.runbook import runbook
     from ngtpatch.identity.values import read_template
 
     own = None if template is None else read_template(template)
+    due = {renewal.name for renewal in result.renewals}
+    for finding in result.findings:
+        # What no new certificate mends, such as a disc that cannot be read, is in no runbook.
+        if finding.severity is not Severity.NOTE and finding.source not in due:
+            console.warn(f"{finding.source}: {finding.code}: {finding.message}")
     if not result.renewals:
-        console.say(f"{len(result.identities)} checked: none needs a new certificate")
+        console.say(
+            f"{len(result.identities)} checked: none was found that needs a new certificate"
+        )
         return
     text = runbook(result.renewals, method=method, template=own)
     if output is None or str(output) == "-":

@@ -83,7 +83,7 @@ def _record(console: Console, found: Inspection) -> None:
         console.say(f"  not trusted: {found.record_problem}")
     if found.record is None:
         if not found.record_problem:
-            console.say("  none: not written by ngtpatch, or grown since by another program")
+            console.say("  none: not written by ngtpatch, or grown or damaged since")
         return
     record: Any = found.record
     patches = [f"{patch['id']} ({patch['sha256'][:12]})" for patch in record["patches"]]

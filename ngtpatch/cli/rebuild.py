@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -211,16 +212,27 @@ def report(
 def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path]) -> None:
     assert result.output is not None  # noqa: S101 - asked before
     if Path(result.output).is_dir():
-        script = f"{result.output}/installer/linux/install_ngt.py"
-        console.next("python3", script, why="on the guest, as root")
+        # Which program starts an installer is the script's to find out: not all are Python 3's.
+        run = shlex.join(["./ngt-install", "--source", result.output])
+        console.next(
+            "ngtpatch", "render", "guest-install.sh", "-o", "ngt-install",
+            why=f"then, on the guest, as root: {run}",
+        )  # fmt: skip
         return
     named = [word for profile in result.profiles for word in ("-d", profile)]
     named += [word for one in profile_dirs for word in ("--profiles", str(one))]
-    base = () if result.source == result.output else ("--base", result.source)
-    console.next("ngtpatch", "verify", result.output, *base, *named)
+    if result.rebuilt_before:
+        # The record, and so both commands, are about what the source itself was made from.
+        base: tuple[str, ...] = ("--base", "ISO")
+        which, back = "ISO: the vendor's, not one that was rebuilt", "gives the vendor's again"
+    else:
+        base = () if result.source == result.output else ("--base", result.source)
+        which, back = "", "undoes it"
+    console.next("ngtpatch", "verify", result.output, *base, *named, why=which)
     scrubbed = result.overwritten or any(entry.sha256_before is None for entry in result.changed)
-    undo = base if scrubbed else ()
-    console.next("ngtpatch", "reset", result.output, *undo, "-o", "FILE", why="undoes it")
+    # What an earlier rebuild scrubbed is not told here.
+    undo = base if scrubbed or result.rebuilt_before else ()
+    console.next("ngtpatch", "reset", result.output, *undo, "-o", "FILE", why=back)
 
 
 def _listed(paths: Sequence[str]) -> str:
@@ -240,7 +252,7 @@ def _edits(entry: ChangedEntry) -> str:
 
 def _why_nothing(result: RebuildResult) -> str:
     if result.already:
-        return "every site accepts what was asked for"
+        return "the installer accepts what was asked for"
     if result.carries_identity:
         return "what was asked for is on it"
     return "no identity was found on it"

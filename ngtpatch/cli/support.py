@@ -65,9 +65,9 @@ def command(
 ) -> None:
     """Show what an ISO decides for each distribution, shipped and patched.
 
-    Without --distro and --os-release: with every profile. Exits 0 when all are, or can be,
-    supported, and 4 otherwise, also where something on the way of the installation is not
-    understood.
+    Without --distro and --os-release: with every profile. Exits 0 when each one's name
+    is accepted, or can be (a hazard may stop it all the same), and 4 otherwise, also where
+    something on the way of the installation is not understood.
     """
     console = ctx.find_object(Console) or Console()
     if report_file is not None:
@@ -238,15 +238,25 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
         verdict: sum(row.verdict == verdict for row in found.distros)
         for verdict in ("recognised", "patchable", "uncertain", "refused")
     }
+    stopped = [row for row in found.distros if row.verdict != "refused" and row.runs is False]
     if counts["recognised"] == len(found.distros):
-        console.say("Every distribution asked for is recognised as it is: no patch is needed.")
+        end = _as_it_is(found, puzzling=bool(puzzles), stopped=bool(stopped))
+        console.say(f"Every distribution asked for is recognised as it is{end}")
     else:
         console.say(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
-    stopped = [row for row in found.distros if row.verdict != "refused" and row.runs is False]
     if stopped:
         console.say(
-            f"{len(stopped)} accepted by name, but a hazard that no patch mends stops the "
+            f"{len(stopped)} accepted by name, but a hazard that no rebuild mends stops the "
             "installation there."
         )
     if any(row.runs is None for row in found.distros):
         console.say("Where the Python is not known (?), hazards were not judged.")
+
+
+def _as_it_is(found: Support, *, puzzling: bool, stopped: bool) -> str:
+    """Return how the sentence ends that all are recognised: it is about their names alone."""
+    if any(hazard.mended_by for row in found.distros for hazard in row.hazards):
+        return "; a rebuild mends the hazards that say so."
+    if puzzling:
+        return " by what is understood; what is not may decide otherwise."
+    return "." if stopped else ": no patch is needed."

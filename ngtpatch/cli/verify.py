@@ -21,7 +21,8 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
     "--base",
     metavar="ISO",
     type=options.PATH,
-    help="What it was made from: every byte outside the recorded regions has to be as there.",
+    help="The vendor's ISO that it was made from, which no rebuild has changed: every byte outside"
+    " the recorded regions has to be as there.",
 )
 @options.distro_option
 @click.option(
@@ -96,6 +97,8 @@ def report(console: Console, result: Verified) -> None:
         mild = "" if problem.counts else "  [a quirk, or the vendor's own]"
         if problem.code in REMARKS and not problem.counts:
             mild = "  [no fault of structure]"
+        elif problem.code == "uncertain":
+            mild = ""
         console.say(f"  {problem.code}: {problem.message}{mild}")
     for sentence in result.sentences():
         console.say(f"  {sentence}")
@@ -111,7 +114,7 @@ def _verdict(result: Verified) -> str:
         return result.verdict
     if result.verdict == "not-verified" or (result.provenance and not result.provenance.ok):
         return "NOT verified"
-    return f"NOT accepted: {result.verdict}, and its installer refuses what was asked for"
+    return f"NOT accepted: {result.verdict}, but not seen to accept what was asked for"
 
 
 def _provenance(console: Console, stated: ProvenanceVerification) -> None:

@@ -58,6 +58,8 @@ class RebuildResult(WrittenImage):
             called, or the path of a list of them.
         materials: the files of the profiles that were asked for and of all patches that there
             were, by the bytes that were read of them; none where no distribution was named.
+        rebuilt_before: the source has a record of its own. Then the output's record, and the way
+            back, are about what that one was made from, and not about the source.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.rebuild/1"
@@ -72,6 +74,7 @@ class RebuildResult(WrittenImage):
     composed_with: tuple[str, ...]
     stale_digests: tuple[str, ...]
     materials: tuple[Material, ...]
+    rebuilt_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ def rebuild(
                 overwritten=sum(length for _, length in changes.wiped),
                 notices=(*changes.notices, *left, *faults),
                 unproven=changes.unproven,
+                rebuilt_before=volume.record is not None,
             )
 
 

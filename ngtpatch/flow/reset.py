@@ -126,4 +126,5 @@ def _require_right(base: Volume | None, vendor: Volume, volume: Volume) -> None:
             f"is not the image that was rebuilt: it differs from byte {found.first:,} on, where "
             "nothing was scrubbed",
             path=str(base.path),
+            hint="name the vendor's image; not one that was rebuilt, or stripped, from it",
         )

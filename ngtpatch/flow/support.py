@@ -118,6 +118,7 @@ class _Guest:
     python: str | None
     evidence: str
     opt_in: str | None
+    can_be_asked_for: bool = True  # whether a profile, with which a rebuild mends hazards, exists
 
     @property
     def facts(self) -> Iterator[DistroFacts]:
@@ -227,7 +228,7 @@ class _Installer:
         """Return the row of an os-release, with its profile or the one that it could have."""
         from ngtpatch.patching.choice import find_profile
         from ngtpatch.patching.kinship import EL_PYTHON, kinship
-        from ngtpatch.patching.new_profile import draft_profile
+        from ngtpatch.patching.new_profile import covered, draft_profile
 
         profile = find_profile(release, profiles)
         version = profile.version(release.version_id) if profile else None
@@ -249,6 +250,8 @@ class _Installer:
             python=python,
             evidence="os-release",
             opt_in=opt_in,
+            # What an unpatched NGT knows has no profile, and gets none.
+            can_be_asked_for=profile is not None or covered(release, profiles) is None,
         )
         return self._row(guest, effect)
 
@@ -349,7 +352,7 @@ class _Installer:
                     line=one.line,
                     text=one.text,
                     stops=one.stops,
-                    mended_by=one.mended_by if gone else None,
+                    mended_by=one.mended_by if gone and guest.can_be_asked_for else None,
                 )
 
 

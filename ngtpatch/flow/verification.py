@@ -15,7 +15,7 @@ __all__ = ["Accounted", "FirstProblem", "Problem", "Recorded", "Verification", "
 _HINTS = {
     "no-record": "name what it was made from with --base",
     "no-digest": "name what it was made from with --base",
-    "wrong-base": "name the image that it was made from",
+    "wrong-base": "name the vendor's image; not one that was rebuilt, or stripped, from it",
     "record-damaged": "take the vendor's image, and rebuild",
     "not-accepted": "'ngtpatch support' says what stands in the way",
 }

@@ -29,6 +29,7 @@ MAIN = (
     "print('ready', file=sys.stderr, flush=True)\n"
     "main()\n"
 )
+INTERRUPTED = "ngtpatch: interrupted: no file was left half-written; what went to stdout may be\n"
 
 
 def start(*arguments: object, disposition: str = "SIG_DFL") -> subprocess.Popen[str]:
@@ -77,8 +78,23 @@ def test_at_a_random_moment(
     left = [p.name for p in tmp_path.iterdir() if p.name.endswith((".tmp", ".part.iso", ".old"))]
     assert left == []
     if process.returncode == 130:
-        assert err in ("", "ngtpatch: interrupted: nothing was left half-written\n")
+        assert err in ("", INTERRUPTED)
         assert command == "prepare" or list(tmp_path.iterdir()) == [] or not err
+
+
+def test_a_stream_that_is_cut_is_not_said_to_be_whole(base: Path) -> None:
+    """The pipe holds less than the image, so that the signal comes in the middle of it."""
+    with start("rebuild", base, "-d", "rocky", "-o", "-") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out = process.stdout.fileno()
+        received = len(os.read(out, 1))
+        process.send_signal(signal.SIGTERM)
+        while data := os.read(out, 1 << 20):
+            received += len(data)
+        assert process.stderr.read().endswith(INTERRUPTED)
+    assert process.returncode == 130
+    assert 0 < received < base.stat().st_size
 
 
 def test_a_pair_of_signals_is_one_request(base: Path, tmp_path: Path) -> None:

@@ -140,6 +140,43 @@ def test_support_exits_by_what_was_asked_for(
     assert said in result.stdout
 
 
+def test_recognised_is_said_of_names_and_not_of_what_is_not_understood(
+    images: dict[int, Path], tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    assert ngtpatch("rebuild", images[3], "-d", "rocky", "--output-tree", tree).exit_code == 0
+    program = tree / "installer/linux/install_ngt.py"
+    asks = 'if "rocky" in open("/etc/redhat-release").read().lower():\n  sys.exit(1)\n\n\ndef main'
+    program.write_text(program.read_text().replace("def main", asks))
+    said = ngtpatch("support", tree, "-d", "rocky").stdout
+    assert "not understood, and may decide too: install_ngt.py" in said
+    assert "what is not may decide otherwise" in said
+    assert "no patch is needed" not in said
+
+
+def test_a_rebuild_is_said_to_mend_only_what_one_does(
+    images: dict[int, Path], tmp_path: Path
+) -> None:
+    """CentOS Stream 10 lacks distutils as Rocky 10 does; for it there is no profile to ask for."""
+    release = tmp_path / "os-release"
+    release.write_text(
+        'NAME="CentOS Stream"\nID=centos\nVERSION_ID=10\nPLATFORM_ID="platform:el10"'
+    )
+    said = ngtpatch("support", images[2], "--os-release", release).stdout
+    assert "recognised, but stops" in said
+    assert "a rebuild mends" not in said
+    older = tmp_path / "rocky.toml"
+    shown = (Path(__file__).parents[2] / "distro_profiles/rocky.toml").read_text()
+    older.write_text(shown[: shown.index("[versions.10]")])
+    once = tmp_path / "once.iso"
+    asked = ("rebuild", images[2], "-d", "rocky", "--profiles", older, "-o", once)
+    assert ngtpatch(*asked).exit_code == 0
+    said = ngtpatch("support", once, "-d", "rocky").stdout
+    assert "recognised as it is; a rebuild mends the hazards that say so" in said
+    again = ngtpatch("rebuild", once, "-d", "rocky", "-o", tmp_path / "twice.iso")
+    assert "patched  installer/linux/src/redhat_installer.py" in again.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "code"),
     [

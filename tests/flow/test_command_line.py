@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -266,6 +267,33 @@ def test_two_rebuilds_with_an_archive_each_are_undone_at_once(pairs: Pairs, tmp_
     assert run("verify", second, "--base", base).code == 0
     assert run("reset", second, "-o", back).code == 0
     assert back.read_bytes() == base.read_bytes()
+
+
+def test_what_comes_next_after_a_second_rebuild_works(pairs: Pairs, tmp_path: Path) -> None:
+    """The record is about the vendor's image: the source of the second is no base of it."""
+    base, second = pairs(2).base, tmp_path / "2.iso"
+    ran = run("rebuild", pairs(2).output, "-d", "navy", "-o", second)
+    told = [line.split("  (")[0] for line in ran.out.splitlines() if line.startswith("next ")]
+    steps = [shlex.split(line)[2:] for line in told]
+    assert [step[0] for step in steps] == ["verify", "reset"]
+    named = {"ISO": str(base), "FILE": str(tmp_path / "back.iso")}
+    for step in steps:
+        assert run(*(named.get(word, word) for word in step)).code == 0
+    assert (tmp_path / "back.iso").read_bytes() == base.read_bytes()
+    wrong = run("verify", second, "--base", pairs(2).output)
+    assert wrong.code == 5
+    assert "not one that was rebuilt" in wrong.out
+
+
+@pytest.mark.parametrize("era", [1, 3])
+def test_a_tree_is_installed_by_what_finds_its_program(
+    pairs: Pairs, tmp_path: Path, era: int
+) -> None:
+    """1.x ends on Python 3, and 3.x has a script of its own."""
+    ran = run("rebuild", pairs(era).base, "-d", "anolis", "--output-tree", tmp_path / "tree")
+    (told,) = (line for line in ran.out.splitlines() if line.startswith("next "))
+    assert "ngtpatch render guest-install.sh" in told
+    assert f"--source {tmp_path / 'tree'}" in told
 
 
 def test_an_extract_to_stdout_is_the_file_alone(pairs: Pairs) -> None:

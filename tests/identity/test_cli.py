@@ -139,6 +139,16 @@ def test_the_plan_is_a_runbook_in_order_of_urgency(tmp_path: Path) -> None:
     assert own.stdout == "vm3=refresh\nvm2=refresh\n"
 
 
+def test_a_plan_does_not_hide_what_no_certificate_mends(tmp_path: Path) -> None:
+    """A disc that could not be read is none of which it is known that it needs nothing."""
+    discs = tmp_path / "discs"
+    folder(discs, 1, **FRESH)
+    (discs / "vm2.iso").write_bytes(b"no image")
+    run = ngtpatch("identity", "check", discs, "--plan")
+    assert run.returncode == 5
+    assert "vm2.iso: not-iso" in run.stderr
+
+
 def test_bad_input_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "vms.csv").write_text("name,port\nvm1,x\nvm1,y\n")
     for arguments, code, what in (

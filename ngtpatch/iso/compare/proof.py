@@ -29,7 +29,7 @@ from ngtpatch.iso.read.volume import Volume
 
 __all__ = ["NO_RECORD", "Contradiction", "Proof", "prove"]
 
-NO_RECORD = "no record: not written by ngtpatch, or grown since by another program"
+NO_RECORD = "no record: not written by ngtpatch, or grown or damaged since"
 _BLOCK = 1 << 20
 
 Ground = Literal["base", "digest", "nothing"]
@@ -284,7 +284,7 @@ def _wrong_base(record: BuildRecord, base: Volume, found: str | None = None) -> 
     return Contradiction(
         "wrong-base",
         None,
-        f"the base is another image than it was made from: {wanted} and {record.vendor_size:,} "
+        f"the base is not the image that its record is about: {wanted} and {record.vendor_size:,} "
         f"bytes is looked for, and this has {found} and {base.size:,}",
     )
 

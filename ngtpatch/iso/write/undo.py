@@ -94,6 +94,7 @@ def vendor_overlay(volume: Volume, base: Volume | None = None) -> Overlay:
             f"is not the image that was rebuilt: it has {base.size:,} bytes, "
             f"not {record.vendor_size:,}",
             path=str(base.path),
+            hint="name the vendor's image; not one that was rebuilt, or stripped, from it",
         )
     missing = difference(vendor, base.source, record.scrubbed)
     return Overlay(vendor, missing, size=record.vendor_size)
