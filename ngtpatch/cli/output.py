@@ -25,8 +25,9 @@ import click
 from ngtpatch.cli.bar import Bar
 from ngtpatch.disclosure import printable, redacted
 from ngtpatch.document import ErrorDocument, ErrorTold, document
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import NgtpatchError, OutputError, UsageError
 from ngtpatch.files.progress import watched
+from ngtpatch.files.writing import explained
 
 __all__ = ["Console", "lines"]
 
@@ -169,7 +170,7 @@ class Console:
         told = ErrorTold(error.code, error.path, error.message, error.hint)
         schema = f"ngtpatch.{command}/1" if command else "ngtpatch/1"
         # What cannot be written there (a full disk, a reader gone) is why we are here, perhaps.
-        with suppress(OSError):
+        with suppress(OSError, OutputError):
             self._out(json.dumps(document(ErrorDocument(schema, told)), indent=2))
 
     def target(self, output: Path | None) -> Path | BinaryIO | None:
@@ -203,7 +204,8 @@ class Console:
 
     def _out(self, text: str) -> None:
         self.bar.clear()
-        click.echo(text, err=self.stdout_is_taken, color=self._colored(self._stream()) or None)
+        with explained(None):
+            click.echo(text, err=self.stdout_is_taken, color=self._colored(self._stream()) or None)
 
     def _stream(self) -> TextIO | None:
         """Return where the result goes."""

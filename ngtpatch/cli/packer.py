@@ -9,7 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import provenance_options, wanted, write
+from ngtpatch.cli.provenance import provenance_options, tell, wanted
 from ngtpatch.errors import VerificationError
 from ngtpatch.packer import (
     HookRequest,
@@ -21,6 +21,7 @@ from ngtpatch.packer import (
 from ngtpatch.packer import prepare as prepare_iso
 from ngtpatch.packer import verify as verify_prepared
 from ngtpatch.packer.preparing import VARIABLES
+from ngtpatch.provenance import write_provenance
 
 
 @click.group(
@@ -92,9 +93,10 @@ def prepare(
         accept_unproven=[one for text in accept_unproven for one in text.split(",")],
     )
     write_variables(result, variables)
+    written = write_provenance(result.subject, sign_key=sign_key) if documented else None
     _report(console, result, variables)
-    if documented:
-        write(console, result.subject, sign_key=sign_key)
+    if written is not None:
+        tell(console, written)
     console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
     console.result(result)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 
-__all__ = ["provenance_options", "wanted", "write"]
+if TYPE_CHECKING:
+    from ngtpatch.provenance import Provenance
+
+__all__ = ["provenance_options", "tell", "wanted"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,10 +46,7 @@ def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
     return True
 
 
-def write(console: Console, subject: Any, *, sign_key: Path | None) -> None:
-    """Write the documents and name them."""
-    from ngtpatch.provenance import write_provenance
-
-    written = write_provenance(subject, sign_key=sign_key)
+def tell(console: Console, written: Provenance) -> None:
+    """Name the documents."""
     for path in (written.statement, written.sbom, written.sums):
         console.say(f"wrote    {path}")

@@ -6,19 +6,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import provenance_options, wanted, write
+from ngtpatch.cli.provenance import provenance_options, tell, wanted
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
+from ngtpatch.files.together import together
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.rebuild import RebuildResult, RebuiltEach, rebuild
 from ngtpatch.flow.written_image import ChangedEntry
+
+if TYPE_CHECKING:
+    from ngtpatch.provenance import Provenance
 
 _SHOWN_PATHS = 5
 
@@ -125,33 +130,42 @@ def command(
                 check_target(into, force=force, source=iso)
     else:
         jobs = [(distros, target)]
-    results = [
-        rebuild(
-            iso,
-            distros=named,
-            output=into,
-            output_tree=output_tree,
-            in_place=in_place,
-            force=force,
-            dry_run=dry_run,
-            digest=digest or documented,
-            os_release=os_release,
-            profile_dirs=profile_dirs,
-            patch_dirs=patch_dirs,
-            identity=identity,
-            accept_unproven=accept_unproven,
-        )
-        for named, into in jobs
-    ]
-    for result in results:
+    written: list[Provenance] = []
+    results: list[RebuildResult] = []
+    with together() as outputs:
+        for named, into in jobs:
+            file = into if isinstance(into, Path) and not dry_run else None
+            with nullcontext() if file is None else outputs.new(file):
+                results.append(
+                    rebuild(
+                        iso,
+                        distros=named,
+                        output=into,
+                        output_tree=output_tree,
+                        in_place=in_place,
+                        force=force,
+                        dry_run=dry_run,
+                        digest=digest or documented,
+                        os_release=os_release,
+                        profile_dirs=profile_dirs,
+                        patch_dirs=patch_dirs,
+                        identity=identity,
+                        accept_unproven=accept_unproven,
+                    )
+                )
+        if documented and not dry_run:
+            from ngtpatch.provenance import Product, write_provenance
+
+            for result in results:
+                product = Product.of_rebuild(result)
+                written.append(write_provenance(product, sign_key=sign_key, outputs=outputs))
+    for number, result in enumerate(results):
         report(
             console, result, dry_run=dry_run, profile_dirs=profile_dirs,
             as_tree=output_tree is not None,
         )  # fmt: skip
-        if documented and not dry_run:
-            from ngtpatch.provenance import Product
-
-            write(console, Product.of_rebuild(result), sign_key=sign_key)
+        if written:
+            tell(console, written[number])
     # Last: what fails before is the one document.
     console.result(RebuiltEach(tuple(results)) if each else results[0])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,7 +95,7 @@ def new_file(
                 _flush(file, durable=durable)
                 _first_name(descriptor, target, force=force)
         if durable:
-            _sync_directory(target.parent)
+            _name_kept(target, force=force)
 
 
 def _opened(path: Path, descriptor: int) -> BinaryIO:
@@ -144,9 +144,15 @@ def _appeared(target: Path) -> UsageError:
     )
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def _name_kept(target: Path, *, force: bool) -> None:
+    """Make a name durable. One that the disk refuses goes again, unless it took another's place."""
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError:
+        if not force:
+            with suppress(OSError):
+                target.unlink()
+        raise
     finally:
         os.close(descriptor)

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from ngtpatch.errors import UsageError
+from ngtpatch.files.writing import explained
 
 __all__ = ["StillHeldError", "locked"]
 
@@ -79,7 +80,8 @@ def _opened(path: Path, mode: int | None) -> int:
             descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, wanted)
         except FileExistsError:  # another process was faster
             return _opened(path, mode)
-        os.fchmod(descriptor, wanted)  # whatever the umask: a group shares its directory
+        with explained(path):
+            os.fchmod(descriptor, wanted)  # whatever the umask: a group shares its directory
     except OSError as error:
         found = "is a link" if path.is_symlink() else f"cannot be opened ({error.strerror})"
         raise _unsafe(path, found) from None

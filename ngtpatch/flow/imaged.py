@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from ngtpatch.files.wellknown import LABEL
+from ngtpatch.files.writing import scratch_file
 from ngtpatch.flow.opened import OpenedSource, open_source
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _SMALL = 1 << 16
 
 
 @contextmanager
-def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
+def as_image(
+    source: OpenedSource, scratch: Path | None, output: Path | None = None
+) -> Iterator[Volume]:
     """Yield the image behind *source*; of a directory, one that is made of it meanwhile.
 
     That one has Rock Ridge and Joliet, the directory's modes and times, root as owner, and
@@ -31,10 +33,11 @@ def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
     Args:
         source: what was opened.
         scratch: an existing directory with room for the image; None for the system's.
+        output: what the image is needed for, if that is a file or a directory.
 
     Raises:
         InputError: the directory does not fit an image.
-        OSError: there is no room.
+        OutputError: there is no room, which is said of *output*.
     """
     if source.volume is not None:
         yield source.volume
@@ -46,10 +49,10 @@ def as_image(source: OpenedSource, scratch: Path | None) -> Iterator[Volume]:
 
     with ExitStack() as stack:
         # It may hold a key, so it has no name, and a killed run leaves nothing of it.
-        file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
+        file = stack.enter_context(scratch_file(scratch, output))
         nodes = list(_nodes(source.path, stack))
         newest = max((node.mtime or 0 for node in nodes), default=0)
-        master(cast(BinaryIO, file), nodes, volume_id=LABEL, created=newest)
+        master(file, nodes, volume_id=LABEL, created=newest)
         file.flush()
         made = FileSource(unnamed_to(file.fileno()))
         yield stack.enter_context(Volume(made, source.path))

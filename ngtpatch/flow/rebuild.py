@@ -143,7 +143,8 @@ def rebuild(
         from ngtpatch.iso.write.unpack import check_destination
 
         check_destination(Path(output_tree), force=force)
-    scratch = target.parent if isinstance(target, Path) else None
+    file = target if isinstance(target, Path) else None
+    scratch = file.parent if file else None
     with open_source(source) as opened:
         if opened.volume is not None:
             require_sound(opened.volume)
@@ -157,8 +158,8 @@ def rebuild(
             accept_unproven=accept_unproven,
         )
         with (
-            as_image(opened, scratch) as volume,
-            rewritten(volume.tree, changes.agents.members(), scratch) as again,
+            as_image(opened, scratch, file) as volume,
+            rewritten(volume.tree, changes.agents.members(), scratch, file) as again,
         ):
             changes = changes.without_archives(again.left)
             plan = _plan(volume, changes, again, digest=digest and not dry_run)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from ngtpatch.archives.members import ArchiveDamaged, NotRewritten
 from ngtpatch.archives.rewriting import confirm, members, rewrite
@@ -17,7 +16,7 @@ from ngtpatch.errors import VerificationError
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_source, sha256_of_stream
 from ngtpatch.files.temporaries import unnamed_to
 from ngtpatch.files.tree import FileTree
-from ngtpatch.files.writing import explained
+from ngtpatch.files.writing import scratch_file
 from ngtpatch.installer.payloads import MAX_UNPACKED, opener
 from ngtpatch.iso.read.bytesource import FileSource, SourceStream
 
@@ -53,7 +52,10 @@ class Rewritten:
 
 @contextmanager
 def rewritten(
-    tree: FileTree, changes: Mapping[str, Mapping[str, bytes | None]], scratch: Path | None
+    tree: FileTree,
+    changes: Mapping[str, Mapping[str, bytes | None]],
+    scratch: Path | None,
+    output: Path | None,
 ) -> Iterator[Rewritten]:
     """Write archives of *tree* again, each read back; they are there until the block ends.
 
@@ -61,27 +63,22 @@ def rewritten(
         tree: the files.
         changes: new contents by archive and member; None for a member that goes.
         scratch: a directory on the output's disk; by default that for temporary files.
+        output: what they are for, if it is a file or a directory.
 
     Raises:
         VerificationError: ``read-back``: an archive came out otherwise than planned.
-        OutputError: there is no room for them.
+        OutputError: there is no room for them, which is said of *output*.
     """
     archives: dict[str, RewrittenArchive] = {}
     left: dict[str, str] = {}
     with ExitStack() as stack:
         for path, wanted in sorted(changes.items()):
-            with explained(scratch or Path(tempfile.gettempdir())):
-                # Without a name: a run that is killed leaves nothing.
-                file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
-                try:
-                    archives[path] = _again(tree, path, wanted, cast(BinaryIO, file))
-                except (NotRewritten, ArchiveDamaged) as error:
-                    left[path] = str(error)
-                    continue
-                except OSError:
-                    with suppress(OSError):  # what is not written yet fails once more
-                        file.close()
-                    raise
+            file = stack.enter_context(scratch_file(scratch, output))
+            try:
+                archives[path] = _again(tree, path, wanted, file)
+            except (NotRewritten, ArchiveDamaged) as error:
+                left[path] = str(error)
+                continue
             stack.callback(archives[path].content.close)
         yield Rewritten(archives, left)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import InputError, Refusal, UsageError, changed_meanwhile
+from ngtpatch.errors import InputError, OutputError, Refusal, UsageError, changed_meanwhile
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
@@ -366,6 +366,10 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
     try:
         entry = _described(_rebuilt(job, temporary), key, temporary, name)
         store.take(temporary, entry)
+    except OutputError as error:
+        if error.path == str(temporary):  # a name that nobody gave; without one, the digest is it
+            error.path = str(store.directory / name if name else store.directory)
+        raise
     finally:
         with suppress(OSError):  # gone under its name, or another's in its place
             temporary.unlink()

@@ -21,7 +21,7 @@ from time import time
 from typing import BinaryIO
 
 from ngtpatch.document import document
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import NgtpatchError, UsageError, unwritable
 from ngtpatch.files.absent import is_address, nowhere
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.locked import StillHeldError, locked
@@ -208,6 +208,8 @@ class Store:
                 "is-directory", "is a directory, and a file is written", path=error.filename2,
                 hint="remove it, or name another directory",
             ) from None  # fmt: skip
+        except OSError as error:
+            raise unwritable(error, path=str(self.path(entry))) from error
 
     def note(self, entry: StoredDisc) -> None:
         """Write the note of an ISO that is in the directory."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import ClassVar
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.digest import sha256_of_bytes
+from ngtpatch.files.together import Together, together
 from ngtpatch.provenance.envelope import seal, signer
 from ngtpatch.provenance.product import Product, moment
 from ngtpatch.provenance.sbom import sbom
 from ngtpatch.provenance.statement import encode, statement
-from ngtpatch.provenance.sums import add_sums
+from ngtpatch.provenance.sums import add_sums, read_sums
 
 __all__ = [
     "SBOM_SUFFIX",
@@ -67,16 +69,20 @@ def require_provenance(sign_key: Path | None = None) -> None:
         signer(sign_key)
 
 
-def write_provenance(subject: Product, *, sign_key: Path | None = None) -> Provenance:
+def write_provenance(
+    subject: Product, *, sign_key: Path | None = None, outputs: Together | None = None
+) -> Provenance:
     """Write ``<iso>.intoto.jsonl``, ``<iso>.cdx.json`` and SHA256SUMS beside the ISO.
 
     Args:
         subject: the ISO.
         sign_key: an ed25519 private key in PEM: the statement goes into a DSSE envelope.
+        outputs: with which these stay or go; by default they do so by themselves.
 
     Raises:
         UsageError: ``extra-missing``, ``bad-source-date-epoch``.
         InputError: ``sign-key``.
+        OutputError: one of them could not be written; none that is new stays.
     """
     require_provenance(sign_key)
     when = moment()
@@ -88,10 +94,15 @@ def write_provenance(subject: Product, *, sign_key: Path | None = None) -> Prove
         subject.iso.name + SBOM_SUFFIX: sbom(subject, when),
     }
     directory = subject.iso.parent
-    for name, content in files.items():
-        with new_file(directory / name, force=True) as file:
-            file.write(content)
     digests = {name: sha256_of_bytes(content) for name, content in files.items()}
-    sums = add_sums(directory, {subject.iso.name: subject.sha256, **digests})
+    digests[subject.iso.name] = subject.sha256
+    with together() if outputs is None else nullcontext(outputs) as made:
+        for name, content in files.items():
+            path = directory / name
+            with made.new(path), new_file(path, force=True) as file:
+                file.write(content)
+        before = read_sums(directory)
+        made.undone_by(lambda: add_sums(directory, {name: before.get(name) for name in digests}))
+        sums = add_sums(directory, digests)
     written, document = (str(directory / name) for name in files)
     return Provenance(written, document, str(sums), sign_key is not None)

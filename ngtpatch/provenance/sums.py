@@ -18,17 +18,21 @@ _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
 _MAX_BYTES = 64 << 20
 
 
-def add_sums(directory: Path, sums: Mapping[str, str]) -> Path:
-    """Put *sums* (name -> SHA-256) into the directory's SHA256SUMS, and keep the others.
+def add_sums(directory: Path, sums: Mapping[str, str | None]) -> Path:
+    """Put *sums* (name -> SHA-256; None takes it out) into SHA256SUMS, and keep the others.
 
     Several builds may end in one directory at once: one after the other writes.
     """
     path = directory / SUMS
     with locked(directory / f".{SUMS}.lock", wait=None):
         merged = {**read_sums(directory), **sums}
+        stated = {name: digest for name, digest in merged.items() if digest is not None}
+        if not stated:
+            path.unlink(missing_ok=True)
+            return path
         with new_file(path, force=True) as file:
-            for name in sorted(merged):
-                file.write(_line(name, merged[name]).encode())
+            for name in sorted(stated):
+                file.write(_line(name, stated[name]).encode())
     return path
 
 

@@ -23,10 +23,12 @@ class Place:
         self.disk.mkdir()
         self.fleet = park(root / "park", 2)
         self.base = self.fleet.root / "base.iso"
-        self.rebuilt = root / "rebuilt.iso"
+        self.rebuilt, self.unpacked = root / "rebuilt.iso", root / "unpacked"
         self.profile = root / "os-release"
         self.profile.write_text('NAME="Acme Linux"\nID=acme\nPLATFORM_ID="platform:el9"\n')
         assert run("rebuild", self.base, "-d", "rocky", "-o", self.rebuilt).code == 0
+        unpack = ("rebuild", self.base, "-d", "rocky", "--output-tree", self.unpacked)
+        assert run(*unpack).code == 0
         assert self.fleet.inject().returncode == 0
         self.ledger = self.fleet.out / "ledger.jsonl"
 
@@ -37,6 +39,7 @@ class Place:
         return {
             "rebuild": ["rebuild", self.base, "-d", "rocky", "-o", out],
             "tree": ["rebuild", self.base, "-d", "rocky", "--output-tree", out],
+            "directory": ["rebuild", self.unpacked, "-d", "rocky", "-o", out],
             "strip": ["identity", "strip", self.base, "-o", out],
             "reset": ["reset", self.rebuilt, "-o", out],
             "extract": ["extract", self.base, "installer/linux/install_ngt.py", "-o", out],
@@ -61,8 +64,8 @@ class Place:
 
 
 COMMANDS = (
-    "rebuild", "tree", "strip", "reset", "extract", "inject", "prepare", "render", "report",
-    "page", "profile", "sample", "plan",
+    "rebuild", "tree", "directory", "strip", "reset", "extract", "inject", "prepare", "render",
+    "report", "page", "profile", "sample", "plan",
 )  # fmt: skip
 
 
@@ -100,10 +103,55 @@ def test_a_full_disk(place: Place, command: str) -> None:
     assert "full" in ran.err
     if command != "inject":  # whose failures are rows
         assert ran.document["error"]["code"] == "disk-full"
+        # The directory only where the name in it is not known before the image is made.
+        named = ran.document["error"]["path"]
+        assert named.startswith(f"{place.disk}/") or command == "prepare", named
     ballast.unlink()
     left = [p for p in place.disk.rglob("*") if p.is_file() and ".ngtpatch" not in p.parts]
     assert [p for p in left if p.stat().st_size and p.name != "ledger.jsonl"] == []
     subprocess.run(["find", place.disk, "-mindepth", "1", "-delete"], check=True)
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_an_image_and_its_documents_are_there_together_or_not_at_all(
+    place: Place, each: bool
+) -> None:
+    """Whatever there is no more room for, the same command completes when there is."""
+    distros = ("-d", "rocky,almalinux", "--each", "--output-dir", place.disk)
+    more = distros if each else ("-d", "rocky", "-o", place.disk / "out.iso")
+    words = ("rebuild", place.base, "--provenance", *more)
+    ballast, others = place.disk / "ballast", place.disk / "SHA256SUMS"
+    sums = f"{'0' * 64}  another.iso\n"
+    subprocess.run(["mount", "-o", "remount,size=64m", place.disk], check=True)
+    assert run(*words).code == 0
+    images = [path for path in place.disk.iterdir() if path.suffix == ".iso"]
+    written = {path.suffix: path.stat().st_blocks * 512 for path in place.disk.iterdir()}
+    needed = sum(path.stat().st_blocks * 512 for path in place.disk.iterdir())
+    subprocess.run(["find", place.disk, "-mindepth", "1", "-delete"], check=True)
+    named = set()
+    # No room for the sums, or for a document before them.
+    for less in (0, written[""] + 4096):
+        others.write_text(sums)
+        free = os.statvfs(place.disk)
+        spare = free.f_bavail * free.f_frsize - (needed - less)
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, spare)
+        ran = run("--json", *words)
+        ballast.unlink()
+        if ran.code:
+            assert (ran.code, ran.document["error"]["code"]) == (8, "disk-full"), ran.err
+            named.add(Path(ran.document["error"]["path"]).name.removesuffix(".iso"))
+            assert [p.name for p in place.disk.iterdir() if p.name[0] != "."] == ["SHA256SUMS"]
+            assert others.read_text() == sums
+            assert run(*words).code == 0
+        checked = subprocess.run(
+            ["sha256sum", "-c", "--ignore-missing", "--quiet", "SHA256SUMS"], cwd=place.disk,
+            check=False,
+        )  # fmt: skip
+        assert checked.returncode == 0
+        assert others.read_text().count("\n") == 1 + 3 * len(images)
+        subprocess.run(["find", place.disk, "-mindepth", "1", "-delete"], check=True)
+    assert any("." in name for name in named), named
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -70,6 +70,11 @@ COMMANDS = (
                               "--output-dir", "{out}")),
     Target("rebuild --provenance", ("rebuild", "{in}/base.iso", *_IDENTITY, "-o",
                                     "{out}/out.iso", "--sign-key", "{in}/sign.pem")),
+    Target("rebuild --each --provenance",
+           ("rebuild", "{in}/base.iso", "-d", "rocky,almalinux", "--each", "--output-dir", "{out}",
+            "--provenance")),
+    Target("rebuild of a directory", ("rebuild", "{in}/tree", "-d", "rocky", "-o",
+                                      "{out}/out.iso")),
     Target("inject", ("inject", "{in}/base.iso", "--inventory", "{in}/vms.csv", "--certificates",
                       "{in}/certificates", "--output-dir", "{out}", "-j", "1", "--resume")),
     Target("reset", ("reset", "{in}/rebuilt.iso", "-o", "{out}/out.iso")),
@@ -166,6 +171,7 @@ class Ground:
         for words in (
             ("rebuild", "{in}/base.iso", "-d", "rocky", "-o", "{in}/rebuilt.iso"),
             ("identity", "strip", "{in}/base.iso", "-o", "{in}/shared.iso"),
+            ("rebuild", "{in}/shared.iso", "-d", "rocky", "--output-tree", "{in}/tree"),
         ):
             ran = forked(ground.words(words), ground.environment, root)
             assert ran.code == 0, ran.said
@@ -225,13 +231,23 @@ class Ground:
         found += [f"{name} is gone" for name in before if not (self.out / name).exists()]
         return found
 
-    def completes(self, target: Target, right: dict[str, bytes]) -> list[str]:
-        """Run the same command again; return what is wrong then."""
+    def completes(
+        self, target: Target, right: dict[str, bytes], *, forced: bool = True
+    ) -> list[str]:
+        """Run the same command again; return what is wrong then.
+
+        Args:
+            target: the command.
+            right: what it leaves then.
+            forced: it may refuse to write again what it has written; with ``--force`` it does.
+        """
         there = self.outputs()
         ran = self.run(target)
         now = self.outputs()
         # Without --force a command that had already written all refuses to do it again.
         if ran.code == 2 and "exists" in ran.said:
+            if not forced:
+                return ["so much is left of a run that failed that the same command refuses"]
             if there == right:
                 return []
             # Killed between its image and the documents about it, which --force completes.

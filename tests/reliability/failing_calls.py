@@ -126,5 +126,19 @@ def _judge(
         wrong.append("it says that all is well")
     if ran.code not in (0, 8) or "Traceback" in ran.said:
         wrong.append(f"it exits {ran.code} and says {ran.said.strip()[-300:]!r}")
-    wrong += ground.completes(target, right)
+    refused = ran.code == 8 and "standard output" not in ran.said
+    if refused and not any(str(place) in ran.said for place in _named(ground, target)):
+        wrong.append(f"it names no output: {ran.said.strip()[-300:]!r}")
+    # What is written stays where only the result could not be printed.
+    wrong += ground.completes(target, right, forced=not refused)
     result.add(f"{target.name}: exit {ran.code}", f"{where}: {'; '.join(wrong)}" if wrong else None)
+
+
+def _named(ground: Ground, target: Target) -> Iterator[str]:
+    """Yield what the message says when an output could not be written.
+
+    A directory is no output, but where its name in it is not known before the image is made.
+    """
+    yield f"{ground.out}/"
+    if target.name.startswith("packer prepare"):
+        yield f"{ground.out}: "
