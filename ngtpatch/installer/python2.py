@@ -59,6 +59,9 @@ def original_column(original: str, translated: str, column: int) -> int | None:
 
     None where the line was changed both before and behind it.
     """
+    changed = {pair for pair in zip(original, translated, strict=False) if pair[0] != pair[1]}
+    if len(original) == len(translated) and changed <= {("b", "u"), ("B", "u")}:
+        return column  # prefixes of literals, one for one
     if original[:column] == translated[:column]:
         return column
     behind = len(translated) - column
@@ -103,6 +106,9 @@ def _mend_literals(tree: Any, *, plain: bool) -> None:
                 leaf.value = f"{prefix[0]}{quote}{mended}{quote}"
             else:
                 leaf.value = f"{prefix[1]}{quote}{body}{quote}"
+        elif kind == "b" and body.isascii() and "\\" not in body:
+            # Its other kind of text; a prefix as long keeps the columns.
+            leaf.value = f"u{quote}{body}{quote}"
         elif kind == "" and plain:
             mended = _ESCAPE.sub(
                 lambda escape: "\\" + escape[0] if escape[1] in "NuU" else escape[0], body

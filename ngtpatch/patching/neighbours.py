@@ -85,7 +85,8 @@ def literal_like(model: str, text: str) -> str:
     """Return *text*, of printable ASCII, as a literal with the quotes and prefix of *model*."""
     found = _QUOTED.search(model)
     prefix, quote = (found[1], found[2][0]) if found else ("", '"')
-    if set(prefix.lower()) - set("ru"):
+    # One with b is a text here in what only a Python 2 reads.
+    if set(prefix.lower()) - set("rub"):
         prefix = ""
     return f"{prefix}{quote}{text}{quote}"
 

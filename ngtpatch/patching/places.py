@@ -340,7 +340,7 @@ class _Maker:
         if not self._literal.plain or text.count(word) != 1:
             return
         found = re.fullmatch(r"([A-Za-z]{0,2})('''|\"\"\"|'|\")(.*)\2", text, re.S)
-        if found is None or set(found[1].lower()) - set("ru"):
+        if found is None or set(found[1].lower()) - set("rub"):
             return
         inner = found[3]
         at = inner.index(word)

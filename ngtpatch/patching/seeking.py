@@ -269,7 +269,7 @@ class Seeker:
         self, chosen: Mapping[World, World], short: Mapping[World, World]
     ) -> list[Extension]:
         wanted = wanted_texts(self._watch, short, self._bits, self._sought.needles)
-        for find in (self._literal, self._word, self._by_name):
+        for find in (self._literal, self._word, self._by_name, self._part, self._cased):
             proven: dict[tuple[str, int, int], Extension] = {}
             for ladder in find(wanted):
                 for place in ladder:
@@ -297,6 +297,22 @@ class Seeker:
             for one in wanted:
                 if one.text == literal.text and one.word is None:
                     yield places_of(self._source, literal, one.new)
+
+    def _part(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+        """Yield the places around each literal that is put into a longer text which decides."""
+        words = {one.word: one.new for one in wanted if one.word is not None}
+        for literal in literals(self._source.tree, frozenset(words)):
+            yield places_of(self._source, literal, words[literal.text])
+
+    def _cased(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+        """Yield the places around each literal that decides once its case is changed."""
+        texts = {one.text.lower(): one.new for one in wanted if one.word is None}
+        names = [world.name for world in self._sought.kin]
+        for literal in literals(self._source.tree, frozenset(_texts_like(self._source, texts))):
+            new = texts[literal.text.lower()]
+            if literal.text != literal.text.lower():
+                new = tuple(_as_named(one, names) for one in new)
+            yield places_of(self._source, literal, new)
 
     def _word(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
         """Yield the place in each longer text of which a word decides."""
@@ -356,6 +372,22 @@ def _texts_with(source: PythonSource, words: Mapping[str, object]) -> Iterator[s
         match node:
             case ast.Constant(value=str(text)) if any(one in text != one for one in words):
                 yield text
+
+
+def _texts_like(source: PythonSource, texts: Mapping[str, object]) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Constant(value=str(text)) if text not in texts and text.lower() in texts:
+                yield text
+
+
+def _as_named(text: str, names: Sequence[str]) -> str:
+    """Return *text* in the case in which one of *names* has it."""
+    for name in names:
+        at = name.lower().find(text.lower())
+        if at >= 0:
+            return name[at : at + len(text)]
+    return text
 
 
 def _lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:

@@ -46,6 +46,9 @@ class _Match:
     word: str | None
     value: str
     whole: bool
+    relation: str = ""
+    lead: str = ""
+    tail: str = ""
 
 
 def wanted_texts(
@@ -67,10 +70,13 @@ def wanted_texts(
     for relation, rights, lefts in seen:
         needed: dict[tuple[str, str | None], dict[World, list[str]]] = {}
         for world, like in kin.items():
-            for match in _matches(relation, rights, lefts, bits[like], bits[world]):
+            for match in _matches(relation, rights, lefts, bits[like], bits[world], needles[world]):
                 new = match.value
                 if not match.whole:
-                    new = _token(relation, match.value, needles[world])
+                    new = _token(match.relation or relation, match.value, needles[world])
+                    if match.lead + match.tail and not _PLAIN.fullmatch(new):
+                        continue
+                    new = match.lead + new + match.tail
                 needed.setdefault((match.text, match.word), {}).setdefault(world, []).append(new)
         for (text, word), each in needed.items():
             # One line may be come to with NAME and with ID: either may do. Not every release
@@ -105,7 +111,12 @@ def _values(rows: Sequence[_Row], bit: int) -> list[_Side]:
 
 
 def _matches(
-    relation: str, rights: Sequence[_Row], lefts: Sequence[_Row], like: int, mine: int
+    relation: str,
+    rights: Sequence[_Row],
+    lefts: Sequence[_Row],
+    like: int,
+    mine: int,
+    needles: Sequence[str],
 ) -> Iterator[_Match]:
     """Yield what was true of the kin at one place, with the new name's value there."""
     their_lefts, their_rights = _values(lefts, like), _values(rights, like)
@@ -113,10 +124,8 @@ def _matches(
     new_lefts = _texts(_values(lefts, mine), their_lefts)
     new_rights = _texts(_values(rights, mine), their_rights)
     for left, right in product(their_lefts, their_rights):
-        if relation == "pattern" and isinstance(left, str) and isinstance(right, str):
-            # An alternative of it is what the kin has; searched by the library, as the disc does.
-            for word in _alternatives(right, left):
-                yield from (_Match(right, word, one, whole=False) for one in new_lefts)
+        if relation in ("pattern", "glob"):
+            yield from _of_pattern(relation, right, left, new_lefts)
             continue
         if relation == "meets":
             for text in _shared(left, right):
@@ -125,6 +134,11 @@ def _matches(
                         yield _Match(text, None, one, whole=True)
             continue
         for text in _deciding(relation, left, right):
+            if isinstance(right, frozenset) and not new_lefts:
+                # The words of the name are on the right: the one that its needle starts with.
+                firsts = {needle.split()[0] for needle in needles} - right
+                members = [one for one in _members(rights, mine) if one.lower() in firsts]
+                yield from (_Match(text, None, one, whole=True) for one in members)
             # It stands on the right of ==, in a container, or behind the dot of a method.
             yield from (_Match(text, None, one, relation in ("==", "in")) for one in new_lefts)
             if relation == "==":
@@ -135,9 +149,43 @@ def _matches(
                 yield from (_Match(right, left, one, whole=True) for one in new_lefts)
 
 
+def _of_pattern(relation: str, right: _Side, left: _Side, new: Sequence[str]) -> Iterator[_Match]:
+    """Yield what a pattern, of :mod:`re` or :mod:`fnmatch`, found in the kin's value."""
+    if not (isinstance(left, str) and isinstance(right, str)):
+        return
+    if relation == "pattern":
+        # An alternative of it is what the kin has; searched by the library, as the disc does.
+        for word in _alternatives(right, left):
+            yield from (_Match(right, word, one, whole=False) for one in new)
+    yield from _around(_STEM if relation == "pattern" else _GLOB, right, left, new)
+
+
 def _alternatives(pattern: str, value: str) -> list[str]:
     words = re.split(r"[|()^$]|\\b|\?:", pattern)
-    return [one for one in words if len(one) > 2 and one in value and pattern.count(one) == 1]
+    low = value.lower()  # flags may say that the case does not matter
+    return [one for one in words if len(one) > 2 and one.lower() in low and pattern.count(one) == 1]
+
+
+# Patterns that are one text, with what may stand around it; and such of fnmatch.
+_STEM = re.compile(r"(\^?(?:\.\*)?)([A-Za-z0-9_ -]+)((?:\.\*)?\$?)")
+_GLOB = re.compile(r"(\**)([A-Za-z0-9_ -]+)(\**)")
+_PLAIN = re.compile(r"[A-Za-z0-9_ -]+")
+
+
+def _around(
+    kind: re.Pattern[str], pattern: str, value: str, new: Sequence[str]
+) -> Iterator[_Match]:
+    """Yield what is needed beside a pattern that is one text: that text's part anew."""
+    found = kind.fullmatch(pattern)
+    if found is None or found[2].lower() not in value.lower():
+        return
+    lead, _, tail = found.groups()
+    relation = "find"
+    if kind is _GLOB:
+        ends = {(True, True): "find", (False, True): "startswith", (True, False): "endswith"}
+        relation = ends.get((bool(lead), bool(tail)), "==")
+    for one in new:
+        yield _Match(pattern, None, one, whole=False, relation=relation, lead=lead, tail=tail)
 
 
 def _shared(left: _Side, right: _Side) -> list[str]:
@@ -177,7 +225,7 @@ def _deciding(relation: str, left: _Side, right: _Side) -> list[str]:
 def _token(relation: str, value: str, needles: Sequence[str]) -> str:
     """Return the shortest stable text that is in *value*, in its case: a needle, or all of it."""
     low = "".join(char.lower() if char.isascii() else char for char in value)
-    for needle in needles:
+    for needle in needles if relation != "==" else ():
         at = low.find(needle)
         starts, ends = at == 0, at + len(needle) == len(value)
         if at >= 0 and (starts or relation != "startswith") and (ends or relation != "endswith"):

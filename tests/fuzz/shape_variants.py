@@ -498,6 +498,105 @@ def _pattern(dress: _Dress) -> _Parts:
     return top, _chosen(dress, f"FAMILY.match({dress.name})")
 
 
+def _from_keys(dress: _Dress) -> _Parts:
+    row = dress.texts(dress.whole, dress.chance.choice(("tuple", "list")))
+    if dress.chance.random() < 0.5:
+        return f"FAMILY = dict.fromkeys({row})\n", _chosen(dress, f"{dress.name} in FAMILY")
+    top = f"FAMILY = dict.fromkeys({row}, 'rpm')\nFAMILY[{dress.text(dress.ubuntu)}] = 'deb'\n"
+    return top, _chosen(dress, f"FAMILY.get({dress.name}) == 'rpm'")
+
+
+def _merged(dress: _Dress) -> _Parts:
+    pairs = [(dress.text(one), "'rpm'") for one in dress.whole]
+    top = f"FAMILY = {dress.table(pairs)}\n"
+    top += f"ALL = {{**FAMILY, {dress.text(dress.ubuntu)}: 'deb'}}\n"
+    return top, _chosen(dress, f"ALL.get({dress.name}) == 'rpm'")
+
+
+def _shown(dress: _Dress) -> _Parts:
+    table = dress.table(_pairs(dress, "'rpm'", "'deb'"))
+    top = f"from types import MappingProxyType\nFAMILIES = MappingProxyType({table})\n"
+    return top, _chosen(dress, f"FAMILIES.get({dress.name}) == 'rpm'")
+
+
+def _chained(dress: _Dress) -> _Parts:
+    rows = f"{dress.texts(dress.whole)}, ({dress.text('mandrake')},)"
+    top, call = dress.chance.choice(
+        (
+            ("import itertools\n", f"itertools.chain({rows})"),
+            ("from itertools import chain as joined\n", f"set(joined({rows}))"),
+            ("import itertools\n", f"itertools.chain.from_iterable([{rows}])"),
+        )
+    )
+    return top, _chosen(dress, f"{dress.name} in {call}")
+
+
+def _by_operator(dress: _Dress) -> _Parts:
+    row = dress.texts(dress.whole)
+    if dress.chance.random() < 0.5:
+        return "import operator\n", _chosen(dress, f"operator.contains({row}, {dress.name})")
+    tests = [f"eq({dress.name}, {dress.text(one)})" for one in dress.whole]
+    return "from operator import eq\n", _chosen(dress, dress.either(tests))
+
+
+def _defaulting(dress: _Dress) -> _Parts:
+    table = dress.table(_pairs(dress, "'rpm'", "'deb'"))
+    top = f"import collections\nFAMILIES = collections.defaultdict(lambda: None, {table})\n"
+    return top, _chosen(dress, f"FAMILIES[{dress.name}] == 'rpm'")
+
+
+def _counted(dress: _Dress) -> _Parts:
+    row = dress.texts(dress.whole, dress.chance.choice(("tuple", "list")))
+    if dress.chance.random() < 0.5:
+        return "", _chosen(dress, f"{row}.count({dress.name})")
+    body = f"known = True\ntry:\n    FAMILY.index({dress.name})\n"
+    return f"FAMILY = {row}\n", body + "except ValueError:\n    known = False\n" + _chosen(
+        dress, "known"
+    )
+
+
+def _by_method(dress: _Dress) -> _Parts:
+    if dress.chance.random() < 0.5:
+        tests = [f"{dress.name}.__contains__({dress.text(one)})" for one in dress.part]
+        return "", _chosen(dress, dress.either(tests))
+    top = f"FAMILY = {dress.texts(dress.whole)}\n"
+    return top, _chosen(dress, f"FAMILY.__contains__({dress.name})")
+
+
+def _globbed(dress: _Dress) -> _Parts:
+    patterns = [f"*{one}*" if dress.chance.random() < 0.5 else f"{one}*" for one in dress.part]
+    if dress.chance.random() < 0.5:
+        tests = [f"fnmatch.fnmatch({dress.name}, {dress.text(one)})" for one in patterns]
+        return "import fnmatch\n", _chosen(dress, dress.either(tests))
+    top = f"from fnmatch import fnmatchcase\nFAMILY = {dress.texts(patterns)}\n"
+    return top, _chosen(dress, f"any(fnmatchcase({dress.name}, one) for one in FAMILY)")
+
+
+def _patterns(dress: _Dress) -> _Parts:
+    lead, tail = dress.chance.choice((("", ""), ("^", ""), ("", ".*"), ("^", ".*$")))
+    patterns = [lead + one + tail for one in dress.part]
+    if dress.chance.random() < 0.5:
+        tests = [f"re.match({dress.text(one)}, {dress.name})" for one in patterns]
+        return "import re\n", _chosen(dress, dress.either(tests))
+    top = f"import re\nFAMILY = {dress.texts(patterns)}\n"
+    return top, _chosen(dress, f"any(re.match(one, {dress.name}) for one in FAMILY)")
+
+
+def _of_words(dress: _Dress) -> _Parts:
+    words = [one.split()[0] for one in dress.part]
+    tests = [f"{dress.text(one)} in {dress.name}.split()" for one in dict.fromkeys(words)]
+    return "", _chosen(dress, dress.either(tests))
+
+
+def _put_together(dress: _Dress) -> _Parts:
+    row = dress.texts(dress.whole, dress.chance.choice(("tuple", "list")))
+    top = f"import re\nFAMILY = {row}\n"
+    test = dress.chance.choice(
+        (f"{dress.name} in ', '.join(FAMILY)", f"re.match('|'.join(FAMILY), {dress.name})")
+    )
+    return top, _chosen(dress, test)
+
+
 SHAPED: dict[str, Callable[[_Dress], _Parts]] = {
     "or of in": _in_chain,
     "or of ==": _equal,
@@ -538,6 +637,18 @@ SHAPED: dict[str, Callable[[_Dress], _Parts]] = {
     "match": _matched,
     "sets": _shared,
     "pattern": _pattern,
+    "fromkeys": _from_keys,
+    "tables merged": _merged,
+    "read-only table": _shown,
+    "chain": _chained,
+    "operator": _by_operator,
+    "defaultdict": _defaulting,
+    "count and index": _counted,
+    "by method": _by_method,
+    "file patterns": _globbed,
+    "patterns": _patterns,
+    "in words": _of_words,
+    "put together": _put_together,
 }
 # What stands beside the decision and decides nothing.
 _COMPANY = {
@@ -565,7 +676,7 @@ def shape(chance: random.Random, *, only: str | None = None) -> Shaped:
 
 
 #: Shapes that no Python 2 has, and one that asks for what the tests' own Python 2 lacks.
-ONLY_PYTHON_3 = frozenset({"match", "enum"})
+ONLY_PYTHON_3 = frozenset({"match", "enum", "read-only table", "tables merged"})
 
 
 def for_python_2(text: str, chance: random.Random) -> str:

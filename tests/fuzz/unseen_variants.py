@@ -7,8 +7,13 @@ Each is judged by running it (:func:`decided`), for the new names and for every 
 from __future__ import annotations
 
 import builtins
+import collections
 import enum
+import fnmatch
+import functools
 import io
+import itertools
+import operator
 import random
 import re
 import sys
@@ -258,6 +263,10 @@ _UTILS = compile(UTILS, "installer_utils", "exec")
 _RedhatInstaller = type("RedhatInstaller", (), {})
 _UbuntuInstaller = type("UbuntuInstaller", (), {})
 _BUILT_IN = vars(builtins)
+_LIBRARY = {
+    one.__name__: one
+    for one in (collections, enum, fnmatch, functools, itertools, operator, re, sys, types)
+}
 
 
 def _say_nothing(*texts: object) -> None:
@@ -287,9 +296,7 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         "installer_utils": types.SimpleNamespace(**utils),
         "redhat_installer": types.SimpleNamespace(RedhatInstaller=_RedhatInstaller),
         "ubuntu_installer": types.SimpleNamespace(UbuntuInstaller=_UbuntuInstaller),
-        "sys": sys,
-        "re": re,
-        "enum": enum,
+        **_LIBRARY,
     }
 
     def load(name: str, *rest: object) -> object:

@@ -13,6 +13,7 @@ from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
     Container,
+    Defaulting,
     External,
     FileObject,
     FunctionObject,
@@ -20,10 +21,12 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
     Native,
+    ReadOnly,
     SuperObject,
     View,
     Wrapped,
 )
+from ngtpatch.installer.execution.of_types import of_type
 from ngtpatch.installer.execution.python_names import OF_PYTHON, is_of_some, lacks
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 
@@ -125,6 +128,8 @@ class Attributes(Values):
                 return self._of_external(owner.name, owner.tainted, name)
             case Native(name="object") if name == "__new__":
                 return Varied.of(Native("object.__new__", _new_object))
+            case Native():
+                return of_type(owner.name, name)
             case SuperObject():
                 return self._of_super(owner, name)
             case Wrapped() if name in ("setter", "getter", "deleter"):
@@ -333,6 +338,7 @@ class Attributes(Values):
         if isinstance(owner, Container):
             if self.watch is not None and owner.kind is dict:
                 self.watch.meet("in", index, Varied.of(owner), self.mask, self.spot)
+            self._fill(owner, index)
             groups: list[tuple[int, Plain]] = []
             for mask, items in owner.store.get("items").each(self.mask):
                 groups += self._from_items(items, index.within(mask), mask).groups
@@ -361,6 +367,20 @@ class Attributes(Values):
             return self._from_items(owner, index, self.mask)
         return self.lift(lambda one, at: one[at], Varied.of(owner), index)
 
+    def _fill(self, owner: Container, index: Varied) -> None:
+        """Put into a dictionary what it makes of what it lacks, if it is such a one."""
+        if not isinstance(owner, Defaulting):
+            return
+        lacking = 0
+        for mask, items, at in met(owner.store.get("items").each(self.mask), index.each(self.mask)):
+            if not isinstance(items, Unknown) and not isinstance(at, Unknown) and at not in items:
+                lacking |= mask
+        if lacking:
+            made = self.under(lacking, lambda: self.call(owner.factory, (), {}))
+            here, self.mask = self.mask, lacking & made.mask
+            self._set_in(owner, index, made)
+            self.mask = here
+
     def _from_items(self, items: Any, index: Varied, mask: int) -> Varied:
         groups: list[tuple[int, Plain]] = []
         for guests, at in index.each(mask & self.mask):
@@ -383,6 +403,9 @@ class Attributes(Values):
 
         def assign(one: Plain) -> Varied:
             if isinstance(one, Container):
+                if isinstance(one, ReadOnly):
+                    self.throw_named("TypeError", None, "does not support item assignment")
+                    return NOTHING
                 self._set_in(one, index, value)
             elif isinstance(one, InstanceObject):
                 method = self.attribute(Varied.of(one), "__setitem__", missing=NOTHING)

@@ -11,7 +11,13 @@ from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
 from ngtpatch.installer.execution.lifting import Unmodelled, unknown
-from ngtpatch.installer.execution.objects import ClassObject, Container, InstanceObject, View
+from ngtpatch.installer.execution.objects import (
+    Chained,
+    ClassObject,
+    Container,
+    InstanceObject,
+    View,
+)
 from ngtpatch.installer.execution.varied import (
     NOTHING,
     Plain,
@@ -53,6 +59,8 @@ _MEETING: Mapping[type[ast.cmpop], str] = {
     ast.NotEq: "==",
     ast.In: "in",
     ast.NotIn: "in",
+    ast.LtE: "meets",
+    ast.GtE: "meets",
 }
 
 
@@ -68,6 +76,8 @@ class Comparing(Attributes):
 
     def compared(self, left: Varied, kind: ast.cmpop, right: Varied) -> Varied:
         """Return the comparison of two values."""
+        if isinstance(kind, ast.In | ast.NotIn):
+            right = self._unchained(right)
         if self.watch is not None and type(kind) in _MEETING:
             self.watch.meet(_MEETING[type(kind)], left, right, self.mask, self.spot)
         if isinstance(kind, ast.Is | ast.IsNot):
@@ -87,6 +97,17 @@ class Comparing(Attributes):
                 for mask, value in result.groups
             )
         return result
+
+    def _unchained(self, value: Varied) -> Varied:
+        """Return *value* with each iterator over several containers as what it gives."""
+        groups = value.each(self.mask)
+        if not any(type(one) is Chained for _, one in groups):
+            return value
+        found: list[tuple[int, Plain]] = []
+        for mask, one in groups:
+            given = self.elements(Varied(((mask, one),))) if type(one) is Chained else None
+            found += [(mask, one)] if given is None else list(given)
+        return self.gather(found)
 
     def _is_view(self, *values: Varied) -> bool:
         return any(isinstance(one, View) for value in values for _, one in value.each(self.mask))

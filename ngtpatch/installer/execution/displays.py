@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ngtpatch.installer.execution.comparing import Comparing, Cond
 from ngtpatch.installer.execution.lifting import unknown
@@ -149,11 +149,25 @@ class Displays(Comparing):
         for key, one in zip(node.keys, node.values, strict=True):
             value = self.evaluate(one)
             if key is None:
-                return unknown(tainted=self.depends(value))
+                parts = list(self._pairs_of(value))
+                if any(isinstance(part, Unknown) for _, part in parts):
+                    return unknown(tainted=self.depends(value))
+                rows = _appended(rows, parts, starred=True)
+                continue
             rows = _appended(rows, list(self.evaluate(key).each(self.mask)), starred=False)
             rows = _appended(rows, list(value.each(self.mask)), starred=False)
             self.spend(len(rows))
         return self.gather((mask, self._dictionary(row)) for mask, row in rows)
+
+    def _pairs_of(self, value: Varied) -> Iterator[tuple[int, Plain]]:
+        """Yield the keys and values of a dictionary, in one row."""
+        for mask, one in value.each(self.mask):
+            if not isinstance(one, Container) or one.kind is not dict:
+                yield mask, Unknown(tainted=True)
+                continue
+            for guests, items in one.store.get("items").each(mask):
+                known = isinstance(items, dict)
+                yield guests, [x for row in items.items() for x in row] if known else items
 
     def _generatorexp(self, node: ast.GeneratorExp) -> Varied:
         return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)

@@ -147,6 +147,8 @@ class Machine(Statements):
         path = self._file_of(name, here, level)
         if path is not None:
             return self._loaded(path, name)
+        if not level and name in library.MODELLED_IF_PYTHON_S:
+            return Varied.of(self.library(name))
         self._missing(name)
         if self.of_python and name in ("builtins", "__builtin__"):
             return Varied.of(self.library("builtins"))

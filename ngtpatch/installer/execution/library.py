@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ngtpatch.installer.execution import natives
+from ngtpatch.installer.execution import combining, natives, of_types
 from ngtpatch.installer.execution.lifting import Unmodelled, unknown
 from ngtpatch.installer.execution.methods import LooseVersion
 from ngtpatch.installer.execution.objects import (
@@ -22,12 +22,14 @@ from ngtpatch.installer.execution.objects import (
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.execution.worlds import World
 
-__all__ = ["BUNDLED", "GONE", "MODELLED", "ONLY_2", "ONLY_3", "of_library"]
+__all__ = ["BUNDLED", "GONE", "MODELLED", "MODELLED_IF_PYTHON_S", "ONLY_2", "ONLY_3", "of_library"]
 
 _Args = Sequence[Varied]
 _Named = Mapping[str, Varied]
 _Run = Callable[[Any, _Args, _Named], Varied]
 
+#: Modules that are modelled where the disc brings none of that name.
+MODELLED_IF_PYTHON_S = frozenset({"fnmatch", "itertools", "operator", "types"})
 #: Modules that are modelled, whether the disc brings a copy or not.
 MODELLED = frozenset({
     "codecs", "collections", "distro", "distutils.version", "functools", "importlib", "io", "os",
@@ -413,12 +415,16 @@ _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
     "shlex": {"split": lambda machine, args, named: machine.lift(shlex.split, *args[:1])},
     "io": {"open": natives.opened},
     "codecs": {"open": natives.opened},
-    "collections": {"OrderedDict": natives.BUILT_IN["dict"], "namedtuple": _named_tuple},
+    "collections": {
+        "OrderedDict": natives.BUILT_IN["dict"], "namedtuple": _named_tuple,
+        "defaultdict": combining.defaulting,
+    },
+    **combining.TABLES,
     "functools": {
         "wraps": _itself, "lru_cache": _remembering, "cache": _remembering, "partial": _partial,
     },
     "importlib": {"import_module": _imported},
-    "string": {},
+    "string": of_types.STRING,
     "distutils.version": {
         "LooseVersion": lambda machine, args, named: machine.lift(LooseVersion, *args),
         "StrictVersion": lambda machine, args, named: machine.lift(LooseVersion, *args),

@@ -8,6 +8,7 @@ from typing import Any
 
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
+    Chained,
     ClassObject,
     Container,
     External,
@@ -266,6 +267,8 @@ class Values(State):
         """Yield what iterating over *value* gives, by guest."""
         for mask, one in value.each(self.mask):
             match one:
+                case Chained():
+                    yield from self._once(one, mask)
                 case Container():
                     for guests, items in one.store.get("items").each(mask):
                         if isinstance(items, Unknown):
@@ -292,6 +295,36 @@ class Values(State):
                         isinstance(one, InstanceObject)
                     )  # fmt: skip
                     yield mask, Unknown(tainted, "" if tainted else origin)
+
+    def _once(self, chained: Chained, mask: int) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
+        """Yield what an iterator gives, the first time; what is left then is not followed."""
+        used = mask & chained.store.get("used").mask
+        if used:
+            yield used, Unknown(tainted=True)
+        mask &= ~used
+        self.write(chained.store, "used", Varied.of(True), mask)
+        if not chained.deep:
+            yield from self._joined(chained.parts, mask)
+            return
+        for guests, parts in list(self.elements(chained.parts[0].within(mask))):
+            if isinstance(parts, Unknown):
+                yield guests, Unknown(tainted=True)
+            else:
+                yield from self._joined([Varied.of(one) for one in parts], guests)
+
+    def _joined(
+        self, parts: Sequence[Varied], mask: int
+    ) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
+        """Yield the elements of several containers, in one row."""
+        rows: list[tuple[int, tuple[Plain, ...]]] = [(mask, ())]
+        for part in parts:
+            found = list(self.elements(part.within(mask)))
+            vague = [guests for guests, items in found if isinstance(items, Unknown)]
+            if vague:
+                yield mask, Unknown(tainted=True)
+                return
+            rows = [(both, (*row, *more)) for both, row, more in met(rows, found)]
+        yield from rows
 
 
 def _is_tainted(value: External | tuple[Plain, ...]) -> bool:

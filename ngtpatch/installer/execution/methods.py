@@ -6,10 +6,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.objects import Container, FileObject, NameStore, Native, View
+from ngtpatch.installer.execution.objects import (
+    Container,
+    FileObject,
+    NameStore,
+    Native,
+    ReadOnly,
+    View,
+)
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 
 __all__ = [
@@ -59,6 +67,8 @@ class NamesOf(Container):
 
 def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of value
     """Return a method or attribute of a text, a number or a tuple."""
+    if isinstance(owner, tuple | str) and name == "__contains__":
+        return Varied.of(Native(f"{type(owner).__name__}.__contains__", _holding(owner)))
     if isinstance(owner, tuple):
         if name in getattr(owner, "names", ()):
             return Varied.of(getattr(owner, name))
@@ -137,6 +147,8 @@ def _pure(owner: Plain, name: str) -> Varied:
         if machine.watch is not None and args and isinstance(owner, re.Pattern):
             text = Varied.of(owner.pattern)
             machine.watch.meet("pattern", args[0], text, machine.mask, machine.spot)
+        elif machine.watch is not None and args and isinstance(owner, tuple):
+            machine.watch.meet("in", args[0], Varied.of(owner), machine.mask, machine.spot)
         elif machine.watch is not None and args and name in _MEETING:
             machine.watch.meet(
                 _MEETING[name], Varied.of(owner), args[0], machine.mask, machine.spot
@@ -145,6 +157,14 @@ def _pure(owner: Plain, name: str) -> Varied:
         return found
 
     return Varied.of(Native(f"{type(owner).__name__}.{name}", run))
+
+
+def _holding(owner: Plain) -> Callable[..., Varied]:
+    def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        found: Varied = machine.compared(args[0], ast.In(), Varied.of(owner))
+        return found
+
+    return run
 
 
 def text_method(machine: Any, owner: Varied, name: str, args: Sequence[Varied]) -> Varied | None:
@@ -218,6 +238,8 @@ def of_object(owner: Container | FileObject, name: str) -> Varied:
         run = _NAMES.get(name, _not_followed)
     else:
         run = _METHODS.get((owner.kind, name))
+        if isinstance(owner, ReadOnly) and not hasattr(MappingProxyType, name):
+            return NOTHING
     if run is None:
         if not isinstance(owner, Container) or not hasattr(owner.kind, name):
             return NOTHING
@@ -417,6 +439,9 @@ _METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
     (dict, "__contains__"): _holds,
     (set, "__contains__"): _holds,
     (list, "__contains__"): _holds,
+    (dict, "__getitem__"): lambda machine, owner, args, named: machine.item(
+        Varied.of(owner), args[0]
+    ),
 }
 for _name in ("intersection", "union", "difference", "issubset", "issuperset", "isdisjoint"):
     _METHODS[set, _name] = _lifted(_name, set)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
@@ -21,6 +22,7 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
     Native,
+    ReadOnly,
     SuperObject,
     View,
     Wrapped,
@@ -28,7 +30,7 @@ from ngtpatch.installer.execution.objects import (
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.execution.worlds import World
 
-__all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "opened"]
+__all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "made_dictionary", "opened"]
 
 _Args = Sequence[Varied]
 _Named = Mapping[str, Varied]
@@ -104,7 +106,8 @@ def _converted(kind: type) -> _Run:
     return run
 
 
-def _dict(machine: Any, args: _Args, named: _Named) -> Varied:
+def made_dictionary(machine: Any, args: _Args, named: _Named) -> Varied:
+    """Make a dictionary of another, of pairs or of keyword arguments."""
     if not args:
         return _dictionary(machine, named)
     keys = machine.keys_of(args[0])
@@ -259,6 +262,7 @@ def _isinstance(machine: Any, args: _Args, named: _Named) -> Varied:
             match kind, one:
                 case Native(), _ if kind.name in _KINDS and not isinstance(one, Unknown | External):
                     own = one.kind if isinstance(one, Container) else type(one)
+                    own = MappingProxyType if isinstance(one, ReadOnly) else own
                     found = found or issubclass(own, _KINDS[kind.name])
                 case ClassObject(), InstanceObject():
                     found = found or kind in one.cls.order()
@@ -464,7 +468,7 @@ def opened(machine: Any, args: _Args, named: _Named) -> Varied:
 _RUNS: dict[str, _Run] = {
     "abs": _pure(abs), "all": _quantified(wanted=False), "any": _quantified(wanted=True),
     "bool": _pure(bool), "bytes": _text, "callable": _callable, "chr": _pure(chr),
-    "classmethod": _wrapping("classmethod"), "dict": _dict, "divmod": _pure(divmod),
+    "classmethod": _wrapping("classmethod"), "dict": made_dictionary, "divmod": _pure(divmod),
     "enumerate": _pure(lambda *a: [tuple(row) for row in enumerate(*a)]), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
     "file": opened, "filter": _mapped(keeps=True), "float": _pure(float),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
@@ -13,8 +14,10 @@ from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 __all__ = [
     "Argument",
     "BoundMethod",
+    "Chained",
     "ClassObject",
     "Container",
+    "Defaulting",
     "External",
     "FileObject",
     "FunctionObject",
@@ -22,6 +25,7 @@ __all__ = [
     "ModuleObject",
     "NameStore",
     "Native",
+    "ReadOnly",
     "SuperObject",
     "View",
     "Wrapped",
@@ -198,7 +202,42 @@ class View(Container):
     @property
     def is_lazy(self) -> bool:
         """Whether it has neither length nor truth of its own."""
-        return self.kind in (map, filter, zip)
+        return self.kind in (map, filter, zip, chain)
+
+
+class Chained(View):
+    """An iterator over several containers, which gives each element once and at that time.
+
+    Attributes:
+        parts: the containers. On the guests on which it was looked at, *used* is bound.
+        deep: whether the only part is a container of them.
+    """
+
+    __slots__ = ("deep", "parts")
+
+    def __init__(self, parts: tuple[Varied, ...], *, deep: bool = False) -> None:
+        super().__init__(chain, Unknown(tainted=True))
+        self.parts, self.deep = parts, deep
+
+
+class Defaulting(Container):
+    """A dictionary that makes what it lacks when it is asked for."""
+
+    __slots__ = ("factory",)
+
+    def __init__(self, items: Plain, factory: Varied) -> None:
+        super().__init__(dict, items)
+        self.factory = factory
+
+
+class ReadOnly(Container):
+    """A dictionary as it is shown to those who may not change it."""
+
+    __slots__ = ()
+
+    def __init__(self, shown: Container) -> None:
+        self.kind = dict
+        self.store = shown.store
 
 
 _MAX_DEPTH = 8
