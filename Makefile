@@ -134,7 +134,7 @@ dist: man ## Build wheel and sdist twice into dist/, try the wheel away from the
 	@$(BIN)/check-wheel-contents dist/*.whl
 	@$(BIN)/python scripts/try_wheel.py dist/*.whl
 
-zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file that runs with every Python from 3.10 on
+zipapp: $(VENV)/dev ## Build dist/ngtpatch.pyz, one file for Python 3.10 to 3.14
 	@$(BIN)/python scripts/zipapp.py
 
 zipapp-check: zipapp ## Run it with each Python of this machine, also with one that is too old

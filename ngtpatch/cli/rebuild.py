@@ -54,7 +54,7 @@ _SHOWN_PATHS = 5
     metavar="SIZE",
     type=options.size,
     default=0,
-    help="Room for each identity file, such as 8K: any VM's then fits in place.",
+    help="Room for each identity file, such as 8K: what fits then goes in place.",
 )
 @options.accept_option
 @options.profiles_option
