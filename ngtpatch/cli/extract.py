@@ -19,6 +19,7 @@ from ngtpatch.flow.extract import extract
 @click.argument("path")
 @options.output_option
 @options.force_option
+@options.dry_run_option
 @click.option(
     "--allow-identity",
     is_flag=True,
@@ -26,8 +27,9 @@ from ngtpatch.flow.extract import extract
 )
 @click.pass_obj
 def command(
-    console: Console, iso: Path, path: str, output: Path | None, force: bool, allow_identity: bool
-) -> None:
+    console: Console, *, iso: Path, path: str, output: Path | None, force: bool, dry_run: bool,
+    allow_identity: bool,
+) -> None:  # fmt: skip
     """Copy one file out of an ISO.
 
     PATH is as `ngtpatch ls` shows it. Without -o the file goes to stdout. It is searched for
@@ -36,10 +38,12 @@ def command(
     path = path.strip("/")
     to_stdout = output is None or str(output) == "-"
     target = _Stdout(console) if output is None or to_stdout else output
-    result = extract(iso, path, target, force=force, allow_identity=allow_identity)
-    if isinstance(target, _Stdout):
+    result = extract(iso, path, target, force=force, allow_identity=allow_identity, dry_run=dry_run)
+    if isinstance(target, _Stdout) and not dry_run:
         target.close()
     console.result(result)
+    if dry_run:
+        console.say(f"would be written  {'-' if to_stdout else output}  ({result.size:,} bytes)")
     if result.output is not None:
         console.note(f"{path} -> {result.output}")
 

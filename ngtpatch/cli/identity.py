@@ -12,6 +12,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import UsageError, VerificationError
+from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.wellknown import WARN_DAYS
 
 if TYPE_CHECKING:
@@ -128,11 +129,12 @@ def _description(console: Console, item: Shown) -> None:
 @options.force_option
 @options.metrics_option
 @options.prism_options
+@options.dry_run_option
 @click.pass_obj
 def check(
     console: Console, *, targets: tuple[Path, ...], certificates: Path | None, warn_days: int,
     ca: Path | None, plan: bool, method: str, template: Path | None, output: Path | None,
-    force: bool, metrics: Path | None, prism_host: str | None, tls_ca: Path | None,
+    force: bool, dry_run: bool, metrics: Path | None, prism_host: str | None, tls_ca: Path | None,
     credentials: Path | None, timeout: float,
 ) -> None:  # fmt: skip
     """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any.
@@ -153,6 +155,13 @@ def check(
             "usage", "Prism Central has no certificate to give: --prism goes with --certificates",
             hint="ngtpatch status --prism says what it knows of each VM",
         )  # fmt: skip
+    target = None if output is None or str(output) == "-" else output
+    if target is not None:
+        check_target(target, force=force)
+    if metrics is not None:
+        from ngtpatch.status.metrics import require_metrics
+
+        require_metrics(metrics, force=force)
     tasks = found(targets, certificates=certificates)
     if prism_host is not None:
         connection = options.prism_central(
@@ -160,16 +169,21 @@ def check(
         )
         tasks = chain(tasks, listed_targets(options.listed(connection, certificates)))
     result = audit(tasks, warn_days=warn_days, authorities=_authorities(ca))
-    if metrics is not None:
+    if metrics is not None and not dry_run:
         from ngtpatch.status.metrics import audit_metrics
 
         audit_metrics(metrics, result)
     if plan:
-        _plan(console, result, method=method, template=template, output=output, force=force)
+        _plan(
+            console, result, method=method, template=template, output=target, force=force,
+            dry_run=dry_run,
+        )  # fmt: skip
         console.result(result)
     else:
         console.result(result)
         _table(console, result)
+    if metrics is not None and dry_run:
+        console.say(f"would be written  {metrics}")
     if not result.ok:
         raise click.exceptions.Exit(VerificationError.exit_code)
 
@@ -225,9 +239,8 @@ def _table(console: Console, result: Audit) -> None:
 
 def _plan(
     console: Console, result: Audit, *, method: str, template: Path | None, output: Path | None,
-    force: bool,
+    force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
-    from ngtpatch.files.atomic import new_file
     from ngtpatch.identity.findings import Severity
     from ngtpatch.identity.runbook import runbook
     from ngtpatch.identity.values import read_template
@@ -244,8 +257,10 @@ def _plan(
         )
         return
     text = runbook(result.renewals, method=method, template=own)
-    if output is None or str(output) == "-":
+    if output is None or dry_run:
         console.block(text)
+        if output is not None:
+            console.say(f"would be written  {output}")
         return
     with new_file(output, force=force) as file:
         file.write(text.encode("utf-8"))

@@ -138,7 +138,7 @@ def command(
     """Write one ISO per VM of an inventory, each with its own identity."""
     from ngtpatch.fleet.inject import prepare
     from ngtpatch.fleet.plan import parse_shard
-    from ngtpatch.fleet.run import run_fleet
+    from ngtpatch.fleet.run import foreseen, run_fleet
     from ngtpatch.fleet.whole import write_whole
     from ngtpatch.identity.assemble import Recipe
     from ngtpatch.identity.config import parse_sets
@@ -172,9 +172,12 @@ def command(
     for note in plan.notes:
         console.warn(f"{inventory or prism_host}: {note}")
     if dry_run:
-        if whole is not None and part == (1, 1):
-            write_whole(whole, plan.whole(), force=force)
-        _show_plan(console, plan)
+        told = whole if part == (1, 1) else None
+        # What is told to shards is told them also where the images of an earlier run are.
+        begun = foreseen(plan, resume=resume or told is not None)
+        if told is not None:
+            write_whole(told, plan.whole(), force=force)
+        _show_plan(console, begun, told)
         return
     with (
         _executor(scheduler) as (executor, there),
@@ -217,7 +220,7 @@ def _template(path: Path | None) -> tuple[str | None, str]:
     return read_template(path), str(path)
 
 
-def _show_plan(console: Console, plan: FleetPlan) -> None:
+def _show_plan(console: Console, plan: FleetPlan, whole: Path | None) -> None:
     from ngtpatch.fleet.inject_document import InjectPlan
 
     told = InjectPlan.of(plan)
@@ -225,7 +228,10 @@ def _show_plan(console: Console, plan: FleetPlan) -> None:
     for order in told.orders:
         refused = f"  refused: {order.refused}" if order.refused else ""
         console.say(f"{order.name} -> {order.output}{refused}")
-    console.say(f"{told.total} images would go to {told.destination}; nothing was written")
+    if whole is not None:
+        console.say(f"wrote    {whole}")
+    wrote = "nothing" if whole is None else "no image"
+    console.say(f"{told.total} images would go to {told.destination}; {wrote} was written")
 
 
 def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:

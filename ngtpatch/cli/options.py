@@ -247,7 +247,8 @@ allow_identity_option = click.option(
 
 metrics_option = click.option(
     "--metrics", metavar="FILE.prom", type=PATH,
-    help="Also write Prometheus text for the node exporter (needs ngtpatch[metrics]).",
+    help="Also write Prometheus text for the node exporter (needs ngtpatch[metrics]); what an"
+    " earlier run wrote there is replaced.",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import provenance_options, tell, wanted
+from ngtpatch.cli.provenance import foresee, provenance_options, tell, wanted
 from ngtpatch.errors import VerificationError
 from ngtpatch.packer import (
     HookRequest,
@@ -20,7 +20,7 @@ from ngtpatch.packer import (
 )
 from ngtpatch.packer import prepare as prepare_iso
 from ngtpatch.packer import verify as verify_prepared
-from ngtpatch.packer.preparing import VARIABLES
+from ngtpatch.packer.variables import VARIABLES, require_variables
 from ngtpatch.provenance import write_provenance
 
 
@@ -68,18 +68,21 @@ def command() -> None:
 @provenance_options
 @options.profiles_option
 @options.patches_option
+@options.force_option
+@options.dry_run_option
 @click.pass_obj
 def prepare(
     console: Console, *, iso: Path, distros: tuple[str, ...], output: Path, variables: Path,
     vm_config: Path | None, keep_identity: bool, allowed: tuple[str, ...],
     cache_dir: Path | None, provenance: bool,
     sign_key: Path | None, accept_unproven: tuple[str, ...],
-    profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...],
+    profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...], force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write the ISO and the variables that a template attaches it by."""
     # NGTPATCH_DISTRO holds them as the hook's does: separated by commas.
     distros = tuple(filter(None, ",".join(distros).replace(" ", "").split(",")))
     documented = wanted(provenance=provenance, sign_key=sign_key)
+    require_variables(variables, force=force)
     result = prepare_iso(
         iso,
         distros=distros,
@@ -91,8 +94,17 @@ def prepare(
         profile_dirs=profile_dirs,
         patch_dirs=patch_dirs,
         accept_unproven=[one for text in accept_unproven for one in text.split(",")],
+        force=force,
+        dry_run=dry_run,
     )
-    write_variables(result, variables)
+    if dry_run:
+        if documented:
+            foresee(Path(result.iso_path))
+        _report(console, result, variables)
+        console.say("nothing was written")
+        console.result(result)
+        return
+    write_variables(result, variables, force=force)
     written = write_provenance(result.subject, sign_key=sign_key) if documented else None
     _report(console, result, variables)
     if written is not None:
@@ -105,17 +117,23 @@ def prepare(
     "export NGTPATCH_ISO=ngt.iso NGTPATCH_DISTRO=rocky NGTPATCH_OUTPUT=build",
     "ngtpatch packer hook",
 )
+@options.force_option
+@options.dry_run_option
 @click.pass_obj
-def hook(console: Console) -> None:
+def hook(console: Console, *, force: bool, dry_run: bool) -> None:
     """Make the ISO that NGTPATCH_ISO, NGTPATCH_DISTRO and NGTPATCH_OUTPUT ask for.
 
     Optional are NGTPATCH_RESULT (where to write the result as JSON), NGTPATCH_VM_CONFIG (one
     VM's identity), NGTPATCH_CACHE_DIR and NGTPATCH_ACCEPT_UNPROVEN. The same as packer.hook()
     of the library.
     """
-    result = run_hook(HookRequest.from_env(), PackerContext.from_env())
+    result = run_hook(
+        HookRequest.from_env(), PackerContext.from_env(), force=force, dry_run=dry_run
+    )
     console.result(result)
     _report(console, result.prepared)
+    if dry_run:
+        console.say("nothing was written")
 
 
 @options.command("ngtpatch packer verify ngtpatch.auto.pkrvars.json --base ngt.iso")
@@ -163,7 +181,10 @@ def verify(
 
 
 def _report(console: Console, result: PrepareResult, variables: Path | None = None) -> None:
-    how = {"built": "built now", "cache": "from the cache", "output": "there already"}
+    how = {
+        "built": "built now", "cache": "from the cache", "output": "there already",
+        "planned": "would be written",
+    }  # fmt: skip
     console.pairs(
         [
             ("iso", f"{result.iso_path} ({how[result.origin]})"),

@@ -15,7 +15,7 @@ from ngtpatch.cli.output import Console
 if TYPE_CHECKING:
     from ngtpatch.provenance import Provenance
 
-__all__ = ["provenance_options", "tell", "wanted"]
+__all__ = ["foresee", "provenance_options", "tell", "wanted"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +44,13 @@ def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
 
     require_provenance(sign_key)
     return True
+
+
+def foresee(iso: Path) -> None:
+    """Refuse an ISO beside which the documents cannot be written."""
+    from ngtpatch.provenance import require_places
+
+    require_places(iso)
 
 
 def tell(console: Console, written: Provenance) -> None:

@@ -103,7 +103,7 @@ def command(
         )
 
     how = PushOptions(from_url, clusters, replace, delete_after, dry_run, wait)
-    journal = own_journal()
+    journal = own_journal(dry_run=dry_run)
     if fleet and ledger is not None:
         from ngtpatch.prism_central.owner import owners_of_ledger
         from ngtpatch.prism_central.push_fleet import push_fleet

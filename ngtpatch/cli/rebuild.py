@@ -14,9 +14,10 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import provenance_options, tell, wanted
+from ngtpatch.cli.provenance import foresee, provenance_options, tell, wanted
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
+from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.together import together
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.rebuild import RebuildResult, RebuiltEach, rebuild
@@ -119,17 +120,17 @@ def command(
             path=str(iso),
             hint="name the vendor's ISO, and an output with -o FILE",
         )
+    jobs: Sequence[tuple[tuple[str, ...], Path | BinaryIO | None]] = [(distros, target)]
     if each or output_dir is not None:
         from ngtpatch.patching.choice import choose_names
 
         chosen = choose_names(distros, os_release=os_release, profile_dirs=profile_dirs)
-        jobs = _each(iso, chosen, target, output_dir, each=each)
-        for _, into in jobs:
-            # All of them before the first is written.
-            if isinstance(into, Path) and not dry_run:
-                check_target(into, force=force, source=iso)
-    else:
-        jobs = [(distros, target)]
+        jobs = [*_each(iso, chosen, target, output_dir, each=each, force=force)]
+    for _, into in jobs:
+        if documented and isinstance(into, Path):
+            foresee(into)
+    if output_dir is not None and not dry_run:
+        make_directory(output_dir)
     written: list[Provenance] = []
     results: list[RebuildResult] = []
     with together() as outputs:
@@ -140,7 +141,8 @@ def command(
                     rebuild(
                         iso,
                         distros=named,
-                        output=into,
+                        # A directory that is not there yet refuses none of them.
+                        output=into if output_dir is None or output_dir.is_dir() else None,
                         output_tree=output_tree,
                         in_place=in_place,
                         force=force,
@@ -177,8 +179,9 @@ def _each(
     output_dir: Path | None,
     *,
     each: bool,
-) -> list[tuple[tuple[str, ...], Path | BinaryIO | None]]:
-    """Return one output for each distribution."""
+    force: bool,
+) -> list[tuple[tuple[str, ...], Path]]:
+    """Return one output for each distribution, all of which can be written."""
     if not each or output_dir is None or target is not None:
         raise UsageError(
             "each-without-directory",
@@ -187,7 +190,12 @@ def _each(
         )
     # A name that needs no profile may be several words, or have a slash: Debian GNU/Linux.
     words = {distro: re.sub(r"[^\w.-]+", "-", distro) for distro in distros}
-    return [((one,), output_dir / f"{iso.stem}-{words[one]}.iso") for one in distros]
+    ones = [((one,), output_dir / f"{iso.stem}-{words[one]}.iso") for one in distros]
+    foresee_directory(output_dir)
+    if output_dir.is_dir():
+        for _, into in ones:  # all of them before the first is written
+            check_target(into, force=force, source=iso)
+    return ones
 
 
 def report(

@@ -35,6 +35,7 @@ from ngtpatch.errors import UsageError
     help="Derive the identity from TEXT. With SOURCE_DATE_EPOCH: the same image each time.",
 )
 @options.force_option
+@options.dry_run_option
 @click.pass_obj
 def command(
     console: Console,
@@ -44,6 +45,7 @@ def command(
     udf: bool,
     seed: str | None,
     force: bool,
+    dry_run: bool,
 ) -> None:
     """Write a synthetic NGT ISO to try things on.
 
@@ -61,9 +63,12 @@ def command(
         )
     from ngtpatch.sample import write_sample
 
-    sample = write_sample(output, era=int(era), payload=payload, udf=udf, force=force, seed=seed)
-    console.result(sample)
-    console.say(
-        f"{sample.output}: a sample of NGT {sample.ngt_version} (era {sample.era}), "
-        f"{sample.size:,} bytes"
+    sample = write_sample(
+        output, era=int(era), payload=payload, udf=udf, force=force, dry_run=dry_run, seed=seed
     )
+    console.result(sample)
+    said = f"a sample of NGT {sample.ngt_version} (era {sample.era})"
+    if dry_run:
+        console.say(f"would be written  {output}  ({said})")
+    else:
+        console.say(f"{sample.output}: {said}, {sample.size:,} bytes")

@@ -37,11 +37,14 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.metrics_option
 @options.prism_options
+@options.force_option
+@options.dry_run_option
 @click.pass_context
 def command(
     ctx: click.Context, reports: tuple[Path, ...], inventory: Path | None,
     certificates: Path | None, disc: Path | None, warn_days: int, prism_host: str | None,
     tls_ca: Path | None, credentials: Path | None, timeout: float, metrics: Path | None,
+    force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Say what state NGT is in, VM by VM, and what to do next.
 
@@ -59,6 +62,10 @@ def command(
         raise UsageError(
             "usage", "give reports, or --prism HOST, and not both", hint="ngtpatch status --help"
         )
+    if metrics is not None:
+        from ngtpatch.status.metrics import require_metrics
+
+        require_metrics(metrics, force=force)
     if prism_host is not None:
         from ngtpatch.prism_central import list_vms
 
@@ -71,12 +78,14 @@ def command(
     status = status_of(
         listing, inventory=inventory, certificates=certificates, disc=disc, warn_days=warn_days
     )
-    if metrics is not None:
+    if metrics is not None and not dry_run:
         from ngtpatch.status.metrics import status_metrics
 
         status_metrics(metrics, status)
     console.result(status)
     show(console, status)
+    if metrics is not None and dry_run:
+        console.say(f"would be written  {metrics}")
     if not status.ok:
         ctx.exit(VerificationError.exit_code)
 

@@ -49,6 +49,7 @@ from ngtpatch.patching.doubts import Doubt
     help="Let the report tell the lines in question of this file of the installer, too.",
 )
 @options.force_option
+@options.dry_run_option
 @options.profiles_option
 @options.patches_option
 @click.pass_context
@@ -60,6 +61,7 @@ def command(
     report_file: Path | None,
     report_lines: tuple[str, ...],
     force: bool,
+    dry_run: bool,
     profile_dirs: tuple[Path, ...],
     patch_dirs: tuple[Path, ...],
 ) -> None:
@@ -82,13 +84,15 @@ def command(
         patch_dirs=patch_dirs,
     )
     if report_file is not None:
-        _write_report(report_file, report_support(iso, found, lines_of=report_lines), force=force)
+        told = report_support(iso, found, lines_of=report_lines)
+        if not dry_run:
+            _write_report(report_file, told, force=force)
     console.result(found)
     console.heading(f"NGT {found.ngt_version or 'of unknown version'}, era {found.era}.x")
     matrix(console, found.distros)
     _summary(console, found, explicit=bool(distros or os_release))
     if report_file is not None:
-        console.say(f"wrote    {report_file}")
+        console.say(f"{'would be written ' if dry_run else 'wrote   '} {report_file}")
     if not found.supported:
         ctx.exit(Refusal.exit_code)
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from ngtpatch.errors import InputError, UsageError
 
-__all__ = ["absent"]
-
 __all__ = ["absent", "is_address", "nowhere"]
 
 # pathlib makes one slash of two.

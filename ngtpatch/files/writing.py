@@ -31,15 +31,17 @@ def explained(path: Path | None) -> Iterator[None]:
         raise unwritable(error, path=str(path or "standard output")) from error
 
 
-def require_writable(directory: Path, target: Path) -> None:
-    """Refuse a *directory* that is not to be written to, before any work is done for *target*.
+def require_writable(place: Path, target: Path) -> None:
+    """Refuse a *place* that is not to be written to, before any work is done for *target*.
+
+    It is the directory of *target*, or the file itself that is written over.
 
     Raises:
         OutputError: ``read-only`` or ``not-writable``.
     """
-    if os.access(directory, os.W_OK | os.X_OK):
+    if os.access(place, os.W_OK | os.X_OK if place.is_dir() else os.W_OK):
         return
-    read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
+    read_only = os.statvfs(place).f_flag & os.ST_RDONLY
     number = errno.EROFS if read_only else errno.EACCES
     raise unwritable(OSError(number, os.strerror(number)), path=str(target)) from None
 

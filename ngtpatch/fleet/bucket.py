@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from ngtpatch.errors import RemoteError, UsageError
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.locked import StillHeldError, locked
+from ngtpatch.files.writing import require_writable
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import STORE_TIMEOUT, Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
@@ -115,6 +116,10 @@ class Bucket:
                 "busy", "another run is writing to this prefix", path=self.url,
                 hint="wait for it (--wait SECONDS), or name another prefix",
             ) from None  # fmt: skip
+
+    def foresee(self) -> None:
+        """Refuse a current directory that takes no ledger. Raises OutputError."""
+        require_writable(Path(), self.ledger((1, 1)))
 
     def ledger(self, shard: tuple[int, int]) -> Path:
         """Return the ledger's file: in the current directory, named after bucket and prefix."""

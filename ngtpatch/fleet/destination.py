@@ -27,6 +27,9 @@ class Destination(Protocol):
     def held(self, shard: tuple[int, int], *, wait: float = 0) -> AbstractContextManager[None]:
         """Hold it for one run. Raises UsageError ``busy``."""
 
+    def foresee(self) -> None:
+        """Refuse a place where a run could not be held, and make nothing. Raises UsageError."""
+
     def ledger(self, shard: tuple[int, int]) -> Path:
         """Return where the run's ledger is."""
 

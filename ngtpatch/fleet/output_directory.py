@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ngtpatch.errors import UsageError
-from ngtpatch.files.absent import nowhere
+from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
-from ngtpatch.files.writing import explained, require_writable
+from ngtpatch.files.writing import explained
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.order import Held, Known
 from ngtpatch.iso.edit.image_edit import EditPlan
@@ -39,7 +39,7 @@ class OutputDirectory:
 
     @contextmanager
     def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
-        """Hold the directory for one run, creating it if its parent exists.
+        """Hold the directory for one run, making it if it is missing.
 
         Shards K/N of the same N run side by side; anything else excludes each other.
 
@@ -48,7 +48,7 @@ class OutputDirectory:
             wait: seconds to wait for another run to end.
 
         Raises:
-            UsageError: ``busy``, ``no-such-directory``, ``not-a-directory``, ``unsafe-lock``.
+            UsageError: ``busy``, ``address``, ``not-a-directory``, ``unsafe-lock``.
         """
         state = self._create()
         mine = state / f"{shard[0]}-of-{shard[1]}.lock"
@@ -65,14 +65,12 @@ class OutputDirectory:
                 hint="wait for it (--wait SECONDS), or name another directory",
             ) from None  # fmt: skip
 
-    def _create(self) -> Path:
-        if self.path.exists() and not self.path.is_dir():
-            raise UsageError("not-a-directory", "is not a directory", path=str(self.path))
-        if not self.path.parent.is_dir():
-            raise nowhere(self.path, self.path.parent)
-        with explained(self.path):
-            self.path.mkdir(mode=0o700, exist_ok=True)
-        require_writable(self.path, self.path)
+    def foresee(self) -> None:
+        """Refuse a directory that a run could not be held in, and make nothing.
+
+        Raises UsageError as :meth:`held`, but for ``busy``; OutputError.
+        """
+        foresee_directory(self.path)
         state = self.path / _STATE
         if state.is_symlink() or (state.exists() and not state.is_dir()):
             # Locks would be made wherever somebody else wants them.
@@ -80,6 +78,11 @@ class OutputDirectory:
                 "unsafe-lock", "is no directory of its own, and locks are kept in it",
                 path=str(state), hint="remove it, or name another directory",
             )  # fmt: skip
+
+    def _create(self) -> Path:
+        self.foresee()
+        make_directory(self.path, mode=0o700)
+        state = self.path / _STATE
         with explained(state):
             state.mkdir(mode=0o700, exist_ok=True)
         return state

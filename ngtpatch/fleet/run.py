@@ -26,7 +26,7 @@ from ngtpatch.fleet.ledger import Ledger, owners
 from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
 
-__all__ = ["InjectSummary", "run_fleet"]
+__all__ = ["InjectSummary", "foreseen", "run_fleet"]
 
 # Handed out per worker in advance: enough to keep it busy, few enough to stop soon.
 _AHEAD = 2
@@ -124,6 +124,24 @@ def run_fleet(
             destination.sweep(outputs)
             ledger.settle(order.output for order in plan.orders)
         return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
+
+
+def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
+    """Return *plan* as :func:`run_fleet` would begin it: nothing is made or written.
+
+    Whether another run is at work there is not looked at: it may have ended by then.
+
+    Raises:
+        UsageError, RemoteError, InputError: as :func:`run_fleet`, but for ``busy``.
+    """
+    destination = open_destination(plan.settings)
+    destination.foresee()
+    outputs = {order.output for order in plan.orders}
+    if resume or plan.settings.replace:
+        destination.reach()
+    else:
+        _refuse_existing(destination, plan.settings.destination, outputs)
+    return _unique(plan, destination)
 
 
 def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:

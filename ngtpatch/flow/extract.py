@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ngtpatch.disclosure import stream_holds_private_key
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.files.atomic import new_file
+from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.wellknown import KEY
 from ngtpatch.flow.opened import open_source
 
@@ -30,7 +30,8 @@ class Extracted:
         source: as it was named.
         path: of the file, in the image.
         size: in bytes.
-        output: the file that was written; None for stdout, where the document gives way.
+        output: the file that was written; None for stdout, where the document gives way, and for a
+            dry run.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.extract/1"
@@ -48,17 +49,21 @@ def extract(
     *,
     force: bool = False,
     allow_identity: bool = False,
+    dry_run: bool = False,
 ) -> Extracted:
     """Copy the file at *path* to *output*, a file to be made or a stream.
 
     The file is searched for private keys first; what is compressed in it is not looked into.
     With *allow_identity* one that holds a key becomes a file of mode 0600; a stream gets none.
+    A *dry_run* looks for all that would be refused, and writes nothing.
 
     Raises:
         InputError: *source* cannot be read; ``no-such-entry``.
         Refusal: ``secret``: it holds a private key.
         UsageError: *output* exists, or has no directory.
     """
+    if isinstance(output, Path):
+        check_target(output, force=force, source=Path(source))
     with open_source(source) as opened:
         if path not in opened.tree:
             raise InputError(
@@ -77,6 +82,8 @@ def extract(
                 hint="--allow-identity -o FILE writes it to a file that only you may read",
             )
         size = opened.tree.size(path)
+        if dry_run:
+            return Extracted(str(source), path, size, None)
         with opened.tree.open(path) as stream:
             if isinstance(output, Path):
                 with new_file(output, force=force, mode=0o600 if secret else 0o644) as file:

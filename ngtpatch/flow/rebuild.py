@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
 from ngtpatch.files.atomic import check_target
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
+from ngtpatch.files.directories import nearest
+from ngtpatch.files.writing import require_writable
 from ngtpatch.flow.changes import Changes, IdentityRequest, plan_changes
 from ngtpatch.flow.imaged import as_image
 from ngtpatch.flow.materials import Material, deciding
@@ -101,6 +103,7 @@ def rebuild(
     patch_dirs: Sequence[str | Path] = (),
     identity: IdentityRequest | None = None,
     accept_unproven: Sequence[str] = (),
+    judge: Callable[[OpenedSource], object] | None = None,
 ) -> RebuildResult:
     """Write an image like *source* whose installer accepts *distros*.
 
@@ -127,6 +130,8 @@ def rebuild(
         patch_dirs: directories of patches beside the shipped ones.
         identity: what shall become of the VM's identity; by default it stays as it is.
         accept_unproven: digests that the refusal ``uncertain`` told, of lines that were read.
+        judge: called with the planned image, as whoever opens it will read it, before a byte
+            of it is written. Nothing is, where it raises.
 
     Raises:
         UsageError: the output exists, is the source, has no directory; nothing was asked for.
@@ -139,12 +144,14 @@ def rebuild(
     target = _target(output, output_tree, source if in_place else None, dry_run=dry_run)
     if isinstance(target, Path) and output is not None:
         check_target(target, force=force, source=Path(source))
+    if in_place:
+        _require_writable_image(Path(source))
     if output_tree is not None:
         from ngtpatch.iso.write.unpack import check_destination
 
         check_destination(Path(output_tree), force=force)
     file = target if isinstance(target, Path) else None
-    scratch = file.parent if file else None
+    scratch = nearest(file.parent) if file else None
     with open_source(source) as opened:
         if opened.volume is not None:
             require_sound(opened.volume)
@@ -167,6 +174,8 @@ def rebuild(
             work = _Work(volume, plan, changes, again)
             # Before a byte is written: in place the source is gone then.
             entries, faults = _entries(volume, changes, again), faults_of(volume)
+            if judge is not None:
+                judge(_planned(opened.path, plan))
             sink: Written | None = None
             written = 0
             if not dry_run and output_tree is not None:
@@ -212,6 +221,26 @@ def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | Bin
     if not named and not dry_run:
         raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
     return named[0] if named else None
+
+
+def _require_writable_image(path: Path) -> None:
+    """Refuse what cannot be changed in place. Raises UsageError ``is-directory``; OutputError."""
+    if path.is_dir():
+        raise UsageError(
+            "is-directory",
+            "is a directory, and only an image is changed in place",
+            path=str(path),
+            hint="name an output with -o FILE, or --output-tree DIR",
+        )
+    if path.exists():
+        require_writable(path, path)
+
+
+def _planned(path: Path, plan: EditPlan) -> OpenedSource:
+    from ngtpatch.iso.read.volume import Volume
+
+    image = Volume(plan.overlay(), path, second_opinion=False)
+    return OpenedSource(path, image.tree, image)
 
 
 @dataclass(frozen=True)
@@ -337,13 +366,6 @@ def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> Written:
     """Write the regions over the source itself."""
     from ngtpatch.iso.write.sinks import write_in_place
 
-    if source.volume is None:
-        raise UsageError(
-            "is-directory",
-            "is a directory, and only an image is changed in place",
-            path=str(source.path),
-            hint="name an output with -o FILE, or --output-tree DIR",
-        )
     overlay = work.plan.overlay()
     _read_back(work, overlay, name=source.path)
     return write_in_place(overlay, source.path, digest=digest)

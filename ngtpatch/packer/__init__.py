@@ -17,7 +17,8 @@ build makes ISOs instead, a provisioner is the library's own call::
 
 from ngtpatch.packer.environment import HookRequest, PackerContext
 from ngtpatch.packer.hooking import HookResult, hook, run_hook
-from ngtpatch.packer.preparing import PrepareResult, prepare, write_variables
+from ngtpatch.packer.preparing import PrepareResult, prepare
+from ngtpatch.packer.variables import write_variables
 from ngtpatch.packer.verifying import PackerVerification, verify
 
 __all__ = [

@@ -15,6 +15,7 @@ from ngtpatch.disclosure import printable
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.interrupts import EXIT_CODE, Interrupted, heeded
 from ngtpatch.packer.environment import HookRequest, PackerContext
 from ngtpatch.packer.preparing import PrepareResult, prepare
@@ -44,15 +45,29 @@ class HookResult:
     prepared: PrepareResult
 
 
-def run_hook(request: HookRequest, context: PackerContext | None = None) -> HookResult:
+def run_hook(
+    request: HookRequest,
+    context: PackerContext | None = None,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+) -> HookResult:
     """Do what *request* asks, and write its result file where it names one.
+
+    Args:
+        request: what to do.
+        context: the build that asks.
+        force: replace a file of the output's name that is not of our making.
+        dry_run: make it all, but write nothing, and no result file.
 
     Raises:
         UsageError, InputError, Refusal, VerificationError: as
             :func:`ngtpatch.packer.prepare`. The result file then holds the error.
         NgtpatchError, OSError: the result file cannot be written. This is found before the work.
     """
-    if request.result is not None:
+    if request.result is not None and dry_run:
+        foresee_directory(request.result.parent)
+    elif request.result is not None:
         # A result of an earlier build must not be taken for this one's.
         _write(request.result, {"schema": HookResult.SCHEMA, "error": _UNFINISHED})
     try:
@@ -63,13 +78,17 @@ def run_hook(request: HookRequest, context: PackerContext | None = None) -> Hook
             vm_config=request.vm_config,
             cache_dir=request.cache_dir,
             accept_unproven=request.accept_unproven,
+            force=force,
+            dry_run=dry_run,
         )
     except Exception as error:
         with suppress(OSError, NgtpatchError):  # the first error is the one to tell
-            _write(request.result, {"schema": HookResult.SCHEMA, "error": _described(error)})
+            if not dry_run:
+                _write(request.result, {"schema": HookResult.SCHEMA, "error": _described(error)})
         raise
     result = HookResult(context or PackerContext(), prepared)
-    _write(request.result, document(result))
+    if not dry_run:
+        _write(request.result, document(result))
     return result
 
 
@@ -124,6 +143,6 @@ def _described(error: Exception) -> dict[str, str | None]:
 def _write(path: Path | None, body: Any) -> None:
     if path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     with new_file(path, force=True) as file:
         file.write(json.dumps(document(body), indent=2).encode() + b"\n")

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import InputError, OutputError, Refusal, UsageError, changed_meanwhile
-from ngtpatch.files.atomic import new_file
+from ngtpatch.errors import InputError, OutputError, UsageError, changed_meanwhile
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_file
 from ngtpatch.files.wellknown import AUTHORITY_NAME, CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from ngtpatch.flow.changes import IdentityRequest
 from ngtpatch.flow.materials import Material, deciding
-from ngtpatch.flow.opened import open_source
+from ngtpatch.flow.opened import OpenedSource
 from ngtpatch.flow.readiness import require_ready
 from ngtpatch.flow.rebuild import RebuildResult, rebuild
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
@@ -30,13 +29,12 @@ from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.patch import load_patches
 from ngtpatch.provenance.product import Product
 
-__all__ = ["VARIABLES", "PrepareResult", "prepare", "write_variables"]
+__all__ = ["PrepareResult", "prepare"]
 
-VARIABLES = "ngtpatch.auto.pkrvars.json"
 CACHE_AGE = timedelta(days=30)
 _NAMED_PROFILES = 3
 
-Origin = Literal["built", "cache", "output"]
+Origin = Literal["built", "cache", "output", "planned"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,8 @@ class PrepareResult:
         size: in bytes.
         ngt_version: the NGT on it; None where it is not known.
         profile: the profiles it accepts, joined by ``+``.
-        origin: ``built`` now, or found sound in the ``cache`` or at the ``output``.
+        origin: ``built`` now, or found sound in the ``cache`` or at the ``output``; ``planned``: a
+            dry run, and it is not at the output yet.
         as_shipped: it is the vendor's ISO, byte for byte: nothing was needed.
         carries_identity: it belongs to one VM; never share it.
         unread: compressed files that were not looked into for identity; None: it carries one.
@@ -97,7 +96,7 @@ class PrepareResult:
             materials=made_from,
             iso_path=str(place.resolve()),
             iso_name=entry.name,
-            iso_sha256=image.sha256 or sha256_of_file(place),
+            iso_sha256=str(image.sha256),
             size=image.size,
             ngt_version=entry.ngt_version,
             profile="+".join(image.profiles),
@@ -140,6 +139,8 @@ def prepare(
     profile_dirs: Sequence[str | Path] = (),
     patch_dirs: Sequence[str | Path] = (),
     accept_unproven: Sequence[str] = (),
+    force: bool = False,
+    dry_run: bool = False,
 ) -> PrepareResult:
     """Return the ISO for *distros*, made now or found as an earlier or parallel call made it.
 
@@ -159,6 +160,8 @@ def prepare(
         profile_dirs: directories of profiles beside the shipped ones.
         patch_dirs: directories of patches beside the shipped ones.
         accept_unproven: digests of lines that are not understood, and were read.
+        force: replace a file of the output's name that is not of our making.
+        dry_run: make it all, but write nothing: what stands nowhere yet is only hashed.
 
     Raises:
         UsageError, InputError, Refusal, VerificationError: as :func:`ngtpatch.rebuild`.
@@ -180,22 +183,33 @@ def prepare(
     named = target.suffix == ".iso"
     store = Store(target.parent if named else target)
     cache = Store(Path(cache_dir), max_age=CACHE_AGE) if cache_dir and job.sharable else None
-    store.sweep()
     name = target.name if named else None
-    entry, origin = _found_or_built(job, job.key(), store, name, cache)
+    if name is not None:
+        store.require_no_directory(name)
+    key = job.key()
+    if dry_run:
+        entry, origin = _found_or_planned(job, key, store, name, force=force)
+    else:
+        store.make()
+        store.sweep()
+        if cache is not None:
+            cache.make()
+        entry, origin = _found_or_built(job, key, store, name, cache, force=force)
     return PrepareResult.of(str(iso), job.made_from, store.path(entry), entry, origin)
 
 
-def write_variables(result: PrepareResult, path: Path) -> None:
-    """Write what a template needs to know; Packer loads ``*.auto.pkrvars.json`` by itself."""
-    variables = {
-        "ngt_iso_path": result.iso_path,
-        "ngt_iso_name": result.iso_name,
-        "ngt_iso_sha256": result.iso_sha256,
-        "ngt_profile": result.profile,
-    }
-    with new_file(path, force=True) as file:
-        file.write(json.dumps(variables, indent=2).encode() + b"\n")
+def _found_or_planned(
+    job: _Job, key: str, store: Store, name: str | None, *, force: bool
+) -> tuple[StoredDisc, Origin]:
+    """Return the ISO at the output, or the one that would be made, which goes nowhere."""
+    entry, why = _proven(job, key, store, name, own=True)
+    if entry is not None:
+        return entry, "output"
+    if name is not None and not force:
+        store.require_own(name)
+    made = _described(*_rebuilt(job, cast(BinaryIO, _Nowhere())), key, name)
+    store.require_no_directory(made.name)
+    return _said(made, why), "planned"
 
 
 @dataclass(frozen=True)
@@ -266,14 +280,14 @@ def _identity(vm_config: str | Path | None, *, keep: bool) -> IdentityRequest:
 
 
 def _found_or_built(
-    job: _Job, key: str, store: Store, name: str | None, cache: Store | None
+    job: _Job, key: str, store: Store, name: str | None, cache: Store | None, *, force: bool
 ) -> tuple[StoredDisc, Origin]:
     """Return the ISO at the output. Parallel sources meet here: the first one builds it."""
     with store.lock(name or key[:32]):
         entry, why = _proven(job, key, store, name, own=True)
         if entry is not None:
             return entry, "output"
-        if name is not None:
+        if name is not None and not force:
             store.require_own(name)
         if cache is None:
             return _said(_built(job, key, store, name), why), "built"
@@ -299,11 +313,11 @@ def _proven(
     with candidate.file as file:
         mirror = _Mirror(file)
         try:
-            result = _rebuilt(job, cast(BinaryIO, mirror))
+            result, version = _rebuilt(job, cast(BinaryIO, mirror))
             mirror.require_end()
         except _DiffersError:
             return None, f"{candidate.entry.name} is damaged, or another's making"
-        made = _described(result, key, store.path(candidate.entry), name)
+        made = _described(result, version, key, name)
     if made.name != candidate.entry.name:
         return None, f"{candidate.entry.name} is not what it would be called"
     return made, None
@@ -331,7 +345,27 @@ class _Mirror:
             raise _DiffersError
 
 
-def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
+class _Nowhere:
+    """A stream that keeps nothing."""
+
+    def write(self, data: bytes) -> int:
+        """Take *data*."""
+        return len(data)
+
+
+def _rebuilt(job: _Job, output: Path | BinaryIO) -> tuple[RebuildResult, str | None]:
+    """Make the ISO; return what was done, and the version of the NGT on it.
+
+    Raises Refusal ``no-config``, and as :func:`ngtpatch.rebuild`; then nothing was written.
+    """
+    from ngtpatch.installer.layout import survey
+
+    versions = []
+
+    def judge(image: OpenedSource) -> None:
+        require_ready(image)
+        versions.append(survey(image.tree).version)
+
     result = rebuild(
         job.iso,
         distros=job.distros,
@@ -341,6 +375,7 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
         patch_dirs=job.patch_dirs,
         identity=job.identity,
         accept_unproven=job.accept_unproven,
+        judge=judge,
     )
     # The key, the name and the statement are of what was read first.
     iso, *deciders = job.made_from
@@ -349,7 +384,7 @@ def _rebuilt(job: _Job, output: Path | BinaryIO) -> RebuildResult:
     others = sorted({*deciders} ^ {*result.materials}, key=lambda one: one.name)
     if others:
         raise changed_meanwhile(others[0].name)
-    return result
+    return result, versions[0]
 
 
 def _said(entry: StoredDisc, why: str | None) -> StoredDisc:
@@ -364,7 +399,7 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
     # Under this name for as long as the lock is held: who holds it next removes it.
     temporary = store.scratch(name or key[:32])
     try:
-        entry = _described(_rebuilt(job, temporary), key, temporary, name)
+        entry = _described(*_rebuilt(job, temporary), key, name)
         store.take(temporary, entry)
     except OutputError as error:
         if error.path == str(temporary):  # a name that nobody gave; without one, the digest is it
@@ -376,17 +411,9 @@ def _built(job: _Job, key: str, store: Store, name: str | None) -> StoredDisc:
     return entry
 
 
-def _described(result: RebuildResult, key: str, image: Path, name: str | None) -> StoredDisc:
-    from ngtpatch.flow.inspect import inspect
-
-    with open_source(image) as opened:
-        try:
-            require_ready(opened)
-        except Refusal as refusal:
-            refusal.path = result.source  # the image is a piece that goes
-            raise
-    version = inspect(image).ngt.version
-    sha256 = result.sha256 or sha256_of_file(image)
+def _described(
+    result: RebuildResult, version: str | None, key: str, name: str | None
+) -> StoredDisc:
     notices = result.notices
     # What needs no profile was asked of this disc, and is in no list of profiles.
     accepts = tuple(dict.fromkeys((*result.profiles, *(one.profile for one in result.already))))
@@ -399,7 +426,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         )
         notices = (*notices, f"accepts {', '.join(accepts)} as shipped: {done}")
     described = WrittenImage(
-        sha256=sha256,
+        sha256=result.sha256,
         size=result.size,
         profiles=accepts,
         changed=result.changed,
@@ -409,7 +436,7 @@ def _described(result: RebuildResult, key: str, image: Path, name: str | None) -
         notices=notices,
         unproven=result.unproven,
     )
-    return StoredDisc(key, name or _name(version, accepts, sha256), version, described)
+    return StoredDisc(key, name or _name(version, accepts, str(result.sha256)), version, described)
 
 
 def _name(version: str | None, accepts: Sequence[str], sha256: str) -> str:

@@ -22,8 +22,8 @@ from typing import BinaryIO
 
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, UsageError, unwritable
-from ngtpatch.files.absent import is_address, nowhere
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, remove_abandoned
 from ngtpatch.flow.written_image import ChangedEntry, WrittenImage
@@ -65,18 +65,19 @@ class Store:
     """Built ISOs in one directory."""
 
     def __init__(self, directory: Path, *, max_age: timedelta | None = None) -> None:
+        """Take a directory that is there or can be made; nothing is made.
+
+        Raises:
+            UsageError: ``not-a-directory``, ``address``.
+            OutputError: ``read-only``, ``not-writable``.
+        """
         self.directory = directory
         self._max_age = max_age
-        # No directory that is called so is made by mistake.
-        if is_address(directory) and not directory.is_dir():
-            raise nowhere(directory, directory)
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise UsageError(
-                "not-a-directory", "is not a directory", path=str(directory),
-                hint="name a directory, or a file that ends in .iso",
-            ) from None  # fmt: skip
+        foresee_directory(directory)
+
+    def make(self) -> None:
+        """Make the directory where it is missing. Raises UsageError, OutputError."""
+        make_directory(self.directory)
 
     def path(self, entry: StoredDisc) -> Path:
         """Return where *entry*'s ISO is."""
@@ -165,6 +166,11 @@ class Store:
             raise _UnusableError(f"{entry.name} {why}")
         return file
 
+    def require_no_directory(self, name: str) -> None:
+        """Refuse a name that a directory has. Raises UsageError ``is-directory``."""
+        if (self.directory / name).is_dir():
+            raise _in_the_way(self.directory / name)
+
     def require_own(self, name: str) -> None:
         """Refuse to write over a file that no note knows.
 
@@ -185,7 +191,7 @@ class Store:
                     return
         raise UsageError(
             "output-exists", "exists already, and ngtpatch did not build it",
-            path=str(self.directory / name), hint="remove it, or name another output",
+            path=str(target), hint="use --force to replace it, or name another output",
         )  # fmt: skip
 
     def take(self, made: Path, entry: StoredDisc) -> None:
@@ -204,10 +210,7 @@ class Store:
                 path=str(self.path(entry)), hint="remove it, or name another directory",
             ) from None  # fmt: skip
         except IsADirectoryError as error:
-            raise UsageError(
-                "is-directory", "is a directory, and a file is written", path=error.filename2,
-                hint="remove it, or name another directory",
-            ) from None  # fmt: skip
+            raise _in_the_way(error.filename2) from None
         except OSError as error:
             raise unwritable(error, path=str(self.path(entry))) from error
 
@@ -219,6 +222,13 @@ class Store:
 
     def _note(self, key: str) -> Path:
         return self.directory / f".ngtpatch-{key[:32]}.json"
+
+
+def _in_the_way(directory: str | Path) -> UsageError:
+    return UsageError(
+        "is-directory", "is a directory, and a file is written", path=str(directory),
+        hint="remove it, or name another directory",
+    )  # fmt: skip
 
 
 class _UnusableError(Exception):

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ngtpatch.errors import InputError
-from ngtpatch.files.json_file import read_json_object
 from ngtpatch.flow.opened import open_source
 from ngtpatch.flow.traces import Traces, find_traces
 from ngtpatch.identity.exchange import carriers
-from ngtpatch.packer.preparing import VARIABLES
+from ngtpatch.packer.variables import VARIABLES, read_variables
 
 __all__ = ["PackerVerification", "verify"]
 
-_NAMES = ("ngt_iso_path", "ngt_iso_name", "ngt_iso_sha256", "ngt_profile")
 # Sound, and yet no disc that an agent finds or an installer goes on with.
 _UNREADY = ("label", "no-config")
-_MAX_BYTES = 1 << 20
 _SILENT = frozenset({"no-record", "no-digest"})
 """What an image cannot say of itself; it says nothing against it."""
 
@@ -79,7 +75,7 @@ def verify(
     Raises:
         InputError: *variables* or the ISO cannot be read at all.
     """
-    values = _read(Path(variables))
+    values = read_variables(Path(variables))
     iso = Path(values["ngt_iso_path"])
     if not iso.is_file():
         return _verdict(variables, iso, None, ["it is not there: run ngtpatch packer prepare"])
@@ -146,20 +142,6 @@ def _identity(own: Collection[str], traces: Traces, allowed: Collection[str]) ->
         )
     left = [trace for trace in traces.found if trace.path is None or trace.path not in allowed]
     return problems + [f"it holds {trace}" for trace in left]
-
-
-def _read(path: Path) -> dict[str, str]:
-    how = "ngtpatch packer prepare writes it"
-    values = read_json_object(
-        path, limit=_MAX_BYTES, what="file of variables", code="variables", hint=how
-    )
-    missing = [name for name in _NAMES if not isinstance(values.get(name), str)]
-    if missing:
-        raise InputError(
-            "variables", f"lacks {', '.join(missing)}", path=str(path),
-            hint="ngtpatch packer prepare writes them",
-        )  # fmt: skip
-    return {name: values[name] for name in _NAMES}
 
 
 def _verdict(

@@ -17,21 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.disclosure import escaped_json, redacted
-from ngtpatch.errors import InputError, unwritable
+from ngtpatch.errors import InputError
+from ngtpatch.files.directories import foresee_directory, make_directory
 
 __all__ = ["PushJournal", "own_journal"]
 
 SCHEMA = "ngtpatch.push-journal/1"
 
 
-def own_journal() -> PushJournal:
-    """Return the user's journal, in the XDG state directory."""
+def own_journal(*, dry_run: bool = False) -> PushJournal:
+    """Return the user's journal, in the XDG state directory, which a *dry_run* does not make.
+
+    Raises UsageError, OutputError where that cannot be made.
+    """
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     directory = base / "ngtpatch"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(error, path=str(directory)) from None
+    if dry_run:
+        foresee_directory(directory)
+    else:
+        make_directory(directory, mode=0o700)
     return PushJournal(directory / "push.jsonl")
 
 

@@ -11,7 +11,12 @@ from ngtpatch.provenance.checking import (
     Verified,
     verify_provenance,
 )
-from ngtpatch.provenance.documents import Provenance, require_provenance, write_provenance
+from ngtpatch.provenance.documents import (
+    Provenance,
+    require_places,
+    require_provenance,
+    write_provenance,
+)
 from ngtpatch.provenance.product import Product
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "Provenance",
     "ProvenanceVerification",
     "Verified",
+    "require_places",
     "require_provenance",
     "verify_provenance",
     "write_provenance",

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import ClassVar
 
 from ngtpatch.errors import UsageError
-from ngtpatch.files.atomic import new_file
+from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.together import Together, together
 from ngtpatch.provenance.envelope import seal, signer
 from ngtpatch.provenance.product import Product, moment
 from ngtpatch.provenance.sbom import sbom
 from ngtpatch.provenance.statement import encode, statement
-from ngtpatch.provenance.sums import add_sums, read_sums
+from ngtpatch.provenance.sums import SUMS, add_sums, read_sums
 
 __all__ = [
     "SBOM_SUFFIX",
     "STATEMENT_SUFFIX",
     "Provenance",
+    "require_places",
     "require_provenance",
     "write_provenance",
 ]
@@ -67,6 +68,17 @@ def require_provenance(sign_key: Path | None = None) -> None:
         )  # fmt: skip
     if sign_key is not None:
         signer(sign_key)
+
+
+def require_places(iso: Path) -> None:
+    """Refuse an ISO whose documents could not be written beside it, before it is.
+
+    Raises as :func:`ngtpatch.files.atomic.check_target`; what is there of theirs is replaced.
+    """
+    if not iso.parent.is_dir():
+        return  # it is made, and is empty then
+    for name in (iso.name + STATEMENT_SUFFIX, iso.name + SBOM_SUFFIX, SUMS):
+        check_target(iso.parent / name, force=True)
 
 
 def write_provenance(

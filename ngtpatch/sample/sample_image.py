@@ -25,16 +25,28 @@ _MOUNTED_AFTER = int(timedelta(days=30).total_seconds())
 
 @dataclass(frozen=True)
 class Sample:
-    """The document of ``ngtpatch sample --json``. Sizes in bytes."""
+    """The document of ``ngtpatch sample --json``.
+
+    Attributes:
+        output: the file that was written, or would be.
+        size: of it, in bytes; None for a dry run.
+        volume_id: its label.
+        trees: the trees that it has.
+        era: of the installer.
+        ngt_version: of the NGT that it models.
+        ngt_uuid: of the identity; None for a dry run, which makes none.
+        payload: size of the file of noise, in bytes.
+    """
 
     SCHEMA: ClassVar[str] = "ngtpatch.sample/1"
+
     output: Path
-    size: int
+    size: int | None
     volume_id: str
     trees: tuple[str, ...]
     era: int
     ngt_version: str
-    ngt_uuid: str
+    ngt_uuid: str | None
     payload: int
 
 
@@ -45,6 +57,7 @@ def write_sample(
     payload: int = 0,
     udf: bool = False,
     force: bool = False,
+    dry_run: bool = False,
     seed: str | None = None,
 ) -> Sample:
     """Write a synthetic NGT image of our own making. Its mode is 0600, for the key in it.
@@ -60,6 +73,7 @@ def write_sample(
         payload: size in bytes of a file of noise, as the Windows half would be.
         udf: a UDF tree as well.
         force: replace an existing file.
+        dry_run: look for what would be refused, and write nothing.
         seed: any words. An identity from a seed is known to all who know it.
 
     Raises:
@@ -71,12 +85,14 @@ def write_sample(
     check_era(era)
     check_size(payload)
     epoch = _source_date_epoch()
+    trees = (*USUAL_TREES, "udf") if udf else USUAL_TREES
+    if dry_run:
+        return Sample(destination, None, LABEL, trees, era, VERSION[era], None, payload)
     now = datetime.now(timezone.utc).replace(microsecond=0)
     begins = now if epoch is None else datetime.fromtimestamp(epoch, timezone.utc)
     credentials = issue(begins, seed=seed, authority=era in AUTHORITY_ERAS)
     created = RELEASED[era] + _MOUNTED_AFTER if epoch is None else epoch
     nodes = disc(era, credentials, payload=payload, configured=created)
-    trees = (*USUAL_TREES, "udf") if udf else USUAL_TREES
     with new_file(destination, force=force, mode=0o600) as file:
         master(file, nodes, volume_id=LABEL, created=created, trees=trees)
         size = file.seek(0, os.SEEK_END)

@@ -8,6 +8,7 @@ says anything, and ``absent()`` finds it. The text is written by prometheus_clie
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -16,12 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from ngtpatch.disclosure import printable
 from ngtpatch.errors import UsageError
+from ngtpatch.files.atomic import check_target, new_file
+from ngtpatch.files.bounded import read_small
 
 if TYPE_CHECKING:
     from ngtpatch.fleet.audit import Audit
     from ngtpatch.status.joined import Status
 
-__all__ = ["audit_metrics", "status_metrics"]
+__all__ = ["audit_metrics", "require_metrics", "status_metrics"]
+
+_MOST_BYTES = 256 << 20
 
 _HELP = {
     "certificate_days_left": "Whole days until the VM's certificate ends, negative afterwards",
@@ -32,13 +37,45 @@ _HELP = {
 }
 
 
-def status_metrics(path: Path, status: Status) -> None:
-    """Write the metrics of *status* to *path*.
+def require_metrics(path: Path, *, force: bool) -> None:
+    """Refuse a file that metrics are not to be written to, before any work.
+
+    What an earlier run wrote is replaced: it is written anew every few minutes.
 
     Raises:
-        UsageError: ``extra``: prometheus_client is not installed; ``not-prom``: the collector
-            reads only what ends in .prom.
+        UsageError: ``not-prom``: the collector reads only what ends in .prom; ``extra``:
+            prometheus_client is not installed; ``output-exists``: it holds other metrics than
+            ngtpatch's, and no *force*; and as :func:`ngtpatch.files.atomic.check_target`.
+        OutputError: ``read-only``, ``not-writable``.
     """
+    if path.suffix != ".prom":
+        raise UsageError(
+            "not-prom", "does not end in .prom, and the textfile collector would not read it",
+            path=str(path), hint=f"name it {path.name}.prom",
+        )  # fmt: skip
+    try:
+        import_module("prometheus_client")
+    except ImportError:
+        raise UsageError(
+            "extra", "--metrics needs prometheus_client", path=str(path),
+            hint="install ngtpatch[metrics]",
+        ) from None  # fmt: skip
+    check_target(path, force=True)
+    if path.exists() and not force and not _is_own(path):
+        raise UsageError(
+            "output-exists", "exists already, and holds more than ngtpatch's metrics",
+            path=str(path), hint="use --force to replace it, or name another file",
+        )  # fmt: skip
+
+
+def _is_own(path: Path) -> bool:
+    # An empty file has nothing to lose.
+    lines = read_small(path, limit=_MOST_BYTES, what="file of metrics").splitlines()
+    return all(re.match(rb"(# (HELP|TYPE) )?ngtpatch_|\s*$", line) for line in lines)
+
+
+def status_metrics(path: Path, status: Status) -> None:
+    """Write the metrics of *status* to *path*, which :func:`require_metrics` has looked at."""
     rows = [
         (
             {"vm": vm.name or "", "vm_uuid": vm.vm_uuid or ""},
@@ -80,18 +117,7 @@ def _write(
     rows: Iterable[tuple[Mapping[str, str], Mapping[str, float | bool | None]]],
     counts: Mapping[str, float | bool | None],
 ) -> None:
-    if path.suffix != ".prom":
-        raise UsageError(
-            "not-prom", "does not end in .prom, and the textfile collector would not read it",
-            path=str(path), hint=f"name it {path.name}.prom",
-        )  # fmt: skip
-    try:
-        client: Any = import_module("prometheus_client")
-    except ImportError:
-        raise UsageError(
-            "extra", "--metrics needs prometheus_client", path=str(path),
-            hint="install ngtpatch[metrics]",
-        ) from None  # fmt: skip
+    client: Any = import_module("prometheus_client")
     registry = client.CollectorRegistry()
     gauges: dict[str, Any] = {}
     for labels, values in rows:
@@ -110,4 +136,5 @@ def _write(
     said = f"When ngtpatch {command.replace('_', ' ')} wrote this"
     last = client.Gauge(f"ngtpatch_{command}_timestamp_seconds", said, registry=registry)
     last.set(int(time.time()))
-    client.write_to_textfile(str(path), registry)
+    with new_file(path, force=True) as file:
+        file.write(client.generate_latest(registry))

@@ -325,7 +325,7 @@ def test_no_secret_is_said_or_written_down(tmp_path: Path) -> None:
     broken = made.material["vm4"][KEY].replace(b"\nM", b"\n!", 1)
     made.give("vm4", {**made.material["vm4"], KEY: broken})
     said = b""
-    for more in (("-v",), ("--json", "--resume"), ("-vv", "--resume"), ("--dry-run",)):
+    for more in (("-v",), ("--json", "--resume"), ("-vv", "--resume"), ("--dry-run", "--resume")):
         run = made.inject(*more)
         said += run.stdout.encode() + run.stderr.encode()
     for file in made.out.rglob("*"):
@@ -457,7 +457,7 @@ def test_the_document_and_the_plain_lines(tmp_path: Path) -> None:
         (("--shard", "4/3"), 2, "--shard 4/3"),
         (("--set", "port=ssh"), 6, "whole number"),
         (("--set", "port"), 2, "KEY=VALUE"),
-        (("--output-dir", "/nonexistent/a/b"), 2, "does not exist"),
+        (("--output-dir", "/dev/null/a/b"), 2, "/dev/null: is not a directory"),
         (("--inventory", "/nonexistent"), 3, "no such inventory"),
         (("--certificates", "/nonexistent"), 3, "no such directory"),
         (("--ca", "/nonexistent"), 3, "no such file"),

@@ -95,7 +95,7 @@ def test_a_plans_result_is_unpacked_and_keys_are_private(zoo: Zoo, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("target", "code"),
-    [("full", "output-exists"), ("file", "not-a-directory"), ("no/where", "no-such-directory")],
+    [("full", "output-exists"), ("file", "not-a-directory"), ("file/in", "not-a-directory")],
 )
 def test_destinations_that_cannot_be_written(
     zoo: Zoo, tmp_path: Path, target: str, code: str

@@ -406,7 +406,7 @@ def test_a_hook_that_cannot_write_its_result_says_so_before_it_builds(
             "NGTPATCH_RESULT": str(tmp_path / "file" / "result.json"),
         }
     )
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert len(result.stderr.splitlines()) <= 2
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()

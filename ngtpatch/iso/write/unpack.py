@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.files.absent import nowhere
+from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.temporaries import (
     abandoned,
     lock,
@@ -60,7 +60,7 @@ def write_tree(
 
     Args:
         volume: the image; of a plan, ``Volume(plan.overlay(), ...)``.
-        destination: a directory that does not exist yet, or is empty.
+        destination: a directory that does not exist yet, or is empty; those above it are made.
         private: paths that only the owner may read (0600), and nobody may execute.
         force: replace a directory that is not empty, as a whole.
         check: called when all is unpacked; the directory gets its name only when this returns.
@@ -68,13 +68,14 @@ def write_tree(
     Raises:
         InputError: ``hostile-name``: a name, or the target of a symbolic link, leads out of
             the directory; ``hostile``: it unpacks to absurdly more than the image holds.
-        UsageError: ``output-exists``, ``no-such-directory``, ``address`` or ``not-a-directory``.
+        UsageError: ``output-exists``, ``address`` or ``not-a-directory``.
         OutputError: the file system refused. Nothing is left behind.
     """
     _recover(destination)
     check_destination(destination, force=force)
     entries = volume.entries(volume.primary_tree)
     _check_entries(volume, entries)
+    make_directory(destination.parent)
     with explained(destination), named_directory(destination) as temporary:
         written = _unpack(volume, temporary, entries.values(), frozenset(private))
         if check is not None:
@@ -88,11 +89,11 @@ def check_destination(destination: Path, *, force: bool) -> None:
 
     Raises UsageError as :func:`write_tree`.
     """
-    if not destination.parent.is_dir():
-        raise nowhere(destination, destination.parent)
-    require_writable(destination.parent, destination)
+    if destination.is_dir():  # it goes under another name, or gives its own away
+        require_writable(destination.parent, destination)
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise UsageError("not-a-directory", "exists and is not a directory", path=str(destination))
+    foresee_directory(destination)
     if destination.exists() and any(destination.iterdir()) and not force:
         raise UsageError(
             "output-exists",
@@ -188,6 +189,8 @@ def _take_name(temporary: Path, destination: Path) -> None:
 
 def _recover(destination: Path) -> None:
     """Remove what killed runs left; one killed while it took the name gives back the old tree."""
+    if not destination.parent.is_dir():
+        return
     sweep(destination)
     old = _old(destination)
     if destination.exists():
