@@ -190,7 +190,9 @@ def _each(
         )
     # A name that needs no profile may be several words, or have a slash: Debian GNU/Linux.
     words = {distro: re.sub(r"[^\w.-]+", "-", distro) for distro in distros}
-    ones = [((one,), output_dir / f"{iso.stem}-{words[one]}.iso") for one in distros]
+    ones: list[tuple[tuple[str, ...], Path]] = [
+        ((one,), output_dir / f"{iso.stem}-{words[one]}.iso") for one in distros
+    ]
     foresee_directory(output_dir)
     if output_dir.is_dir():
         for _, into in ones:  # all of them before the first is written
