@@ -19,7 +19,11 @@ from ngtpatch.flow.diff import diff
 @click.option("--text/--no-text", default=True, help="Show the unified diff of changed text.")
 @click.pass_context
 def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, text: bool) -> None:
-    """Show what differs between two ISOs or unpacked trees."""
+    """Show what differs between two ISOs or unpacked trees.
+
+    Names, contents and metadata are compared, in each tree; bytes that belong to no entry are not
+    (verify --base compares those).
+    """
     console = ctx.ensure_object(Console)
     found = diff(a, b, text=text)
     console.result(found)
@@ -39,6 +43,6 @@ def command(ctx: click.Context, a: Path, b: Path, exit_code: bool, text: bool) -
         before, after = found.volume_ids
         console.say(f"changed  volume identifier: {before} -> {after}")
     if found.same:
-        console.say("no difference")
+        console.say("no entry differs")
     elif exit_code:
         ctx.exit(1)

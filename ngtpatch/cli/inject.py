@@ -91,7 +91,10 @@ STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported fo
     help="A Dask scheduler, such as tcp://host:8786, whose workers do the work.",
 )
 @click.option(
-    "--shard", metavar="K/N", default="1/1", help="Only the K-th of N equal parts of the inventory."
+    "--shard",
+    metavar="K/N",
+    default="1/1",
+    help="Only the K-th of N parts of the inventory, by a hash of names.",
 )
 @click.option(
     "--whole",
@@ -265,7 +268,8 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
-        console.note("Unique in its inventory and output directory; of others nothing is known.")
+        where = "inventory" if plan.compared else "shard"
+        console.note(f"Unique in its {where} and output directory; of others nothing is known.")
         if "://" not in plan.settings.destination:
             console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:

@@ -207,7 +207,10 @@ def test(
     if trial.names_changed:
         console.say(f"would also change: {', '.join(trial.names_changed)}")
     else:
-        console.say(f"{trial.names_kept} other known names decide as before, at every site")
+        console.say(
+            f"{trial.names_kept} other known names decide as before, at every site that is"
+            " understood"
+        )
     if not trial.passed:
         ctx.exit(Refusal.exit_code)
 

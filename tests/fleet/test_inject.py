@@ -269,6 +269,13 @@ def test_what_a_shard_knows_of_the_others(tmp_path: Path) -> None:
     assert sum((made.out / f"{name}.iso").exists() for name in ("vm1", "vm8")) == 1
 
 
+def test_a_shard_says_of_itself_alone_that_it_is_unique(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 4)
+    said = "".join(made.inject("--shard", f"{k}/2").stderr for k in (1, 2))
+    assert "Unique in its shard and output directory" in said
+    assert "Unique in its inventory" not in said
+
+
 def test_a_file_of_the_whole_is_of_this_inventory_and_these_certificates(tmp_path: Path) -> None:
     made, whole = park(tmp_path / "park", 4), tmp_path / "whole.json"
     assert made.inject("--dry-run", "--whole", whole).returncode == 0

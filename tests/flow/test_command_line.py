@@ -285,6 +285,15 @@ def test_what_comes_next_after_a_second_rebuild_works(pairs: Pairs, tmp_path: Pa
     assert "not one that was rebuilt" in wrong.out
 
 
+def test_diff_says_of_entries_alone_that_none_differs(pairs: Pairs, tmp_path: Path) -> None:
+    base, other = pairs(2).base, tmp_path / "other.iso"
+    data = bytearray(base.read_bytes())
+    data[100] ^= 1  # in the system area, where no entry is
+    other.write_bytes(data)
+    assert run("diff", base, other).out == "no entry differs\n"
+    assert run("verify", other, "--base", base).code == 5
+
+
 @pytest.mark.parametrize("era", [1, 3])
 def test_a_tree_is_installed_by_what_finds_its_program(
     pairs: Pairs, tmp_path: Path, era: int
