@@ -242,6 +242,11 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
 
     told = InjectDocument.of(plan, summary)
     console.result(told)
+    if summary.base_replaced:
+        console.warn(
+            f"{told.base}: leads to another file by now, or to none; the one that was open was "
+            "used to the end, and the ledger's rows name its digest"
+        )
     for name, warning in summary.warnings[:_SHOWN]:
         console.note(f"{name}: {warning}")
     if len(summary.warnings) > _SHOWN:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from ngtpatch._version import __version__
-from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.errors import UsageError
 from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.files.wellknown import (
@@ -24,7 +24,13 @@ from ngtpatch.files.wellknown import (
     KEY,
     LABEL,
 )
-from ngtpatch.fleet.base_witness import BaseWitness, changed, settled
+from ngtpatch.fleet.base_witness import (
+    BaseWitness,
+    another,
+    changed,
+    read_before,
+    settled,
+)
 from ngtpatch.fleet.order import Cleanup
 from ngtpatch.flow.authority import expects_authority
 from ngtpatch.flow.opened import OpenedSource, open_source
@@ -61,6 +67,7 @@ class Base:
         state: of its file, when *sha256* was computed; None where it is made in memory.
         tree_sha256: of *tree* without the key.
         authority_room: a config-only image has a place for the cluster's authority.
+        file: what is open; None for a directory.
     """
 
     volume: Volume
@@ -73,6 +80,7 @@ class Base:
     state: FileState | None
     tree_sha256: str
     authority_room: bool
+    file: FileSource | None
     _witness: BaseWitness | None
     _stack: ExitStack
 
@@ -111,11 +119,12 @@ class Base:
 
         Raises:
             InputError: it cannot be used.
-            Refusal: ``base-changed``: it is not the image that *sha256* is of;
-                ``source-disproved``: its own record disproves it;
+            Refusal: ``source-disproved``: its own record disproves it;
                 ``identity-elsewhere``: it holds identity that would get to every VM.
+            BatchError: ``base-changed``: it is not the image that *sha256* is of, whatever it is.
         """
-        with ExitStack() as stack:
+        again = sha256 is not None or tree_sha256 is not None
+        with read_before(path) if again else nullcontext(), ExitStack() as stack:
             source = stack.enter_context(open_source(path))
             tree = MemoryTree(
                 {p: source.tree[p] for p in sorted(IDENTITY_PATHS) if p in source.tree}
@@ -133,16 +142,15 @@ class Base:
                 digests = BaseDigests(volume.source, digest)
                 return cls(
                     volume, tree, digest, True, single, digests, cleanup, None, tree_digest,
-                    authority_room, None, stack.pop_all(),
+                    authority_room, _file(source), None, stack.pop_all(),
                 )  # fmt: skip
             if source.volume is None:
                 raise UsageError(
                     "is-directory", "is a directory, which has no image to make others from",
                     path=str(path), hint="name the ISO, or use --config-only",
                 )  # fmt: skip
-            below = source.volume.source
-            file = getattr(below, "base", below)  # a device's first bytes, or the file itself
-            assert isinstance(file, FileSource)  # noqa: S101 - open_source() opens no other
+            file = _file(source)
+            assert file is not None  # noqa: S101 - what has a volume
             if prove or file.is_device or file.opened != state:
                 state = settled(file)
                 traces = find_traces(source, digest=True)
@@ -157,16 +165,27 @@ class Base:
             digests = BaseDigests(source.volume.source, sha256)
             return cls(
                 source.volume, tree, sha256, False, single, digests, cleanup, state, tree_digest,
-                authority_room, BaseWitness(file, sha256, state), stack.pop_all(),
+                authority_room, file, BaseWitness(file, sha256, state), stack.pop_all(),
             )  # fmt: skip
 
     def require_same(self) -> None:
-        """Return if the base is still what *sha256* is of. Raises Refusal ``base-changed``.
+        """Return if the base is still what *sha256* is of. Raises BatchError ``base-changed``.
 
         Asked before an image gets its name. Of a block device nothing is known between two proofs.
         """
         if self._witness is not None:
             self._witness.require_same()
+
+    @property
+    def path_is_anothers(self) -> bool:
+        """Whether its path leads to another file by now, or to none; what is open stays open."""
+        if self.file is None:
+            return False
+        try:
+            there = self.file.path.stat()
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (self.file.opened.device, self.file.opened.inode)
 
     def plan(self, injected: Injected) -> EditPlan:
         """Return the regions that make the base one VM's.
@@ -243,12 +262,18 @@ class Base:
         self.close()
 
 
+def _file(source: OpenedSource) -> FileSource | None:
+    if source.volume is None:
+        return None
+    below = source.volume.source
+    file = getattr(below, "base", below)  # a device's first bytes, or the file itself
+    assert isinstance(file, FileSource)  # noqa: S101 - open_source() opens no other
+    return file
+
+
 def _refuse_another(path: Path, actual: str, planned: str | None) -> None:
     if planned is not None and actual != planned:
-        raise Refusal(
-            "base-changed", "is not the base that this run was planned with", path=str(path),
-            hint="run it again, which plans with this one; workers need the same base at this path",
-        )  # fmt: skip
+        raise another(path)
 
 
 def _tree_digest(tree: FileTree) -> str:

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from time import sleep, time_ns
 
-from ngtpatch.errors import Refusal
+from ngtpatch.errors import BatchError, InputError, NgtpatchError, Refusal, UsageError
 from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.iso.read.bytesource import FileSource, FileState
 
-__all__ = ["BaseWitness", "changed", "settled"]
+__all__ = ["BaseWitness", "another", "changed", "read_before", "settled"]
 
 # A clock's tick on Linux is at most 10 ms: what is written later has another time.
 _TICK_NS = 50_000_000
@@ -30,7 +33,7 @@ class BaseWitness:
         self._reading = threading.Lock()
 
     def require_same(self) -> None:
-        """Return if the base is what it was. Raises Refusal ``base-changed``."""
+        """Return if the base is what it was. Raises BatchError ``base-changed``."""
         # What is behind a device's node can change without a trace on the node.
         if self._file.is_device or (not self._broken and self._file.state == self._state):
             return
@@ -54,9 +57,35 @@ def settled(file: FileSource) -> FileState:
     return file.state
 
 
-def changed(file: FileSource) -> Refusal:
+def changed(file: FileSource) -> BatchError:
     """Return what is said of a base that changed while it was in use."""
-    return Refusal(
+    return BatchError(
         "base-changed", "changed while the run was using it", path=str(file.path),
         hint="run the command again when nobody writes to it; --resume keeps what is right",
     )  # fmt: skip
+
+
+def another(path: Path, found: str = "") -> BatchError:
+    """Return what is said of a base that is not the planned one, for what was *found* instead."""
+    why = f": {found}" if found else ""
+    return BatchError(
+        "base-changed", f"is not the base that this run was planned with{why}", path=str(path),
+        hint="run it again, which plans with this one; workers need the same base at this path",
+    )  # fmt: skip
+
+
+@contextmanager
+def read_before(path: Path) -> Iterator[None]:
+    """Say of whatever keeps the base from being used that it changed: it could be used before.
+
+    Raises:
+        BatchError: ``base-changed``.
+        InputError: ``unreadable``: nothing is known of its content.
+    """
+    try:
+        yield
+    except NgtpatchError as error:
+        told = isinstance(error, (InputError, Refusal, UsageError)) and error.code != "unreadable"
+        if told or error.code == "source-changed":
+            raise another(path, error.message) from error
+        raise

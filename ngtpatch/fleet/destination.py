@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Held, Known, Settings
+from ngtpatch.fleet.order import Held, Known, Settings, Unfit
 from ngtpatch.fleet.output_directory import OutputDirectory
 from ngtpatch.fleet.parts import MINIMUM
 from ngtpatch.iso.edit.image_edit import EditPlan
@@ -50,8 +50,10 @@ class Destination(Protocol):
 
     def holds(
         self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
-    ) -> Held | None:
-        """Return what is there if it is the one that *plan* would make; None otherwise.
+    ) -> Held | Unfit | None:
+        """Return what is there if it is the one that *plan* would make, or why it is not kept.
+
+        None where nothing is there, or where it is not known why.
 
         Args:
             digest: read and hash the whole of it.

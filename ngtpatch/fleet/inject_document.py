@@ -28,7 +28,8 @@ class InjectDocument:
     """The document of ``ngtpatch inject``.
 
     ``complete`` is False where the inventory is a cluster's list that is known not to be whole,
-    ``notes`` says how much of it is missing.
+    ``notes`` says how much of it is missing. ``base_replaced``: the path ``base`` leads to another
+    file by now, or to none; ``base_sha256`` is that of the base that was used.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
@@ -46,6 +47,7 @@ class InjectDocument:
     failures: tuple[Failure, ...]
     complete: bool | None
     notes: tuple[str, ...]
+    base_replaced: bool
 
     @classmethod
     def of(cls, plan: FleetPlan, summary: InjectSummary) -> InjectDocument:
@@ -68,6 +70,7 @@ class InjectDocument:
             ),
             complete=plan.complete,
             notes=plan.notes,
+            base_replaced=summary.base_replaced,
         )
 
 

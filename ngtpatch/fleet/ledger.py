@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from ngtpatch.document import document
 from ngtpatch.errors import InputError, OutputError, unwritable
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.writing import explained
+from ngtpatch.fleet.ledger_document import OUTPUT
 from ngtpatch.fleet.order import Known, VmResult
 
 __all__ = ["SCHEMA", "Ledger", "owners"]
@@ -282,7 +284,8 @@ def _begins_like_a_row(line: bytes) -> bool:
 
 def _output(line: bytes) -> str | None:
     """Return the output that a whole line is about, if it has the shape that is relied upon."""
-    if not line.endswith(b"\n"):
+    # As they are written here: no mark in front, and no end of line but ours.
+    if not (line.startswith(b"{") and line.endswith(b"}\n")):
         return None
     try:
         row = json.loads(line)
@@ -305,6 +308,7 @@ def _checked(row: Any) -> str | None:
         if not all(type(number) is int for number in numbers):
             return None
     right = isinstance(output, str) and isinstance(row["name"], str)
+    right = right and re.fullmatch(OUTPUT, output) is not None
     return output if right and state in ("done", "failed") else None
 
 
@@ -328,4 +332,5 @@ def _row(outcome: VmResult) -> Mapping[str, object]:
         "certificate_sha256": outcome.certificate_sha256,
         "modified_ns": outcome.times[0] if outcome.times else None,
         "changed_ns": outcome.times[1] if outcome.times else None,
+        **({"remade": outcome.remade} if outcome.remade else {}),
     }

@@ -4,9 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-__all__ = ["LedgerRow"]
+__all__ = ["OUTPUT", "LedgerRow"]
+
+OUTPUT = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,254}"
+"""The names that outputs have, and no path to elsewhere; a whole name matches."""
+
+
+@dataclass(frozen=True)
+class _Matching:
+    """What pydantic asks for when it writes a schema, without being imported here."""
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^{self.pattern}$"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +41,14 @@ class LedgerRow:
         certificate_sha256: fingerprint of its certificate.
         modified_ns: when the file was written to (mtime), in nanoseconds of the Unix epoch.
         changed_ns: when the file was changed (ctime), likewise.
+        remade: why what was there was made anew by ``--resume``; only in the row of such an image.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.ledger/1"
 
     name: str
     state: Literal["done", "failed"]
-    output: str
+    output: Annotated[str, _Matching(OUTPUT)]
     vm_uuid: str | None = None
     code: str | None = None
     error: str | None = None
@@ -46,3 +60,4 @@ class LedgerRow:
     certificate_sha256: str | None = None
     modified_ns: int | None = None
     changed_ns: int | None = None
+    remade: str | None = None

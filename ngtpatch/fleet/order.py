@@ -14,7 +14,7 @@ from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 from ngtpatch.iso.read.bytesource import FileState
 
-__all__ = ["STORE_TIMEOUT", "Cleanup", "Held", "Known", "Order", "Settings", "VmResult"]
+__all__ = ["STORE_TIMEOUT", "Cleanup", "Held", "Known", "Order", "Settings", "Unfit", "VmResult"]
 
 # A store that says nothing for so long is not waited for; boto3 tries three times.
 STORE_TIMEOUT = 20.0
@@ -112,6 +112,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """An output that is there and is not kept.
+
+    Attributes:
+        why: what is said of it: it is stale, damaged, or not only ours.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One VM's image to be made.
 
@@ -152,6 +163,7 @@ class VmResult:
         certificate_sha256: fingerprint of its certificate.
         times: of the file, see :class:`Known`.
         vm_uuid: the VM's own UUID, where the inventory knows it.
+        remade: why what was there was not kept, where something was and it is known.
     """
 
     name: str
@@ -169,6 +181,7 @@ class VmResult:
     certificate_sha256: str | None = None
     times: tuple[int, int] | None = None
     vm_uuid: str | None = None
+    remade: str | None = None
 
     @classmethod
     def failure(cls, order: Order, error: Exception) -> VmResult:

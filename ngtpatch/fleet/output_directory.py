@@ -16,7 +16,7 @@ from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.files.writing import explained
 from ngtpatch.fleet.base import Base
-from ngtpatch.fleet.order import Held, Known
+from ngtpatch.fleet.order import Held, Known, Unfit
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import FileSource, FileState
 from ngtpatch.iso.read.regions import BLOCK, Overlay
@@ -29,6 +29,7 @@ _STATE = ".ngtpatch"
 _PROBE_SECONDS = 2.0
 # Of a kept image that has its times, so many blocks besides its regions are read back.
 _SAMPLES, _SAMPLE = 16, 4096
+_DAMAGED = Unfit("its bytes were not those of this VM's image")
 
 
 class OutputDirectory:
@@ -126,34 +127,33 @@ class OutputDirectory:
 
     def holds(
         self, output: str, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
-    ) -> Held | None:
-        """Return what is there if it is the file that *plan* would write; None otherwise.
+    ) -> Held | Unfit | None:
+        """Return what is there, if it is the file that *plan* would write, or why not.
 
-        Of one that has the size and the times that the ledger says, the regions are read back and
-        a sample of the rest. Any other, and with *digest* every one, is read as a whole: one whose
-        run was killed before its row, one that was copied or touched, another user's.
+        That is one of this user's own, mode 0600, under this name alone. Of one that has the size
+        and the times that the ledger says, the regions are read back and a sample of the rest.
+        Any other, and with *digest* every one, is read as a whole: one whose run was killed before
+        its row, one that was copied or touched.
         """
         path = self.path / output
         try:
             status = path.lstat()
         except FileNotFoundError:
             return None
-        stale = known is not None and known.regions_sha256 != plan.digest
-        if stale or status.st_mode != stat.S_IFREG | 0o600:
-            return None
+        unfit = _unfit(status, base, plan, known)
+        if unfit is not None:
+            return Unfit(unfit)
         trusted = known is not None and known.times == (status.st_mtime_ns, status.st_ctime_ns)
-        # Who wrote another user's is not known to the ledger either.
-        trusted = trusted and status.st_uid == os.geteuid()
         with closing(FileSource(path)) as file:
             # What was looked at is what is read: no link took its place.
             if file.size != plan.size or file.opened != FileState.of(status):
-                return None
+                return _DAMAGED
             if trusted and not digest:
-                return Held() if _same(file, plan.overlay(), _sampled(plan)) else None
+                return Held() if _same(file, plan.overlay(), _sampled(plan)) else _DAMAGED
             hasher = hashlib.sha256() if digest else None
             everything = [(offset, BLOCK) for offset in range(0, plan.size, BLOCK)]
             if not _same(file, plan.overlay(), everything, hasher) or file.state != file.opened:
-                return None
+                return _DAMAGED
             return Held(hasher.hexdigest() if hasher else None)
 
     def times(self, output: str) -> tuple[int, int] | None:
@@ -180,6 +180,20 @@ class OutputDirectory:
             plan.overlay(), self.path / output, force=replace, digest=digest, durable=False,
             mode=0o600, check=complete, over_base=replace,
         )  # fmt: skip
+
+
+def _unfit(status: os.stat_result, base: Base, plan: EditPlan, known: Known | None) -> str | None:
+    """Return why a file is not kept whatever its bytes are."""
+    if known is not None and known.base_sha256 != base.sha256:
+        return "it was made from another base"
+    if known is not None and known.regions_sha256 != plan.digest:
+        return "its configuration, certificate or key is another one by now"
+    if status.st_mode != stat.S_IFREG | 0o600:
+        return "it was no file of mode 0600"
+    # It would be written as this user's, and under one name: what others can change is not kept.
+    if status.st_uid != os.geteuid():
+        return "it was another user's"
+    return "it had a second name" if status.st_nlink > 1 else None
 
 
 def _sampled(plan: EditPlan) -> Iterator[tuple[int, int]]:

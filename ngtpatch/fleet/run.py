@@ -50,6 +50,7 @@ class InjectSummary:
         ledger: its file.
         failures: what failed and why; the first 1,000.
         warnings: (VM, warning), likewise.
+        base_replaced: the base's path leads to another file by now than the one that was used.
     """
 
     total: int
@@ -62,6 +63,7 @@ class InjectSummary:
     ledger: Path
     failures: tuple[VmResult, ...]
     warnings: tuple[tuple[str, str], ...]
+    base_replaced: bool = False
 
 
 def run_fleet(
@@ -113,17 +115,20 @@ def run_fleet(
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
         tally = _Tally(len(plan.orders), ledger, report)
+        replaced = False
         try:
             for outcome in _outcomes(
                 plan, destination, executor, jobs * _AHEAD, stop, _piece(plan, jobs)
             ):
                 tally.add(outcome)
         finally:
+            replaced = workshop.base_was_replaced()
             workshop.close()
             # Of workers that died: their VMs were made by others, or failed.
             destination.sweep(outputs)
             ledger.settle(order.output for order in plan.orders)
-        return tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
+        summary = tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
+        return replace(summary, base_replaced=replaced)
 
 
 def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ngtpatch.errors import NgtpatchError, Refusal
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
-from ngtpatch.fleet.order import Held, Order, Settings, VmResult
+from ngtpatch.fleet.order import Held, Order, Settings, Unfit, VmResult
 from ngtpatch.identity.assemble import identity_of, sets_of
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.exchange import injected
@@ -99,7 +99,7 @@ class Workshop:
         plan = base.plan(new)
         warnings = tuple(finding.message for finding in new.warnings)
         held = self._held(order, base, plan)
-        if held is not None:
+        if isinstance(held, Held):
             digest = held.sha256
             if digest is None and order.known is not None:
                 digest = order.known.sha256
@@ -118,6 +118,7 @@ class Workshop:
             written.size, written.bytes_written, warnings=warnings, ngt_uuid=order.ngt_uuid,
             certificate_sha256=order.certificate_sha256,
             times=self.destination.times(order.output), vm_uuid=order.row.vm_uuid,
+            remade=held.why if held is not None else None,
         )  # fmt: skip
 
     def _authority(self, base: Base) -> Severity | None:
@@ -127,14 +128,15 @@ class Workshop:
         # Without an installer on the disc the guest is there, and keeps its own.
         return Severity.WARNING if self.settings.config_only else Severity.ERROR
 
-    def _held(self, order: Order, base: Base, plan: EditPlan) -> Held | None:
-        """Return what is there, if the output needs nothing."""
+    def _held(self, order: Order, base: Base, plan: EditPlan) -> Held | Unfit | None:
+        """Return what is there, if the output needs nothing, or why it does."""
         if not plan.regions and self.destination.is_base(order.output, plan):
             return Held()  # refreshed already
-        known, settings = order.known, self.settings
-        if not settings.resume or (known is not None and known.base_sha256 != base.sha256):
+        if not self.settings.resume:
             return None
-        return self.destination.holds(order.output, base, plan, known, digest=settings.digest)
+        return self.destination.holds(
+            order.output, base, plan, order.known, digest=self.settings.digest
+        )
 
 
 _lock = threading.Lock()
@@ -177,6 +179,13 @@ def prepare(settings: Settings) -> None:
     workshop = _workshop(replace(settings, remote=False))
     if workshop.base is not None:
         workshop.destination.prepare(workshop.base)
+
+
+def base_was_replaced() -> bool:
+    """Say whether the path of the base that this process has open leads elsewhere by now."""
+    with _lock:
+        base = None if _open is None else _open[1].base
+        return base is not None and base.path_is_anothers
 
 
 def close() -> None:

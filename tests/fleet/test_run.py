@@ -111,20 +111,26 @@ def test_resume_does_what_is_missing_or_stale_and_nothing_else(tmp_path: Path) -
     assert inodes(made, {"vm6"})["vm6"] == before["vm6"]
 
 
-def test_an_image_that_another_user_wrote_is_read_as_a_whole(tmp_path: Path) -> None:
-    """Even where its regions are right and the ledger knows it."""
+def test_what_is_kept_is_what_would_be_written(tmp_path: Path) -> None:
+    """This user's own, under one name: others could write to it else. The row says why."""
     if os.geteuid() != 0:
         missing("root", "a second user is needed")
-    made = park(tmp_path / "park", 2)
+    made = park(tmp_path / "park", 3)
     assert made.inject().returncode == 0
-    for name in made.material:
-        os.chown(made.out / f"{name}.iso", 65534, 65534)
-    base = (made.root / "base.iso").read_bytes()
-    with (made.out / "vm1.iso").open("r+b") as file:
-        file.seek(base.index(b"def main"))
-        file.write(b"evil")
-    assert "1 written, 1 kept" in made.inject("--resume").stdout
+    os.chown(made.out / "vm1.iso", 65534, 65534)
+    (tmp_path / "second").hardlink_to(made.out / "vm2.iso")
+    second = (tmp_path / "second").read_bytes()
+    assert "2 written, 1 kept" in made.inject("--resume").stdout
     assert made.wrong() == []
+    for name in made.material:
+        status = (made.out / f"{name}.iso").stat()
+        assert (status.st_uid, status.st_nlink) == (os.geteuid(), 1)
+    assert (tmp_path / "second").read_bytes() == second
+    assert {name: row.get("remade") for name, row in made.rows().items()} == {
+        "vm1": "it was another user's", "vm2": "it had a second name", "vm3": None,
+    }  # fmt: skip
+    assert "3 kept" in made.inject("--resume").stdout
+    assert {row.get("remade") for row in made.rows().values()} == {None}
 
 
 def test_another_base_makes_everything_stale(tmp_path: Path) -> None:

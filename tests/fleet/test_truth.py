@@ -2,23 +2,28 @@
 """What is believed was looked at: the base until the last image, what is kept, the ledger."""
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from ngtpatch.errors import InputError, NgtpatchError, OutputError
+from ngtpatch.errors import BatchError, InputError, OutputError
+from ngtpatch.files.locked import locked
 from ngtpatch.fleet.inject import prepare
 from ngtpatch.fleet.order import VmResult
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.sample import write_sample
 from tests.fleet.mounts import mounted
-from tests.fleet.park import Park, park
+from tests.fleet.park import ENVIRONMENT, Park, park
 
 
 def another_base(made: Park) -> Path:
@@ -58,12 +63,29 @@ def same_content_in_another_file(made: Park) -> None:
     (made.root / "copy.iso").replace(made.root / "base.iso")
 
 
+def removed(made: Park) -> None:
+    (made.root / "base.iso").unlink()
+
+
+def replaced_by_a_directory(made: Park) -> None:
+    removed(made)
+    (made.root / "base.iso").mkdir()
+
+
+def replaced_by_another_vms(made: Park) -> None:
+    """One with a key where none may be."""
+    key = made.material["vm1"]["config/client-key.pem"]
+    with (made.root / "base.iso").open("ab") as file:
+        file.write(key + bytes(-len(key) % 2048))
+
+
 CHANGES = [replaced, overwritten, truncated]
+GONE = [removed, replaced_by_a_directory, replaced_by_another_vms]
 HARMLESS = [touched, renamed_and_linked, same_content_in_another_file]
 
 
 @pytest.mark.parametrize("config_only", [False, True])
-@pytest.mark.parametrize("change", [*CHANGES, *HARMLESS])
+@pytest.mark.parametrize("change", [*CHANGES, *GONE, *HARMLESS])
 def test_a_base_that_changes_between_plan_and_run(
     tmp_path: Path, change: Callable[[Park], None], config_only: bool
 ) -> None:
@@ -75,13 +97,15 @@ def test_a_base_that_changes_between_plan_and_run(
     )  # fmt: skip
     change(made)
     # A config-only image has nothing of the base's bytes but config/ and its trees.
-    same = change in HARMLESS or (config_only and change is overwritten)
+    same = change in HARMLESS
+    same |= config_only and change in (overwritten, replaced_by_another_vms)
     if same:
         assert run_fleet(plan).written == 2
         assert made.wrong() == []
     else:
-        with pytest.raises(NgtpatchError):
+        with pytest.raises(BatchError) as refused:
             run_fleet(plan)
+        assert (refused.value.code, refused.value.exit_code) == ("base-changed", 6)
         assert [p.name for p in made.out.glob("*.iso")] == []
 
 
@@ -101,6 +125,7 @@ def test_a_base_that_changes_in_the_middle(tmp_path: Path, change: Callable[[Par
             change(made)
 
     summary = run_fleet(plan, jobs=1, report=report)
+    assert summary.base_replaced == (change in (replaced, same_content_in_another_file))
     if change in HARMLESS or change is replaced:
         # A file that is replaced stays what it is for who has it open.
         assert summary.failed == 0
@@ -187,6 +212,12 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Park:
     return made
 
 
+FAILED = (
+    b'{"schema": "ngtpatch.ledger/1", "name": "vm9", "state": "failed", "output": "vm9.iso", '
+    b'"vm_uuid": null, "code": "x", "error": "x"}'
+)
+
+
 @pytest.mark.parametrize(
     "tail",
     [
@@ -198,9 +229,16 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Park:
         b'{"schema": "ngtpatch.ledger/1", "name": ' + b"[" * 60_000 + b"\n",
         b'{"schema": "ngtpatch.ledger/1", "name": "' + b"x" * 100_000 + b'"',
         b'{"schema": "ngtpatch.ledger/1", "name": "x"}\n',
+        *(
+            FAILED.replace(b"vm9.iso", output) + b"\n"
+            for output in (b"../../x", b"/etc/shadow", b"..", b"a/b", b"a\\\\b", b"", b".hidden")
+        ),
+        FAILED + b"\r\n",
+        b"\xef\xbb\xbf" + FAILED + b"\n",
+        FAILED.decode().encode("utf-16"),
         gzip.compress(b"{}", mtime=0),
     ],
-    ids=range(9),
+    ids=range(19),
 )
 def test_what_is_not_a_row_is_never_dropped(one: Park, tail: bytes) -> None:
     ledger = one.out / "ledger.jsonl"
@@ -224,6 +262,12 @@ def test_a_row_is_what_the_schema_says(tmp_path: Path) -> None:
     assert {row["state"] for row in made.rows().values()} == {"done", "failed"}
     for row in made.rows().values():
         assert set(schema["required"]) <= set(row) <= set(schema["properties"])
+        jsonschema.validate(row, schema)
+    row = json.loads(FAILED)
+    jsonschema.validate(row, schema)
+    for output in ("../../x", "/etc/shadow", "..", ""):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**row, "output": output}, schema)
 
 
 def test_a_name_that_windows_keeps_for_a_device_is_named(tmp_path: Path) -> None:
@@ -268,3 +312,38 @@ def test_rows_that_the_disk_has_no_room_for_are_no_success(tmp_path: Path) -> No
             for row in map(json.loads, (out / "ledger.jsonl").read_text().split("\n")[:-1])
         }
         assert {path.name for path in out.glob("*.iso")} <= rows
+
+
+def test_a_base_that_is_replaced_while_a_run_waits_or_works_is_told(tmp_path: Path) -> None:
+    """Through the command line: the run holds for as long as another one holds the lock."""
+    made = park(tmp_path / "park", 2)
+    before = hashlib.sha256((made.root / "base.iso").read_bytes()).hexdigest()
+    made.out.mkdir(mode=0o700)
+    (made.out / ".ngtpatch").mkdir(mode=0o700)
+    for change, code in ((same_content_in_another_file, 0), (replaced, 6), (removed, 6)):
+        lock = made.out / ".ngtpatch" / "1-of-1.lock"
+        with locked(lock, wait=0, mode=0o600):
+            waiting = subprocess.Popen(
+                made.arguments("--resume", "--wait", 60, "--json"), env=ENVIRONMENT,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            # It holds the base open when it has planned, and asks for the lock then.
+            while not _has_open(waiting.pid, lock):
+                assert waiting.poll() is None, waiting.communicate()
+                time.sleep(0.02)
+            change(made)
+        out, _ = waiting.communicate()
+        assert waiting.returncode == code, out
+        if code:
+            assert json.loads(out)["error"]["code"] == "base-changed"
+        else:
+            assert json.loads(out)["written"] == 2
+            assert {row["base_sha256"] for row in made.rows().values()} == {before}
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            found.append(descriptor.readlink())
+    return path in found
