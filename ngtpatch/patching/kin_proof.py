@@ -93,6 +93,7 @@ def prove(
             changed
             or judge.not_taken(mine, anchors)
             or judge.conflict(likened)
+            or judge.not_reached(mine, anchors)
             or judge.shell_conflict(likened)
         )
         if conflict is not None:
@@ -314,15 +315,41 @@ class _Judge:
                 taken |= true if one.test is not None else reached
         return bool(taken & self._bits[world]) if reached else None
 
-    def not_taken(self, worlds: Iterable[World], anchors: Sequence[Anchor]) -> Refusal | None:
-        """Return why an extended chain does not do what its model says, or None."""
+    def _comes(self, world: World, site: Site) -> bool:
+        """Tell whether *world* comes to a chain, as patched, or nobody does."""
+        reached = 0
+        for one in site.branches:
+            true, false = self._patched.conditions.get((site.path, one.line), (0, 0))
+            reached |= true | false
+        return not reached or bool(reached & self._bits[world])
+
+    def _extended(self, anchors: Sequence[Anchor]) -> Iterator[tuple[Site, Site, str]]:
+        """Yield each chain as shipped and as patched, with the branch that accepts."""
         for site, number, branch in anchors:
             after = self._after.get(site.path)
-            patched = site
-            if after is not None:
-                patched = sites_in(parse(site.path, after))[number]
+            patched = site if after is None else sites_in(parse(site.path, after))[number]
+            yield site, patched, branch
+
+    def not_reached(self, worlds: Iterable[World], anchors: Sequence[Anchor]) -> Refusal | None:
+        """Return why a guest does not come to an extended chain, or None."""
+        for site, patched, _ in self._extended(anchors):
             for world in worlds:
-                if self._takes(world, patched, branch, self._patched) is False:
+                if not self._comes(world, patched):
+                    return Refusal(
+                        "conflict",
+                        f"{world.pretty!r} does not come to the chain at line {site.line}, which"
+                        " would accept it",
+                        path=site.path,
+                        hint=f"what stands before the chain decides, too; {ORDER_HAZARD}",
+                    )
+        return None
+
+    def not_taken(self, worlds: Iterable[World], anchors: Sequence[Anchor]) -> Refusal | None:
+        """Return why an extended chain does not do what its model says, or None."""
+        for site, patched, branch in self._extended(anchors):
+            for world in worlds:
+                taken = self._takes(world, patched, branch, self._patched)
+                if taken is False and self._comes(world, patched):
                     return Refusal(
                         "conflict",
                         f"the chain at line {site.line} accepts {world.pretty!r} by its texts, and"

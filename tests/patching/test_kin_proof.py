@@ -103,6 +103,138 @@ def test_a_shell_script_on_the_way_decides_too() -> None:
     assert (doubt.path, doubt.line, doubt.kind) == (ROOT + "install_ngt.sh", 2, "shell")
 
 
+SCRIPT = "#!/bin/sh\n. /etc/os-release\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("case $ID in\n  centos|rocky) ;;\n  *) exit 1 ;;\nesac\n", None),
+        ('case "$ID_LIKE" in *rhel*) ;; *) exit 1;; esac\n', None),
+        ('if [ "$ID" = debian ]; then\n  exit 1\nfi\n', None),
+        ("case $VERSION_ID in 8*|9*|10*) ;; *) exit 1;; esac\n", None),
+        ('\nif [ "$ID" = rocky ]; then\n  exit 3\nfi\n', ("conflict", 4)),
+        ('if [ "$ID" = rocky ]; then\n  exit 0\nfi\n', ("conflict", 3)),
+        ('[ "$ID" = debian ] && exit 1\necho\n[ "$ID" = centos ] || exit 4\n', ("conflict", 5)),
+        ('if [ "$ID" = rocky ] && [ -e /x ]; then exit 3; fi\n', ("shell", 3)),
+        ("if grep -q Rocky /etc/os-release; then exit 1; fi\n", ("shell", 3)),
+        ("if [ x; then centos\n fi fi ((\n'", ("unread", 1)),
+        ("if [ x; then\n fi fi ((\n'", ("unread", 1)),
+    ],
+)
+def test_a_shell_script_is_judged_by_what_it_does_to_the_new_name_and_its_kin(
+    script: str, found: tuple[str, int] | None
+) -> None:
+    files = tree() | {ROOT + "install_ngt.sh": (SCRIPT + script).encode()}
+    if found is None or found[0] != "conflict":
+        doubts = apply(files, [ROCKY], PATCHES).doubts
+        assert [(one.kind, one.line) for one in doubts] == ([] if found is None else [found])
+        assert {one.path for one in doubts} <= {ROOT + "install_ngt.sh"}
+        return
+    with pytest.raises(Refusal) as caught:
+        apply(files, [ROCKY], PATCHES)
+    assert (caught.value.code, caught.value.path) == ("conflict", ROOT + "install_ngt.sh")
+    assert f"at what line {found[1]} decides, and not for 'CentOS Linux'" in str(caught.value)
+
+
+def test_a_script_that_cannot_be_read_and_names_nothing_is_no_doubt() -> None:
+    files = tree() | {ROOT + "install_ngt.sh": b"#!/bin/sh\nif [ x; then\n fi fi ((\n'"}
+    assert apply(files, [ROCKY], PATCHES).doubts == ()
+
+
+STRANGE = FACTORY.replace(
+    '"centos" in distribution or\n      "oracle linux server" in distribution or\n'
+    '      "red hat" in distribution',
+    '"xenserver" in distribution or "ahv" in distribution',
+)
+ALONE = [patch for patch in PATCHES if patch.id == "factory"]
+
+
+@pytest.mark.parametrize(
+    ("script", "doubts"),
+    [
+        ('[ "$ID" = rocky ] && exit 1\n', [("shell", 3)]),
+        ('[ "$ID" = debian ] && exit 1\n', []),
+    ],
+)
+def test_what_a_script_does_to_the_name_alone_counts_where_no_kin_is_accepted(
+    script: str, doubts: list[tuple[str, int]]
+) -> None:
+    files = tree(STRANGE, None) | {ROOT + "install_ngt.sh": (SCRIPT + script).encode()}
+    found = apply(files, [ROCKY], ALONE).doubts
+    assert [(one.kind, one.line) for one in found] == doubts
+
+
+def test_an_end_of_some_counts_where_no_kin_is_accepted() -> None:
+    end = '  print("Using Linux Installer'
+    text = STRANGE.replace(end, "  assert 'rocky' not in distribution\n" + end, 1)
+    with pytest.raises(Refusal, match=r"would still end at line 18 \(AssertionError\)") as caught:
+        apply(tree(text, None), [ROCKY], ALONE)
+    assert caught.value.code == "conflict"
+    assert "does not for" not in str(caught.value)
+
+
+def test_kin_is_accepted_by_its_id_where_that_is_compared() -> None:
+    text = FACTORY.replace("distro.linux_distribution()[0].lower()", "distro.id()")
+    text = text.replace('"red hat"', '"rhel"').replace("oracle linux server", "oracle")
+    end = '  print("Using Linux Installer'
+    text = text.replace(end, "  assert distribution != 'rocky'\n" + end, 1)
+    with pytest.raises(Refusal, match=r"would still end .*, and does not for 'CentOS Linux'"):
+        apply(tree(text, None), [ROCKY], ALONE)
+
+
+@pytest.mark.parametrize(
+    ("defined", "gives"),
+    [
+        ("class RedhatInstaller(object):\n  pass\n", "return LinuxInstaller"),
+        ("class RedhatInstaller(object):\n  pass\n", "return LinuxInstaller()"),
+        ("def RedhatInstaller():\n  return 1\n", "return LinuxInstaller"),
+    ],
+)
+def test_who_does_not_get_what_its_kin_gets_from_the_disc_is_refused(
+    defined: str, gives: str
+) -> None:
+    nothing = "  if dict(rocky=1).get(distribution.split()[0]):\n    return None\n"
+    end = '  print("Using Linux Installer'
+    text = FACTORY.replace(end, nothing + end, 1).replace("return LinuxInstaller()", gives)
+    files = tree(text) | {ROOT + "src/redhat_installer.py": defined.encode()}
+    with pytest.raises(Refusal, match="would still not get from get_linux_installer") as caught:
+        apply(files, [ROCKY], PATCHES)
+    assert caught.value.code == "conflict"
+
+
+def test_a_chain_that_compares_something_else_is_told_from_one_that_is_not_come_to() -> None:
+    with pytest.raises(Refusal, match=r"at line 9 accepts .* when it is executed") as seems:
+        patched(before="  vars()['distribution'] = 'xen'\n")
+    with pytest.raises(Refusal, match=r"still end at line 8 .*AssertionError") as ends:
+        patched(before="  assert 'rocky' not in distribution\n")
+    left = "  if dict(rocky=1).get(distribution.split()[0]):\n    return None\n"
+    with pytest.raises(Refusal, match="does not come to the chain at line 10") as comes:
+        patched(before=left)
+    for caught in (seems, ends, comes):
+        assert (caught.value.code, caught.value.path) == ("conflict", PATH)
+
+
+def test_a_line_between_two_changes_is_that_of_the_shipped_file() -> None:
+    text = FACTORY.replace("import distro\n", "import platform\n")
+    text = text.replace("distro.linux", "platform.linux")
+    start = '  if ("centos"'
+    text = text.replace(start, "  # so\n  assert 'rocky' not in distribution\n" + start, 1)
+    with pytest.raises(Refusal, match=r"at line 9 \(AssertionError\)"):
+        apply(tree(text), [ROCKY], PATCHES)
+
+
+def test_an_end_of_one_release_is_a_doubt_and_a_floor_is_none() -> None:
+    release = "  if distro.version().startswith('8'):\n    sys.exit(1)\n"
+    (doubt,) = patched(after=release).doubts
+    assert (doubt.line, doubt.kind) == (21, "release")
+    floor = (
+        "  from distutils.version import LooseVersion\n"
+        "  if LooseVersion(distro.linux_distribution()[1]) < LooseVersion('9'):\n    sys.exit(1)\n"
+    )
+    assert patched(after=floor).doubts == ()
+
+
 def test_a_compiled_module_without_a_source_is_not_understood() -> None:
     files = tree(FACTORY.replace("  if (", "  import hidden\n  if (", 1))
     files[ROOT + "src/hidden.pyc"] = b"\x00linux_distribution\x00"
