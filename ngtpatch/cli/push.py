@@ -29,7 +29,7 @@ _DONE = {
     "attached": "the disc is in the drive",
     "kept": "nothing needed: the disc was in the drive already",
     "ejected": "ejected, and seen to be gone",
-    "nothing": "nothing needed: there is no NGT disc in a drive",
+    "nothing": "nothing needed: no NGT disc was found in a drive",
     "planned": "nothing was changed",
 }
 
