@@ -183,13 +183,13 @@ def command(
         _show_plan(console, begun, told)
         return
     with (
-        _executor(scheduler) as (executor, there),
+        _executor(scheduler) as (executor, there, manned),
         stopping(console) as stop,
         _progress(console) as report,
     ):
         summary = run_fleet(
             plan, executor=executor, jobs=jobs or there, resume=resume, wait_seconds=wait,
-            stop=stop, report=report,
+            stop=stop, report=report, manned=manned,
         )  # fmt: skip
     _show(console, plan, summary)
     if summary.interrupted:
@@ -203,11 +203,13 @@ def command(
 
 
 @contextmanager
-def _executor(scheduler: str | None) -> Iterator[tuple[Executor | None, int]]:
-    """Yield who does the work (None: threads of this process), and how much at once."""
+def _executor(
+    scheduler: str | None,
+) -> Iterator[tuple[Executor | None, int, Callable[[], bool] | None]]:
+    """Yield who does the work (None: threads of this process), how much, and if anybody does."""
     if scheduler is None:
         # Most of the time is spent waiting for fsync.
-        yield None, min(16, 4 * (os.cpu_count() or 1))
+        yield None, min(16, 4 * (os.cpu_count() or 1)), None
         return
     from ngtpatch.fleet.cluster import cluster
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -26,8 +26,10 @@ _RETRIES = 3
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+def cluster(address: str) -> Iterator[tuple[Executor, int, Callable[[], bool]]]:
     """Yield an executor on the cluster at *address*, and how many tasks it runs at once.
+
+    The third value says whether it has workers now: Dask waits for ever for some to come.
 
     Args:
         address: of a running scheduler, such as ``tcp://host:8786``.
@@ -58,6 +60,13 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             "scheduler", f"no Dask scheduler answers: {type(error).__name__}", path=address,
             hint="give the address that `dask scheduler` prints, such as tcp://host:8786",
         ) from None  # fmt: skip
+
+    def manned() -> bool:
+        try:
+            return bool(client.nthreads())
+        except Exception:  # a scheduler that is gone says so by its tasks
+            return True
+
     try:
         threads = sum(client.nthreads().values())
         if not threads:
@@ -66,7 +75,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
                 hint=f"start some: dask worker {address}",
             )  # fmt: skip
         # pure=False: equal arguments are still to be run, the outputs may be gone.
-        yield client.get_executor(pure=False, retries=_RETRIES), threads
+        yield client.get_executor(pure=False, retries=_RETRIES), threads, manned
     finally:
         with suppress(Exception):  # a scheduler that is gone
             client.close(timeout=_CLOSE_SECONDS)

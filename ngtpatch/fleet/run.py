@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
@@ -33,6 +33,8 @@ _AHEAD = 2
 # So many VMs a task at most: some seconds of work.
 _PIECE = 50
 _SHOWN_FAILURES = 1000
+# Where nothing comes back for so long it is asked whether anybody is at work, so often at most.
+_SILENCE, _SILENCES = 10.0, 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def run_fleet(
     wait_seconds: float = 0,
     stop: threading.Event | None = None,
     report: Callable[[VmResult, int, int], None] | None = None,
+    manned: Callable[[], bool] | None = None,
 ) -> InjectSummary:
     """Make every VM's image.
 
@@ -86,11 +89,12 @@ def run_fleet(
         wait_seconds: how long to wait for another run on the same destination.
         stop: when set, nothing more is begun and what is in flight is finished.
         report: told of each outcome, with the number done and the total.
+        manned: says whether the executor has workers; tasks of one that has none wait for ever.
 
     Raises:
         UsageError: ``busy``; ``output-exists``: without *resume* or ``settings.replace``.
-        RemoteError: ``executor``: the executor broke; ``s3``: the store cannot be reached. What was
-            done is in the ledger.
+        RemoteError: ``executor``: the executor broke, or has no workers any more; ``s3``: the store
+            cannot be reached. What was done is in the ledger.
     """
     stop = stop or threading.Event()
     destination = open_destination(plan.settings)
@@ -118,7 +122,7 @@ def run_fleet(
         replaced = False
         try:
             for outcome in _outcomes(
-                plan, destination, executor, jobs * _AHEAD, stop, _piece(plan, jobs)
+                plan, destination, executor, jobs * _AHEAD, stop, _piece(plan, jobs), manned
             ):
                 tally.add(outcome)
         finally:
@@ -201,6 +205,7 @@ def _outcomes(
     window: int,
     stop: threading.Event,
     piece: int,
+    manned: Callable[[], bool] | None,
 ) -> Iterator[VmResult]:
     """Yield outcomes as they come, with at most *window* pieces of the orders handed out."""
     waiting = deque(
@@ -217,7 +222,7 @@ def _outcomes(
                 broken = error
         if not flying:
             break
-        done, _ = wait(flying, return_when=FIRST_COMPLETED)
+        done = _next(flying, manned)
         for future in done:
             orders = flying.pop(future)
             trouble = _trouble(future)
@@ -241,6 +246,23 @@ def _outcomes(
             "executor", f"the executor takes no more work: {type(broken).__name__}",
             hint="run the command again with --resume",
         ) from broken  # fmt: skip
+
+
+def _next(
+    flying: Iterable[Future[list[VmResult]]], manned: Callable[[], bool] | None
+) -> Iterable[Future[list[VmResult]]]:
+    """Wait for the next that is done. Raises RemoteError where nobody is left to do any."""
+    alone = 0
+    while True:
+        done, _ = wait(flying, None if manned is None else _SILENCE, return_when=FIRST_COMPLETED)
+        if done or manned is None:
+            return done
+        alone = 0 if manned() else alone + 1
+        if alone == _SILENCES:
+            raise RemoteError(
+                "executor", "the executor has no workers any more",
+                hint="start some, and run the command again with --resume",
+            )  # fmt: skip
 
 
 def _gone(destination: Destination) -> RemoteError | None:

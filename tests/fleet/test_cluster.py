@@ -139,6 +139,26 @@ def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
     assert made.listing() == made.expected_listing()
 
 
+def test_a_cluster_without_workers_is_not_waited_for(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 60, payload=1 << 20)
+    with dask(tmp_path) as cluster:
+        two_workers(made, cluster)
+        run = subprocess.Popen(
+            made.arguments("--scheduler", cluster.address, "--jobs", 2),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        )  # fmt: skip
+        while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
+            time.sleep(0.01)
+        for worker in cluster.workers:
+            worker.send_signal(signal.SIGKILL)
+        out, err = run.communicate(timeout=120)
+    assert (run.returncode, "has no workers any more" in err) == (7, True), out + err
+    assert "Traceback" not in err
+    assert made.inject("--resume").returncode == 0
+    assert made.wrong() == []
+    assert made.listing() == made.expected_listing()
+
+
 def test_a_worker_with_another_base_refuses(tmp_path: Path) -> None:
     """On each machine the path may lead to another file: the digest decides."""
     from dataclasses import replace
