@@ -16,7 +16,6 @@ _Version = tuple[int, int]
 # The Language Reference's notes on what came when.
 _SINCE: dict[type[ast.AST], _Version] = {
     ast.Nonlocal: (3, 0),
-    ast.Starred: (2, 4),
     ast.YieldFrom: (3, 3),
     ast.AsyncFunctionDef: (3, 5),
     ast.AsyncFor: (3, 5),
@@ -38,7 +37,7 @@ def oldest_python(source: PythonSource) -> _Version:
 
 def _needed(tree: ast.Module) -> Iterator[_Version]:
     for node in ast.walk(tree):
-        since = _SINCE.get(type(node))
+        since = (3, 5) if _unpacks(node) else _SINCE.get(type(node))
         if since is not None:
             yield since
         match node:
@@ -61,3 +60,15 @@ def _needed(tree: ast.Module) -> Iterator[_Version]:
                     yield 3, 0
         if type(node).__name__ == "TryStar":
             yield 3, 11
+
+
+def _unpacks(node: ast.AST) -> bool:
+    """Tell whether a display has another in it (``[*a, b]``), or a call more than one."""
+    match node:
+        case ast.List(elts, ast.Load()) | ast.Tuple(elts, ast.Load()) | ast.Set(elts):
+            return any(isinstance(one, ast.Starred) for one in elts)
+        case ast.Dict(keys=keys):
+            return None in keys
+        case ast.Call(args=args):
+            return sum(isinstance(one, ast.Starred) for one in args) > 1
+    return False
