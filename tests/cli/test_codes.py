@@ -5,14 +5,35 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+import ngtpatch
+from ngtpatch.files.wellknown import LABEL, VM_PATHS
+from ngtpatch.iso.read.entry import MOST_ENTRIES
+from ngtpatch.iso.read.volume import Volume
+from ngtpatch.iso.write.master import USUAL_TREES, DiscFile, master
 from ngtpatch.sample import write_sample
+from ngtpatch.sample.credentials import issue
+from ngtpatch.sample.disc import disc
 from tests import program
+from tests.fleet.park import park
+from tests.requirements import missing
 
-INPUTS = ("base.iso", "tree", "empty", "other.json", "bytes.j2")
+INPUTS = {
+    "other.json": b'{"schema": "ngtpatch.diff/1"}',
+    "bytes.j2": b"\xff\xfe",
+    "disk.vmdk": b"KDMV" + bytes(1 << 16),
+    "disk.vhdx": b"vhdxfile" + bytes(1 << 16),
+    "acme": b'NAME="Acme Linux"\nID=acme\nID_LIKE="rhel fedora"\n',
+    "taken": b'NAME="Auto"\nID=all\nID_LIKE="rhel fedora"\n',
+    "vms.csv": b"name\nvm1\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +44,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = program.run("rebuild", "base.iso", "-d", "rocky", "--output-tree", "tree", cwd=directory)
     assert made.returncode == 0, made.stderr
     (directory / "empty").mkdir()
-    (directory / "other.json").write_text('{"schema": "ngtpatch.diff/1"}')
-    (directory / "bytes.j2").write_bytes(b"\xff\xfe")
+    for name, content in INPUTS.items():
+        (directory / name).write_bytes(content)
     return directory
 
 
@@ -44,6 +65,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("rebuild-schema", 3, "verify tree --base base.iso --document other.json"),
         ("not-prom", 2, "identity check base.iso --metrics x.txt"),
         ("hook-variables", 2, "packer hook"),
+        ("shard", 2, "inject base.iso --inventory vms.csv --output-dir x --shard 0/3"),
+        ("vmdk", 3, "inspect disk.vmdk"),
+        ("vhdx", 3, "inspect disk.vhdx"),
+        ("profile-suffix", 2, "profile new --os-release acme --python 3.9 -o x.txt"),
+        ("profile-id-taken", 2, "profile new --os-release taken --python 3.9 -o empty"),
     ],
 )
 def test_a_code_comes_with_its_command_and_nothing_is_written(
@@ -53,6 +79,165 @@ def test_a_code_comes_with_its_command_and_nothing_is_written(
     ran = program.run(*command.split(), "--json", cwd=inputs, env=variables)
     told = json.loads(ran.stdout)
     assert (told["error"]["code"], ran.returncode) == (code, exit_code), ran.stderr
-    words = [word for word in command.split() if word in ("identity", "packer", "check", "hook")]
+    groups = ("identity", "packer", "profile", "check", "hook", "new")
+    words = [word for word in command.split() if word in groups]
     assert told["schema"] == f"ngtpatch.{'-'.join(words) or command.split(maxsplit=1)[0]}/1"
-    assert sorted(path.name for path in inputs.iterdir()) == sorted(INPUTS)
+    there = {path.name for path in inputs.iterdir()}
+    assert there == {*INPUTS, "base.iso", "tree", "empty"}
+
+
+def shell(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"PYTHON={sys.executable}; {script}"],
+        cwd=directory, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_directory_that_is_no_disc_is_not_listed_without_an_end(tmp_path: Path) -> None:
+    for number in range(MOST_ENTRIES + 1):
+        os.mknod(tmp_path / f"{number}")
+    ran = program.run("ls", tmp_path, "--json")
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (3, "too-many-entries")
+
+
+def test_what_the_system_refuses_besides_is_told_in_its_words(inputs: Path) -> None:
+    """The limit of open files is met in another place with each limit, by imports, too."""
+    codes = set()
+    for most in range(5, 9):
+        for words in ("diff base.iso base.iso", "rebuild base.iso -d rocky -n"):
+            ran = shell(f"ulimit -n {most}; $PYTHON -m ngtpatch {words} --json", inputs)
+            assert "Traceback" not in ran.stderr
+            codes.add(json.loads(ran.stdout).get("error", {}).get("code"))
+    assert "os-error" in codes
+
+
+def test_an_installation_without_its_data_says_so(tmp_path: Path) -> None:
+    shutil.copytree(Path(ngtpatch.__file__).parent, tmp_path / "ngtpatch")
+    ran = shell("$PYTHON -m ngtpatch profile list --json", tmp_path)
+    told = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, told["code"], told["path"]) == (
+        1, "installation", str(tmp_path / "ngtpatch"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", ["extract base.iso config/ngt_config.json", "rebuild base.iso -d rocky -o -"]
+)
+def test_no_stdout_is_no_place_for_a_file(inputs: Path, command: str) -> None:
+    """The document with its code, ``no-stdout``, has nowhere to go, either."""
+    ran = shell(f"$PYTHON -m ngtpatch {command} --json >&-", inputs)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("ngtpatch: stdout is closed\n")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disc with an empty config/, and a VM's three files for it."""
+    root = tmp_path_factory.mktemp("bare")
+    now = datetime.now(timezone.utc)
+    nodes = disc(2, issue(now, seed=None, authority=False), payload=0, configured=0)
+    for node in nodes:
+        if node.path in VM_PATHS:
+            assert isinstance(node, DiscFile)
+            assert isinstance(node.content, bytes)
+            (root / Path(node.path).name).write_bytes(node.content)
+    kept = [node for node in nodes if node.path not in VM_PATHS]
+    with (root / "bare.iso").open("w+b") as file:
+        master(file, kept, volume_id=LABEL, created=0, trees=USUAL_TREES)
+    return root
+
+
+def misnamed(image: bytearray, folder: int, root: int) -> None:
+    """Give config/ another name in Joliet: nothing in it says which it is."""
+    name = "config".encode("utf-16-be")
+    at = image.index(name, root)
+    assert at < root + 2048
+    image[at : at + len(name)] = "confix".encode("utf-16-be")
+
+
+def turned(image: bytearray, folder: int, root: int) -> None:
+    """Let config/ begin with the directory above it."""
+    second = folder + image[folder]
+    image[folder + 33], image[second + 33] = image[second + 33], image[folder + 33]
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"), [(misnamed, "ambiguous-directory"), (turned, "damaged-directory")]
+)
+def test_a_directory_that_nothing_can_be_added_to_is_refused(
+    bare: Path, tmp_path: Path, damage: object, code: str
+) -> None:
+    image = bytearray((bare / "bare.iso").read_bytes())
+    with Volume.open(bare / "bare.iso") as volume:
+        extents = volume.records["joliet"].extent_of
+    assert callable(damage)
+    damage(image, extents["config"] * 2048, extents[""] * 2048)
+    (tmp_path / "bent.iso").write_bytes(image)
+    files = [("--config", "ngt_config.json"), ("--cert", "client-cert.pem")]
+    files += [("--key", "client-key.pem")]
+    words = [word for option, name in files for word in (option, bare / name)]
+    ran = program.run("rebuild", "bent.iso", *words, "-o", "o.iso", "--json", cwd=tmp_path)
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (4, code), ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bent.iso"]
+
+
+AS_NOBODY = """
+import os, sys
+from ngtpatch.cli.app import app
+words = ["packer", "prepare", "base.iso", "-d", "rocky", "--json"]
+try:
+    app([*words, "-o", "first", "--variables", "first.json"])  # so that all of it is imported
+except SystemExit as ended:
+    assert not ended.code
+os.setgid(65534), os.setuid(65534)
+sys.stdout.flush(), os.dup2(os.open("document", os.O_WRONLY | os.O_CREAT), 1)
+app([*words, "-o", "shared", "--variables", "shared/second.json"])
+"""
+
+
+def test_an_iso_of_another_user_is_not_replaced(inputs: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root", "a second user is needed")
+    for folder in tmp_path.parents:
+        if folder != Path("/") and folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    tmp_path.chmod(0o777)
+    shutil.copy(inputs / "base.iso", tmp_path)
+    (tmp_path / "base.iso").chmod(0o644)
+    words = ["packer", "prepare", "base.iso", "-d", "rocky", "-o", "shared", "--json"]
+    there = program.run(*words, cwd=tmp_path)
+    name = json.loads(there.stdout)["iso_name"]
+    for path in (tmp_path / "shared").iterdir():
+        path.unlink()
+    (tmp_path / "shared" / name).write_bytes(b"mine")
+    (tmp_path / "shared").chmod(0o1777)
+    ran = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    told = json.loads((tmp_path / "document").read_text())["error"]
+    assert (ran.returncode, told["code"]) == (1, "not-permitted"), ran.stderr
+    assert (tmp_path / "shared" / name).read_bytes() == b"mine"
+
+
+LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"
+
+
+def test_provenance_without_its_extra_is_refused_before_anything(inputs: Path) -> None:
+    words = ["rebuild", "base.iso", "-d", "rocky", "-o", "x.iso", "--provenance", "--json"]
+    ran = subprocess.run(
+        [sys.executable, "-c", LACKING.format("cyclonedx"), *words],
+        cwd=inputs, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "extra-missing")
+    assert not (inputs / "x.iso").exists()
+
+
+def test_a_ledger_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    made.out.mkdir()
+    (tmp_path / "theirs").write_text("")
+    (made.out / "ledger.jsonl").symlink_to(tmp_path / "theirs")
+    for more in ("--resume", "--dry-run"):
+        ran = made.inject("--json", more)
+        assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (3, "unsafe-ledger")
+    assert (tmp_path / "theirs").read_bytes() == b""

@@ -84,6 +84,12 @@ def test_what_is_no_answer_of_prism_is_one_error(
     assert central.state.writes() == []
 
 
+def test_what_is_no_prism_central_is_said_so(central: Central, iso: Path, vm: str) -> None:
+    central.state.faults = [Fault("GET", EVERY, saying(200, b"{}"), 99)]
+    ran = central.push(iso, "--vm", vm, "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (7, "not-prism")
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_an_error_answer_shows_no_secret_and_changes_nothing_twice(
     central: Central, bucket: Library, iso: Path, vm: str, status: int

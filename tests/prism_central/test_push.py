@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ngtpatch import IdentityRequest, rebuild
+from ngtpatch.files.wellknown import KEY
 from ngtpatch.sample import write_sample
 from tests.fleet.park import Park, betrayed, park
 from tests.prism_central.conftest import Central, Library
@@ -93,6 +94,25 @@ def test_a_dry_run_changes_nothing(central: Central, bucket: Library, iso: Path,
     assert ran.exit_code == 0
     assert "would insert it into SATA.0" in ran.stdout
     assert central.state.writes() == []
+
+
+def test_what_is_not_called_iso_is_refused_before_anything(central: Central, iso: Path) -> None:
+    ran = central.push(iso.rename(iso.with_suffix(".img")), "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (4, "not-iso-name")
+    assert central.state.writes() == []
+
+
+def test_a_disc_that_is_not_seen_in_its_drive_is_no_success(
+    central: Central, bucket: Library, iso: Path, vm: str
+) -> None:
+    def does_nothing(handler: Any) -> bool:
+        handler.accepted("vmm.v4.ahv.config.InsertCdRomApiResponse", lambda: None, vm)
+        return True
+
+    central.state.faults = [Fault("POST", INSERT, does_nothing, 99)]
+    ran = central.push(iso, "--vm", vm, "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (7, "not-attached")
+    assert central.state.discs(vm) == []
 
 
 def test_from_a_url_with_an_api_key(central: Central, iso: Path, other: Path, vm: str) -> None:
@@ -414,6 +434,18 @@ def test_killed_at_every_change_the_same_command_ends_well(
 
 
 # a fleet -------------------------------------------------------------------------------------
+
+
+def test_a_vm_that_has_no_image_is_a_row(central: Central, bucket: Library, tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    made.give("vm1", {**made.material["vm1"], KEY: made.material["vm2"][KEY]})
+    assert made.inject().returncode == 6
+    for name in made.material:
+        central.state.add_vm(name)
+    ran = central.push("--ledger", made.out / "ledger.jsonl", "--json")
+    assert (ran.exit_code, ran.document["done"], ran.document["failed"]) == (6, 1, 1)
+    [failed] = [vm for vm in ran.document["vms"] if vm["action"] == "failed"]
+    assert (failed["name"], failed["code"]) == ("vm1", "no-image")
 
 
 def test_a_fleet_is_resumable_and_one_failure_is_a_row(

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ngtpatch.errors import InputError
-from ngtpatch.iso.read.entry import Entry
+from ngtpatch.iso.read.entry import MOST_ENTRIES, Entry
 
 __all__ = ["HostDirectory"]
-
-_MOST_ENTRIES = 1_000_000
 
 
 class HostDirectory:
@@ -67,10 +65,10 @@ class HostDirectory:
                     entry = _entry(path, item)
                     yield entry
                     count += 1
-                    if count > _MOST_ENTRIES:
+                    if count > MOST_ENTRIES:  # as an image may have
                         raise InputError(
                             "too-many-entries",
-                            f"holds more than {_MOST_ENTRIES} entries",
+                            f"holds more than {MOST_ENTRIES:,} entries",
                             path=str(self.path),
                         )
                     if entry.kind == "directory":
