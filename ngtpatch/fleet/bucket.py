@@ -25,17 +25,25 @@ from ngtpatch.files.digest import sha256_of_source
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.writing import require_writable
 from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.base_object import (
+    base_parts,
+    is_worth_copying,
+    multipart_tag,
+    read_part,
+    tag_of_parts,
+    without_identity,
+)
 from ngtpatch.fleet.order import STORE_TIMEOUT, Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
+from ngtpatch.fleet.store_refusals import hint_of, status_of
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import ByteSource
-from ngtpatch.iso.read.regions import BLOCK, Overlay, merge_ranges
+from ngtpatch.iso.read.regions import merge_ranges
 from ngtpatch.iso.write.sinks import Written
 
 __all__ = ["Bucket"]
 
 _BASES = ".ngtpatch/base-"
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 
 # How often an upload is begun again that another run took for a dead one's.
@@ -191,18 +199,18 @@ class Bucket:
         try:
             self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload)
         except self._errors.ClientError as error:
-            if _status(error) != 404:  # NoSuchUpload; Swift may say NoSuchKey
+            if status_of(error) != 404:  # NoSuchUpload; Swift may say NoSuchKey
                 raise
             return False
         return True
 
     def prepare(self, base: Base) -> None:
         """Upload the base, unless it is there and proven. Raises RemoteError."""
-        if not _is_worth_copying(base) or self._proven_tag(base) is not None:
+        if not is_worth_copying(base) or self._proven_tag(base) is not None:
             return
-        clean = _without_identity(base)
+        clean = without_identity(base)
         with self._remote():
-            self._assemble(self._base_key(base), clean, _base_parts(clean), None, {}, base)
+            self._assemble(self._base_key(base), clean, base_parts(clean), None, {}, base)
         self._tags.pop(str(base.sha256), None)
 
     def _proven_tag(self, base: Base) -> str | None:
@@ -217,11 +225,11 @@ class Bucket:
         with self._asking:
             if key not in self._tags:
                 found = self._head(self._base_key(base))
-                clean = _without_identity(base)
+                clean = without_identity(base)
                 same = found is not None and found["ContentLength"] == clean.size
                 tag = str(self._told(found, "ETag")) if same else None
                 proven = tag is not None and (
-                    tag == _multipart_tag(clean) or self._reads_as(base, tag, clean)
+                    tag == multipart_tag(clean) or self._reads_as(base, tag, clean)
                 )
                 self._tags[key] = tag if proven else None
             return self._tags[key]
@@ -231,7 +239,7 @@ class Bucket:
         with self._remote():
             return all(
                 self._range(self._base_key(base), tag, offset, min(_WINDOW, clean.size - offset))
-                == _read(clean, Part(offset, min(_WINDOW, clean.size - offset), copied=False))
+                == read_part(clean, Part(offset, min(_WINDOW, clean.size - offset), copied=False))
                 for offset in range(0, clean.size, _WINDOW)
             )
 
@@ -278,7 +286,7 @@ class Bucket:
             for offset, length in ranges:
                 end = min(offset + length, plan.size)
                 data = self._range(key, found["ETag"], offset, end - offset)
-                if data != _read(overlay, Part(offset, end - offset, copied=False)):
+                if data != read_part(overlay, Part(offset, end - offset, copied=False)):
                     return None
                 hasher.update(data)
         return Held(hasher.hexdigest() if digest else None)
@@ -307,7 +315,7 @@ class Bucket:
                 self._require_there(key, answer.get("ETag"), expected, overlay.size, metadata)
                 uploaded = len(body)
             else:
-                tag = self._proven_tag(base) if _is_worth_copying(base) else None
+                tag = self._proven_tag(base) if is_worth_copying(base) else None
                 source = (self._base_key(base), tag) if tag is not None else None
                 planned = parts(
                     overlay.size,
@@ -339,7 +347,7 @@ class Bucket:
                 return self._assemble_once(key, source, planned, copied, metadata, base)
             except self._errors.ClientError as error:
                 # 404: the upload is gone, in whatever words.
-                if not left or not (_status(error) == 404 or _status(error) >= 500):
+                if not left or not (status_of(error) == 404 or status_of(error) >= 500):
                     raise
         raise AssertionError  # the last try returned or raised
 
@@ -368,7 +376,7 @@ class Bucket:
                         CopySourceRange=f"bytes={part.offset}-{part.end - 1}",
                     ).get("CopyPartResult", {})
                 else:
-                    body = _read(source, part)
+                    body = read_part(source, part)
                     answer = client.upload_part(**here, Body=body)
                     uploaded += part.length
                 done.append({"PartNumber": number, "ETag": self._told(answer, "ETag")})
@@ -376,7 +384,7 @@ class Bucket:
             answer = client.complete_multipart_upload(
                 **place, UploadId=upload, MultipartUpload={"Parts": done}
             )
-            expected = _tag_of_parts([part["ETag"].strip('"') for part in done])
+            expected = tag_of_parts([part["ETag"].strip('"') for part in done])
             self._require_there(key, answer.get("ETag"), expected, source.size, metadata)
         except BaseException:
             with suppress(Exception):  # the first error is the one to tell; sweep() is next
@@ -422,9 +430,9 @@ class Bucket:
         try:
             yield
         except self._errors.ClientError as error:
-            code = error.response.get("Error", {}).get("Code") or _status(error)
+            code = error.response.get("Error", {}).get("Code") or status_of(error)
             reason = f"{error.operation_name}: {code}"
-            raise RemoteError("s3", reason, path=self.url, hint=_hint(error)) from None
+            raise RemoteError("s3", reason, path=self.url, hint=hint_of(error)) from None
         except RecursionError:  # botocore follows a redirection to another region for ever
             raise RemoteError(
                 "s3", "the object store sends elsewhere, again and again", path=self.url,
@@ -442,49 +450,6 @@ class Bucket:
             ) from None  # fmt: skip
 
 
-# Operation -> the right that it needs, in the words of a policy.
-_RIGHTS = {
-    "AbortMultipartUpload": "s3:AbortMultipartUpload",
-    "GetObject": "s3:GetObject",
-    "HeadObject": "s3:GetObject",
-    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "ListObjectsV2": "s3:ListBucket",
-    "PutObject": "s3:PutObject",
-    "UploadPartCopy": "s3:GetObject and s3:PutObject",
-}
-
-
-_OF_PARTS = (
-    "AbortMultipartUpload", "CompleteMultipartUpload", "CreateMultipartUpload",
-    "ListMultipartUploads", "UploadPart", "UploadPartCopy",
-)  # fmt: skip
-# What a store says of 403 where a right is missing; HEAD has no body, and says the number alone.
-_DENIED = ("AccessDenied", "AllAccessDisabled", "403", "Forbidden", "")
-
-
-def _status(error: Any) -> int:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return int(status)
-
-
-def _hint(error: Any) -> str | None:
-    """Return what to do where a store refuses, or has not, what is asked of it."""
-    status, code = _status(error), error.response.get("Error", {}).get("Code", "")
-    if status == 403 and code in _DENIED:
-        needed = _RIGHTS.get(error.operation_name, "s3:PutObject")
-        return f"the credentials need {needed} there (the page on fleets lists all that is used)"
-    if status in (401, 403):
-        return "the credentials that boto3 found are not accepted there"
-    if status == 501:
-        needs = "as does every full image of more than 1 MiB; --config-only does without"
-        if error.operation_name in _OF_PARTS:
-            return f"inject uses it for what is put together of parts, {needs}"
-        return "the store does not do that, and inject cannot do without (the page on fleets)"
-    if not code or code.isdecimal():
-        return "no store's error came with it: see AWS_ENDPOINT_URL"
-    return None
-
-
 def _is_address(url: str) -> bool:
     """Say whether *url* names a host, and a port that there can be, of http or https."""
     try:
@@ -494,52 +459,8 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _is_worth_copying(base: Base) -> bool:
-    return base.sha256 is not None and not base.single and base.volume.size > MINIMUM
-
-
-def _base_parts(clean: ByteSource) -> list[Part]:
-    return parts(clean.size, 0, ())
-
-
-def _multipart_tag(clean: ByteSource) -> str | None:
-    """Return the entity tag of the base, uploaded in its parts."""
-    return _tag_of_parts(
-        hashlib.md5(_read(clean, part), usedforsecurity=False).hexdigest()
-        for part in _base_parts(clean)
-    )
-
-
-def _tag_of_parts(tags: Iterable[str]) -> str | None:
-    """Return the entity tag of an object by those of its parts, where these are MD5s."""
-    digests = list(tags)
-    if not all(_MD5.fullmatch(digest) for digest in digests):
-        return None
-    whole = hashlib.md5(b"".join(map(bytes.fromhex, digests)), usedforsecurity=False).hexdigest()
-    return f'"{whole}-{len(digests)}"'
-
-
 def _metadata(base: Base, plan: EditPlan) -> dict[str, str]:
     return {
         "ngtpatch-base-sha256": str(base.sha256),
         "ngtpatch-regions-sha256": plan.digest,
     }
-
-
-def _without_identity(base: Base) -> Overlay:
-    """Return the base with zeros where its identity stood: no object needs those bytes."""
-    from ngtpatch.iso.read.regions import Region
-
-    regions = [
-        Region(offset, base.volume.read_at(offset, length), bytes(length))
-        for offset, length in base.identity_ranges
-    ]
-    return Overlay(base.volume.source, regions)
-
-
-def _read(source: ByteSource, part: Part) -> bytes:
-    pieces = [
-        source.read_at(offset, min(BLOCK, part.end - offset))
-        for offset in range(part.offset, part.end, BLOCK)
-    ]
-    return b"".join(pieces)
