@@ -33,7 +33,7 @@ def command() -> None:
 
 
 _targets = click.argument(
-    "targets", metavar="TARGET...", nargs=-1, required=True, type=options.PATH
+    "targets", metavar="TARGET...", nargs=-1, required=True, type=options.INPUT
 )
 _certificates = click.option(
     "--certificates", metavar="DIR", type=options.PATH,
@@ -91,7 +91,7 @@ def _description(console: Console, item: Shown) -> None:
 
 
 @options.command("ngtpatch identity check vm1.iso --warn-days 60")
-@click.argument("targets", metavar="TARGET...", nargs=-1, type=options.PATH)
+@click.argument("targets", metavar="TARGET...", nargs=-1, type=options.INPUT)
 @_certificates
 @click.option(
     "--warn-days",

@@ -60,7 +60,7 @@ _DONE = {
     " whose it is.",
 )  # fmt: skip
 @click.option(
-    "--inventory", metavar="PATH", type=options.PATH,
+    "--inventory", metavar="PATH", type=options.INPUT,
     help="Says whose an ISO with identity is, and which UUIDs the VMs have.",
 )  # fmt: skip
 @click.option(

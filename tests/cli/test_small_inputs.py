@@ -120,6 +120,20 @@ def test_an_inventory_by_stdin_has_paths_relative_to_where_one_stands(tmp_path: 
     assert fleet.wrong() == []
 
 
+@pytest.mark.parametrize("given", ["- < vms.csv", "- < <(cat vms.csv)", "<(cat vms.csv)"])
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_an_inventory_that_is_judged_may_come_by_a_pipe(
+    tmp_path: Path, command: str, given: str
+) -> None:
+    fleet = park(tmp_path / "park", 2)
+    asked = f"{NGTPATCH} identity {command} --certificates certificates --json"
+    by_file = shell(f"{asked} vms.csv", fleet.root)
+    by_pipe = shell(f"{asked} {given}", fleet.root)
+    assert (by_pipe.returncode, by_pipe.stderr) == (by_file.returncode, by_file.stderr) == (0, "")
+    assert json.loads(by_pipe.stdout)["identities"] == json.loads(by_file.stdout)["identities"]
+    assert len(json.loads(by_pipe.stdout)["identities"]) == 2
+
+
 def test_two_inputs_cannot_both_be_stdin(base: Path, tmp_path: Path) -> None:
     ran = shell(f"{NGTPATCH} --json rebuild {base} -o o.iso --cert - --key -", tmp_path)
     assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "stdin-twice")
