@@ -69,6 +69,43 @@ def test_what_is_not_understood_is_a_doubt_with_a_digest_of_its_file() -> None:
     assert doubts_digest(again.doubts) != digest
 
 
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "if not os.path.exists('/usr/share/centos'):\n  sys.exit(1)\n",
+        "if not os.access('/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat', os.R_OK):\n  sys.exit(1)\n",
+        "if 'CentOS-Base.repo' not in os.listdir('/etc/yum.repos.d'):\n  sys.exit(1)\n",
+        "import glob\nif not glob.glob('/etc/yum.repos.d/CentOS*'):\n  sys.exit(1)\n",
+        "import pathlib\nif not pathlib.Path('/usr/share/centos').exists():\n  sys.exit(1)\n",
+        "import subprocess\nif subprocess.call(['rpm', '-q', 'centos-logos']):\n  sys.exit(1)\n",
+        "import subprocess\nsubprocess.check_call('rpm -q redhat-logos', shell=True)\n",
+        "open('/etc/centos-release').read()\n",
+        "try:\n  open('/etc/centos-release')\nexcept IOError:\n  sys.exit(1)\n",
+        "try:\n  os.stat('/usr/share/redhat-logos')\nexcept OSError:\n  sys.exit(1)\n",
+        "try:\n  try:\n    open('/etc/oracle-release')\n  finally:\n    os.getcwd()\n"
+        "except IOError:\n  sys.exit(1)\n",
+    ],
+)
+def test_what_one_distribution_alone_has_is_a_fact_about_it(gate: str) -> None:
+    """A file, a package or a repository of the kin's: the new name's guests lack it."""
+    result = patched(before="  import gate\n", gate="import os, sys\n" + gate)
+    assert {one.path for one in result.doubts} == {ROOT + "src/gate.py"}
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "if not os.path.exists('/usr/local/nutanix'):\n  sys.exit(1)\n",
+        "if os.path.exists('/usr/share/centos'):\n  print('an old one')\n",
+        "open('/etc/redhat-release').read()\n",  # each Enterprise Linux has it
+        "try:\n  open('/etc/centos-release')\nexcept IOError:\n  print('not there')\n",
+        "open('/etc/fstab').read()\n",
+    ],
+)
+def test_what_all_of_them_have_is_no_doubt(harmless: str) -> None:
+    assert patched(before="  import gate\n", gate="import os, sys\n" + harmless).doubts == ()
+
+
 def test_a_disc_that_accepts_the_name_has_no_doubts() -> None:
     other = "  import other\n  if other.likes(distribution):\n    sys.exit(1)\n"
     accepting = FACTORY.replace('"red hat" in', '"rocky linux" in')

@@ -51,6 +51,8 @@ _MOVING = re.compile(
     r"|^os\.(?:ch|stat|access|remove|unlink|rename|link|symlink|mk|list|walk|read|utime)"
 )
 _LEAVING = re.compile(r"(?:exit|abort|import_module|__import__|exec|eval|functools\.partial.*)$")
+# Raises where a file is not there.
+_LOOKING = re.compile(r"(?:^|[._])(?:l?stat|listdir|scandir|readlink|getsize|get[acm]time)$")
 # Ends this process, or puts another in its place.
 _ENDING = re.compile(
     r"^(?:os\.(?:exec[lvpe]+|kill|killpg|abort)|signal\.(?:raise_signal|alarm|pthread_kill)"
@@ -63,6 +65,14 @@ _ASKING = re.compile(
 )
 
 
+# What is there on one distribution and not on another: its own files, and its packages.
+_OF_ONE = (
+    r"(?:centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux)"
+)
+_ITS_OWN = re.compile(
+    rf"^/(?!ngt-disc/)[^\n]*{_OF_ONE}|\b(?:rpm|dpkg|yum|dnf|apt|zypper)[\w-]*\b[^\n]*{_OF_ONE}",
+    re.IGNORECASE,
+)
 _ASKING_PYTHON = re.compile(r"version_info|hexversion|python_version|sys\.version")
 
 
@@ -161,7 +171,8 @@ class Calling(Evaluation):
         asks = asks or (name == "type" and self.of_python)
         tells = says.tells
         ends = checks or not tells
-        if (tainted or depends or asks) and ends:
+        shows = any(self.is_of_one(value) for value in args)
+        if ((tainted or depends or asks) and ends) or (shows and checks):
             self.note("call")
         if ends:
             self.reach(name)
@@ -172,8 +183,8 @@ class Calling(Evaluation):
             self._start(args)
         heard = self._call_back(args)
         self._escape(args, name, tells=tells, also=heard[0])
-        self.perhaps()
-        if tainted or depends or asks or heard[0]:
+        self.perhaps(tells=(asks or shows) and _LOOKING.search(name) is not None)
+        if tainted or depends or asks or shows or heard[0]:
             return unknown(tainted=True)
         return self._derived(name, (*args, *heard[1]))
 
@@ -271,6 +282,22 @@ class Calling(Evaluation):
                         self.asks(Varied.of(part), depth - 1) for part in items
                     ):
                         return True
+        return False
+
+    def is_of_one(self, value: Varied) -> bool:
+        """Tell whether *value* is a path or a command about what one distribution alone has."""
+        for mask, one in value.each(self.mask):
+            parts: Sequence[Plain] = one if isinstance(one, tuple) else (one,)
+            if isinstance(one, Container) and one.kind is not dict:
+                parts = [
+                    part
+                    for _, items in one.store.get("items").each(mask)
+                    if not isinstance(items, Unknown)
+                    for part in items
+                ]
+            text = " ".join(part for part in parts if isinstance(part, str))
+            if _ITS_OWN.search(text[:4096]):
+                return True
         return False
 
     def _escape(

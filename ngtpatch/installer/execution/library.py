@@ -248,7 +248,9 @@ def _exists(machine: Any, args: _Args, named: _Named) -> Varied:
             return machine.by_world(_has_os_release)  # type: ignore[no-any-return]
         if path == "/etc/redhat-release":
             return machine.by_world(_is_red_hat_like)  # type: ignore[no-any-return]
-        return unknown(tainted=machine.depends(args[0]) or machine.asks(Varied.of(path)))
+        asked = Varied.of(path)
+        tainted = machine.depends(args[0]) or machine.asks(asked) or machine.is_of_one(asked)
+        return unknown(tainted=tainted)
 
     if not args:
         return unknown(tainted=False)

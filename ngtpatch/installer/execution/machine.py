@@ -438,12 +438,18 @@ class Statements(Matching):
         loop.broken |= broken
         loop.continued |= continued
         self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
+        self.raised_by_some(outer.told)
 
     def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
         here = self.mask
         before = self._with_history(lambda: self.execute(node.body))
         self.trials.pop()
         loose = trial.perhaps & here
+        if not node.handlers:
+            self.raised_by_some(trial.told & here)
+        elif trial.told & here and not all(only_logs(one.body) for one in node.handlers):
+            self.line = node.lineno
+            self.note("condition", trial.told & here)
         if self.mask and node.orelse:
             self.execute(node.orelse)
         normal = self.mask

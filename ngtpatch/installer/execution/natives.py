@@ -455,8 +455,12 @@ def opened(machine: Any, args: _Args, named: _Named) -> Varied:
             machine.throw_named("OSError", machine.where(lambda world: not world.id))
             lines = machine.by_world(World.os_release)
             return Varied.of(FileObject(lines))
-        machine.perhaps()
-        tainted = machine.depends(args[0]) or machine.asks(args[0])
+        if path in ("/etc/redhat-release", "/etc/system-release"):
+            machine.throw_named("OSError", machine.where(lambda world: not world.is_red_hat_like))
+            machine.perhaps()
+            return Varied.of(FileObject(unknown(tainted=True)))
+        tainted = machine.depends(args[0]) or machine.asks(args[0]) or machine.is_of_one(args[0])
+        machine.perhaps(tells=tainted)
         return Varied.of(FileObject(unknown(tainted=tainted)))
 
     if not args:

@@ -141,10 +141,12 @@ class Trial:
     Attributes:
         thrown: what was raised inside.
         perhaps: the guests on which something may have been raised that is not modelled.
+        told: those of them on which whether it was raised tells the distribution.
     """
 
     thrown: list[Thrown] = field(default_factory=list)
     perhaps: int = 0
+    told: int = 0
 
 
 @dataclass
@@ -466,9 +468,23 @@ class State:
         """Return the class of one of Python's own exceptions."""
         raise NotImplementedError
 
-    def perhaps(self) -> None:
-        """Note that something which is not modelled may raise here."""
+    def perhaps(self, *, tells: bool = False) -> None:
+        """Note that something which is not modelled may raise here.
+
+        Args:
+            tells: whether it raises on one distribution and not on another, as who opens a file
+                does that one of them alone has.
+        """
         self.trials[-1].perhaps |= self.mask
+        if tells:
+            self.raised_by_some(self.mask)
+
+    def raised_by_some(self, guests: int) -> None:
+        """Note that whether something is raised here tells the distribution."""
+        if len(self.trials) == 1:
+            self.note("call", guests)  # nobody handles it
+        else:
+            self.trials[-1].told |= guests
 
 
 def _is_of(name: str, origin: str) -> bool:
