@@ -62,7 +62,7 @@ def _description(console: Console, item: Shown) -> None:
     if not facts.present:
         where = "in its files"
         if item.elsewhere is not None:
-            nowhere = ", and none was found in any other byte"
+            nowhere = ", and none was found in any other byte that was searched"
             where += " of identity, but see below" if item.elsewhere else nowhere
         rows.append(("identity", f"none {where}"))
     rows += [(key, str(value)) for key, value in (facts.config or {}).items()]

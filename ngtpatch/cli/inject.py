@@ -180,7 +180,10 @@ def command(
         begun = foreseen(plan, resume=resume or told is not None)
         if told is not None:
             write_whole(told, plan.whole(), force=force)
-        _show_plan(console, begun, told)
+        refused = _show_plan(console, begun, told)
+        # The run fails for them as well; a file for shards was asked for, and is there.
+        if refused and told is None:
+            raise click.exceptions.Exit(BatchError.exit_code)
         return
     with (
         _executor(scheduler) as (executor, there, manned),
@@ -225,7 +228,8 @@ def _template(path: Path | None) -> tuple[str | None, str]:
     return read_template(path), str(path)
 
 
-def _show_plan(console: Console, plan: FleetPlan, whole: Path | None) -> None:
+def _show_plan(console: Console, plan: FleetPlan, whole: Path | None) -> int:
+    """Show what a run would do; return how many VMs it would refuse."""
     from ngtpatch.fleet.inject_document import InjectPlan
 
     told = InjectPlan.of(plan)
@@ -236,7 +240,10 @@ def _show_plan(console: Console, plan: FleetPlan, whole: Path | None) -> None:
     if whole is not None:
         console.say(f"wrote    {whole}")
     wrote = "nothing" if whole is None else "no image"
-    console.say(f"{told.total} images would go to {told.destination}; {wrote} was written")
+    count = sum(order.refused is not None for order in told.orders)
+    would = f"{told.total - count} of {told.total} VMs would get an image in {told.destination}"
+    console.say(f"{would}; {wrote} was written")
+    return count
 
 
 def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:

@@ -104,7 +104,7 @@ def global_options(function: F) -> F:
         click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbosity(1),
                      help="Print more; twice shows where an unexpected error came from."),
         click.option("-q", "--quiet", count=True, expose_value=False, callback=_verbosity(-1),
-                     help="Print errors only."),
+                     help="Print errors and warnings only."),
         click.option("--json", is_flag=True, expose_value=False, callback=_sets("as_json"),
                      help="Print one JSON document on stdout, messages on stderr."),
     ):  # fmt: skip

@@ -76,8 +76,15 @@ class Console:
         self._say(self._style(printable(text), bold=True))
 
     def next(self, *words: object, why: str = "") -> None:
-        """Print what most people do now: a command, fit to be pasted, and what for."""
-        command = " ".join(word if word in _OPEN else shlex.quote(word) for word in map(str, words))
+        """Print what most people do now: a command, fit to be pasted, and what for.
+
+        A path is given as one, so that no name is taken for an option.
+        """
+        plain = [
+            f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
+            for word in words
+        ]
+        command = " ".join(word if word in _OPEN else shlex.quote(word) for word in plain)
         self.say(f"next     {command}{f'  ({why})' if why else ''}")
 
     def pairs(self, rows: Iterable[tuple[str, str]]) -> None:

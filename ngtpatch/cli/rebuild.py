@@ -247,16 +247,17 @@ def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path])
     named += [word for one in profile_dirs for word in ("--profiles", str(one))]
     if result.rebuilt_before:
         # The record, and so both commands, are about what the source itself was made from.
-        base: tuple[str, ...] = ("--base", "ISO")
+        base: tuple[str | Path, ...] = ("--base", "ISO")
         which, back = "ISO: the vendor's, not one that was rebuilt", "gives the vendor's again"
     else:
-        base = () if result.source == result.output else ("--base", result.source)
+        base = () if result.source == result.output else ("--base", Path(result.source))
         which, back = "", "undoes it"
-    console.next("ngtpatch", "verify", result.output, *base, *named, why=which)
+    output = Path(result.output)
+    console.next("ngtpatch", "verify", output, *base, *named, why=which)
     scrubbed = result.overwritten or any(entry.sha256_before is None for entry in result.changed)
     # What an earlier rebuild scrubbed is not told here.
     undo = base if scrubbed or result.rebuilt_before else ()
-    console.next("ngtpatch", "reset", result.output, *undo, "-o", "FILE", why=back)
+    console.next("ngtpatch", "reset", output, *undo, "-o", "FILE", why=back)
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ DOCUMENTS = {
 
 
 @options.command("ngtpatch schema rebuild")
-@click.argument("name", type=click.Choice(sorted(DOCUMENTS)))
+@click.argument("name", metavar="NAME", type=click.Choice(sorted(DOCUMENTS)))
 def command(name: str) -> None:
     """Print the JSON Schema of a document.
 

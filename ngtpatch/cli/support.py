@@ -72,6 +72,11 @@ def command(
     something on the way of the installation is not understood.
     """
     console = ctx.find_object(Console) or Console()
+    if str(report_file) == "-":
+        raise UsageError(
+            "two-outputs", "the report and what is found would both go to stdout",
+            hint="name a file for the report",
+        )  # fmt: skip
     if report_file is not None:
         check_target(report_file, force=force, source=iso)
     elif report_lines:

@@ -147,7 +147,8 @@ class Verification:
         if found.regions:
             yield f"{found.differing:,} bytes differ in {found.regions:,} regions"
         if self.accepts is not None:
-            yield f"its installer accepts {', '.join(self.accepts) or 'no known distribution'}"
+            none = "none of the distributions that have a profile"
+            yield f"its installer accepts {', '.join(self.accepts) or none}"
         for one in found.unseen:
             yield f"not looked at: {one}"
 

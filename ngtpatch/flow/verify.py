@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -94,6 +95,8 @@ def verify(
         refused = (*refused, *_uncertain(volume, distros, accept_unproven))
         problems = (*found, *refused)
         failed = failure(problems, str(image))
+        if failed is not None and failed.code == "no-record" and original is not None:
+            failed = replace(failed, hint=_without_record(image, str(base), original))
         return Verification(
             image=str(image),
             base=None if base is None else str(base),
@@ -114,6 +117,13 @@ def verify(
             ),
             accepts=accepts,
         )
+
+
+def _without_record(image: str | Path, base: str, original: Volume) -> str:
+    """Return what to do about an image without a record that is not its base either."""
+    if original.record is None:
+        return f"it is not {base}, and nothing on it says why: make it anew from the vendor's ISO"
+    return f"{base} has a record: if that one was made of {image}, name them the other way round"
 
 
 def accepted(

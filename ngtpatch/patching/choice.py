@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngtpatch.errors import Refusal, UsageError
+from ngtpatch.installer.subject import normalized_id
 from ngtpatch.patching.known_names import known_distributions, known_names
 from ngtpatch.patching.osrelease import OsRelease, read_os_release
 from ngtpatch.patching.profile import Profile, Profiles, load_profiles
@@ -122,8 +123,12 @@ def known_releases(profiles: Profiles, one: str) -> tuple[OsRelease, ...]:
             known.name, known.id, known.id_like, (*known.versions, "")[0], known.platform_id, one
         )
         for known in known_distributions()
-        if word in (known.id, known.name)
+        # By the distro package's ID, too: Oracle Linux says "ol", which is "oracle" there.
+        if word in (known.id, known.name, normalized_id(known.id))
     }
+    # Whose name has the word is meant, and not who says that ID beside it: Vanilla OS is no ubuntu.
+    meant = {name: release for name, release in found.items() if word in name.split()}
+    found = meant or found
     # Springdale says ID=rhel, and has a profile of its own.
     return tuple(release for release in found.values() if find_profile(release, profiles) is None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from ngtpatch.patching.choice import find_profile
 from ngtpatch.patching.kinship import EL_PYTHON, Kinship, kinship
 from ngtpatch.patching.known_names import Family, known_distributions, known_names
 from ngtpatch.patching.needles import check_needles
-from ngtpatch.patching.osrelease import OsRelease
+from ngtpatch.patching.osrelease import THIS_HOST, OsRelease
 from ngtpatch.patching.profile import KIN, Profile, Profiles, profile_of
 
 __all__ = ["Covered", "NewProfile", "ProfileNew", "covered", "draft_profile"]
@@ -199,8 +200,16 @@ def _require_meant(os_release: OsRelease, kin: Kinship, accept: str | None) -> N
         f"{os_release.name} is {what} ({kin.because}); {so}",
         path=os_release.source,
         hint="to make one anyway, confirm its ID: "
-        f"ngtpatch profile new --accept {os_release.id or 'ID'}",
+        f"ngtpatch profile new{_asked_by(os_release)} --accept {os_release.id or 'ID'}",
     )
+
+
+def _asked_by(os_release: OsRelease) -> str:
+    """Return the option that names an os-release; nothing for this host's own."""
+    if os_release.source == THIS_HOST:
+        return ""
+    named = os_release.source if Path(os_release.source).exists() else "FILE"
+    return f" --os-release {shlex.quote(named)}"
 
 
 def _needle(os_release: OsRelease) -> str:

@@ -15,7 +15,10 @@ from tempfile import NamedTemporaryFile
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
 
-__all__ = ["OsRelease", "read_os_release", "running_os_release"]
+__all__ = ["THIS_HOST", "OsRelease", "read_os_release", "running_os_release"]
+
+THIS_HOST = "this host's os-release"
+"""Stands for a file's name where ngtpatch asked the system that it runs on."""
 
 _HOW = "copy /etc/os-release from the guest; see os-release(5)"
 _LEGACY = re.compile(r"([^=]+?) release ([\d.]+)[^(=]*(?:\([^=]+\))?")
@@ -98,7 +101,7 @@ def running_os_release() -> OsRelease:
             path="/etc/os-release",
             hint="give a file with --os-release",
         )
-    return _from(values, "this host's os-release")
+    return _from(values, THIS_HOST)
 
 
 def _require_text(path: Path) -> str:

@@ -234,7 +234,7 @@ def test_a_run_with_whole_says_what_it_wrote(here: Path) -> None:
     ran = program.run(*line.split(), cwd=here)
     assert (ran.returncode, (here / "out").exists()) == (0, False)
     assert ran.stdout.splitlines()[-2:] == [
-        "wrote    w.json", "2 images would go to out; no image was written",
+        "wrote    w.json", "2 of 2 VMs would get an image in out; no image was written",
     ]  # fmt: skip
 
 

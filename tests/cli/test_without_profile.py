@@ -24,7 +24,7 @@ def document(*words: object) -> tuple[int, dict[str, Any]]:
     return ran.returncode, json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize("name", ["centos", "rhel", "ubuntu"])
+@pytest.mark.parametrize("name", ["centos", "rhel", "ubuntu", "oracle"])
 def test_verify_asks_the_image(vendor: Path, tmp_path: Path, name: str) -> None:
     output = tmp_path / "out.iso"
     assert run("rebuild", vendor, "-d", f"rocky,{name}", "-o", output).returncode == 0
@@ -77,3 +77,12 @@ def report(vendor: Path, output: Path, page: Path, name: str) -> str:
     ran = run("report", vendor, output, "-d", name, "-o", page, "-f")
     assert ran.returncode == 0, ran.stderr
     return page.read_text()
+
+
+def test_who_says_the_id_of_another_is_not_meant(vendor: Path) -> None:
+    """Vanilla OS says ID=ubuntu; who asks for ubuntu gets Ubuntu's answer, as from rebuild."""
+    code, found = document("support", vendor, "-d", "ubuntu")
+    assert code == 0
+    names = {one["name"] for one in found["distros"]}
+    assert "ubuntu" in names
+    assert not any("vanilla" in name for name in names)

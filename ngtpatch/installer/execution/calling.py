@@ -66,9 +66,7 @@ _ASKING = re.compile(
 
 
 # What is there on one distribution and not on another: its own files, and its packages.
-_OF_ONE = (
-    r"(?:centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux)"
-)
+_OF_ONE = r"(?:centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux)"
 _ITS_OWN = re.compile(
     rf"^/(?!ngt-disc/)[^\n]*{_OF_ONE}|\b(?:rpm|dpkg|yum|dnf|apt|zypper)[\w-]*\b[^\n]*{_OF_ONE}",
     re.IGNORECASE,

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command advises works when it is pasted."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.program import run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    assert run("sample", "-o", "ngt.iso").returncode == 0
+    return tmp_path
+
+
+def advised(said: str) -> list[list[str]]:
+    lines = [line.removeprefix("next").strip() for line in said.splitlines() if "next " in line]
+    return [shlex.split(line.partition("  (")[0])[1:] for line in lines]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_name_is_not_taken_for_an_option() -> None:
+    ran = run("rebuild", "ngt.iso", "-d", "rocky", "-o", "./-o.iso")
+    assert ran.returncode == 0, ran.stderr
+    verify, reset = advised(ran.stdout)
+    assert run(*verify).returncode == 0
+    assert run(*[word.replace("FILE", "back.iso") for word in reset]).returncode == 0
+    assert Path("back.iso").read_bytes() == Path("ngt.iso").read_bytes()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_report_does_not_land_in_a_file_called_stdout() -> None:
+    ran = run("support", "ngt.iso", "-d", "rocky", "--report", "-")
+    assert ran.returncode == 2
+    assert "both go to stdout" in ran.stderr
+    assert not Path("-").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_images_that_were_swapped_are_told_so() -> None:
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    swapped = run("verify", "ngt.iso", "--base", "el.iso")
+    assert swapped.returncode == 5
+    assert "name them the other way round" in swapped.stdout
+    assert run("sample", "-o", "other.iso", "--seed", "other").returncode == 0
+    strange = run("verify", "other.iso", "--base", "ngt.iso")
+    assert "nothing on it says why" in strange.stdout
+    assert "accepts none of the distributions that have a profile" in strange.stdout
+
+
+def test_a_profile_is_made_of_the_file_that_was_named(here: Path) -> None:
+    (here / "os release").write_text('NAME="Kylin Ubuntu"\nID=ubuntu\nVERSION_ID=22\n')
+    refused = run("profile", "new", "--os-release", "os release", "-o", "made.toml")
+    assert refused.returncode == 4
+    hint = refused.stderr.partition("ngtpatch profile new")[2]
+    words = shlex.split(hint)
+    done = run("profile", "new", *words, "--python", "3.9", "-o", "kylin.toml")
+    assert done.returncode == 0, done.stderr
+    assert "Kylin Ubuntu" in (here / "kylin.toml").read_text()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_dry_run_of_a_fleet_ends_as_the_run_does() -> None:
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    Path("vms.csv").write_text("name,uuid\nvm1,11111111-2222-3333-4444-555555555555\n")
+    words = ("inject", "el.iso", "--inventory", "vms.csv", "--output-dir", "out")
+    dry = run(*words, "-n")
+    assert (dry.returncode, Path("out").exists()) == (6, False)
+    assert "0 of 1 VMs would get an image in out; nothing was written" in dry.stdout
+    assert json.loads(run("--json", *words, "-n").stdout)["orders"][0]["refused"]
+    assert run(*words).returncode == 6
