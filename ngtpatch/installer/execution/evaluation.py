@@ -192,16 +192,19 @@ class Evaluation(Displays):
             first = first.left
         value = self.evaluate(first)
         for one in reversed(spine):
-            right = self.evaluate(one.right)
-            if self.watch is not None and isinstance(one.op, ast.BitAnd | ast.Sub):
-                self.watch.meet("meets", value, right, self.mask, self.spot)
-            if isinstance(one.op, ast.Mod):
-                right = self.as_text(right)
-            self.note_operated(value, right)
-            if isinstance(one.op, ast.Add | ast.Mult):
-                self.refuse_views(value, right)
-            value = self.lift(_BINARY.get(type(one.op), _none), value, right)
+            value = self.operated(value, one.op, self.evaluate(one.right))
         return value
+
+    def operated(self, left: Varied, kind: ast.operator, right: Varied) -> Varied:
+        """Return what an operator makes of two values."""
+        if self.watch is not None and isinstance(kind, ast.BitAnd | ast.Sub):
+            self.watch.meet("meets", left, right, self.mask, self.spot)
+        if isinstance(kind, ast.Mod):
+            right = self.as_text(right)
+        self.note_operated(left, right)
+        if isinstance(kind, ast.Add | ast.Mult):
+            self.refuse_views(left, right)
+        return self.lift(_BINARY.get(type(kind), _none), left, right)
 
     def _unaryop(self, node: ast.UnaryOp) -> Varied:
         if isinstance(node.op, ast.Not):

@@ -13,6 +13,7 @@ from ngtpatch.installer.execution.objects import (
     Container,
     External,
     FileObject,
+    Frozen,
     FunctionObject,
     InstanceObject,
     ModuleObject,
@@ -170,7 +171,7 @@ class Values(State):
                     self.throw_named(_public_name(error), mask, *told)
         return self.gather(groups)
 
-    def wrap(self, value: Any) -> Plain:
+    def wrap(self, value: Any) -> Plain:  # noqa: PLR0911 - one a kind
         """Return one of Python's own objects as a plain value."""
         if type(value) is str and len(value) < 64:
             return value
@@ -186,8 +187,10 @@ class Values(State):
                 return Container(list, tuple(self.wrap(one) for one in value))
             case dict():
                 return Container(dict, {key: self.wrap(one) for key, one in value.items()})
-            case set() | frozenset():
+            case set():
                 return Container(set, frozenset(value))
+            case frozenset():
+                return Frozen(value)
             case _ if type(value) is tuple:
                 return tuple(self.wrap(one) for one in value)
         return value

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in_place
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
@@ -66,10 +67,19 @@ class Statements(Matching):
             self.assign(node.target, self.evaluate(node.value))
 
     def _do_augassign(self, node: ast.AugAssign) -> None:
-        load = ast.copy_location(_loaded(node.target), node)
-        value = self.evaluate(
-            ast.copy_location(ast.BinOp(left=load, op=node.op, right=node.value), node)
-        )
+        old = self.evaluate(ast.copy_location(_loaded(node.target), node))
+        more = self.evaluate(node.value)
+
+        def operate(one: Plain) -> Varied:
+            if is_changed_in_place(one):
+                change_in_place(self, one, node.op, more)
+                return Varied.of(one)
+            return self.operated(Varied.of(one), node.op, more)
+
+        if any(is_changed_in_place(one) for _, one in old.each(self.mask)):
+            value = self.dispatch(old, operate)
+        else:
+            value = self.operated(old, node.op, more)
         self.assign(node.target, value)
 
     def assign(self, target: ast.expr, value: Varied) -> None:

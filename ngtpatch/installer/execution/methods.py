@@ -13,6 +13,7 @@ from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import (
     Container,
     FileObject,
+    Frozen,
     NameStore,
     Native,
     ReadOnly,
@@ -240,6 +241,8 @@ def of_object(owner: Container | FileObject, name: str) -> Varied:
         run = _METHODS.get((owner.kind, name))
         if isinstance(owner, ReadOnly) and not hasattr(MappingProxyType, name):
             return NOTHING
+        if isinstance(owner, Frozen) and not hasattr(frozenset, name):
+            return NOTHING
     if run is None:
         if not isinstance(owner, Container) or not hasattr(owner.kind, name):
             return NOTHING
@@ -268,10 +271,18 @@ def _append(machine: Any, owner: Container, args: _Args, named: _Named) -> Varie
     return NONE
 
 
-def _changed(change: Callable[..., Any]) -> Callable[..., Varied]:
-    """Return a method that replaces the content by ``change(content, *arguments)``."""
+def _changed(change: Callable[..., Any], *, opened: bool = False) -> Callable[..., Varied]:
+    """Return a method that replaces the content by ``change(content, *arguments)``.
+
+    Args:
+        change: gets the arguments themselves, which are kept, looked for or left out.
+        opened: whether it gets the items of those that are containers.
+    """
+    of_argument = _content if opened else _kept
 
     def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+        if named:
+            return _not_followed(machine, owner, args, named)
         items = owner.store.get("items")
         combined = machine.combine((items, *args))
         if combined is None:
@@ -283,7 +294,7 @@ def _changed(change: Callable[..., Any]) -> Callable[..., Varied]:
                 groups.append((mask, Unknown(tainted=machine.depends(items, *args))))
                 continue
             try:
-                groups.append((mask, change(content, *[_content(one, mask) for one in values])))
+                groups.append((mask, change(content, *[of_argument(one, mask) for one in values])))
             except Unmodelled:
                 groups.append((mask, Unknown(tainted=True)))
             except (KeyError, ValueError, TypeError, IndexError) as error:
@@ -301,12 +312,39 @@ def _content(value: Plain, mask: int) -> Any:
         if isinstance(items, Unknown):
             raise Unmodelled
         return items
+    if value is not None and type(value) not in _ATOMS:
+        raise Unmodelled
     return value
 
 
+def _kept(value: Plain, mask: int) -> Plain:
+    return value
+
+
+# What Python compares and keeps by value, as the executor does.
+_ATOMS = frozenset({str, int, bool, float, bytes, tuple})
+
+
 def _without(items: tuple[Plain, ...], one: Plain) -> tuple[Plain, ...]:
+    if not all(each is None or type(each) in _ATOMS for each in (*items, one)):
+        raise Unmodelled  # lists that are equal are the same to Python
     at = items.index(one)
     return items[:at] + items[at + 1 :]
+
+
+def _hashed(one: Plain) -> Plain:
+    """Return what is to be a member or a key. Raises TypeError where a list can be none."""
+    if isinstance(one, Container):
+        if one.kind is set:
+            raise Unmodelled  # a frozenset can
+        raise TypeError
+    return one
+
+
+def _taken_out(items: frozenset[Plain], one: Plain) -> frozenset[Plain]:
+    if _hashed(one) not in items:
+        raise KeyError
+    return items - {one}
 
 
 def _updated(items: Mapping[Plain, Plain], *others: Any) -> Mapping[Plain, Plain]:
@@ -314,9 +352,18 @@ def _updated(items: Mapping[Plain, Plain], *others: Any) -> Mapping[Plain, Plain
     for other in others:
         if isinstance(other, Mapping):
             found.update(other)
+        elif all(type(pair) is tuple and len(pair) == 2 for pair in other):
+            found.update((_hashed(key), value) for key, value in other)
         else:
-            found.update(dict(other))
+            raise Unmodelled
     return found
+
+
+def _update(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    _changed(_updated, opened=True)(machine, owner, args, {})
+    for name, value in named.items():
+        _changed(lambda items, one, name=name: {**items, name: one})(machine, owner, (value,), {})
+    return NONE
 
 
 def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
@@ -344,18 +391,46 @@ def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
 
 def _setdefault(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
     found = _get(machine, owner, args, named)
-    _changed(lambda items, key, value=None: {key: value, **items})(machine, owner, args, named)
+    _changed(lambda items, key, one=None: items if key in items else {**items, key: one})(
+        machine, owner, args, named
+    )
     return found
 
 
 def _pop(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
-    if owner.kind is dict and args:
-        found = _get(machine, owner, args, named)
+    if owner.kind is dict and len(args) in (1, 2) and not named:
+        if len(args) == 1:
+            _miss(machine, owner, args[0])
+        had = _get(machine, owner, args, named)
         _changed(lambda items, key, *default: {k: v for k, v in items.items() if k != key})(
             machine, owner, args, named
         )
+        return had
+    if owner.kind is list and len(args) < 2 and not named:
+        at = args[0] if args else Varied.of(-1)
+        for mask, items in owner.store.get("items").each(machine.mask):
+            if isinstance(items, tuple) and not items:
+                machine.throw_named("IndexError", mask, "pop from empty list")
+        found: Varied = machine.item(Varied.of(owner), at)
+        _changed(_popped)(machine, owner, (at,), named)
         return found
     return _not_followed(machine, owner, args, named)
+
+
+def _popped(items: tuple[Plain, ...], at: Plain) -> tuple[Plain, ...]:
+    if type(at) is not int:
+        raise Unmodelled
+    rest = list(items)
+    del rest[at]
+    return tuple(rest)
+
+
+def _miss(machine: Any, owner: Container, key: Varied) -> None:
+    """Raise KeyError on the guests on which a dictionary has no such key."""
+    for mask, items in owner.store.get("items").each(machine.mask):
+        for guests, one in () if isinstance(items, Unknown) else key.each(mask):
+            if not isinstance(one, Unknown | Container) and one not in items:
+                machine.throw_named("KeyError", guests)
 
 
 def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
@@ -409,7 +484,9 @@ def _lifted(name: str, kind: type) -> Callable[..., Varied]:
         if machine.watch is not None and args:
             relation = "meets" if kind is set else "in"
             machine.watch.meet(relation, args[0], Varied.of(owner), machine.mask, machine.spot)
-        found: Varied = machine.lift(getattr(kind, name), Varied.of(owner), *args)
+        found: Varied = machine.lift(
+            lambda one, *rest: getattr(one, name)(*rest), Varied.of(owner), *args
+        )
         return found
 
     return run
@@ -417,7 +494,7 @@ def _lifted(name: str, kind: type) -> Callable[..., Varied]:
 
 _METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
     (list, "append"): _append,
-    (list, "extend"): _changed(lambda items, more: (*items, *more)),
+    (list, "extend"): _changed(lambda items, more: (*items, *more), opened=True),
     (list, "insert"): _changed(lambda items, at, one: (*items[:at], one, *items[at:])),
     (list, "remove"): _changed(_without),
     (list, "reverse"): _changed(lambda items: items[::-1]),
@@ -425,13 +502,15 @@ _METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
     (list, "copy"): _listed(lambda items: items),
     (list, "index"): _lifted("index", list),
     (list, "count"): _lifted("count", list),
-    (set, "add"): _changed(lambda items, one: items | {one}),
-    (set, "discard"): _changed(lambda items, one: items - {one}),
-    (set, "update"): _changed(lambda items, *more: items.union(*more)),
+    (list, "pop"): _pop,
+    (set, "add"): _changed(lambda items, one: items | {_hashed(one)}),
+    (set, "discard"): _changed(lambda items, one: items - {_hashed(one)}),
+    (set, "remove"): _changed(_taken_out),
+    (set, "update"): _changed(lambda items, *more: items.union(*more), opened=True),
     (dict, "get"): _get,
     (dict, "setdefault"): _setdefault,
     (dict, "pop"): _pop,
-    (dict, "update"): _changed(_updated),
+    (dict, "update"): _update,
     (dict, "keys"): _viewed(type({}.keys()), tuple),
     (dict, "values"): _viewed(type({}.values()), lambda items: items.values()),
     (dict, "items"): _viewed(type({}.items()), lambda items: items.items()),

@@ -17,6 +17,7 @@ from ngtpatch.installer.execution.objects import (
     Container,
     External,
     FileObject,
+    Frozen,
     FunctionObject,
     InstanceObject,
     ModuleObject,
@@ -104,6 +105,17 @@ def _converted(kind: type) -> _Run:
         return found
 
     return run
+
+
+def _frozen(machine: Any, args: _Args, named: _Named) -> Varied:
+    groups: list[tuple[int, Plain]] = []
+    for mask, one in _converted(set)(machine, args, named).each(machine.mask):
+        if isinstance(one, Container):
+            groups += [(guests, items if isinstance(items, Unknown) else Frozen(items))
+                       for guests, items in one.store.get("items").each(mask)]  # fmt: skip
+        else:
+            groups.append((mask, one))
+    return machine.gather(groups)  # type: ignore[no-any-return]
 
 
 def made_dictionary(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -476,7 +488,7 @@ _RUNS: dict[str, _Run] = {
     "enumerate": _pure(lambda *a: [tuple(row) for row in enumerate(*a)]), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
     "file": opened, "filter": _mapped(keeps=True), "float": _pure(float),
-    "format": _pure(format), "frozenset": _converted(set), "getattr": _getattr,
+    "format": _pure(format), "frozenset": _frozen, "getattr": _getattr,
     "globals": _globals, "hasattr": _hasattr, "int": _pure(int), "isinstance": _isinstance,
     "issubclass": lambda m, a, n: unknown(tainted=m.depends(*a)),
     "iter": _iter, "len": _length, "list": _converted(list), "locals": _locals,

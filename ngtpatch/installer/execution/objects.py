@@ -20,6 +20,7 @@ __all__ = [
     "Defaulting",
     "External",
     "FileObject",
+    "Frozen",
     "FunctionObject",
     "InstanceObject",
     "ModuleObject",
@@ -230,6 +231,15 @@ class Defaulting(Container):
         self.factory = factory
 
 
+class Frozen(Container):
+    """A frozenset: an operator makes another one of it."""
+
+    __slots__ = ()
+
+    def __init__(self, items: Plain) -> None:
+        super().__init__(set, items)
+
+
 class ReadOnly(Container):
     """A dictionary as it is shown to those who may not change it."""
 
@@ -264,7 +274,8 @@ def plain(value: Plain, mask: int, depth: int = 0) -> Plain:  # noqa: PLR0911 - 
                     return inner
                 made[key] = inner
             return made
-        return _all(list if isinstance(value, View) else value.kind, items, mask, depth)
+        kind = frozenset if isinstance(value, Frozen) else value.kind
+        return _all(list if isinstance(value, View) else kind, items, mask, depth)
     if isinstance(value, External):
         return Unknown(value.tainted, "" if value.tainted else value.name)
     if isinstance(value, tuple):
