@@ -435,6 +435,7 @@ class Attributes(Values):
             for mask, (items, at), one in met(places, value.each(self.mask))
         ]
         self.spend(1 + len(groups))
+        self.spend(sum(len(one) for _, one in groups if isinstance(one, dict | tuple)) >> 6)
         self.write(container.store, "items", self.gather(groups))
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution import combining, natives, of_types
-from ngtpatch.installer.execution.lifting import Unmodelled, unknown
+from ngtpatch.installer.execution.bounded_patterns import checked, found_by
+from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.methods import LooseVersion
 from ngtpatch.installer.execution.objects import (
     ClassObject,
@@ -264,13 +265,12 @@ def _exists(machine: Any, args: _Args, named: _Named) -> Varied:
 def _searched(name: str) -> _Run:
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
         def apply(pattern: Any, *rest: Any) -> Any:
-            compiled = _checked(pattern, *(rest[1:2] if name not in ("sub", "split") else ()))
-            texts = rest[:2] if name == "sub" else rest[:1]
-            if not all(isinstance(one, str | bytes) and len(one) <= 65536 for one in texts):
-                raise Unmodelled
-            return getattr(compiled, name)(*texts)
+            count = 2 if name == "sub" else 1
+            compiled = checked(pattern, *rest[count:])
+            return found_by(machine, compiled, name, *rest[:count])
 
-        if named or len(args) > 3:
+        # A third argument of these is how often it is done at most.
+        if named or len(args) > (2 if name == "split" else 3):
             return unknown(tainted=machine.depends(*args, *named.values()))
         if machine.watch is not None and len(args) > 1 and name in ("search", "match", "fullmatch"):
             for mask, one in args[0].each(machine.mask):
@@ -283,23 +283,15 @@ def _searched(name: str) -> _Run:
 
 
 def _compiled(machine: Any, args: _Args, named: _Named) -> Varied:
-    found: Varied = machine.lift(_checked, *args, *named.values())
+    found: Varied = machine.lift(checked, *args, *named.values())
     return found
 
 
-def _checked(pattern: Any, flags: Any = 0) -> Any:
-    """Compile a pattern that cannot take long: one without repetitions inside repetitions."""
-    if isinstance(pattern, re.Pattern):
-        return pattern
-    if not isinstance(pattern, str | bytes) or len(pattern) > 4096 or not isinstance(flags, int):
-        raise Unmodelled
-    text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
-    if len(re.findall(r"(?<!\\)[*+{]", text)) > 4 or re.search(r"[*+}]\??\)[*+{]|\\\d", text):
-        raise Unmodelled
-    try:
-        return re.compile(pattern, flags)
-    except (re.error, ValueError, OverflowError):
-        raise Unmodelled from None
+def _words(machine: Any, args: _Args, named: _Named) -> Varied:
+    if len(args) != 1 or named:
+        return unknown(tainted=True)
+    found: Varied = machine.lift(shlex.split, *args)
+    return found
 
 
 # What only wraps -----------------------------------------------------------------------------
@@ -414,7 +406,7 @@ _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
            ("I", "IGNORECASE", "M", "MULTILINE", "S", "DOTALL", "X", "VERBOSE", "A", "ASCII",
             "U", "UNICODE")},
     },
-    "shlex": {"split": lambda machine, args, named: machine.lift(shlex.split, *args[:1])},
+    "shlex": {"split": _words},
     "io": {"open": natives.opened},
     "codecs": {"open": natives.opened},
     "collections": {

@@ -159,6 +159,7 @@ class Values(State):
                 # That texts are compared as Python 2 does is not modelled: it may differ.
                 groups.append((python2, Unknown(tainted=True)))
                 mask &= ~python2  # noqa: PLW2901 - the others, of Python 3
+            self.spend(sum(_size(value) for value in operand) >> 4)
             try:
                 groups.append((mask, self.wrap(run(*operand))))
             except (Unmodelled, RecursionError, MemoryError):
@@ -280,8 +281,10 @@ class Values(State):
                             # A set has no order; any will do where none decides.
                             yield guests, sorted(items, key=repr)
                         else:
+                            self.spend(len(items) >> 3)
                             yield guests, tuple(items)
                 case str() | tuple() | range() | bytes():
+                    self.spend(len(one) >> 3)
                     yield mask, one
                 case FileObject():
                     for guests, lines in one.store.get("lines").each(mask):
@@ -343,6 +346,10 @@ def _by_way(groups: Sequence[tuple[int, Plain]], number: int) -> Iterator[tuple[
             yield mask, Unknown(False, f"{one.origin[-120:] or '?'}#{number}")
         else:
             yield mask, one
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, tuple | list | dict | set | range) else 0
 
 
 def _origins(values: Sequence[Plain]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ngtpatch.installer.execution.bounded_patterns import found_by
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import (
     Container,
@@ -142,6 +143,12 @@ def _pure(owner: Plain, name: str) -> Varied:
             count = len(values) - len(keys)
             if isinstance(owner, str) and any(isinstance(one, bytes) for one in values):
                 raise Unmodelled
+            if isinstance(owner, re.Pattern):
+                if keys:
+                    raise Unmodelled
+                return found_by(machine, owner, name, *values)
+            if isinstance(owner, str):
+                _bound(owner, name, values)
             method = getattr(owner, name)
             return method(*values[:count], **dict(zip(keys, values[count:], strict=True)))
 
@@ -176,8 +183,29 @@ def text_method(machine: Any, owner: Varied, name: str, args: Sequence[Varied]) 
         return None
     if machine.watch is not None and args and name in _MEETING:
         machine.watch.meet(_MEETING[name], owner, args[0], machine.mask, machine.spot)
-    found: Varied = machine.lift(lambda text, *values: getattr(text, name)(*values), owner, *args)
+
+    def apply(text: Any, *values: Any) -> Any:
+        _bound(text, name, values)
+        return getattr(text, name)(*values)
+
+    found: Varied = machine.lift(apply, owner, *args)
     return found
+
+
+_MAX_MADE = 1 << 20
+
+
+def _bound(text: str, name: str, values: Sequence[Any]) -> None:
+    """Raise Unmodelled where a method makes a text that may be very long."""
+    size = len(text) + 1
+    if name == "replace":
+        size *= 1 + sum(len(one) for one in values[1:2] if isinstance(one, str))
+    elif name == "join":
+        size *= sum(len(one) for one in values if isinstance(one, str | list | tuple | dict | set))
+    elif name == "expandtabs":
+        size *= 1 + sum(abs(one) for one in values if isinstance(one, int))
+    if size > _MAX_MADE and name in ("replace", "join", "expandtabs"):
+        raise Unmodelled
 
 
 def _is_plain(value: Plain) -> bool:
@@ -293,6 +321,7 @@ def _changed(change: Callable[..., Any], *, opened: bool = False) -> Callable[..
             if isinstance(content, Unknown) or any(isinstance(one, Unknown) for one in values):
                 groups.append((mask, Unknown(tainted=machine.depends(items, *args))))
                 continue
+            machine.spend(_size(content))
             try:
                 groups.append((mask, change(content, *[of_argument(one, mask) for one in values])))
             except Unmodelled:
@@ -303,6 +332,10 @@ def _changed(change: Callable[..., Any], *, opened: bool = False) -> Callable[..
         return NONE
 
     return run
+
+
+def _size(content: Any) -> int:
+    return len(content) >> 4 if isinstance(content, tuple | dict | frozenset | set) else 0
 
 
 def _content(value: Plain, mask: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -79,9 +80,18 @@ def _pure(function: Callable[..., Any]) -> _Run:
 
 def _bounded_range(*bounds: int) -> range:
     made = range(*bounds)
-    if len(made) > 10_000:
-        raise Unmodelled
+    try:
+        if len(made) > 10_000:
+            raise Unmodelled
+    except OverflowError:
+        raise Unmodelled from None
     return made
+
+
+def _bounded_format(value: Any, template: Any = "") -> str:
+    if not isinstance(template, str) or re.search(r"\d{4}", template):
+        raise Unmodelled
+    return format(value, template)
 
 
 def _text(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -488,7 +498,7 @@ _RUNS: dict[str, _Run] = {
     "enumerate": _pure(lambda *a: [tuple(row) for row in enumerate(*a)]), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
     "file": opened, "filter": _mapped(keeps=True), "float": _pure(float),
-    "format": _pure(format), "frozenset": _frozen, "getattr": _getattr,
+    "format": _pure(_bounded_format), "frozenset": _frozen, "getattr": _getattr,
     "globals": _globals, "hasattr": _hasattr, "int": _pure(int), "isinstance": _isinstance,
     "issubclass": lambda m, a, n: unknown(tainted=m.depends(*a)),
     "iter": _iter, "len": _length, "list": _converted(list), "locals": _locals,

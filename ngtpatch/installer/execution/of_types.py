@@ -71,7 +71,9 @@ def _from_keys(machine: Any, args: _Args, named: _Named) -> Varied:
     for mask, keys in machine.elements(args[0]):
         if isinstance(keys, Unknown):
             groups.append((mask, keys))
-        elif any(isinstance(one, Unknown | Container) for one in keys):
+            continue
+        machine.spend(len(keys))
+        if any(isinstance(one, Unknown | Container) for one in keys):
             groups.append((mask, Unknown(tainted=True)))
         else:
             for guests, value in (args[1] if len(args) > 1 else NONE).each(mask):

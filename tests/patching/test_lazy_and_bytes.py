@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Python does late, once, in bytes or for long: never patched wrongly in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from ngtpatch.errors import Refusal
+from ngtpatch.patching.apply import apply
+from tests.fuzz.fuzz_shapes import tree_of
+from tests.fuzz.fuzz_unseen import PATCHES, ROCKY
+from tests.patching.test_library_shapes import factory, picked
+
+CHAIN = picked("'centos' in d or 'oracle' in d")
+NOT_WRONG = (
+    "patched", "shape", "conflict", "anchor-missing", "anchor-ambiguous", "accepts nobody",
+    "accepted as it is", "uncertain",
+)  # fmt: skip
+
+# None of these may be executed here: each would take hours, or all memory.
+LONG = {
+    "alternatives in a row": "re.match('(c|cc|d)' * 30 + 'z', 'c' * 60)",
+    "options in a group that is repeated": "re.match('(?:c?){60}c{60}', 'c' * 60)",
+    "options in a row": "re.match('c?' * 40 + 'c' * 40, 'c' * 40)",
+    "an escape before a star": r"re.match(r'(\\*)*\\*x', '\\' * 60)",
+    "a bracket in a class": "re.match('([(]|[(][(]|d)' * 30 + 'z', '(' * 60)",
+    "repeated in a repeated group": "re.match('(?:a*b?)*z', 'a' * 60)",
+    "repetitions over a long text": "re.search('a*a*a*a*z', 'a' * 4096)",
+    "a pattern that was compiled": "re.compile('a*a*a*a*z').search('a' * 4096)",
+    "what is put in at each place": "re.sub('', 'x' * 4096, 'y' * 4096)",
+    "dict.fromkeys": "[dict.fromkeys(range(10000)) for i in range(5000)]",
+    "list": "[list(range(10000)) for i in range(5000)]",
+    "sum": "[sum(range(10000)) for i in range(5000)]",
+    "format": "format(1, '0999999999d')",
+    "%": "'%0999999999d' % 1",
+    "an f-string": "f'{1:0999999999d}'",
+    "str.format": "'{:0999999999d}'.format(1)",
+    "ljust": "'a'.ljust(999999999)",
+    "zfill": "'a'.zfill(999999999)",
+    "expandtabs": "'\\t'.expandtabs(999999999)",
+    "replace": "('a' * 4096).replace('', 'b' * 4096).replace('b', 'c' * 4096)",
+    "join": "('a' * 4096).join(['b'] * 4096)",
+}
+
+
+@pytest.mark.parametrize("given", LONG)
+def test_what_takes_long_is_not_executed(given: str) -> None:
+    body = f"if {LONG[given]}:\n    sys.stdout.write('')\n" + CHAIN
+    try:
+        apply(tree_of(factory("import re", body)), [ROCKY], PATCHES)
+    except Refusal as refusal:
+        assert refusal.code in NOT_WRONG  # noqa: PT017 - either is right
