@@ -143,6 +143,7 @@ def command(
     from ngtpatch.fleet.plan import parse_shard
     from ngtpatch.fleet.run import foreseen, run_fleet
     from ngtpatch.fleet.whole import write_whole
+    from ngtpatch.fleet.whole_place import require_no_input, require_own_place
     from ngtpatch.identity.assemble import Recipe
     from ngtpatch.identity.config import parse_sets
 
@@ -152,6 +153,10 @@ def command(
             "usage", "--whole is for the shards of a run, which has none here",
             hint="-n --whole FILE writes it, --shard K/N --whole FILE reads it",
         )  # fmt: skip
+    told = whole if part == (1, 1) else None
+    require_no_input(
+        told, (base, inventory, certificates, config_template, ca, authority, tls_ca, credentials)
+    )
     vms: Path | VmListing
     if prism_host is not None and inventory is None:
         connection = options.prism_central(
@@ -175,7 +180,7 @@ def command(
     for note in plan.notes:
         console.warn(f"{inventory or prism_host}: {note}")
     if dry_run:
-        told = whole if part == (1, 1) else None
+        require_own_place(told, plan)
         # What is told to shards is told them also where the images of an earlier run are.
         begun = foreseen(plan, resume=resume or told is not None)
         if told is not None:

@@ -296,6 +296,52 @@ def test_a_file_of_the_whole_is_of_this_inventory_and_these_certificates(tmp_pat
     assert made.inject("--resume", "--whole", whole).returncode == 2
 
 
+WHOLE_OVER = [
+    "vms.csv", "base.iso", "certificates/vm2/client-key.pem", "certificates/vm2/ngt_config.json",
+    "certificates/unused/client-key.pem", "template.json", "by-link.pem",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE_OVER)
+def test_a_file_of_the_whole_replaces_no_input(tmp_path: Path, name: str) -> None:
+    made = park(tmp_path / "park", 2)
+    made.give("unused", m.files(9, **FRESH))
+    (made.root / "template.json").write_text("{}")
+    (made.root / "by-link.pem").symlink_to(made.root / "certificates/vm1/client-key.pem")
+    before = (made.root / name).read_bytes()
+    template = ("--config-template", made.root / "template.json")
+    run = made.inject("-n", "-f", "--json", "--whole", made.root / name, *template)
+    assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (2, "same-file")
+    assert (made.root / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["", "vm1.iso", "VM1.ISO", "ledger.jsonl", "ledger-1-of-3.jsonl", ".ngtpatch/x"]
+)
+@pytest.mark.parametrize("run_before", [True, False])
+def test_a_file_of_the_whole_takes_no_outputs_place(
+    tmp_path: Path, name: str, run_before: bool
+) -> None:
+    made = park(tmp_path / "park", 2)
+    if run_before:
+        assert made.inject("--shard", "1/3").returncode == 0
+        assert made.inject().returncode in (0, 2)
+    else:
+        (made.out / ".ngtpatch").mkdir(parents=True)
+    before = {path: path.read_bytes() for path in made.out.rglob("*") if path.is_file()}
+    run = made.inject("-n", "-f", "--json", "--whole", made.out / name)
+    assert (run.returncode, json.loads(run.stdout)["error"]["code"]) == (2, "same-file")
+    assert before == {path: path.read_bytes() for path in made.out.rglob("*") if path.is_file()}
+
+
+def test_a_file_of_the_whole_is_computed_again_wherever_it_is(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    for place in (made.root / "whole.json", made.root / "certificates/whole.json"):
+        for _ in range(2):
+            run = made.inject("-n", "-f", "--whole", place)
+            assert run.returncode == 0, run.stderr
+
+
 def test_vms_of_one_name_are_told_apart_by_uuid(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 3)
     one, two = (f"0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{n:02}" for n in (1, 2))
