@@ -298,6 +298,9 @@ class Bucket:
         """Return False: a base is never an object."""
         return False
 
+    def unfit(self, output: str) -> None:
+        """Return None: an object has one name and no mode."""
+
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:

@@ -65,6 +65,9 @@ class Destination(Protocol):
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the output is the very file that *plan* starts from."""
 
+    def unfit(self, output: str) -> Unfit | None:
+        """Return why an output that is there is not kept whatever its bytes are."""
+
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:

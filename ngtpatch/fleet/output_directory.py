@@ -140,9 +140,9 @@ class OutputDirectory:
             status = path.lstat()
         except FileNotFoundError:
             return None
-        unfit = _unfit(status, base, plan, known)
+        unfit = _stale(base, plan, known) or _not_ours(status)
         if unfit is not None:
-            return Unfit(unfit)
+            return unfit
         trusted = known is not None and known.times == (status.st_mtime_ns, status.st_ctime_ns)
         with closing(FileSource(path)) as file:
             # What was looked at is what is read: no link took its place.
@@ -166,6 +166,10 @@ class OutputDirectory:
         path = self.path / output
         return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
 
+    def unfit(self, output: str) -> Unfit | None:
+        """Return why a file is not kept whatever its bytes are: it is not this user's alone."""
+        return _not_ours((self.path / output).lstat())
+
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
     ) -> Written:
@@ -182,18 +186,22 @@ class OutputDirectory:
         )  # fmt: skip
 
 
-def _unfit(status: os.stat_result, base: Base, plan: EditPlan, known: Known | None) -> str | None:
-    """Return why a file is not kept whatever its bytes are."""
+def _stale(base: Base, plan: EditPlan, known: Known | None) -> Unfit | None:
     if known is not None and known.base_sha256 != base.sha256:
-        return "it was made from another base"
+        return Unfit("it was made from another base")
     if known is not None and known.regions_sha256 != plan.digest:
-        return "its configuration, certificate or key is another one by now"
+        return Unfit("its configuration, certificate or key is another one by now")
+    return None
+
+
+def _not_ours(status: os.stat_result) -> Unfit | None:
+    """Return why a file is not kept whatever its bytes are."""
     if status.st_mode != stat.S_IFREG | 0o600:
-        return "it was no file of mode 0600"
+        return Unfit("it was no file of mode 0600")
     # It would be written as this user's, and under one name: what others can change is not kept.
     if status.st_uid != os.geteuid():
-        return "it was another user's"
-    return "it had a second name" if status.st_nlink > 1 else None
+        return Unfit("it was another user's")
+    return Unfit("it had a second name") if status.st_nlink > 1 else None
 
 
 def _sampled(plan: EditPlan) -> Iterator[tuple[int, int]]:

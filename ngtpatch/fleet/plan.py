@@ -17,7 +17,7 @@ from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
 from ngtpatch.fleet.whole import STALE, Whole, fingerprint, require_of
-from ngtpatch.identity.assemble import Recipe, identity_of, sets_of
+from ngtpatch.identity.assemble import Marks, Recipe, identity_of, marks_of, sets_of
 from ngtpatch.identity.check import Sharing
 from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
 from ngtpatch.identity.inventory.row import shortened
@@ -304,7 +304,7 @@ def _inheriting(
     return found
 
 
-_Known = dict[str, tuple["str | None", "str | None"]]
+_Known = dict[str, Marks]
 
 
 def _refusals(
@@ -345,18 +345,12 @@ def _refusals(
     return {f.source: (f.code, f.message) for f in sharing.findings()}, known
 
 
-def _marks(row: Row, recipe: Recipe) -> tuple[str | None, str | None]:
+def _marks(row: Row, recipe: Recipe) -> Marks:
     """Return a VM's ngt_uuid and its certificate's fingerprint, as far as they can be read."""
-    stated, mark = _stated(row, recipe), None
+    stated = _stated(row, recipe)
     with suppress(NgtpatchError):
-        identity = identity_of(row, recipe, with_key=False)
-        if stated is None:
-            with suppress(NgtpatchError):
-                config = identity.parsed_config()
-                stated = config.ngt_uuid if config is not None else None
-        certificate = identity.parsed_certificate()
-        mark = certificate.fingerprint if certificate is not None else None
-    return None if stated is None else stated.lower(), mark
+        return marks_of(identity_of(row, recipe, with_key=False), stated)
+    return stated, None
 
 
 def _stated(row: Row, recipe: Recipe) -> str | None:

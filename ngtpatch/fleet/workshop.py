@@ -17,7 +17,7 @@ from ngtpatch.errors import NgtpatchError, Refusal
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
 from ngtpatch.fleet.order import Held, Order, Settings, Unfit, VmResult
-from ngtpatch.identity.assemble import identity_of, sets_of
+from ngtpatch.identity.assemble import Marks, identity_of, marks_of, sets_of
 from ngtpatch.identity.certificate import read_authorities
 from ngtpatch.identity.exchange import injected
 from ngtpatch.identity.findings import Severity
@@ -92,6 +92,7 @@ class Workshop:
         settings = self.settings
         given = identity_of(order.row, settings.recipe)
         sets = sets_of(order.row, settings.recipe)
+        _require_planned(order, marks_of(given, sets.get("ngt_uuid")))
         new = injected(
             base.tree, given, sets=sets, authorities=self.authorities, complete=True,
             authority=self._authority(base),
@@ -131,12 +132,31 @@ class Workshop:
     def _held(self, order: Order, base: Base, plan: EditPlan) -> Held | Unfit | None:
         """Return what is there, if the output needs nothing, or why it does."""
         if not plan.regions and self.destination.is_base(order.output, plan):
-            return Held()  # refreshed already
+            unfit = self.destination.unfit(order.output)
+            return Held() if unfit is None else unfit  # refreshed already
         if not self.settings.resume:
             return None
         return self.destination.holds(
             order.output, base, plan, order.known, digest=self.settings.digest
         )
+
+
+def _require_planned(order: Order, now: Marks) -> None:
+    """Refuse material that is not what the VMs of the run were compared by.
+
+    Raises:
+        NgtpatchError: ``source-changed``.
+    """
+    planned = (order.ngt_uuid, order.certificate_sha256)
+    parts = zip(("ngt_uuid", "certificate"), planned, now, strict=True)
+    changed = [what for what, before, after in parts if before != after]
+    if changed:
+        raise NgtpatchError(
+            "source-changed",
+            f"its {' and '.join(changed)} changed since the run was planned, and whether another "
+            "VM has the same is not known",
+            hint="run the command again with --resume",
+        )  # fmt: skip
 
 
 _lock = threading.Lock()

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from ngtpatch.errors import NgtpatchError
 from ngtpatch.files.wellknown import AUTHORITY, CONFIG
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.identity.inventory import Row
 from ngtpatch.identity.values import compile_template, is_template, render
 
-__all__ = ["Recipe", "identity_of", "sets_of"]
+__all__ = ["Marks", "Recipe", "identity_of", "marks_of", "sets_of"]
+
+# What no two VMs share: the ngt_uuid, and the certificate's fingerprint.
+Marks = tuple["str | None", "str | None"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,21 @@ def sets_of(row: Row, recipe: Recipe) -> dict[str, str]:
         for key, value in recipe.sets.items()
     }
     return {**row.sets, **rendered}
+
+
+def marks_of(identity: Identity, stated: str | None) -> Marks:
+    """Return what no two VMs share of *identity*: its ngt_uuid, its certificate's fingerprint.
+
+    Args:
+        identity: as it was read; None stands for what is not in it or cannot be read.
+        stated: the ngt_uuid that comes in its configuration's place.
+    """
+    mark = None
+    if stated is None:
+        with suppress(NgtpatchError):
+            config = identity.parsed_config()
+            stated = config.ngt_uuid if config is not None else None
+    with suppress(NgtpatchError):
+        certificate = identity.parsed_certificate()
+        mark = certificate.fingerprint if certificate is not None else None
+    return None if stated is None else stated.lower(), mark

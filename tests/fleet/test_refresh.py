@@ -2,6 +2,7 @@
 """New certificates for images that have old ones."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -50,6 +51,30 @@ def test_a_directory_of_images_is_refreshed_image_by_image(
         assert not [w for w in key_windows(key) if w in image]
     if where == "same":
         assert "3 kept" in made.inject("--force").stdout
+
+
+def test_a_refreshed_image_is_kept_only_where_it_is_this_users_alone(tmp_path: Path) -> None:
+    """It is its own base and its bytes are right: still others may read it, or write to it."""
+    made = park(tmp_path / "park", 4)
+    assert made.inject().returncode == 0
+    (made.root / "base.iso").unlink()
+    (made.root / "base.iso").symlink_to(made.out)
+    assert "4 kept" in made.inject("--force").stdout
+    for how in ("--force", "--resume"):
+        (made.out / "vm1.iso").chmod(0o644)
+        (tmp_path / f"second{how}").hardlink_to(made.out / "vm2.iso")
+        others = os.geteuid() == 0
+        if others:
+            os.chown(made.out / "vm3.iso", 65534, 65534)
+        run = made.inject(how)
+        assert f"{2 + others} written, {2 - others} kept" in run.stdout, run.stderr
+        assert made.wrong() == []
+        for name in made.material:
+            status = (made.out / f"{name}.iso").stat()
+            assert (status.st_uid, status.st_nlink) == (os.geteuid(), 1)
+        assert made.rows()["vm1"]["remade"] == "it was no file of mode 0600"
+        assert made.rows()["vm2"]["remade"] == "it had a second name"
+    assert "4 kept" in made.inject("--force").stdout
 
 
 def test_a_certificate_alone_keeps_key_and_configuration(tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ import subprocess
 import threading
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ngtpatch.errors import RemoteError, UsageError
+from ngtpatch.files.locked import locked
+from ngtpatch.files.wellknown import CERTIFICATE, CONFIG
 from ngtpatch.fleet.inject import prepare
 from ngtpatch.fleet.order import VmResult
 from ngtpatch.fleet.run import run_fleet
@@ -131,6 +134,53 @@ def test_what_is_kept_is_what_would_be_written(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "3 kept" in made.inject("--resume").stdout
     assert {row.get("remade") for row in made.rows().values()} == {None}
+
+
+@pytest.mark.parametrize("changed", ["ngt_uuid", "certificate", "both"])
+def test_material_that_changes_after_the_plan_makes_no_image(tmp_path: Path, changed: str) -> None:
+    """The VMs were compared by what was planned: nobody has looked at what is there now."""
+    made = park(tmp_path / "park", 2)
+    state = made.out / ".ngtpatch"
+    state.mkdir(parents=True)
+    own, other = made.material["vm1"], m.files(1, **FRESH)
+    config = made.material["vm2"][CONFIG]
+    with locked(state / "1-of-1.lock", wait=0, mode=0o600):
+        waiting = start(made, "--wait", 120)
+        wait_until_it_waits(waiting, state)
+        given = {
+            **own,
+            **({CERTIFICATE: other[CERTIFICATE]} if changed != "ngt_uuid" else {}),
+            **({CONFIG: config} if changed != "certificate" else {}),
+        }
+        made.give("vm1", given)
+    out, _ = waiting.communicate()
+    assert waiting.returncode == 6
+    assert "1 written, 1 failed" in out
+    row = made.rows()["vm1"]
+    assert (row["state"], row["code"]) == ("failed", "source-changed")
+    assert made.listing() == {"ledger.jsonl", "vm2.iso"}
+    run = made.inject("--resume")
+    if changed == "certificate":
+        assert run.returncode == 0, run.stderr
+        assert made.wrong() == []
+    else:
+        assert {row.get("code") for row in made.rows().values()} == {"duplicate-uuid"}
+
+
+def wait_until_it_waits(run: "subprocess.Popen[str]", state: Path) -> None:
+    """Return when *run* has its lock file open: its plan is made by then."""
+    descriptors = Path(f"/proc/{run.pid}/fd")
+    if not descriptors.is_dir():
+        run.kill()
+        run.communicate()
+        missing("/proc", "what another process has open is read there")
+    lock = str(state / "1-of-1.lock")
+    while run.poll() is None:
+        for one in descriptors.iterdir():
+            with suppress(OSError):
+                if str(one.readlink()) == lock:
+                    return
+        time.sleep(0.01)
 
 
 def test_another_base_makes_everything_stale(tmp_path: Path) -> None:
