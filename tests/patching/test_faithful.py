@@ -11,7 +11,10 @@ from textwrap import indent
 
 import pytest
 
-from tests.fuzz.fuzz_shapes import check_shaped
+from ngtpatch.errors import Refusal
+from ngtpatch.patching.apply import apply
+from tests.fuzz.fuzz_shapes import check_shaped, tree_of
+from tests.fuzz.fuzz_unseen import PATCHES, ROCKY
 from tests.fuzz.shape_variants import Shaped
 
 RED = "redhat_installer.RedhatInstaller"
@@ -128,15 +131,75 @@ METHODS = {
         "if 'rocky' in d and len(G) == 1:\n    sys.exit(1)\n",
     ),
 }
+UNMODELLED = {
+    "operator.setitem": (
+        "import operator\nREFUSED = {}\noperator.setitem(REFUSED, 'rocky linux', 1)",
+        REFUSED,
+    ),
+    "operator.iadd": (
+        "import operator\nREFUSED = []\noperator.iadd(REFUSED, ['rocky linux'])",
+        REFUSED,
+    ),
+}
+COPIES = {
+    "a slice": ("REFUSED = []\nG = [REFUSED]\nH = G[:]\nH[0].append('rocky linux')", REFUSED),
+    "twice": ("G = [[]] * 2\nG[0].append('rocky linux')\nREFUSED = G[1]", REFUSED),
+    "a sum": ("REFUSED = []\nG = [REFUSED] + [1]\nG[0].append('rocky linux')", REFUSED),
+    "a sum of tuples": ("REFUSED = []\nG = (REFUSED,) + (1,)\nG[0].append('rocky linux')", REFUSED),
+    "reversed": (
+        "REFUSED = []\nG = list(reversed([REFUSED]))\nG[0].append('rocky linux')",
+        REFUSED,
+    ),
+    "zip": ("REFUSED = []\nfor a, b in zip([REFUSED], [1]):\n    a.append('rocky linux')", REFUSED),
+    "a view of keys": ("B = {}\nREFUSED = B.keys()\nB['rocky linux'] = 1", REFUSED),
+    "a view of values": ("B = {}\nREFUSED = B.values()\nB.update({1: 'rocky linux'})", REFUSED),
+    "a view of items": (
+        "B = {}\nV = B.items()\nB['rocky linux'] = 1",
+        "if (d, 1) in V:\n    sys.exit(1)\n",
+    ),
+}
+LOOPS = {
+    "grows": (
+        "G = ['xen']\nREFUSED = []\nfor one in G:\n    if one == 'xen':\n"
+        "        G.append('rocky linux')\n    REFUSED.append(one)",
+        REFUSED,
+    ),
+    "shrinks": (
+        "G = ['xen', 'rocky linux']\nfor one in G:\n    G.remove(one)\nREFUSED = G",
+        REFUSED,
+    ),
+    "by another name": (
+        "G = ['xen']\nH = G\nREFUSED = []\nfor one in G:\n    if one == 'xen':\n"
+        "        H += ['rocky linux']\n    REFUSED += [one]",
+        REFUSED,
+    ),
+    "a dictionary": (
+        "G = {'xen': 1}\nREFUSED = []\ntry:\n    for one in G:\n        G['other'] = 1\n"
+        "except RuntimeError:\n    REFUSED.append('rocky linux')",
+        REFUSED,
+    ),
+    "the keys of one": (
+        "G = {'xen': 1}\nREFUSED = []\ntry:\n    for one in G.keys():\n        G['other'] = 1\n"
+        "except RuntimeError:\n    REFUSED.append('rocky linux')",
+        REFUSED,
+    ),
+    "in a comprehension": (
+        "G = ['xen']\nREFUSED = [G.append('rocky linux') if one == 'xen' else one for one in G]",
+        REFUSED,
+    ),
+}
 
 
-def _became(top: str, body: str) -> str:
-    text = (
+def _text(top: str, body: str) -> str:
+    return (
         "import sys\nimport distro\nimport redhat_installer\nimport ubuntu_installer\n"
         f"{top}\n\ndef get_linux_installer():\n"
         f"    d = distro.linux_distribution()[0].lower()\n{indent(body + CHAIN, '    ')}\n"
     )
-    return check_shaped(Shaped(text, "NAME", "faithful", "none", "one line"))
+
+
+def _became(top: str, body: str) -> str:
+    return check_shaped(Shaped(_text(top, body), "NAME", "faithful", "none", "one line"))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +209,9 @@ def _became(top: str, body: str) -> str:
         for kind, table in (
             ("in place", IN_PLACE),
             ("a method", METHODS),
+            ("what is not modelled", UNMODELLED),
+            ("a copy", COPIES),
+            ("a loop", LOOPS),
         )
         for name, given in table.items()
     ],
@@ -155,3 +221,20 @@ def test_who_is_refused_by_what_a_container_became_is_never_patched_in_silence(
 ) -> None:
     """``check_shaped`` runs it before and after, and asserts that Rocky Linux is accepted then."""
     assert _became(top, body) != "accepts nobody"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "import bisect\nREFUSED = []\nbisect.insort(REFUSED, 'rocky linux')",
+        "import heapq\nREFUSED = []\nheapq.heappush(REFUSED, 'rocky linux')",
+        "import heapq\nREFUSED = []\nheapq.heappush([REFUSED][0], 'rocky linux')",
+        "import other\nREFUSED = []\nother.prepare({'all': [REFUSED]})",
+    ],
+)
+def test_what_something_unknown_was_given_is_not_known_any_more(given: str) -> None:
+    try:
+        patched = apply(tree_of(_text(given, REFUSED)), [ROCKY], PATCHES)
+    except Refusal:
+        return
+    assert patched.doubts

@@ -17,6 +17,7 @@ from ngtpatch.installer.execution.objects import (
     ClassObject,
     Container,
     External,
+    Frozen,
     FunctionObject,
     InstanceObject,
     NameStore,
@@ -42,6 +43,12 @@ _READING = re.compile(
     r"(?:^|[._])(?:(?:get|is|has|read|find|list|iter|exists|lexists|access|peek|count|index)\w*"
     r"|keys|values|items|join|split|basename|dirname|environ|info|debug|warn|warning|error"
     r"|log|critical|exception|fatal|stat|format|strftime|match|search|tell|fileno|copy)$"
+)
+# Takes lists as they are, whatever it does with them.
+_LEAVING_AS_IT_IS = re.compile(
+    r"^(?:subprocess|os|sys|shutil|json|logging|argparse|optparse|platform|time|re|glob|tarfile"
+    r"|zipfile|itertools|collections|functools|copy|string|textwrap|pprint|math|signal|socket)\."
+    r"|^(?:type|id|hash|dir|hex|oct|bin|ascii|reduce|cmp|bytearray|memoryview)$"
 )
 # Ends what does not go well.
 _CHECKING = re.compile(r"(?:^|[._])(?:check_call|check_output|check_returncode|raise_for_status)$")
@@ -309,6 +316,9 @@ class Calling(Evaluation):
             tells: whether it only tells somebody; then it changes no argument.
             also: whether it has heard something that depends on the guest in another way.
         """
+        if not (tells or _READING.search(name) or _LEAVING_AS_IT_IS.search(name)):
+            origin = f"{name or '?'}()@{self.place.path}:{self.line}"
+            self._forget(args, unknown(tainted=self.depends(*args), origin=origin))
         if not (also or self.depends(*args) or self.parted()):
             return
         values = (*args, Varied.of(True)) if also else args
@@ -329,6 +339,27 @@ class Calling(Evaluation):
                     self.write(one.store, "items", unknown(tainted=True))
                 elif isinstance(one, Unknown):
                     self.stain(one.origin, *args)
+
+    def _forget(self, args: Sequence[Varied], left: Varied, depth: int = 3) -> None:
+        """Make what is in containers, and in those inside them, *left*."""
+        for value in args:
+            for mask, one in value.each(self.mask):
+                if not isinstance(one, Container | tuple) or not depth:
+                    continue
+                contents = (
+                    one.store.get("items").each(mask) if isinstance(one, Container)
+                    else ((mask, one),)
+                )  # fmt: skip
+                for _, items in contents:
+                    if not isinstance(items, Unknown):
+                        inner = items.values() if isinstance(items, dict) else items
+                        parts = [
+                            Varied.of(part) for part in inner
+                            if isinstance(part, Container | tuple)
+                        ]  # fmt: skip
+                        self._forget(parts, left, depth - 1)
+                if isinstance(one, Container) and not isinstance(one, Frozen):
+                    self.write(one.store, "items", left, mask)
 
     # The installer's own -------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from ngtpatch.installer.execution.objects import (
     Frozen,
     FunctionObject,
     InstanceObject,
+    Kept,
     ModuleObject,
     Native,
     SuperObject,
@@ -145,7 +146,8 @@ class Values(State):
                     pass  # below it is seen what becomes of that
             if depends is None:
                 depends = self.depends(*operands)
-            operand = [plain(value, mask) for value in values]
+            kept: Kept = {}
+            operand = [plain(value, mask, kept) for value in values]
             doubt = Unknown(depends, "" if depends else _origins(operand))
             if any(isinstance(value, Unknown) for value in operand):
                 groups.append((mask, doubt))
@@ -161,7 +163,7 @@ class Values(State):
                 mask &= ~python2  # noqa: PLW2901 - the others, of Python 3
             self.spend(sum(_size(value) for value in operand) >> 4)
             try:
-                groups.append((mask, self.wrap(run(*operand))))
+                groups.append((mask, self.wrap(run(*operand), kept)))
             except (Unmodelled, RecursionError, MemoryError):
                 groups.append((mask, doubt))
             except _RAISED as error:
@@ -172,10 +174,12 @@ class Values(State):
                     self.throw_named(_public_name(error), mask, *told)
         return self.gather(groups)
 
-    def wrap(self, value: Any) -> Plain:  # noqa: PLR0911 - one a kind
-        """Return one of Python's own objects as a plain value."""
+    def wrap(self, value: Any, kept: Kept | None = None) -> Plain:  # noqa: PLR0911 - one a kind
+        """Return one of Python's own objects as a plain value, or the container it stands for."""
         if type(value) is str and len(value) < 64:
             return value
+        if kept and id(value) in kept:
+            return kept[id(value)][1]
         if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
             size = len(value)
             self.spend(size >> 6)
@@ -185,15 +189,15 @@ class Values(State):
             raise Unmodelled
         match value:
             case list():
-                return Container(list, tuple(self.wrap(one) for one in value))
+                return Container(list, tuple(self.wrap(one, kept) for one in value))
             case dict():
-                return Container(dict, {key: self.wrap(one) for key, one in value.items()})
+                return Container(dict, {key: self.wrap(one, kept) for key, one in value.items()})
             case set():
                 return Container(set, frozenset(value))
             case frozenset():
                 return Frozen(value)
             case _ if type(value) is tuple:
-                return tuple(self.wrap(one) for one in value)
+                return tuple(self.wrap(one, kept) for one in value)
         return value
 
     def truth(self, value: Varied) -> tuple[int, int, int]:  # noqa: PLR0912 - one a kind of value

@@ -12,6 +12,7 @@ from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
     ClassObject,
+    Container,
     External,
     FileObject,
     InstanceObject,
@@ -19,7 +20,7 @@ from ngtpatch.installer.execution.objects import (
     Native,
 )
 from ngtpatch.installer.execution.state import Frame, Loop, Thrown, Trial
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 from ngtpatch.installer.scopes import only_logs
 
 __all__ = ["Statements"]
@@ -348,6 +349,7 @@ class Statements(Matching):
         vague |= twice
         done = self.mask & ~seen
         running = self.mask & ~vague
+        held = self._held(value)
         at = 0
         while running:
             current = [(mask & running, items[at]) for mask, items in known if at < len(items)]
@@ -360,6 +362,7 @@ class Statements(Matching):
                 break
             self.assign(target, self.gather(current))
             body()
+            self._note_changed(held)
             running = self.mask
             at += 1
             if at > _MAX_ROUNDS:
@@ -371,6 +374,26 @@ class Statements(Matching):
                 unsure[0] = True
             done |= self._iterate_vaguely(value, target, body, vague)
         self.mask = done
+
+    def _held(self, value: Varied) -> list[tuple[NameStore, Varied]]:
+        """Return the containers that are iterated over with what is in each."""
+        stores = [
+            self.shown_in(one.store)
+            for _, one in value.each(self.mask) if isinstance(one, Container)
+        ]  # fmt: skip
+        return [(store, store.get("items").within(self.mask)) for store in stores]
+
+    def _note_changed(self, held: list[tuple[NameStore, Varied]]) -> None:
+        """Note where a container is changed while it is iterated over, and goes on."""
+        for at, (store, before) in enumerate(held):
+            now = store.get("items")
+            if now is before:
+                continue
+            for mask, old, new in met(before.each(self.mask), now.each(self.mask)):
+                same_keys = isinstance(old, dict) and isinstance(new, dict) and [*old] == [*new]
+                if old is not new and not same_keys:
+                    self.note("loop", mask)
+            held[at] = (store, now)
 
     def _iterate_vaguely(
         self, value: Varied, target: ast.expr, body: Callable[[], None], vague: int

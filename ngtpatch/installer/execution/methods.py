@@ -502,7 +502,11 @@ def _viewed(kind: type, part: Callable[[Any], Any]) -> Callable[..., Varied]:
     listed = _listed(part)
 
     def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
-        return as_view(machine, kind, listed(machine, owner, args, named))
+        found = as_view(machine, kind, listed(machine, owner, args, named))
+        for _, one in found.each(machine.mask):
+            if isinstance(one, Container):
+                machine.show(owner.store, one.store)
+        return found
 
     return run
 

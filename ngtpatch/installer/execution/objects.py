@@ -23,6 +23,7 @@ __all__ = [
     "Frozen",
     "FunctionObject",
     "InstanceObject",
+    "Kept",
     "ModuleObject",
     "NameStore",
     "Native",
@@ -253,41 +254,54 @@ class ReadOnly(Container):
 _MAX_DEPTH = 8
 
 
-def plain(value: Plain, mask: int, depth: int = 0) -> Plain:  # noqa: PLR0911 - one a kind
+#: By the identity of an object of Python's own: that object, and the container it stands for.
+Kept = dict[int, tuple[Any, Container]]
+
+
+def plain(value: Plain, mask: int, kept: Kept, depth: int = 0) -> Plain:
     """Return *value* as an object of Python's own, or Unknown if a part of it is.
+
+    Which object stands for which container is added to *kept*.
 
     A container whose content differs between the guests of *mask* is Unknown here; callers
     ask it group by group.
     """
     if isinstance(value, Container):
-        groups = list(value.store.get("items").each(mask))
-        if len(groups) != 1 or depth > _MAX_DEPTH:
-            return Unknown(tainted=len(groups) > 1)
-        items = groups[0][1]
-        if isinstance(items, Unknown):
-            return items
-        if value.kind is dict:
-            made: dict[Any, Any] = {}
-            for key, one in items.items():
-                inner = plain(one, mask, depth + 1)
-                if isinstance(inner, Unknown):
-                    return inner
-                made[key] = inner
-            return made
-        kind = frozenset if isinstance(value, Frozen) else value.kind
-        return _all(list if isinstance(value, View) else kind, items, mask, depth)
+        made = _plain_container(value, mask, kept, depth)
+        if not isinstance(made, Unknown):
+            kept[id(made)] = (made, value)
+        return made
     if isinstance(value, External):
         return Unknown(value.tainted, "" if value.tainted else value.name)
     if isinstance(value, tuple):
-        made_tuple = _all(tuple, value, mask, depth)
+        made_tuple = _all(tuple, value, mask, kept, depth)
         return value if isinstance(made_tuple, tuple) and made_tuple == value else made_tuple
     return value
 
 
-def _all(kind: type, items: Any, mask: int, depth: int) -> Plain:
+def _plain_container(value: Container, mask: int, kept: Kept, depth: int) -> Plain:
+    groups = list(value.store.get("items").each(mask))
+    if len(groups) != 1 or depth > _MAX_DEPTH:
+        return Unknown(tainted=len(groups) > 1)
+    items = groups[0][1]
+    if isinstance(items, Unknown):
+        return items
+    if value.kind is dict:
+        made: dict[Any, Any] = {}
+        for key, one in items.items():
+            inner = plain(one, mask, kept, depth + 1)
+            if isinstance(inner, Unknown):
+                return inner
+            made[key] = inner
+        return made
+    kind = frozenset if isinstance(value, Frozen) else value.kind
+    return _all(list if isinstance(value, View) else kind, items, mask, kept, depth)
+
+
+def _all(kind: type, items: Any, mask: int, kept: Kept, depth: int) -> Plain:
     made = []
     for one in items:
-        inner = plain(one, mask, depth + 1)
+        inner = plain(one, mask, kept, depth + 1)
         if isinstance(inner, Unknown):
             return inner
         made.append(inner)

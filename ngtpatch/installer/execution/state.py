@@ -134,6 +134,9 @@ class Thrown:
     decided: Place
 
 
+_MAX_VIEWS = 64
+
+
 @dataclass
 class Trial:
     """The handlers around what is executed.
@@ -211,6 +214,9 @@ class State:
         self.conditions: dict[tuple[str, int], tuple[int, int]] = {}
         #: What is compared and reached, where somebody asks for it.
         self.watch: Watch | None = None
+        #: By the identity of a dictionary's store: that store, and what was taken as its views.
+        self._shown: dict[int, tuple[NameStore, list[NameStore]]] = {}
+        self._shown_of: dict[int, NameStore] = {}
         self._journals: list[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]] = []
 
     def where(self, holds: Callable[[World], bool]) -> int:
@@ -353,6 +359,21 @@ class State:
             store.slots[name] = value.within(mask)
         else:
             store.slots[name] = join((*old.within(~mask).groups, *value.within(mask).groups))
+        if name == "items" and id(store) in self._shown:
+            for view in self._shown[id(store)][1]:
+                self.write(view, name, Varied(((mask, Unknown(tainted=True)),)), mask)
+
+    def show(self, store: NameStore, view: NameStore) -> None:
+        """Remember that *view* holds what is in *store*: it is not followed when that changes."""
+        views = self._shown.setdefault(id(store), (store, []))[1]
+        if len(views) >= _MAX_VIEWS:
+            self.write(views.pop(0), "items", Varied.of(Unknown(tainted=True)), self.everyone)
+        views.append(view)
+        self._shown_of[id(view)] = store
+
+    def shown_in(self, store: NameStore) -> NameStore:
+        """Return the store of the dictionary of which this one's is a view, or itself."""
+        return self._shown_of.get(id(store), store)
 
     def fork(self, branches: Sequence[tuple[int, Callable[[], None]]]) -> None:
         """Execute several ways that guests take; those of two ways have the values of either."""
