@@ -9,7 +9,7 @@ from ngtpatch.errors import Refusal
 from ngtpatch.patching.apply import apply
 from tests.fuzz.fuzz_shapes import tree_of
 from tests.fuzz.fuzz_unseen import PATCHES, ROCKY
-from tests.patching.test_library_shapes import factory, picked
+from tests.patching.test_library_shapes import became, factory, picked
 
 CHAIN = picked("'centos' in d or 'oracle' in d")
 NOT_WRONG = (
@@ -50,3 +50,55 @@ def test_what_takes_long_is_not_executed(given: str) -> None:
         apply(tree_of(factory("import re", body)), [ROCKY], PATCHES)
     except Refusal as refusal:
         assert refusal.code in NOT_WRONG  # noqa: PT017 - either is right
+
+
+T = "T = ('CentOS', 'Oracle')"
+#: Code that changes what an iterator gives, or what it does late, before *d* is looked for in it.
+LATE = {
+    name: ("import re\n" + T, f"{before}\n" + picked(test))
+    for name, (before, test) in {
+        "a map": ("m = map(str.lower, T)\nlist(m)", "any(x in d for x in m) or 'centos' in d"),
+        "a filter": ("m = filter(None, ['centos'])\nlist(m)", "any(x in d for x in m) or d == 'x'"),
+        "a zip": ("m = zip(['centos'], 'a')\nlist(m)", "any(x in d for x, _ in m)"),
+        "an enumeration": ("m = enumerate(['centos'])\nlist(m)", "any(x in d for _, x in m)"),
+        "a reversed": ("m = reversed(['centos'])\nlist(m)", "any(x in d for x in m)"),
+        "an iterator": ("m = iter(['centos', 'oracle'])\nnext(m)", "any(x in d for x in m)"),
+        "a generator": ("m = (x.lower() for x in T)\nlist(m)", "any(x in d for x in m)"),
+        "joined twice": ("m = map(str.lower, T)\n''.join(m)", "d in ' linux '.join(m)"),
+        "looked for": ("m = iter(['a', 'centos linux'])\n'a' in m", "'a' in m or d in m"),
+        "a generator function": (
+            "def g():\n    for x in T:\n        yield x.lower()\nm = g()\nlist(m)",
+            "any(x in d for x in m)",
+        ),
+        "a list that changes later": (
+            "A = ['centos']\nm = map(str.lower, A)\nA.append('ubuntu')\nA.remove('centos')",
+            "any(x in d for x in m)",
+        ),
+        "a name that changes later": (
+            "k = 'centos'\nm = (k in d for _ in '1')\nk = 'ubuntu'",
+            "any(m)",
+        ),
+        "a map that nobody asks": (
+            "A = []\nmap(A.append, ['centos linux', 'oracle linux server'])",
+            "d in A",
+        ),
+        "a generator that nobody asks": (
+            "A = []\ng = (A.append(x) for x in ('centos linux',))",
+            "d in A",
+        ),
+        "a generator function that nobody asks": (
+            "A = []\ndef g():\n    A.append('centos linux')\n    yield 1\ng()",
+            "d in A",
+        ),
+        "one that would end": (
+            "map(lambda x: x in d or sys.exit(1), ['linux'])",
+            "'centos' in d or 'alma' in d",
+        ),
+    }.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", LATE)
+def test_what_is_done_late_or_once_is_never_patched_wrongly(given: str) -> None:
+    """``became`` runs it before and after."""
+    assert became(factory(*LATE[given])) in NOT_WRONG

@@ -21,6 +21,7 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
     Native,
+    OneWay,
     ReadOnly,
     SuperObject,
     View,
@@ -329,9 +330,13 @@ class Attributes(Values):
             self.throw_named("IndexError", guests, str(at))
         return self.gather(groups)
 
-    def _item_of(self, owner: Plain, index: Varied) -> Varied:  # noqa: PLR0911 - a kind
+    def _item_of(  # noqa: PLR0911, PLR0912 - one a kind
+        self, owner: Plain, index: Varied
+    ) -> Varied:
         if isinstance(owner, methods.NamesOf):
             return methods.name_of(self, owner, index)
+        if isinstance(owner, OneWay) and not self.of_python:
+            return unknown(tainted=True)
         if isinstance(owner, View):
             self.throw_named("TypeError", None, "is not subscriptable")
             return NOTHING

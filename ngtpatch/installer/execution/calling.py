@@ -7,11 +7,12 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import GeneratorType
 from typing import NamedTuple
 
 from ngtpatch.installer.execution.evaluation import Evaluation
 from ngtpatch.installer.execution.lifting import NONE, unknown
-from ngtpatch.installer.execution.methods import TEXT_METHODS
+from ngtpatch.installer.execution.methods import TEXT_METHODS, as_iterator
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
@@ -414,10 +415,10 @@ class Calling(Evaluation):
             yields = self._yielding[node] = _yields(node)
         if yields:
             frame.yields = Container(list, ())
-            self.execute(node.body)
+            self.done_late(lambda: self.execute(node.body), frame.yields.store)
             for mask, _ in frame.returned:
                 self.mask |= mask
-            return Varied.of(frame.yields)
+            return as_iterator(self, GeneratorType, Varied.of(frame.yields))
         self.execute(node.body)
         groups = list(frame.returned)
         if self.mask:

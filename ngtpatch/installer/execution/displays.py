@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from types import GeneratorType
 
 from ngtpatch.installer.execution.comparing import Comparing, Cond
 from ngtpatch.installer.execution.lifting import unknown
+from ngtpatch.installer.execution.methods import as_iterator
 from ngtpatch.installer.execution.objects import Container, InstanceObject, NameStore
 from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
@@ -170,7 +172,13 @@ class Displays(Comparing):
                 yield guests, [x for row in items.items() for x in row] if known else items
 
     def _generatorexp(self, node: ast.GeneratorExp) -> Varied:
-        return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)
+        found: list[Varied] = []
+
+        def run() -> None:
+            found.append(self._comprehended(node.generators, lambda: self.evaluate(node.elt), list))
+
+        self.done_late(run)
+        return as_iterator(self, GeneratorType, found[0])
 
     def _listcomp(self, node: ast.ListComp) -> Varied:
         return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)

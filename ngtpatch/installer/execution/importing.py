@@ -265,6 +265,7 @@ class Machine(Statements):
             return
         tree = source.tree
         if source.translated is not None:
+            module.only_2 = True
             # Python 3 does not read it: who imports it may be told so.
             python3 = self.where(lambda world: (world.python or (3,)) >= (3,))
             self.trials[-1].perhaps |= self.mask & python3

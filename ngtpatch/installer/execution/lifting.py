@@ -19,6 +19,7 @@ from ngtpatch.installer.execution.objects import (
     Kept,
     ModuleObject,
     Native,
+    OneWay,
     SuperObject,
     View,
     Wrapped,
@@ -129,6 +130,7 @@ class Values(State):
         What it raises is raised on the guests concerned. An operand that is not known makes
         the result unknown.
         """
+        operands = tuple([self.once(operand) for operand in operands])
         combined = self.combine(operands)
         if combined is None:
             return unknown(tainted=True)
@@ -216,6 +218,10 @@ class Values(State):
                 vague = True
             elif isinstance(one, View) and one.is_lazy:
                 true |= mask
+                if not self.of_python and one.kind in (map, filter, zip):
+                    # A list of Python 2's, which may be empty.
+                    false |= mask
+                    doubt |= mask
             elif isinstance(one, Container):
                 for guests, items in one.store.get("items").each(mask):
                     if isinstance(items, Unknown):
@@ -278,7 +284,10 @@ class Values(State):
                 case Chained():
                     yield from self._once(one, mask)
                 case Container():
-                    for guests, items in one.store.get("items").each(mask):
+                    groups = list(one.store.get("items").each(mask))
+                    if isinstance(one, OneWay):
+                        groups = self._asked(one, mask)
+                    for guests, items in groups:
                         if isinstance(items, Unknown):
                             yield guests, items
                         elif one.kind is set:
@@ -305,6 +314,31 @@ class Values(State):
                         isinstance(one, InstanceObject)
                     )  # fmt: skip
                     yield mask, Unknown(tainted, "" if tainted else origin)
+
+    def _asked(self, one: OneWay, mask: int) -> list[tuple[int, Plain]]:
+        """Return what an iterator gives, the first time and where nothing has changed since."""
+        groups = list(one.store.get("items").each(mask))
+        if self.changes != one.age:
+            groups = [(mask, Unknown(tainted=True))]
+        changes = self.changes
+        self.write(one.store, "items", Varied.of(Unknown(tainted=True)), mask)
+        self.changes = changes
+        return groups
+
+    def once(self, operand: Varied) -> Varied:
+        """Return *operand* with each such iterator as the list of what it gives."""
+        if not any(isinstance(one, OneWay) for _, one in operand.groups):
+            return operand
+        groups: list[tuple[int, Plain]] = []
+        for mask, one in operand.each(self.mask):
+            if not isinstance(one, OneWay):
+                groups.append((mask, one))
+                continue
+            groups += [
+                (guests, items if isinstance(items, Unknown) else Container(list, items))
+                for guests, items in self._asked(one, mask)
+            ]
+        return self.gather(groups)
 
     def _once(self, chained: Chained, mask: int) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
         """Yield what an iterator gives, the first time; what is left then is not followed."""

@@ -17,6 +17,7 @@ from ngtpatch.installer.execution.objects import (
     Frozen,
     NameStore,
     Native,
+    OneWay,
     ReadOnly,
     View,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "TEXT_METHODS",
     "LooseVersion",
     "NamesOf",
+    "as_iterator",
     "as_view",
     "name_of",
     "of_atom",
@@ -312,6 +314,7 @@ def _changed(change: Callable[..., Any], *, opened: bool = False) -> Callable[..
         if named:
             return _not_followed(machine, owner, args, named)
         items = owner.store.get("items")
+        args = tuple(machine.once(one) for one in args)
         combined = machine.combine((items, *args))
         if combined is None:
             return _not_followed(machine, owner, args, named)
@@ -494,6 +497,26 @@ def as_view(machine: Any, kind: type, found: Varied) -> Varied:
         groups += [
             (guests, items if isinstance(items, Unknown) else View(kind, items))
             for guests, items in one.store.get("items").each(mask & python3)
+        ]
+    return machine.gather(groups)  # type: ignore[no-any-return]
+
+
+def as_iterator(machine: Any, kind: type, found: Varied, *, listed: bool = False) -> Varied:
+    """Return a list as an iterator, but where Python 2 has a list of it (*listed*)."""
+    lists = 0
+    if listed and machine.of_python:
+        lists = machine.where(lambda world: (world.python or (2,)) < (3,))
+    elif listed and machine.frames[-1].module.only_2:
+        lists = machine.mask
+    groups: list[tuple[int, Plain]] = []
+    for mask, one in found.each(machine.mask):
+        if type(one) is not Container or one.kind is not list:
+            groups.append((mask, one))
+            continue
+        groups.append((mask & lists, one))
+        groups += [
+            (guests, items if isinstance(items, Unknown) else OneWay(kind, items, machine.changes))
+            for guests, items in one.store.get("items").each(mask & ~lists)
         ]
     return machine.gather(groups)  # type: ignore[no-any-return]
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.methods import NamesOf, as_view
+from ngtpatch.installer.execution.methods import NamesOf, as_iterator
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
@@ -24,6 +24,7 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
     Native,
+    OneWay,
     ReadOnly,
     SuperObject,
     View,
@@ -263,8 +264,9 @@ def _mapped(*, keeps: bool) -> _Run:
             machine.append(rows, element)
             machine.mask = here
 
-        machine.iterate(args[1], ast.Name(id="\x00element"), each)
-        return as_view(machine, filter if keeps else map, Varied.of(rows))
+        element = ast.Name(id="\x00element")
+        machine.done_late(lambda: machine.iterate(args[1], element, each), rows.store)
+        return as_iterator(machine, filter if keeps else map, Varied.of(rows), listed=True)
 
     return run
 
@@ -437,11 +439,26 @@ def _next(machine: Any, args: _Args, named: _Named) -> Varied:
 def _zip(machine: Any, args: _Args, named: _Named) -> Varied:
     found: Varied = machine.lift(lambda *rows: [tuple(row) for row in zip(*rows, strict=False)],
                                  *args)  # fmt: skip
-    return as_view(machine, zip, found)
+    return as_iterator(machine, zip, found, listed=True)
+
+
+def _enumerated(*args: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in enumerate(*args)]
+
+
+def _iterated(kind: type, listed: Callable[..., Any]) -> _Run:
+    def run(machine: Any, args: _Args, named: _Named) -> Varied:
+        if named:
+            return unknown(tainted=machine.depends(*args, *named.values()))
+        return as_iterator(machine, kind, machine.lift(listed, *args))
+
+    return run
 
 
 def _length(machine: Any, args: _Args, named: _Named) -> Varied:
     for mask, one in args[0].each(machine.mask) if args else ():
+        if isinstance(one, OneWay) and one.kind in (map, filter, zip) and not machine.of_python:
+            return unknown(tainted=True)
         if isinstance(one, View) and one.is_lazy:
             machine.throw_named("TypeError", mask, "has no len()")
     found: Varied = machine.lift(len, *args)
@@ -466,7 +483,7 @@ def _iter(machine: Any, args: _Args, named: _Named) -> Varied:
     if len(args) != 1:
         machine.note("loop")
         return unknown(tainted=True)
-    return _converted(list)(machine, args, named)
+    return as_iterator(machine, type(iter(())), _converted(list)(machine, args, named))
 
 
 def opened(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -495,7 +512,7 @@ _RUNS: dict[str, _Run] = {
     "abs": _pure(abs), "all": _quantified(wanted=False), "any": _quantified(wanted=True),
     "bool": _pure(bool), "bytes": _text, "callable": _callable, "chr": _pure(chr),
     "classmethod": _wrapping("classmethod"), "dict": made_dictionary, "divmod": _pure(divmod),
-    "enumerate": _pure(lambda *a: [tuple(row) for row in enumerate(*a)]), "eval": _eval,
+    "enumerate": _iterated(enumerate, _enumerated), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
     "file": opened, "filter": _mapped(keeps=True), "float": _pure(float),
     "format": _pure(_bounded_format), "frozenset": _frozen, "getattr": _getattr,
@@ -507,7 +524,7 @@ _RUNS: dict[str, _Run] = {
     "object": lambda m, a, n: unknown(tainted=False, origin="object()"),
     "open": opened, "ord": _pure(ord), "print": _told, "property": _wrapping("property"),
     "range": _pure(_bounded_range), "repr": _pure(repr),
-    "reversed": _pure(lambda items: list(reversed(items))), "round": _pure(round),
+    "reversed": _iterated(reversed, lambda items: list(reversed(items))), "round": _pure(round),
     "set": _converted(set), "setattr": _setattr, "sorted": _ordered(_sort),
     "staticmethod": _wrapping("staticmethod"), "str": _text, "sum": _pure(sum), "super": _super,
     "tuple": _converted(tuple), "unicode": _text, "vars": _locals, "xrange": _pure(_bounded_range),

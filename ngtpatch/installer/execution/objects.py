@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
@@ -27,6 +27,7 @@ __all__ = [
     "ModuleObject",
     "NameStore",
     "Native",
+    "OneWay",
     "ReadOnly",
     "SuperObject",
     "View",
@@ -35,13 +36,18 @@ __all__ = [
 ]
 
 
+_births = count()
+
+
 class NameStore:
     """NameStore and what they hold; the one place where anything is kept."""
 
-    __slots__ = ("slots",)
+    __slots__ = ("born", "slots")
 
     def __init__(self) -> None:
         self.slots: dict[Any, Varied] = {}
+        #: It is younger than those with a lower number.
+        self.born = next(_births)
 
     def get(self, name: Any) -> Varied:
         """Return what *name* holds; nothing on the guests where it was never bound."""
@@ -75,6 +81,8 @@ class ModuleObject:
     store: NameStore = field(default_factory=NameStore)
     #: Whether an attribute that it does not hold is simply not modelled.
     is_external: bool = False
+    #: Whether only a Python 2 can read it.
+    only_2: bool = False
 
 
 Argument = tuple[tuple[Varied, ...], Mapping[str, Varied]]
@@ -204,7 +212,21 @@ class View(Container):
     @property
     def is_lazy(self) -> bool:
         """Whether it has neither length nor truth of its own."""
-        return self.kind in (map, filter, zip, chain)
+        return self.kind in (map, filter, zip, chain) or isinstance(self, OneWay)
+
+
+class OneWay(View):
+    """An iterator of which what it gives is known already; it gives that once.
+
+    Attributes:
+        age: how many changes there had been when it was made: later ones it might see.
+    """
+
+    __slots__ = ("age",)
+
+    def __init__(self, kind: type, items: Plain, age: int) -> None:
+        super().__init__(kind, items)
+        self.age = age
 
 
 class Chained(View):

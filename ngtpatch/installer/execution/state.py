@@ -207,6 +207,8 @@ class State:
         self._forked: dict[tuple[str, int], set[int]] = {}
         self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
+        #: How often something that was bound was bound anew.
+        self.changes = 0
         self._told = _told_by(self.worlds)
         #: Where the budget was used up.
         self.gave_up_at: Place | None = None
@@ -353,6 +355,7 @@ class State:
         """Bind *name* in *store*, on the guests that are here."""
         mask = self.mask if mask is None else mask
         old = store.slots.get(name, NOTHING)
+        self.changes += bool(old.groups)
         if self._journals:
             self._journals[-1].setdefault((id(store), name), (store, name, old))
         if old.mask & ~mask == 0:
@@ -437,6 +440,29 @@ class State:
             self.spend(len(groups) >> 4)
             store.slots[name] = bounded(merged(join(groups)))
         self.mask = rest
+
+    def done_late(self, run: Callable[[], None], rows: NameStore | None = None) -> None:
+        """Execute now what Python does when somebody asks for it.
+
+        Where that matters, since it changes what is outside of it (but for *rows*, what it gives)
+        or raises, it is a use that is not understood.
+        """
+        start, raised, here = NameStore().born, len(self.trials[-1].thrown), self.mask
+        self._journals.append({})
+        try:
+            run()
+        finally:
+            journal = self._journals.pop()
+            for key, entry in journal.items():
+                if self._journals:
+                    self._journals[-1].setdefault(key, entry)
+        # What we ourselves bind for its elements has a name that no program can write.
+        changed = any(
+            store.born < start and store is not rows and not str(name).startswith("\x00")
+            for store, name, _ in journal.values()
+        )
+        if changed or len(self.trials[-1].thrown) > raised:
+            self.note("dynamic", here)
 
     def under(self, mask: int, run: Callable[[], Varied]) -> Varied:
         """Return what *run* gives on the guests of *mask* alone."""
