@@ -415,7 +415,8 @@ class Calling(Evaluation):
             yields = self._yielding[node] = _yields(node)
         if yields:
             frame.yields = Container(list, ())
-            self.done_late(lambda: self.execute(node.body), frame.yields.store)
+            own = (frame.local, frame.yields.store)
+            self.done_late(lambda: self.execute(node.body), *own)
             for mask, _ in frame.returned:
                 self.mask |= mask
             return as_iterator(self, GeneratorType, Varied.of(frame.yields))

@@ -441,10 +441,10 @@ class State:
             store.slots[name] = bounded(merged(join(groups)))
         self.mask = rest
 
-    def done_late(self, run: Callable[[], None], rows: NameStore | None = None) -> None:
+    def done_late(self, run: Callable[[], None], *own: NameStore) -> None:
         """Execute now what Python does when somebody asks for it.
 
-        Where that matters, since it changes what is outside of it (but for *rows*, what it gives)
+        Where that matters, since it changes what is outside of it (*own* is its own)
         or raises, it is a use that is not understood.
         """
         start, raised, here = NameStore().born, len(self.trials[-1].thrown), self.mask
@@ -458,7 +458,7 @@ class State:
                     self._journals[-1].setdefault(key, entry)
         # What we ourselves bind for its elements has a name that no program can write.
         changed = any(
-            store.born < start and store is not rows and not str(name).startswith("\x00")
+            store.born < start and store not in own and not str(name).startswith("\x00")
             for store, name, _ in journal.values()
         )
         if changed or len(self.trials[-1].thrown) > raised:
