@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -36,6 +36,9 @@ _BEGIN = f'{{"schema": "{SCHEMA}", "name": '.encode()
 # A row has a kilobyte; an error in it may quote a few names. More is not ours.
 _LONGEST = 64 << 10
 _MOST_ROWS = 2_000_000
+# An output's name, which stands before it, has no quotes.
+_VM_UUID = re.compile(rb', "vm_uuid": (?:"([0-9a-f-]+)"|null)[,}]')
+_Owner = tuple[str, "str | None", str, "str | None", "str | None"]
 
 
 class Ledger:
@@ -48,8 +51,12 @@ class Ledger:
         torn: whether the last line has no end: a run was killed while it wrote it, or still runs.
     """
 
-    def __init__(self, path: Path, *, skipped: Collection[str] = ()) -> None:
-        """Read what *path* holds already, but for rows of VMs in *skipped*, by their beginning.
+    def __init__(
+        self, path: Path, *, skipped: Callable[[str, str | None], bool] | None = None
+    ) -> None:
+        """Read what *path* holds already, but for rows of VMs that are *skipped*.
+
+        That is asked of a VM's name and UUID, as the row's beginning says them.
 
         Raises:
             InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
@@ -155,12 +162,13 @@ class Ledger:
         times = None if written is None or changed is None else (written, changed)
         return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"], times)
 
-    def owners(self) -> Iterator[tuple[str, str, str | None, str | None]]:
+    def owners(self) -> Iterator[_Owner]:
         """Yield what :func:`owners` says."""
         for output in self._rows:
             row = self._row(output)
             if row["state"] == "done":
-                yield row["name"], output, row.get("ngt_uuid"), row.get("certificate_sha256")
+                marks = row.get("ngt_uuid"), row.get("certificate_sha256")
+                yield row["name"], row.get("vm_uuid"), output, *marks
 
     def _line(self, output: str) -> bytes:
         """Return an output's row with its end of line."""
@@ -235,9 +243,11 @@ class Ledger:
         while line := file.readline(_LONGEST + 1):
             number += 1
             output = None
-            if self._skipped and line[-1:] == b"\n" and _name(line) in self._skipped:
-                self._sound += len(line)
-                continue
+            if self._skipped is not None and line[-1:] == b"\n":
+                vm = _vm(line)
+                if vm is not None and self._skipped(*vm):
+                    self._sound += len(line)
+                    continue
             if len(line) <= _LONGEST:
                 if not line.endswith(b"\n") and _begins_like_a_row(line):
                     self.torn = True
@@ -252,29 +262,31 @@ class Ledger:
             self._sound += len(line)
 
 
-def owners(path: Path, names: Collection[str]) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """Yield (VM, output, ngt_uuid, certificate's fingerprint) of a ledger's rows that are done.
+def owners(path: Path, skipped: Callable[[str, str | None], bool]) -> Iterator[_Owner]:
+    """Yield (VM, its UUID, output, ngt_uuid, certificate's fingerprint) of rows that are done.
 
-    Rows of VMs in *names* may be left out: the ledgers of a run's other shards hold little else.
-    Raises as :class:`Ledger`.
+    Rows of VMs that are *skipped* may be left out: the ledgers of a run's other shards hold little
+    else. Raises as :class:`Ledger`.
     """
-    ledger = Ledger(path, skipped=names)
+    ledger = Ledger(path, skipped=skipped)
     try:
         yield from ledger.owners()
     finally:
         ledger.close()
 
 
-def _name(line: bytes) -> str | None:
-    """Return the VM that a row's beginning says it is about; None where it does not."""
+def _vm(line: bytes) -> tuple[str, str | None] | None:
+    """Return whom a row's beginning says it is about, by name and UUID; None where it does not."""
     end = line.find(b'", ', len(_BEGIN))
-    if end == -1 or not line.startswith(_BEGIN):
+    told = _VM_UUID.search(line, end)
+    if end == -1 or told is None or not line.startswith(_BEGIN):
         return None
     try:
         name: str = json.loads(line[len(_BEGIN) : end + 1])
     except (ValueError, RecursionError):  # such as a name with '", ' in it
         return None
-    return name if isinstance(name, str) else None
+    uuid = told[1].decode() if told[1] else None
+    return (name, uuid) if isinstance(name, str) else None
 
 
 def _begins_like_a_row(line: bytes) -> bool:

@@ -46,6 +46,8 @@ class FleetPlan:
         total: VMs in the whole inventory.
         notes: what the inventory's reader should know.
         names: of all VMs of the inventory, whatever the shard.
+        told_apart: of those, the names whose VMs are known to have UUIDs.
+        vm_uuids: of all VMs that are known to have one.
         complete: False where the inventory is a cluster's list that is not whole.
         inventory_sha256: of the inventory.
         templates_sha256: of what names and values are made by besides.
@@ -62,6 +64,8 @@ class FleetPlan:
     inventory_sha256: str = ""
     templates_sha256: str = ""
     compared: bool = True
+    told_apart: frozenset[str] = frozenset()
+    vm_uuids: frozenset[str] = frozenset()
 
     def whole(self) -> Whole:
         """Return what shards take from this plan, which is one of all VMs."""
@@ -127,9 +131,12 @@ def plan_fleet(
         for row in rows
     )
     notes = (*inventory.notes, *settings.cleanup.said, *_unknown(shard, inventory, whole))
+    everyone = (*rows, *inventory.others)
     return FleetPlan(
         settings, orders, shard, inventory.total, notes, inventory.names, inventory.complete,
         inventory.sha256, templates, shard == (1, 1) or whole is not None,
+        frozenset(row.name for row in everyone if row.vm_uuid is not None),
+        frozenset(row.vm_uuid for row in everyone if row.vm_uuid is not None),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from ngtpatch.fleet.destination import Destination, open_destination
 from ngtpatch.fleet.ledger import Ledger, owners
 from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
+from ngtpatch.identity.inventory import Row
 
 __all__ = ["InjectSummary", "foreseen", "run_fleet"]
 
@@ -160,31 +161,48 @@ def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
     at. As far as the ledgers beside the outputs tell; of other directories nothing is known.
     """
     place, mine = plan.settings.destination, {order.output for order in plan.orders}
-    known = frozenset[str]()
-    if plan.compared:  # a ledger says them as they may be shown
-        known = plan.names | frozenset(map(redacted, plan.names))
+    by_name = plan.names - plan.told_apart
+    # A ledger says them as they may be shown.
+    names, by_name = (some | frozenset(map(redacted, some)) for some in (plan.names, by_name))
+
+    def known(name: str, vm_uuid: str | None) -> bool:
+        """Say whether a VM is one that the others of this plan were compared with."""
+        if not plan.compared:
+            return False
+        return name in names if vm_uuid is None else vm_uuid in plan.vm_uuids or name in by_name
+
     found = [
-        (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, output)
+        (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, uuid, output)
         for path in destination.ledgers()
-        for name, output, ngt_uuid, certificate in owners(path, known)
-        if name not in known and output not in mine
+        for name, uuid, output, ngt_uuid, certificate in owners(path, known)
+        if not known(name, uuid) and output not in mine
         for what, value in (("ngt_uuid", ngt_uuid), ("certificate", certificate))
         if value
     ]
     if not found:
         return plan
     there = set(destination.existing({output for *_, output in found}))
-    taken = {value: (words, name) for words, value, name, output in found if output in there}
+    taken: dict[str, list[tuple[str, str, str | None]]] = {}
+    for words, value, name, uuid, output in found:
+        if output in there:
+            taken.setdefault(value, []).append((words, name, uuid))
     orders = []
     for order in plan.orders:
-        for value in (order.ngt_uuid, order.certificate_sha256):
-            if order.refusal is None and value in taken and taken[value][1] != order.row.name:
-                words, name = taken[value]
-                code = "duplicate-uuid" if value == order.ngt_uuid else "duplicate-certificate"
-                message = f"{words} is also that of {name}, whose image is in {place}"
-                order = replace(order, refusal=(code, message))  # noqa: PLW2901
+        for mark in (order.ngt_uuid, order.certificate_sha256):
+            for words, name, uuid in taken.get(mark or "", ()):
+                if order.refusal is None and not _is_of(order.row, name, uuid):
+                    code = "duplicate-uuid" if mark == order.ngt_uuid else "duplicate-certificate"
+                    message = f"{words} is also that of {name}, whose image is in {place}"
+                    order = replace(order, refusal=(code, message))  # noqa: PLW2901
         orders.append(order)
     return replace(plan, orders=tuple(orders))
+
+
+def _is_of(row: Row, name: str, vm_uuid: str | None) -> bool:
+    """Say whether a ledger's row is about the VM of *row*: by UUIDs, where both have one."""
+    if vm_uuid is not None and row.vm_uuid is not None:
+        return vm_uuid == row.vm_uuid
+    return name in (row.name, redacted(row.name))
 
 
 def _refuse_existing(destination: Destination, place: str, outputs: set[str]) -> None:

@@ -372,6 +372,56 @@ def test_vms_of_one_name_are_told_apart_by_uuid(tmp_path: Path) -> None:
     assert "row 3, column name: 'web' is also the name of row 2" in message
 
 
+def test_a_vm_of_the_same_name_in_another_inventory_is_another_vm(tmp_path: Path) -> None:
+    """By its UUID; and one that was renamed between two runs is still the same."""
+    made = park(tmp_path / "park", 2)
+    one, two = (f"0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{n:02}" for n in (1, 2))
+    by_uuid = ("--name", "{{ vm_uuid | default(name) }}.iso", "--resume")
+    inventory = made.root / "vms.csv"
+    inventory.write_text(f"name,vm_uuid\nvm1,{one}\n")
+    assert made.inject(*by_uuid).returncode == 0
+    inventory.write_text(f"name,vm_uuid\nvm1,{two}\nvm2,\n")
+    for more in ((), ("--shard", "1/1")):
+        run = made.inject(*by_uuid, *more, "--json")
+        assert run.returncode == 6
+        [failure] = json.loads(run.stdout)["failures"]
+        assert (failure["code"], failure["vm_uuid"]) == ("duplicate-uuid", two)
+        assert not (made.out / f"{two}.iso").exists()
+    # Where one of the two does not say its UUID, the name has to do.
+    inventory.write_text("name\nvm1\n")
+    assert made.inject("--resume").returncode == 0
+    (made.root / "certificates/vm1").rename(made.root / "certificates/renamed")
+    inventory.write_text(f"name,vm_uuid\nrenamed,{one}\n")
+    (made.out / "vm1.iso").unlink()
+    run = made.inject("--name", "{{ name }}.iso", "--resume")
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ('{"name": "b", "port": NaN}', "row 2, column port: is NaN or infinite"),
+        ('{"name": "b", "port": -Infinity}', "row 2, column port: is NaN or infinite"),
+        ('{"name": "b", "tags": [{"x": 1e999}]}', "row 2, column tags.1.x: is NaN or infinite"),
+        ('{"name": "b", "tags": [[{"x": 1, "x": 2}]]}', "row 2, column tags.1.1.x: is given twice"),
+        ('{"name": "b", "o": {"l": [{"x": 1, "x": 1}]}}', "row 2, column o.l.1.x: is given twice"),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_what_no_json_has_is_said_of_its_row(
+    tmp_path: Path, item: str, said: str, form: str
+) -> None:
+    made, first = park(tmp_path / "park", 1), '{"name": "vm1"}'
+    text = f"[{first},{item}]" if form == "json" else f"{first}\n{item}\n"
+    (made.root / "vms.csv").write_text(text)
+    run = made.inject("--json")
+    error = json.loads(run.stdout)["error"]
+    assert (run.returncode, error["code"]) == (3, "inventory")
+    assert said in error["message"]
+    assert error["path"] == str(made.root / "vms.csv")
+    assert "1 problem in the inventory" in error["message"]
+
+
 def test_no_secret_is_said_or_written_down(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 4, kind="rsa2048")
     made.give("vm2", {**made.material["vm2"], KEY: made.material["vm3"][KEY]})

@@ -7,10 +7,11 @@ import codecs
 import csv
 import io
 import json
+import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -235,14 +236,30 @@ class _Members(dict[str, Any]):
         self._twice = [key for key, count in counted.items() if count > 1]
 
     def twice(self) -> list[str]:
-        """Return their names, as ``member.inner`` where they are in an object inside."""
-        inner = [
-            f"{key}.{name}"
-            for key, value in self.items()
-            if isinstance(value, _Members)
-            for name in value.twice()
-        ]
-        return [*self._twice, *inner]
+        """Return their names, as ``member.inner`` where they are in what is inside of it."""
+        return [*self._twice, *_twice_inside(self.items())]
+
+
+def _twice_inside(members: Iterable[tuple[object, object]]) -> list[str]:
+    found: list[str] = []
+    for key, value in members:
+        if isinstance(value, _Members):
+            found += (f"{key}.{name}" for name in value.twice())
+        elif isinstance(value, list):
+            found += (f"{key}.{name}" for name in _twice_inside(enumerate(value, start=1)))
+    return found
+
+
+def _no_finite(value: object, *names: object) -> Iterator[str]:
+    """Yield where in a record a number is none that JSON has, as ``member.inner``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield ".".join(map(str, names))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _no_finite(inner, *names, key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, start=1):
+            yield from _no_finite(inner, *names, number)
 
 
 def _sniffed(text: str) -> str:
@@ -333,7 +350,9 @@ def _json_lines(text: str) -> _Read:
 
 
 def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
-    records = [RawRow(n, item) for n, item in items if isinstance(item, dict)]
+    infinite = [(n, key) for n, item in items if isinstance(item, dict) for key in _no_finite(item)]
+    unfit = {n for n, _ in infinite}
+    records = [RawRow(n, item) for n, item in items if isinstance(item, dict) and n not in unfit]
     problems = [
         RowProblem(n, None, f"is {_SAID_OF.get(type(item), 'a number')} in JSON, not an object")
         for n, item in items
@@ -344,5 +363,8 @@ def _from_items(form: str, items: Sequence[tuple[int, object]]) -> _Read:
         for n, item in items
         if isinstance(item, _Members)
         for key in item.twice()
+    ]
+    problems += [
+        RowProblem(n, key, "is NaN or infinite, and no number of JSON") for n, key in infinite
     ]
     return _Read(form, records, problems)
