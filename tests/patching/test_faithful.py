@@ -159,6 +159,10 @@ COPIES = {
     ),
 }
 LOOPS = {
+    "as many names as there are": (
+        "REFUSED = []\nif len(globals()) > 3:\n    REFUSED.append('rocky linux')",
+        REFUSED,
+    ),
     "grows": (
         "G = ['xen']\nREFUSED = []\nfor one in G:\n    if one == 'xen':\n"
         "        G.append('rocky linux')\n    REFUSED.append(one)",

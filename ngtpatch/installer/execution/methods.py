@@ -65,7 +65,8 @@ class NamesOf(Container):
     __slots__ = ("names",)
 
     def __init__(self, names: NameStore) -> None:
-        super().__init__(dict, {})
+        # How many there are, and whether one is there, is not followed.
+        super().__init__(dict, Unknown(tainted=True))
         self.names = names
 
 
