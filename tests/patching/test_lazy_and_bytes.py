@@ -102,3 +102,19 @@ LATE = {
 def test_what_is_done_late_or_once_is_never_patched_wrongly(given: str) -> None:
     """``became`` runs it before and after."""
     assert became(factory(*LATE[given])) in NOT_WRONG
+
+
+BYTES = {
+    "encoded": "d.encode() == 'centos linux' or 'oracle' in d",
+    "a row that was encoded": "d in ['centos linux'.encode('utf-8'), 'oracle linux server']",
+    "bytes of a text": "bytes(d, 'utf-8') in ('centos linux', 'x') or 'oracle' in d",
+    "decoded": "d.decode('utf-8') == 'centos linux' or 'oracle' in d",
+    "there and back": "d.encode().decode() == 'centos linux'",
+    "a maximum": "re.split(' ', d, 1) == ['centos', 'linux'] or re.split('l', d, 1)[0] == 'orac'",
+    "comments": "__import__('shlex').split(d + ' #x', comments=True)[0] == 'centos'",
+}
+
+
+@pytest.mark.parametrize("given", BYTES)
+def test_what_is_encoded_or_cut_by_an_option_is_never_patched_wrongly(given: str) -> None:
+    assert became(factory("import re", picked(BYTES[given]))) in NOT_WRONG

@@ -86,12 +86,10 @@ def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of
         if name == "format":
             return Varied.of(Native("str.format", _formatted(owner)))
         if name in ("encode", "decode"):
-            # Python 2 has one kind of text; for names it makes no difference.
-            return Varied.of(Native(f"str.{name}", lambda machine, args, named: Varied.of(owner)))
+            return Varied.of(Native(f"str.{name}", _coded(owner, name)))
         return NOTHING
     if isinstance(owner, bytes) and name == "decode":
-        text = owner.decode("utf-8", "replace")
-        return Varied.of(Native("bytes.decode", lambda machine, args, named: Varied.of(text)))
+        return _pure(owner, name)
     if isinstance(owner, re.Pattern) and name in _OF_PATTERNS:
         return _pure(owner, name)
     if isinstance(owner, re.Match) and name in _OF_MATCHES:
@@ -226,6 +224,31 @@ def _padded(owner: str, name: str) -> Callable[..., Varied]:
 
         found: Varied = machine.lift(apply, *args)
         return found
+
+    return run
+
+
+def _coded(owner: str, name: str) -> Callable[..., Varied]:
+    """Return ``encode`` or ``decode``. Python 2 has one kind of text: it makes no difference.
+
+    On Python 3 no text is equal to what is encoded, and none can be decoded.
+    """
+
+    def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
+        if machine.frames[-1].module.only_2:
+            return Varied.of(owner)
+        if not machine.of_python:
+            return unknown(tainted=machine.mask != machine.everyone)
+        python2 = machine.where(lambda world: (world.python or (2,)) < (3,))
+        if name == "decode":
+            machine.throw_named("AttributeError", machine.mask & ~python2, "decode")
+            return Varied.of(owner).within(python2)
+        made = machine.lift(owner.encode, *args)
+        if named:
+            made = unknown(tainted=True)
+        return machine.gather(  # type: ignore[no-any-return]
+            (*Varied.of(owner).within(python2).groups, *made.within(~python2).groups)
+        )
 
     return run
 

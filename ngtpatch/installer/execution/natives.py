@@ -102,6 +102,12 @@ def _text(machine: Any, args: _Args, named: _Named) -> Varied:
     return found
 
 
+def _bytes(machine: Any, args: _Args, named: _Named) -> Varied:
+    if machine.frames[-1].module.only_2:
+        return _text(machine, args, named)
+    return unknown(tainted=machine.depends(*args, *named.values()))
+
+
 def _converted(kind: type) -> _Run:
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
         if not args:
@@ -510,7 +516,7 @@ def opened(machine: Any, args: _Args, named: _Named) -> Varied:
 
 _RUNS: dict[str, _Run] = {
     "abs": _pure(abs), "all": _quantified(wanted=False), "any": _quantified(wanted=True),
-    "bool": _pure(bool), "bytes": _text, "callable": _callable, "chr": _pure(chr),
+    "bool": _pure(bool), "bytes": _bytes, "callable": _callable, "chr": _pure(chr),
     "classmethod": _wrapping("classmethod"), "dict": made_dictionary, "divmod": _pure(divmod),
     "enumerate": _iterated(enumerate, _enumerated), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
