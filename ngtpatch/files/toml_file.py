@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,17 @@ def toml_files(directory: Path, *, what: str) -> list[Path]:
     Raises:
         InputError: ``not-found``, ``not-directory``, ``unreadable``.
     """
-    if not directory.exists():
+    try:
+        mode = directory.stat().st_mode
+    except FileNotFoundError:
         raise InputError(
             "not-found", f"there is no such directory of {what} files", path=str(directory)
-        )
-    if not directory.is_dir():
+        ) from None
+    except OSError as error:  # it lies where this user may not look, say
+        raise InputError(
+            "unreadable", f"cannot be looked at: {error.strerror}", path=str(directory)
+        ) from None
+    if not stat.S_ISDIR(mode):
         raise InputError(
             "not-directory",
             f"this is not a directory of {what} files",

@@ -182,14 +182,19 @@ def test_a_directory_that_nothing_can_be_added_to_is_refused(
 
 
 AS_NOBODY = """
-import os, sys
+import ctypes, os, sys
 from ngtpatch.cli.app import app
 words = ["packer", "prepare", "base.iso", "-d", "rocky", "--json"]
 try:
     app([*words, "-o", "first", "--variables", "first.json"])  # so that all of it is imported
 except SystemExit as ended:
     assert not ended.code
+# Another user, who may read what root may: wherever the checkout lies.
+libc = ctypes.CDLL(None)
+assert libc.prctl(8, 1, 0, 0, 0) == 0  # PR_SET_KEEPCAPS
 os.setgid(65534), os.setuid(65534)
+head, sets = (ctypes.c_uint * 2)(0x20080522, 0), (ctypes.c_uint * 6)(4, 4, 0, 0, 0, 0)
+assert libc.capset(head, sets) == 0  # CAP_DAC_READ_SEARCH alone
 sys.stdout.flush(), os.dup2(os.open("document", os.O_WRONLY | os.O_CREAT), 1)
 app([*words, "-o", "shared", "--variables", "shared/second.json"])
 """
@@ -217,6 +222,13 @@ def test_an_iso_of_another_user_is_not_replaced(inputs: Path, tmp_path: Path) ->
     told = json.loads((tmp_path / "document").read_text())["error"]
     assert (ran.returncode, told["code"]) == (1, "not-permitted"), ran.stderr
     assert (tmp_path / "shared" / name).read_bytes() == b"mine"
+
+
+def test_a_directory_that_cannot_be_looked_at_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    ran = program.run("profile", "list", "--profiles", "loop", "--json", cwd=tmp_path)
+    told = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, told["code"]) == (3, "unreadable")
 
 
 LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"
