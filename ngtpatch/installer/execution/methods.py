@@ -238,6 +238,8 @@ def _coded(owner: str, name: str) -> Callable[..., Varied]:
         if machine.frames[-1].module.only_2:
             return Varied.of(owner)
         if not machine.of_python:
+            if machine.watch is not None:  # what is made of it is not followed
+                machine.watch.hand(Varied.of(owner), machine.mask)
             return unknown(tainted=machine.mask != machine.everyone)
         python2 = machine.where(lambda world: (world.python or (2,)) < (3,))
         if name == "decode":

@@ -105,6 +105,8 @@ def _text(machine: Any, args: _Args, named: _Named) -> Varied:
 def _bytes(machine: Any, args: _Args, named: _Named) -> Varied:
     if machine.frames[-1].module.only_2:
         return _text(machine, args, named)
+    for value in args if machine.watch is not None else ():
+        machine.watch.hand(value, machine.mask)
     return unknown(tainted=machine.depends(*args, *named.values()))
 
 
