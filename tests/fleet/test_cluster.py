@@ -117,16 +117,22 @@ def test_a_cluster_makes_the_fleet_though_a_worker_is_killed(tmp_path: Path) -> 
     assert "40 kept" in made.inject("--resume").stdout
 
 
+def under_way(made: Park, cluster: Dask) -> subprocess.Popen[str]:
+    """Start a run on two workers; return it when the first images are there."""
+    two_workers(made, cluster)
+    run = subprocess.Popen(
+        made.arguments("--scheduler", cluster.address, "--jobs", 2),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
+        time.sleep(0.01)
+    return run
+
+
 def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 60, payload=1 << 20)
     with dask(tmp_path) as cluster:
-        two_workers(made, cluster)
-        run = subprocess.Popen(
-            made.arguments("--scheduler", cluster.address, "--jobs", 2),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-        )  # fmt: skip
-        while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
-            time.sleep(0.01)
+        run = under_way(made, cluster)
         cluster.scheduler.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
     assert run.returncode == 7, out + err
@@ -142,13 +148,7 @@ def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
 def test_a_cluster_without_workers_is_not_waited_for(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 60, payload=1 << 20)
     with dask(tmp_path) as cluster:
-        two_workers(made, cluster)
-        run = subprocess.Popen(
-            made.arguments("--scheduler", cluster.address, "--jobs", 2),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-        )  # fmt: skip
-        while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
-            time.sleep(0.01)
+        run = under_way(made, cluster)
         for worker in cluster.workers:
             worker.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
