@@ -33,7 +33,7 @@ def main() -> None:
     heading("1. An ISO as the cluster mounts it")
     say(
         "A sample of Nutanix Guest Tools 2.x, of our own making: it holds none of the vendor's "
-        "code, and its installer decides and speaks as the vendor's does."
+        "code, and its installer decides and speaks as the vendor's is described to."
     )
     shell("ngtpatch sample --output ngt.iso")
 
