@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ngtpatch.installer.execution import methods
+from ngtpatch.installer.execution import container_methods
+from ngtpatch.installer.execution.atom_methods import LooseVersion, of_atom
 from ngtpatch.installer.execution.lifting import NONE, Values, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -40,7 +41,7 @@ _OF_PYTHON_2 = {
     "iterkeys": "keys",
     "itervalues": "values",
 }
-_DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, methods.LooseVersion)
+_DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, LooseVersion)
 
 
 class Attributes(Values):
@@ -141,12 +142,12 @@ class Attributes(Values):
                     return Varied.of(owner.name.rpartition(".")[2])
                 return owner.store.get(name).within(self.mask)
             case Container() if name in _OF_PYTHON_2:
-                modern = methods.of_object(owner, _OF_PYTHON_2[name])
+                modern = container_methods.of_object(owner, _OF_PYTHON_2[name])
                 return modern.within(self.where(lambda world: (world.python or (2,)) < (3,)))
             case Container() | FileObject():
-                return methods.of_object(owner, name)
+                return container_methods.of_object(owner, name)
         if isinstance(owner, _DESCRIBED):
-            return methods.of_atom(owner, name)
+            return of_atom(owner, name)
         return NOTHING
 
     def _of_external(self, owner: str, tainted: bool, name: str) -> Varied:
@@ -208,7 +209,7 @@ class Attributes(Values):
         if name == "__class__":
             return Varied.of(owner.cls)
         if name == "__dict__":
-            return Varied.of(methods.NamesOf(owner.store))
+            return Varied.of(container_methods.NamesOf(owner.store))
         if self.defines(owner, "__getattribute__"):
             self.note("dynamic")
             return unknown(tainted=True)
@@ -333,8 +334,8 @@ class Attributes(Values):
     def _item_of(  # noqa: PLR0911, PLR0912 - one a kind
         self, owner: Plain, index: Varied
     ) -> Varied:
-        if isinstance(owner, methods.NamesOf):
-            return methods.name_of(self, owner, index)
+        if isinstance(owner, container_methods.NamesOf):
+            return container_methods.name_of(self, owner, index)
         if isinstance(owner, OneWay) and not self.of_python:
             return unknown(tainted=True)
         if isinstance(owner, View):
@@ -426,7 +427,7 @@ class Attributes(Values):
         self.dispatch(owner, assign)
 
     def _set_in(self, container: Container, index: Varied, value: Varied) -> None:
-        if isinstance(container, methods.NamesOf):
+        if isinstance(container, container_methods.NamesOf):
             for mask, name in index.each(self.mask):
                 if isinstance(name, str):
                     self.write(container.names, name, value, mask)

@@ -10,9 +10,10 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import NamedTuple
 
+from ngtpatch.installer.execution.atom_methods import TEXT_METHODS
+from ngtpatch.installer.execution.container_methods import as_iterator
 from ngtpatch.installer.execution.evaluation import Evaluation
 from ngtpatch.installer.execution.lifting import NONE, unknown
-from ngtpatch.installer.execution.methods import TEXT_METHODS, as_iterator
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,

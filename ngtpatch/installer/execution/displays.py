@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import GeneratorType
 
 from ngtpatch.installer.execution.comparing import Comparing, Cond
+from ngtpatch.installer.execution.container_methods import as_iterator
 from ngtpatch.installer.execution.lifting import unknown
-from ngtpatch.installer.execution.methods import as_iterator
 from ngtpatch.installer.execution.objects import Container, InstanceObject, NameStore
 from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied

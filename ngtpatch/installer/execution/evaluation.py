@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.atom_methods import PURE_METHODS, text_method
 from ngtpatch.installer.execution.comparing import Cond
 from ngtpatch.installer.execution.displays import Displays
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.methods import PURE_METHODS, text_method
 from ngtpatch.installer.execution.objects import (
     Container,
     External,

@@ -8,8 +8,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ngtpatch.installer.execution.container_methods import NamesOf
 from ngtpatch.installer.execution.lifting import unknown
-from ngtpatch.installer.execution.methods import NamesOf
 from ngtpatch.installer.execution.objects import Container, Frozen
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, met
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution import combining, natives, of_types
+from ngtpatch.installer.execution.atom_methods import LooseVersion
 from ngtpatch.installer.execution.bounded_patterns import checked, found_by
 from ngtpatch.installer.execution.lifting import unknown
-from ngtpatch.installer.execution.methods import LooseVersion
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     Container,

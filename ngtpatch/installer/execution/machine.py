@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in_place
 from ngtpatch.installer.execution.lifting import NONE, unknown
-from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     Container,
@@ -19,19 +17,18 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
 )
-from ngtpatch.installer.execution.state import Frame, Loop, Thrown, Trial
+from ngtpatch.installer.execution.state import Frame, Loop
+from ngtpatch.installer.execution.trying import Trying
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 from ngtpatch.installer.scopes import only_logs
 
 __all__ = ["Statements"]
 
-_Written = list[tuple[NameStore, Any, Varied]]
-
 _MAX_ROUNDS = 5_000
 _UNSURE_ROUNDS = 2
 
 
-class Statements(Matching):
+class Statements(Trying):
     """Executes statements."""
 
     def execute(self, body: Sequence[ast.stmt]) -> None:
@@ -424,212 +421,6 @@ class Statements(Matching):
         frame.left |= self.mask
         self.mask = 0
 
-    # Exceptions ----------------------------------------------------------------------------
-
-    def _do_raise(self, node: ast.Raise) -> None:
-        if node.exc is None:
-            for thrown in reversed(self.handling):
-                again = thrown.guests & self.mask
-                if again:
-                    self.trials[-1].thrown.append(
-                        Thrown(again, thrown.error, thrown.place, thrown.decided)
-                    )
-                    self.mask &= ~again
-            self.throw_named("RuntimeError")
-            return
-        value = self.evaluate(node.exc)
-        self.line = node.lineno
-
-        def throw(one: Plain) -> Varied:
-            if isinstance(one, ClassObject):
-                made = self.instantiate(one, (), {})
-                return self.dispatch(made, throw)
-            self.throw(one)
-            return NOTHING
-
-        self.dispatch(value, throw)
-
-    handling: list[Thrown]
-
-    def _do_try(self, node: ast.Try) -> None:
-        trial = Trial()
-        self.trials.append(trial)
-        if not node.finalbody:
-            self._try_and_handle(node, trial)
-            self.trials[-1].perhaps |= trial.perhaps
-            return
-        outer = Trial()
-        self.trials.insert(-1, outer)
-        frame = self.frames[-1]
-        returned, frame.returned = frame.returned, []
-        loop = frame.loops[-1] if frame.loops else Loop()
-        broken, continued = loop.broken, loop.continued
-        loop.broken = loop.continued = 0
-        self._try_and_handle(node, trial)
-        self._finally(node, outer)
-        frame.returned = [*returned, *frame.returned]
-        loop.broken |= broken
-        loop.continued |= continued
-        self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
-        self.raised_by_some(outer.told)
-
-    def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
-        here = self.mask
-        before = self._with_history(lambda: self.execute(node.body))
-        self.trials.pop()
-        loose = trial.perhaps & here
-        if not node.handlers:
-            self.raised_by_some(trial.told & here)
-        elif trial.told & here and not all(only_logs(one.body) for one in node.handlers):
-            self.line = node.lineno
-            self.note("condition", trial.told & here)
-        if self.mask and node.orelse:
-            self.execute(node.orelse)
-        normal = self.mask
-        left = trial.thrown
-        ways: list[tuple[int, Callable[[], None]]] = [(normal, _nothing)]
-        for handler in node.handlers:
-            matching, left = self._matching(handler, left)
-            guests = loose
-            for thrown in matching:
-                guests |= thrown.guests
-            if guests:
-                ways.append((guests, self._handler(handler, matching, loose, before)))
-        self.trials[-1].thrown += left
-        self.mask = _all_guests(ways)
-        self.fork(ways)
-
-    def _with_history(self, body: Callable[[], None]) -> _Written:
-        """Execute *body* and return what was before, of all that it wrote."""
-        self._journals.append({})
-        try:
-            body()
-        finally:
-            journal = self._journals.pop()
-            for key, entry in journal.items():
-                if self._journals:
-                    self._journals[-1].setdefault(key, entry)
-        return list(journal.values())
-
-    def _handler(
-        self,
-        handler: ast.ExceptHandler,
-        caught: Sequence[Thrown],
-        loose: int,
-        before: _Written,
-    ) -> Callable[[], None]:
-        certain = _all_guests([(one.guests, _nothing) for one in caught])
-
-        def run() -> None:
-            perhaps = self.mask & ~certain & loose
-            # Where something unmodelled was raised, any state of the body's may be seen.
-            for store, name, old in before if perhaps else ():
-                now = store.get(name).within(perhaps)
-                either = self.gather((*now.groups, *old.within(perhaps).groups))
-                self.write(store, name, either, perhaps)
-            vague = Thrown(perhaps, Unknown(tainted=False), self.place, self.place)
-            if handler.name:
-                groups = [(one.guests, one.error) for one in (*caught, vague)]
-                self.bind(handler.name, self.gather(groups))
-            self.handling += [*caught, vague]
-            try:
-                self.execute(handler.body)
-            finally:
-                del self.handling[len(self.handling) - len(caught) - 1 :]
-
-        return run
-
-    def _matching(
-        self, handler: ast.ExceptHandler, thrown: Sequence[Thrown]
-    ) -> tuple[list[Thrown], list[Thrown]]:
-        if handler.type is None:
-            return list(thrown), []
-        names: set[str] = set()
-        kinds: list[Plain] = []
-        self.mask |= _all_guests([(one.guests, _nothing) for one in thrown])
-        nodes = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        for node in nodes:
-            kinds += [one for _, one in self.evaluate(node).groups]
-        for kind in kinds:
-            if isinstance(kind, tuple):
-                names |= {one.name for one in kind if isinstance(one, ClassObject)}
-        matching, left = [], []
-        for one in thrown:
-            cls = one.error.cls if isinstance(one.error, InstanceObject) else None
-            if cls is None:
-                # What kind it has is not known: it may be caught here or not.
-                matching.append(one)
-                left.append(one)
-            elif any(kind in cls.order() for kind in kinds) or cls.name in names:
-                matching.append(one)
-            else:
-                left.append(one)
-        return matching, left
-
-    def _finally(self, node: ast.Try, outer: Trial) -> None:
-        """Execute what is done in any case, on those who come through and those who leave."""
-        frame = self.frames[-1]
-        loop = frame.loops[-1] if frame.loops else Loop()
-        index = self.trials.index(outer)
-        del self.trials[index]
-        normal = self.mask
-        leaving = list(outer.thrown)
-        returned, frame.returned = frame.returned, []
-        broken, continued = loop.broken, loop.continued
-        loop.broken = loop.continued = 0
-        self.mask = normal | broken | continued | _all_guests([(m, _nothing) for m, _ in returned])
-        self.mask |= _all_guests([(one.guests, _nothing) for one in leaving])
-        self.execute(node.finalbody)
-        through = self.mask
-        for one in leaving:
-            if one.guests & through:
-                self.trials[-1].thrown.append(
-                    Thrown(one.guests & through, one.error, one.place, one.decided)
-                )
-        frame.returned += [(mask & through, value) for mask, value in returned if mask & through]
-        loop.broken |= broken & through
-        loop.continued |= continued & through
-        self.mask = normal & through
-
-    _do_trystar = _do_try
-
-    def _do_with(self, node: ast.With) -> None:
-        exits: list[Varied] = []
-        suppressed: list[str] = []
-        for item in node.items:
-            manager = self.evaluate(item.context_expr)
-            entered = self.dispatch(manager, self._entered)
-            exits.append(manager)
-            suppressed += _suppressed(item.context_expr)
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, entered)
-        if suppressed:
-            handler = ast.ExceptHandler(type=None, name=None, body=[ast.Pass(lineno=node.lineno)])
-            wrapped = ast.Try(body=node.body, handlers=[handler], orelse=[], finalbody=[])
-            self._do_try(ast.copy_location(wrapped, node))
-            return
-        thrown = len(self.trials[-1].thrown)
-        self.execute(node.body)
-        swallows = any(self.defines(one, "__exit__") for value in exits for _, one in value.groups)
-        if swallows and len(self.trials[-1].thrown) > thrown:
-            self.note("dynamic", self.trials[-1].thrown[-1].guests)
-        for value in exits:
-            self.dispatch(value, self._left)
-
-    def _left(self, manager: Plain) -> Varied:
-        if isinstance(manager, InstanceObject) and self.defines(manager, "__exit__"):
-            self.call(self.attribute(Varied.of(manager), "__exit__"), (NONE, NONE, NONE), {})
-        return NONE
-
-    def _entered(self, manager: Plain) -> Varied:
-        if isinstance(manager, InstanceObject) and self.defines(manager, "__enter__"):
-            return self.call(self.attribute(Varied.of(manager), "__enter__"), (), {})
-        if isinstance(manager, FileObject):
-            return Varied.of(manager)
-        if isinstance(manager, Unknown):
-            return Varied.of(manager)
-        return unknown(tainted=False)
-
     # Imports -------------------------------------------------------------------------------
 
     def _do_import(self, node: ast.Import) -> None:
@@ -676,19 +467,6 @@ def _loaded(target: ast.expr) -> ast.expr:
         case ast.Subscript():
             return ast.Subscript(value=target.value, slice=target.slice, ctx=ast.Load())
     return target
-
-
-def _all_guests(ways: Sequence[tuple[int, Callable[[], None]]]) -> int:
-    found = 0
-    for mask, _ in ways:
-        found |= mask
-    return found
-
-
-def _suppressed(node: ast.expr) -> list[str]:
-    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-        return [ast.unparse(one) for one in node.args]
-    return []
 
 
 def _nothing() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ngtpatch.installer.execution.container_methods import NamesOf, as_iterator
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
-from ngtpatch.installer.execution.methods import NamesOf, as_iterator
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
