@@ -287,8 +287,9 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
-        where = "inventory" if plan.compared else "shard"
-        console.note(f"Unique in its {where} and output directory; of others nothing is known.")
+        # Not in the directory: an image without a row, or of a row that failed, was not looked at.
+        where = f"{'inventory' if plan.compared else 'shard'} and among the images of its ledger"
+        console.note(f"Unique in its {where}; of others nothing is known.")
         if "://" not in plan.settings.destination:
             console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:
