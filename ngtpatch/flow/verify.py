@@ -164,14 +164,15 @@ def accepted(
         if row.profile in asked and not recognised:
             message = f"its installer does not accept {row.name} {row.version}: {row.verdict}"
             problems.append(Problem("not-accepted", None, message))
-    for one in known:
-        asked_of_it = support(
-            image, distros=[one], profile_dirs=profile_dirs, patch_dirs=patch_dirs
+    if known and not any(row.profile is None for row in answers.distros):
+        answers = support(
+            image, distros=tuple(known), profile_dirs=profile_dirs, patch_dirs=patch_dirs
         )
-        kept[one] = any(row.verdict == "recognised" for row in asked_of_it.distros)
+    stock = {row.name for row in answers.distros if row.verdict == "recognised"}
+    for one, names in known.items():
+        kept[one] = not stock.isdisjoint(names)
         if not kept[one]:
-            names = " or ".join(repr(row.name) for row in asked_of_it.distros)
-            message = f"its installer does not accept {names}"
+            message = f"its installer does not accept {' or '.join(map(repr, names))}"
             problems.append(Problem("not-accepted", None, message))
     return tuple(one for one, all_of_it in kept.items() if all_of_it), tuple(problems)
 

@@ -235,7 +235,7 @@ class _Job:
         profiles, stock = choose(self.distros, profile_dirs=self.profile_dirs)
         iso = Material("iso", self.iso.name, sha256_of_file(self.iso))
         made_from = (iso, *deciding(profiles, load_patches(self.patch_dirs)))
-        return replace(self, made_from=made_from, stock=stock)
+        return replace(self, made_from=made_from, stock=tuple(stock))
 
     def key(self) -> str:
         """Return a digest of all that the result depends on."""

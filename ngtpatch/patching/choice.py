@@ -30,8 +30,8 @@ AUTO = "auto"
 
 def choose(
     ids: Sequence[str], *, profile_dirs: Sequence[str | Path] = ()
-) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
-    """Return the profiles that *ids* name, and those of *ids* that need none.
+) -> tuple[tuple[Profile, ...], dict[str, tuple[str, ...]]]:
+    """Return the profiles that *ids* name, and the NAMEs behind those of *ids* that need none.
 
     The profiles are the shipped ones and those in *profile_dirs*.
 
@@ -41,7 +41,11 @@ def choose(
         UsageError: ``auto``, which takes an os-release.
     """
     profiles, _ = read_choices(os_release=None, profile_dirs=profile_dirs)
-    known = tuple(one for one in dict.fromkeys(ids) if known_releases(profiles, one))
+    known = {
+        one: tuple(release.name for release in releases)
+        for one in ids
+        if (releases := known_releases(profiles, one))
+    }
     return choose_profiles(profiles, [one for one in ids if one not in known]), known
 
 
