@@ -56,5 +56,6 @@ def make_directory(directory: Path, *, mode: int = 0o777) -> None:
     """
     foresee_directory(directory)
     with explained(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        if not directory.parent.is_dir():
+            directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=mode, exist_ok=True)

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import os
+import resource
+import signal
 import subprocess
 import tarfile
 import zipfile
@@ -212,14 +214,17 @@ def test_an_archive_that_cannot_be_written_again_is_left_and_said(
     assert any("not all of it was looked into: ./cut.tgz" in one for one in said)
 
 
-def test_no_room_for_an_archive_leaves_nothing(
-    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("ngtpatch.flow.rewritten.rewrite", full)
-    with pytest.raises(ngtpatch.NgtpatchError) as caught:
-        ngtpatch.rebuild(pairs(2).base, distros=["rocky"], output=tmp_path / "out.iso")
-    assert caught.value.code == "disk-full"
+def test_no_room_for_an_archive_leaves_nothing(pairs: Pairs, tmp_path: Path) -> None:
+    # A limit on each file's size stands for the full disk; the first file that is written is the
+    # archive, of more bytes than these.
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        with pytest.raises(ngtpatch.NgtpatchError) as caught:
+            ngtpatch.rebuild(pairs(2).base, distros=["rocky"], output=tmp_path / "out.iso")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert (caught.value.code, caught.value.path) == ("disk-full", str(tmp_path / "out.iso"))
     assert list(tmp_path.iterdir()) == []

@@ -156,10 +156,14 @@ def test_an_address_is_no_place_for_an_output(
     assert list(tmp_path.iterdir()) == [], "no directory is made that is called like an address"
 
 
-def test_a_tree_in_no_directory_is_wrong_usage(base: Path, tmp_path: Path) -> None:
-    answer = run("rebuild", base, "--distro", "rocky", "--output-tree", tmp_path / "no" / "tree")
+def test_a_tree_is_made_with_the_directories_above_it(base: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "no" / "tree"
+    assert run("rebuild", base, "--distro", "rocky", "--output-tree", tree).code == 0
+    assert (tree / "installer/linux/src/installer_factory.py").is_file()
+    (tmp_path / "file").touch()
+    answer = run("rebuild", base, "--distro", "rocky", "--output-tree", tmp_path / "file" / "tree")
     assert answer.code == 2
-    assert f"the directory {tmp_path / 'no'} does not exist" in answer.err
+    assert f"{tmp_path / 'file'}: is not a directory" in answer.err
 
 
 def test_a_tree_that_is_there_already_is_kept(base: Path, tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def test_a_full_stdout_is_one_message(words: str) -> None:
         )  # fmt: skip
     assert ran.returncode == 8
     assert "Traceback" not in ran.stderr
-    said = "ngtpatch: the output could not be written: the file system is full"
+    # What click prints is an output without a name.
+    named = "standard output:" if words == "patch list" else "the output"
+    said = f"ngtpatch: {named} could not be written: the file system is full"
     assert ran.stderr.splitlines()[0] == said
 
 

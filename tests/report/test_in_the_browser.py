@@ -358,10 +358,12 @@ def test_hostile_documents_and_ledgers_are_text(browser: Browser, tmp_path: Path
                 "bytes_written": 0,
                 "composed_with": [],
                 "stale_digests": [],
+                "materials": [{"kind": HOSTILE, "name": HOSTILE, "sha256": HOSTILE}],
             }
         )
     )
-    row = {"schema": "ngtpatch.ledger/1", "name": HOSTILE, "state": "failed", "output": HOSTILE}
+    output = "<img src=x onerror=hit=1>\"'{{7*7}}"  # a row whose file lies elsewhere is none
+    row = {"schema": "ngtpatch.ledger/1", "name": HOSTILE, "state": "failed", "output": output}
     ledger = tmp_path / "ledger.jsonl"
     ledger.write_text(json.dumps({**row, "code": HOSTILE, "error": HOSTILE}) + "\n")
     for source, code, least in ((document, 0, 8), (ledger, 5, 3)):

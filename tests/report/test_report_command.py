@@ -115,10 +115,10 @@ def test_a_ledger_names_no_file_elsewhere(out: Path, tmp_path: Path) -> None:
     ledger, page = out / "ledger.jsonl", tmp_path / "page.html"
     first = json.loads(ledger.read_text().splitlines()[0])
     (tmp_path / "vm1.iso").write_bytes((out / "vm1.iso").read_bytes())
-    rows = [{**first, "output": one} for one in ("../vm1.iso", str(tmp_path / "vm1.iso"), "..", "")]
-    ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run(ledger, "-o", page)[0] == 5
-    assert [row[1] for row in table(page, "vm")] == ["missing"] * 4
+    for one in ("../vm1.iso", str(tmp_path / "vm1.iso"), "..", ""):
+        ledger.write_text(json.dumps({**first, "output": one}) + "\n")
+        assert run(ledger, "-o", page)[0] == 3, one
+        assert not page.exists()
 
 
 def test_a_torn_ledger_says_so(out: Path, tmp_path: Path) -> None:
