@@ -43,6 +43,8 @@ profile: $(VENV)/installed ## A distribution into the tree, from OS_RELEASE=FILE
 	@$(BIN)/python -m scripts.add_profile "$(OS_RELEASE)"
 
 test: $(VENV)/dev ## Run the tests
+	@# Hundreds of tests start the program anew: compiled once, also where Python is told not to.
+	@$(BIN)/python -m compileall -q -x sample/sources ngtpatch
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
