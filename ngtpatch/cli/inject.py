@@ -47,6 +47,7 @@ STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported fo
 @click.option(
     "--output-dir",
     metavar="DIR",
+    type=options.PLACE,
     required=True,
     help="Where the images go: a directory, or s3://bucket/prefix.",
 )

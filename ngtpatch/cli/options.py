@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INPUT",
     "PATH",
+    "PLACE",
     "accept_option",
     "allow_identity_option",
     "authority_option",
@@ -48,12 +49,31 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Whether it exists, can be read and is of the right kind is checked by the library: an input that
-# cannot be used is not a wrong use of the command line.
-PATH = click.Path(path_type=Path, readable=False)
+
+class _Path(click.Path):
+    """A path as it is: no home directory is put in the place of a ``~``.
+
+    Whether it exists, can be read and is of the right kind is checked by the library: an input that
+    cannot be used is not a wrong use of the command line.
+    """
+
+    def __init__(self, path_type: type[Path | str] = Path) -> None:
+        super().__init__(path_type=path_type, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. A directory called ~ would be made where no shell has replaced it."""
+        if param is not None and str(value).startswith("~") and not isinstance(value, Path):
+            name = max(param.opts, key=len)
+            raise UsageError(
+                "tilde",
+                f"{name if name.startswith('-') else name.upper()}: {value!r} begins with ~,"
+                " which no shell has replaced by a home directory",
+                hint=f"write the path in full, or ./{value} for a name that begins so",
+            )
+        return super().convert(value, param, ctx)
 
 
-class _Input(click.Path):
+class _Input(_Path):
     """A small file to read; ``-`` is standard input."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -62,7 +82,10 @@ class _Input(click.Path):
 
 
 STDIN = Path("/dev/stdin")
-INPUT = _Input(path_type=Path, readable=False)
+PATH = _Path()
+INPUT = _Input()
+# A directory, or s3://bucket/prefix.
+PLACE = _Path(str)
 
 
 def size(value: str | int) -> int:

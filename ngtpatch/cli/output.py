@@ -78,10 +78,10 @@ class Console:
     def next(self, *words: object, why: str = "") -> None:
         """Print what most people do now: a command, fit to be pasted, and what for.
 
-        A path is given as one, so that no name is taken for an option.
+        A path is given as one, so that no name is taken for an option or a home directory.
         """
         plain = [
-            f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
+            f"./{word}" if isinstance(word, Path) and str(word)[:1] in ("-", "~") else str(word)
             for word in words
         ]
         command = " ".join(word if word in _OPEN else shlex.quote(word) for word in plain)

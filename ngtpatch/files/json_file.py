@@ -10,6 +10,7 @@ from typing import Any
 
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
+from ngtpatch.files.json_members import Members
 
 __all__ = ["json_documents", "parse_json", "read_json_object"]
 
@@ -44,10 +45,12 @@ def json_documents(
 ) -> Iterator[Any]:
     """Yield the documents in *text*: one, several in a row, or one a line.
 
+    Their objects are :class:`~ngtpatch.files.json_members.Members`.
+
     Raises:
         InputError: *code*, with the line where it ends to be JSON.
     """
-    decoder, at = json.JSONDecoder(), 0
+    decoder, at = json.JSONDecoder(object_pairs_hook=Members), 0
     while at < len(text):
         if text[at].isspace():
             at += 1

@@ -10,21 +10,22 @@ from ngtpatch.listing.read_listing import (
     VmListing,
     is_listing,
     joined_listing,
-    listing_text,
     parse_listing,
     read_listing,
     read_listings,
+    without_colours,
 )
-from ngtpatch.listing.reported import Page, Reported
+from ngtpatch.listing.reported import Clash, Page, Reported
 
 __all__ = [
+    "Clash",
     "Page",
     "Reported",
     "VmListing",
     "is_listing",
     "joined_listing",
-    "listing_text",
     "parse_listing",
     "read_listing",
     "read_listings",
+    "without_colours",
 ]

@@ -42,6 +42,7 @@ class _Message:
 
     scalars: dict[str, str] = field(default_factory=dict)
     messages: dict[str, _Message] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
 
 
 def looks_like_guest_tools_cli(text: str) -> bool:
@@ -50,7 +51,11 @@ def looks_like_guest_tools_cli(text: str) -> bool:
 
 
 def guest_tools_cli_vms(text: str) -> Iterator[Reported]:
-    """Yield the VMs of *text*. A record that is cut off tells what stands before the cut."""
+    """Yield the VMs of *text*. A record that is cut off tells what stands before the cut.
+
+    Raises:
+        ValueError: a record does not say which VM it is about, or says it twice.
+    """
     begins = list(_BEGIN.finditer(text))
     ends = [begin.start() for begin in begins[1:]] + [len(text)]
     line = counted = 0
@@ -62,8 +67,11 @@ def guest_tools_cli_vms(text: str) -> Iterator[Reported]:
         said = record.scalars
         vm_uuid = _string(said.get("vm_uuid")) or ""
         name = _string(said.get("vm_name"))
+        twice = [field for field in ("vm_uuid", "vm_name") if field in record.twice]
+        if twice:
+            raise ValueError(f"line {line + 1}: a record has `{twice[0]}` twice")
         if not vm_uuid and name is None:
-            continue
+            raise ValueError(f"line {line + 1}: a record has neither `vm_uuid` nor `vm_name`")
         vm_uuid = vm_uuid.rpartition("::")[2].lower()
         yield Reported(
             vm_uuid=vm_uuid or None,
@@ -94,6 +102,7 @@ def _message(text: str, at: int, end: int, depth: int) -> tuple[_Message, int]:
         elif token in (":", ";", ",", "[", "]"):
             continue
         elif name:
+            message.twice += [name] if name in message.scalars else []
             message.scalars[name], name = token, ""
         else:
             name = token

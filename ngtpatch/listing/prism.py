@@ -43,7 +43,9 @@ def is_page(document: object) -> bool:
         return isinstance(document.get("entities"), list) or isinstance(document.get("data"), list)
     answered = document.get("response")
     items = answered if isinstance(answered, list) else [answered]
-    return bool(items) and all(isinstance(item, dict) and _v4_uuid(item) for item in items)
+    return bool(items) and all(
+        isinstance(item, dict) and _said(item, "extId", "ext_id") is not None for item in items
+    )
 
 
 def prism_pages(document: object, first: int = 1, *, whole: bool = False) -> Iterator[Page]:
@@ -55,14 +57,15 @@ def prism_pages(document: object, first: int = 1, *, whole: bool = False) -> Ite
         whole: it is known to have been asked without ``$select``.
 
     Raises:
-        ValueError: a VM has neither extId nor name: whom it is about is not said.
+        ValueError: a VM has neither extId nor name, or no text for them: whom it is about is
+            not said.
     """
     for page in _pages(document, whole):
         vms: list[Reported] = []
-        for vm in page.vms:
+        for number, vm in enumerate(page.vms, start=first):
             if vm.vm_uuid is None and vm.name is None:
-                raise ValueError("holds guest tools without the VM's extId")
-            vms.append(replace(vm, number=first + len(vms)))
+                raise ValueError(f"record {number} is without the VM's extId, and without a name")
+            vms.append(replace(vm, number=number))
         first += len(vms)
         yield replace(page, vms=tuple(vms))
 
@@ -98,7 +101,7 @@ def _is_answer(item: Mapping[str, Any]) -> bool:
 
 
 def _v4_page(items: Iterable[object], answer: Mapping[str, Any], whole: bool) -> Page:
-    vms = [vm for vm in items if isinstance(vm, dict)]
+    vms = [_mapping(vm) for vm in items]  # what is none has no extId, and is told by that
     metadata = _mapping(answer.get("metadata"))
     total = _whole_number(
         _said(metadata, "totalAvailableResults", "total_available_results")
@@ -188,7 +191,7 @@ def _is_whole(vm: Mapping[str, Any]) -> bool:
 
 
 def _v4_uuid(vm: Mapping[str, Any]) -> str | None:
-    return _text(_said(vm, "extId", "ext_id"))
+    return _uuid(_said(vm, "extId", "ext_id"))
 
 
 # v3 and v1 -----------------------------------------------------------------------------------
@@ -220,7 +223,7 @@ def _v3(top: Mapping[str, Any]) -> Reported:
         "description": status.get("description") or spec.get("description"),
         "cluster_name": _mapping(status.get("cluster_reference")).get("name"),
     }
-    vm_uuid = _text(cells["vm_uuid"])
+    vm_uuid = _uuid(cells["vm_uuid"])
     return Reported(
         vm_uuid=None if vm_uuid is None else vm_uuid.lower(),
         name=_text(cells["name"]),
@@ -243,7 +246,7 @@ def _v1(vm: Mapping[str, Any]) -> Reported:
         value = tools.get(key)
         return value if isinstance(value, bool) else None
 
-    vm_uuid = _text(_said(vm, "uuid") or tools.get("vmUuid"))
+    vm_uuid = _uuid(_said(vm, "uuid") or tools.get("vmUuid"))
     cells = {
         "name": _said(vm, "vmName") or tools.get("vmName"),
         "vm_uuid": vm_uuid,
@@ -275,6 +278,13 @@ def _whole_number(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _uuid(value: object) -> str | None:
+    """Return a VM's UUID. Raises ValueError where it is told in another form than text."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"holds {str(value)[:40]!r} in the place of a VM's UUID, which is a text")
+    return value or None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -12,19 +12,20 @@ from typing import Literal
 from ngtpatch.errors import InputError
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.json_file import json_documents
+from ngtpatch.files.json_members import doubtful
 from ngtpatch.listing.guest_tools_cli import guest_tools_cli_vms, looks_like_guest_tools_cli
 from ngtpatch.listing.ncli import looks_like_ncli, ncli_vms
 from ngtpatch.listing.prism import is_page, prism_pages
-from ngtpatch.listing.reported import Page, Reported, newer_word
+from ngtpatch.listing.reported import Clash, Page, Reported, clash, newer_word
 
 __all__ = [
     "VmListing",
     "is_listing",
     "joined_listing",
-    "listing_text",
     "parse_listing",
     "read_listing",
     "read_listings",
+    "without_colours",
 ]
 
 MAX_BYTES = 256 << 20
@@ -55,6 +56,7 @@ class VmListing:
         complete: every VM that there is by the source's word is here; None where it does not
             say how many there are, as ncli's text does not.
         notes: what its reader should know.
+        clashes: records that may be about two VMs, and count as one.
     """
 
     form: Form
@@ -63,6 +65,7 @@ class VmListing:
     missing: int = 0
     complete: bool | None = None
     notes: tuple[str, ...] = ()
+    clashes: tuple[Clash, ...] = ()
 
 
 def read_listing(path: Path) -> VmListing:
@@ -84,17 +87,22 @@ def read_listings(paths: Sequence[Path]) -> VmListing:
     pages: list[Page] = []
     for path in paths:
         data = read_small(path, limit=MAX_BYTES, what="report", hint=_HOW)
-        own, more = _parsed(listing_text(data), str(path))
+        own, more = _parsed(_listing_text(data), str(path))
         form = form or own
         pages += more
     return joined_listing(form or "prism", pages)
 
 
-def listing_text(data: bytes) -> str:
+def without_colours(text: str) -> str:
+    """Return *text* without what a terminal's colours leave in it."""
+    return _COLOURS.sub("", text)
+
+
+def _listing_text(data: bytes) -> str:
     """Return what a file says, in whatever encoding a session was saved, without colours."""
     # PowerShell writes UTF-16 with a byte order mark when a session is redirected to a file.
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return _COLOURS.sub("", data.decode(encoding, "replace"))
+    return without_colours(data.decode(encoding, "replace"))
 
 
 def is_listing(text: str) -> bool:
@@ -117,12 +125,15 @@ def parse_listing(text: str, *, path: str) -> VmListing:
 
 def joined_listing(form: Form, pages: Sequence[Page]) -> VmListing:
     """Return the VMs of *pages*, and what is missing by the pages' own word."""
-    vms: dict[str, Reported] = {}
+    vms: dict[tuple[str, str], Reported] = {}
+    clashes: list[Clash] = []
     lists: dict[str, list[Page]] = {}
     for page in pages:
         lists.setdefault(page.listing, []).append(page)
         for vm in page.vms:
-            vms[vm.key] = newer_word(vms[vm.key], vm) if vm.key in vms else vm
+            if (old := vms.get(vm.key)) is not None:
+                clashes += clash(old, vm)
+            vms[vm.key] = vm if old is None else newer_word(old, vm)
     missing, notes = 0, []
     known = all(any(page.total is not None for page in group) for group in lists.values())
     whole = True
@@ -136,13 +147,16 @@ def joined_listing(form: Form, pages: Sequence[Page]) -> VmListing:
         elif _breaks_off(group):
             whole = False
             notes.append(f"it holds {held} VMs, and says that more follow on another page")
+    notes += (f"{one.message}; the later word counts" for one in clashes)
     complete: bool | None = None
     if missing or not whole:
         complete = False
     elif known and lists:
         complete = True
     stated = len(vms) + missing if known and whole and lists else None
-    return VmListing(form, tuple(vms.values()), stated, missing, complete, tuple(notes))
+    return VmListing(
+        form, tuple(vms.values()), stated, missing, complete, tuple(notes), tuple(clashes)
+    )
 
 
 def _breaks_off(group: Iterable[Page]) -> bool:
@@ -160,11 +174,12 @@ def _parsed(text: str, path: str) -> tuple[Form, list[Page]]:
     form: Form = "ncli"
     if _is_json(text):
         form, pages = "prism", _prism(_ANSIBLE.sub("", text), path)
-    elif looks_like_guest_tools_cli(text):
-        pages = [Page(tuple(guest_tools_cli_vms(text)), listing="guest_tools_cli")]
     else:
         try:
-            pages = [Page(tuple(ncli_vms(text)), listing="ncli")]
+            if looks_like_guest_tools_cli(text):
+                pages = [Page(tuple(guest_tools_cli_vms(text)), listing="guest_tools_cli")]
+            else:
+                pages = [Page(tuple(ncli_vms(text)), listing="ncli")]
         except ValueError as error:
             raise InputError(_CODE, str(error), path=path) from None
     if not any(page.vms for page in pages):
@@ -180,6 +195,8 @@ def _is_json(text: str) -> bool:
 def _prism(text: str, path: str) -> list[Page]:
     pages: list[Page] = []
     for document in json_documents(text, path=path, code=_CODE, hint=_HOW):
+        for where, why in doubtful(document):
+            raise InputError(_CODE, f"{where} {why}", path=path, hint=_HOW)
         try:
             pages += prism_pages(document, first=sum(len(page.vms) for page in pages) + 1)
         except ValueError as error:

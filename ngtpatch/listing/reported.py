@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Page", "Reported", "newer_word"]
+__all__ = ["Clash", "Page", "Reported", "clash", "newer_word"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Reported:
     cells: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def key(self) -> str:
+    def key(self) -> tuple[str, str]:
         """What tells it from other VMs: its UUID, its name where that is not said."""
-        return self.vm_uuid or self.name or ""
+        return ("name", self.name or "") if self.vm_uuid is None else ("uuid", self.vm_uuid)
 
     @property
     def silent(self) -> bool:
@@ -72,6 +72,34 @@ class Page:
     listing: str = ""
     more: int | None = None
     index: int | None = None
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two records that count as one VM, and may be about two.
+
+    Attributes:
+        later: the second of them.
+        column: in which of its facts.
+        message: what was found.
+    """
+
+    later: Reported
+    column: str
+    message: str
+
+
+def clash(old: Reported, new: Reported) -> Iterator[Clash]:
+    """Yield what makes it doubtful that *new* is about the VM of *old*, which has its key.
+
+    A VM that is told of again (another query, a page that moved) has the name that it had.
+    """
+    if new.vm_uuid is None:
+        message = f"{new.name!r} is also the name of record {old.number}, and neither has a UUID"
+        yield Clash(new, "name", message)
+    elif None not in (old.name, new.name) and old.name != new.name:
+        message = f"{new.name!r} has the VM UUID of record {old.number}, {old.name!r}"
+        yield Clash(new, "name", message)
 
 
 def newer_word(old: Reported, new: Reported) -> Reported:

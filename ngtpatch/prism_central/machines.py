@@ -61,7 +61,7 @@ def _pages(connection: Connection, select: str | None = None) -> list[Page]:
     api = import_module("ntnx_vmm_py_client.api.vm_api").VmApi(connection.vmm)
     pages: list[Page] = []
     held = 0
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     while True:
         options = {} if select is None else {"_select": select}
         answer = connection.listed(api.list_vms, _page=len(pages), _limit=PAGE, **options).to_dict()

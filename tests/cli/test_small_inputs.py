@@ -138,3 +138,25 @@ def test_two_inputs_cannot_both_be_stdin(base: Path, tmp_path: Path) -> None:
     ran = shell(f"{NGTPATCH} --json rebuild {base} -o o.iso --cert - --key -", tmp_path)
     assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "stdin-twice")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "inject base.iso --inventory vms.csv --output-dir=\\~nouser/x",
+        "inject base.iso --inventory vms.csv --output-dir=\\~/x --resume",
+        "inject base.iso --inventory \\~root/vms.csv --output-dir x",
+        "rebuild base.iso -d rocky --each --output-dir \\~/x", "sample -o \\~x.iso",
+        "profile list --profiles \\~/profiles", "inspect \\~",
+    ],
+)  # fmt: skip
+def test_no_directory_is_made_that_is_called_like_a_home(tmp_path: Path, words: str) -> None:
+    told = shell(f"{NGTPATCH} --json {words}", tmp_path)
+    assert (told.returncode, json.loads(told.stdout)["error"]["code"]) == (2, "tilde")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_name_begins_like_a_home_is_named_as_a_path(tmp_path: Path) -> None:
+    made = shell(f"{NGTPATCH} sample -o ./~x.iso", tmp_path)
+    assert "./~x.iso" in next(line for line in made.stdout.splitlines() if line[:4] == "next")
+    assert shell(f"{NGTPATCH} inspect ./~x.iso", tmp_path).returncode == 0

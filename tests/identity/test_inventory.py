@@ -325,3 +325,55 @@ def test_ncli_as_terminals_and_mails_break_it(tmp_path: Path) -> None:
     assert [(p.row, p.column) for p in load(write(tmp_path / "cut.txt", cut)).problems] == [
         (11, "vm_uuid")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        # How quotes are doubled is not told by a header that has none.
+        ('name,site\n"a ""q""",b\n', ['a "q"']),
+        ('name, site\na, "b, c"\n', ["a"]),
+        ("a,b;name\nx;vm1\n", ["vm1"]),
+        ("name|port\nvm1|2074\n", ["vm1"]),
+        ('name,note\nvm1,"as printed:\nVM Name : other"\nvm2,\n', ["vm1", "vm2"]),
+    ],
+)
+def test_a_table_is_read_by_the_delimiter_that_sets_its_names_apart(
+    tmp_path: Path, text: str, names: list[str]
+) -> None:
+    inventory = load(write(tmp_path / "vms.csv", text)).require()
+    assert (inventory.form, [row.name for row in inventory.rows]) == ("csv", names)
+
+
+def test_a_row_of_several_lines_is_named_by_its_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "vms.csv", 'name,note\nvm1,"two\nlines"\n,x\nvm2,"never closed\nvm3,\n')
+    inventory = load(path)
+    assert [row.number for row in inventory.rows] == [2]
+    assert [(p.row, p.column) for p in inventory.problems] == [(5, None), (4, "name")]
+    assert "never closed" in inventory.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("name\r\nvm".encode("utf-16") + b"\x00\xd8\r\0\n\0", r"is not UTF-16 \(line 2\)"),
+        (NCLI.format(a=UUID.format(1), b=UUID.format(2)).replace("db", "dü").encode("latin-1"),
+         r"is not UTF-8 \(line 12\)"),
+        (json.dumps(PRISM_V4, ensure_ascii=False).replace("db", "dü").encode("latin-1"),
+         r"is not UTF-8 \(line 1\)"),
+    ],
+    ids=["half a character of UTF-16", "ncli", "Prism"],
+)  # fmt: skip
+def test_no_name_is_guessed_of_another_encoding(tmp_path: Path, data: bytes, says: str) -> None:
+    (tmp_path / "vms").write_bytes(data)
+    with pytest.raises(InputError, match=says):
+        load(tmp_path / "vms")
+
+
+@pytest.mark.parametrize("depth", [65, 300, 900])
+def test_a_document_that_is_too_deep_is_named(tmp_path: Path, depth: int) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    problems = load(write(tmp_path / "vms.json", f'[{{"name": "vm1", "x": {deep}}}]')).problems
+    assert [(p.row, p.column, p.message) for p in problems] == [
+        (1, "x", "is nested more than 64 deep")
+    ]
