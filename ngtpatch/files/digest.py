@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ngtpatch.errors import InputError
-from ngtpatch.files.absent import absent
+from ngtpatch.files.absent import unopened
 from ngtpatch.files.progress import progressed
 
 __all__ = [
@@ -66,14 +66,10 @@ def sha256_of_file(path: Path) -> str:
                 digest.update(block)
                 done += len(block)
                 progressed("hashed", done, max(done, status.st_size))
-    except FileNotFoundError:
-        raise absent(path) from None
     except IsADirectoryError:
         raise InputError("is-directory", "is a directory, not a file", path=str(path)) from None
     except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-        ) from None
+        raise unopened(error, path) from None
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ngtpatch.errors import InputError, NgtpatchError
-from ngtpatch.files.absent import absent
+from ngtpatch.files.absent import unopened
 from ngtpatch.files.wellknown import (
     AUTHORITY,
     AUTHORITY_NAME,
@@ -147,12 +147,8 @@ def is_image(path: Path) -> bool:
         with path.open("rb") as file:
             file.seek(16 * 2048 + 1)
             return file.read(5) == b"CD001"
-    except FileNotFoundError:
-        raise absent(path) from None
     except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-        ) from None
+        raise unopened(error, path) from None
 
 
 def _directory(path: Path) -> Iterator[Task]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 
 from ngtpatch.errors import InputError, UsageError
-from ngtpatch.files.absent import absent
+from ngtpatch.files.absent import unopened
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.wellknown import WARN_DAYS
@@ -182,12 +182,8 @@ def _schema(path: Path) -> str:
                 head = file.read(_HEAD)
         else:
             head = read_small(path, limit=_MAX_DOCUMENT, what="document of a rebuild")
-    except FileNotFoundError:
-        raise absent(path) from None
     except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-        ) from None
+        raise unopened(error, path) from None
     for schema in ("ngtpatch.ledger/1", "ngtpatch.rebuild/1"):
         quoted = json.dumps(schema).encode()
         if head.lstrip()[:1] == b"{" and quoted in head[:_HEAD]:

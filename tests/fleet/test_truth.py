@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import threading
 import time
@@ -72,6 +73,21 @@ def replaced_by_a_directory(made: Park) -> None:
     (made.root / "base.iso").mkdir()
 
 
+def replaced_by_a_socket(made: Park) -> None:
+    removed(made)
+    os.mknod(made.root / "base.iso", stat.S_IFSOCK | 0o600)
+
+
+def replaced_by_a_pipe(made: Park) -> None:
+    removed(made)
+    os.mkfifo(made.root / "base.iso")
+
+
+def replaced_by_a_circle_of_links(made: Park) -> None:
+    removed(made)
+    (made.root / "base.iso").symlink_to("base.iso")
+
+
 def replaced_by_another_vms(made: Park) -> None:
     """One with a key where none may be."""
     key = made.material["vm1"]["config/client-key.pem"]
@@ -80,7 +96,10 @@ def replaced_by_another_vms(made: Park) -> None:
 
 
 CHANGES = [replaced, overwritten, truncated]
-GONE = [removed, replaced_by_a_directory, replaced_by_another_vms]
+GONE = [
+    removed, replaced_by_a_directory, replaced_by_a_socket, replaced_by_a_pipe,
+    replaced_by_a_circle_of_links, replaced_by_another_vms,
+]  # fmt: skip
 HARMLESS = [touched, renamed_and_linked, same_content_in_another_file]
 
 
@@ -107,6 +126,21 @@ def test_a_base_that_changes_between_plan_and_run(
             run_fleet(plan)
         assert (refused.value.code, refused.value.exit_code) == ("base-changed", 6)
         assert [p.name for p in made.out.glob("*.iso")] == []
+
+
+def test_a_base_whose_directory_became_a_file(tmp_path: Path) -> None:
+    """One that is gone is gone, whatever the system says of its path."""
+    made = park(tmp_path / "park", 1)
+    (made.root / "discs").mkdir()
+    base = (made.root / "base.iso").rename(made.root / "discs" / "base.iso")
+    plan = prepare(
+        base, made.root / "vms.csv", str(made.out), certificates=made.root / "certificates"
+    )
+    (made.root / "discs").rename(made.root / "moved")
+    (made.root / "discs").touch()
+    with pytest.raises(BatchError, match="there is no such file") as refused:
+        run_fleet(plan)
+    assert (refused.value.code, refused.value.exit_code) == ("base-changed", 6)
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *HARMLESS])

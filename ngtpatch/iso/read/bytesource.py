@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ngtpatch.errors import InputError
-from ngtpatch.files.absent import absent
+from ngtpatch.files.absent import unopened
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -73,7 +73,7 @@ class FileSource:
 
         Raises:
             InputError: codes ``not-found``, ``address`` (of the network), ``is-directory``,
-                ``not-iso`` (a pipe, a terminal) or ``unreadable``.
+                ``not-iso`` (a pipe, a socket) or ``unreadable``.
         """
         self.path = Path(path)
         self._fd = -1
@@ -85,11 +85,7 @@ class FileSource:
             self._size = os.lseek(self._fd, 0, os.SEEK_END) if self.is_device else status.st_size
         except OSError as error:
             self.close()
-            if isinstance(error, FileNotFoundError):
-                raise absent(path) from error
-            raise InputError(
-                "unreadable", f"cannot be read: {error.strerror}", path=str(path)
-            ) from error
+            raise unopened(error, path, other="not-iso") from error
         except ValueError as error:  # a NUL in the name
             raise InputError("not-found", "is not a valid file name", path=repr(path)) from error
         self._modified = status.st_mtime_ns
