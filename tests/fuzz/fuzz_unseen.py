@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing decides unseen: what is patched gets the new names through, and changes nobody else.
 
-In ``make test`` a thousand; for more, with the shares by kind::
+In ``make test`` four hundred; for more, with the shares by kind::
 
     python -m tests.fuzz.fuzz_unseen --count 50000
 
