@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class ErrorDocument:
 
 def document(result: Any) -> Any:
     """Return *result* as what ``json.dumps`` takes. A private key in it is hidden."""
+    result = result.value if isinstance(result, Enum) else result
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         body = {f.name: document(getattr(result, f.name)) for f in dataclasses.fields(result)}
         schema = getattr(result, "SCHEMA", None)

@@ -272,6 +272,14 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
         console.warn(f"{failure.name}{named}: {failure.error}")
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
+    if summary.left:
+        more = f" and {len(summary.left) - 1} more" if len(summary.left) > 1 else ""
+        console.warn(
+            f"{told.destination}: {summary.left[0]}{more} is there from before, under the name of a"
+            " VM that failed: this run did not write it"
+        )
+    elif summary.left is None:
+        console.warn(f"{told.destination}: does not say if images of VMs that failed are there")
     left = summary.total - summary.written - summary.kept - summary.failed
     parts = [
         f"{count} {word}"

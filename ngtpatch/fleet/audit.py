@@ -95,8 +95,7 @@ def audit(
     sharing = Sharing()
     for target in found:
         identity = target.identity
-        if target.remark is not None:
-            findings.append(target.remark)
+        findings += target.remarks
         if target.problem is not None:
             findings.append(target.problem)
         else:

@@ -29,7 +29,9 @@ class InjectDocument:
 
     ``complete`` is False where the inventory is a cluster's list that is known not to be whole,
     ``notes`` says how much of it is missing. ``base_replaced``: the path ``base`` leads to another
-    file by now, or to none; ``base_sha256`` is that of the base that was used.
+    file by now, or to none; ``base_sha256`` is that of the base that was used. ``left``: images
+    that are there under the names of VMs that failed, and which this run did not write; null where
+    the store does not say.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
@@ -48,6 +50,7 @@ class InjectDocument:
     complete: bool | None
     notes: tuple[str, ...]
     base_replaced: bool
+    left: tuple[str, ...] | None
 
     @classmethod
     def of(cls, plan: FleetPlan, summary: InjectSummary) -> InjectDocument:
@@ -71,6 +74,7 @@ class InjectDocument:
             complete=plan.complete,
             notes=plan.notes,
             base_replaced=summary.base_replaced,
+            left=summary.left,
         )
 
 

@@ -22,13 +22,14 @@ from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
 from ngtpatch.errors import InputError, OutputError, unwritable
 from ngtpatch.files.atomic import new_file
+from ngtpatch.files.json_members import Members
 from ngtpatch.files.writing import explained
-from ngtpatch.fleet.ledger_document import OUTPUT
+from ngtpatch.fleet.ledger_document import LedgerRow, is_row
 from ngtpatch.fleet.order import Known, VmResult
 
 __all__ = ["SCHEMA", "Ledger", "owners"]
 
-SCHEMA = "ngtpatch.ledger/1"
+SCHEMA = LedgerRow.SCHEMA
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # What open(2) says of a link, a directory, a pipe that nobody reads, a socket.
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
@@ -160,7 +161,9 @@ class Ledger:
             return None
         written, changed = row.get("modified_ns"), row.get("changed_ns")
         times = None if written is None or changed is None else (written, changed)
-        return Known(row["base_sha256"], row["regions_sha256"], row["size"], row["sha256"], times)
+        return Known(
+            row["base_sha256"], row["regions_sha256"], row["size"], row.get("sha256"), times
+        )
 
     def owners(self) -> Iterator[_Owner]:
         """Yield what :func:`owners` says."""
@@ -300,28 +303,10 @@ def _output(line: bytes) -> str | None:
     if not (line.startswith(b"{") and line.endswith(b"}\n")):
         return None
     try:
-        row = json.loads(line)
-        return _checked(row)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        row = json.loads(line, object_pairs_hook=Members)
+    except (ValueError, RecursionError):
         return None
-
-
-def _checked(row: Any) -> str | None:
-    if not isinstance(row, dict) or row.get("schema") != SCHEMA:
-        return None
-    output, state = row["output"], row["state"]
-    if state == "done":
-        texts = [row["base_sha256"], row["regions_sha256"]]
-        texts += [row.get(key) for key in ("sha256", "ngt_uuid", "certificate_sha256") if row[key]]
-        numbers = [row["size"]]
-        numbers += [row[key] for key in ("modified_ns", "changed_ns") if row[key] is not None]
-        if not all(isinstance(text, str) for text in texts):
-            return None
-        if not all(type(number) is int for number in numbers):
-            return None
-    right = isinstance(output, str) and isinstance(row["name"], str)
-    right = right and re.fullmatch(OUTPUT, output) is not None
-    return output if right and state in ("done", "failed") else None
+    return row["output"] if is_row(row) and not row.twice else None
 
 
 def _row(outcome: VmResult) -> Mapping[str, object]:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
-__all__ = ["OUTPUT", "LedgerRow"]
+__all__ = ["OUTPUT", "LedgerRow", "is_row"]
 
 OUTPUT = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,254}"
 """The names that outputs have, and no path to elsewhere; a whole name matches."""
@@ -20,6 +22,11 @@ class _Matching:
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         return {**handler(core), "pattern": f"^{self.pattern}$"}
+
+
+# What --resume and who compares images rely on.
+_OF_AN_IMAGE = {"size": int, "base_sha256": str, "regions_sha256": str}
+_WORDS = {int: "integer", str: "string"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +68,42 @@ class LedgerRow:
     modified_ns: int | None = None
     changed_ns: int | None = None
     remade: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> LedgerRow:
+        """Return a row for which :func:`is_row` holds."""
+        return cls(**{name: row[name] for name in _NAMES if name in row})
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        needed = {name: {"type": _WORDS[kind]} for name, kind in _OF_AN_IMAGE.items()}
+        return {
+            **handler(core),
+            "if": {"properties": {"state": {"const": "done"}}},
+            "then": {"properties": needed, "required": [*needed]},
+        }
+
+
+_NAMES = tuple(field.name for field in fields(LedgerRow))
+# Annotations are texts here: "int | None" is what may be left out, or null.
+_OPTIONAL = {
+    field.name: int if field.type == "int | None" else str
+    for field in fields(LedgerRow)
+    if str(field.type).endswith(" | None")
+}
+
+
+def is_row(row: object) -> bool:
+    """Say whether what a line holds is a row, as its schema says: for all who read a ledger."""
+    if not isinstance(row, dict) or row.get("schema") != LedgerRow.SCHEMA:
+        return False
+    name, output, state = row.get("name"), row.get("output"), row.get("state")
+    if not (isinstance(name, str) and isinstance(output, str) and state in ("done", "failed")):
+        return False
+    for key, kind in _OPTIONAL.items():
+        # type(): True is an int to isinstance().
+        if row.get(key) is not None and type(row[key]) is not kind:
+            return False
+    if state == "done" and any(row.get(key) is None for key in _OF_AN_IMAGE):
+        return False
+    return re.fullmatch(OUTPUT, output) is not None

@@ -54,6 +54,8 @@ class InjectSummary:
         failures: what failed and why; the first 1,000.
         warnings: (VM, warning), likewise.
         base_replaced: the base's path leads to another file by now than the one that was used.
+        left: the images that are there under the names of VMs that failed: an earlier run's; None
+            where the store does not say.
     """
 
     total: int
@@ -67,6 +69,7 @@ class InjectSummary:
     failures: tuple[VmResult, ...]
     warnings: tuple[tuple[str, str], ...]
     base_replaced: bool = False
+    left: tuple[str, ...] | None = ()
 
 
 def run_fleet(
@@ -133,7 +136,7 @@ def run_fleet(
             destination.sweep(outputs)
             ledger.settle(order.output for order in plan.orders)
         summary = tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
-        return replace(summary, base_replaced=replaced)
+        return replace(summary, base_replaced=replaced, left=_left(destination, tally.failed))
 
 
 def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
@@ -151,6 +154,7 @@ def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
         destination.reach()
     else:
         _refuse_existing(destination, plan.settings.destination, outputs)
+    Ledger(destination.ledger(plan.shard)).close()  # each of its rows is one
     return _unique(plan, destination)
 
 
@@ -295,6 +299,13 @@ def _gone(destination: Destination) -> RemoteError | None:
     return None
 
 
+def _left(destination: Destination, failed: set[str]) -> tuple[str, ...] | None:
+    try:
+        return tuple(sorted(destination.existing(failed))) if failed else ()
+    except RemoteError:  # the run is over, and what it did is told all the same
+        return None
+
+
 def _trouble(future: Future[list[VmResult]]) -> BaseException | None:
     """Return why there is no result; None when there is one."""
     try:
@@ -320,6 +331,7 @@ class _Tally:
         self._ledger, self._report = ledger, report
         self._counts = {"written": 0, "kept": 0, "failed": 0}
         self._bytes = self._unwritable = 0
+        self.failed: set[str] = set()
         self._failures: list[VmResult] = []
         self._warnings: list[tuple[str, str]] = []
 
@@ -329,8 +341,10 @@ class _Tally:
         self._counts[outcome.state] += 1
         self._bytes += outcome.bytes_written
         self._unwritable += outcome.code in OutputError.CODES
-        if outcome.state == "failed" and len(self._failures) < _SHOWN_FAILURES:
-            self._failures.append(outcome)
+        if outcome.state == "failed":
+            self.failed.add(outcome.output)
+            if len(self._failures) < _SHOWN_FAILURES:
+                self._failures.append(outcome)
         if len(self._warnings) < _SHOWN_FAILURES:
             self._warnings += [(outcome.name, warning) for warning in outcome.warnings]
         if self._report is not None:

@@ -21,6 +21,7 @@ from ngtpatch.files.wellknown import (
     KEY,
     KEY_NAME,
 )
+from ngtpatch.fleet.unvouched import CODE, unvouched_images
 from ngtpatch.flow.authority import expects_authority
 from ngtpatch.flow.opened import OpenedSource, open_source
 from ngtpatch.flow.traces import Traces, find_traces
@@ -52,7 +53,8 @@ class Task:
         vm_uuid: the VM's own UUID, where the inventory says it.
         partial: its configuration is only what the inventory states; the rest is the base's.
         problem: why it could not be read.
-        remark: what is wrong with the inventory as a whole; its first VM carries it.
+        remarks: what else is wrong: with its image, or, where it is the first, with its inventory
+            or directory as a whole.
         complete: the list that it comes from is whole, by its own word; None: nobody says.
         authority: how bad it is that the cluster's authority is missing; None: not at all.
         traces: what of identity a search of every byte found elsewhere; None where there was
@@ -63,7 +65,7 @@ class Task:
     vm_uuid: str | None = None
     partial: bool = False
     problem: Finding | None = None
-    remark: Finding | None = None
+    remarks: tuple[Finding, ...] = ()
     complete: bool | None = None
     authority: Severity | None = None
     traces: Traces | None = None
@@ -120,17 +122,17 @@ def _unusable(source: str, messages: list[str], place: str, vm_uuid: str | None 
 
 
 def _of_one_list(tasks: Iterable[Task], inventory: Inventory) -> Iterator[Task]:
-    remark = _remark(inventory)
+    remarks = _remarks(inventory)
     for task in tasks:
-        yield replace(task, remark=remark, complete=inventory.complete)
-        remark = None
+        yield replace(task, remarks=remarks, complete=inventory.complete)
+        remarks = ()
 
 
-def _remark(inventory: Inventory) -> Finding | None:
+def _remarks(inventory: Inventory) -> tuple[Finding, ...]:
     if inventory.complete is not False:
-        return None
+        return ()
     source, message = str(inventory.path), "; ".join(inventory.notes)
-    return Finding("incomplete-list", Severity.ERROR, source, message)
+    return (Finding("incomplete-list", Severity.ERROR, source, message),)
 
 
 def is_image(path: Path) -> bool:
@@ -156,15 +158,20 @@ def _directory(path: Path) -> Iterator[Task]:
         yield _folder(path)
         return
     found = False
+    said = {finding.source: finding for finding in unvouched_images(path)}
+    general = tuple(one for one in said.values() if one.code != CODE)
     for child in sorted(path.iterdir()):
         if child.name.startswith("."):
             continue
         if child.suffix.lower() == ".iso" and child.is_file():
             found = True
             try:
-                yield image_task(child)
+                task = image_task(child)
             except NgtpatchError as error:
-                yield unreadable_task(child, error)
+                task = unreadable_task(child, error)
+            own = (said[str(child)],) if str(child) in said else ()
+            yield replace(task, remarks=(*general, *own))
+            general = ()
         elif child.is_dir() and _is_one_vm(child):
             found = True
             try:

@@ -7,20 +7,20 @@ which ngt_uuid is the user's word; here it is only held to.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ngtpatch.errors import InputError, Refusal
-from ngtpatch.files.bounded import read_small
+from ngtpatch.files.absent import absent
+from ngtpatch.fleet.ledger import Ledger
+from ngtpatch.fleet.ledger_document import LedgerRow
 from ngtpatch.prism_central.pushed_iso import Disc
 
 __all__ = ["Owner", "check_owner", "owners_of_inventory", "owners_of_ledger"]
-
-_LIMIT = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,29 @@ def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, 
     """Return the VMs of inject's ledger, in its order; an inventory adds their UUIDs.
 
     Raises:
-        InputError: ``ledger``: it is none.
+        InputError: ``not-found``; ``ledger``: it is none, or not to its end; ``unsafe-ledger``.
     """
     known = {} if inventory is None else {o.name: o for o in owners_of_inventory(inventory)}
     found: dict[str, Owner] = {}  # by output: two VMs may have one name
-    data = read_small(path, limit=_LIMIT, what="ledger")
-    for number, line in enumerate(data.splitlines(), start=1):
-        try:
-            row: Any = json.loads(line)
-            name, output = str(row["name"]), str(row["output"])
-            failed = {"done": False, "failed": True}[row["state"]]
-        except (ValueError, KeyError, TypeError):
+    if not path.exists():
+        raise absent(path)
+    with closing(Ledger(path)) as ledger:
+        if ledger.torn:
             raise InputError(
-                "ledger", f"line {number} is not a row of inject's ledger", path=str(path),
-                hint="give the ledger.jsonl of a directory that ngtpatch inject wrote",
-            ) from None  # fmt: skip
-        vm_uuid = row.get("vm_uuid")
-        if vm_uuid is None and name in known:
-            vm_uuid = known[name].vm_uuid
-        if failed:
-            problem = str(row.get("error") or "inject made no image of it")
-            found[output] = Owner(name, vm_uuid, None, None, problem)
+                "ledger", "has a last line without its end: a run was killed, or still goes on",
+                path=str(path), hint="run inject again with --resume",
+            )  # fmt: skip
+        rows = [LedgerRow.of(row) for row in ledger.rows()]
+    for row in rows:
+        vm_uuid = row.vm_uuid
+        if vm_uuid is None and row.name in known:
+            vm_uuid = known[row.name].vm_uuid
+        if row.state == "failed":
+            problem = row.error or "inject made no image of it"
+            found[row.output] = Owner(row.name, vm_uuid, None, None, problem)
         else:
-            found[output] = Owner(name, vm_uuid, row.get("ngt_uuid"), path.parent / output)
+            image = path.parent / row.output
+            found[row.output] = Owner(row.name, vm_uuid, row.ngt_uuid, image)
     counts = Counter(owner.name for owner in found.values())
     return tuple(replace(one, twin=counts[one.name] > 1) for one in found.values())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from ngtpatch.errors import InputError, NgtpatchError
 from ngtpatch.files.progress import progressed
 from ngtpatch.fleet.ledger_document import LedgerRow
+from ngtpatch.fleet.unvouched import CODE, MESSAGE
 from ngtpatch.report.timeline import EndingIn, timeline
 
 if TYPE_CHECKING:
@@ -128,8 +129,6 @@ def read_ledgers(path: Path) -> tuple[list[Path], list[LedgerRow], bool]:
     Raises:
         InputError: ``ledger``, ``unsafe-ledger``; ``not-found``: there is none.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     from ngtpatch.fleet.ledger import Ledger
     from ngtpatch.fleet.output_directory import OutputDirectory
 
@@ -139,20 +138,12 @@ def read_ledgers(path: Path) -> tuple[list[Path], list[LedgerRow], bool]:
             "not-found", "has no ledger", path=str(path),
             hint="name the directory that 'ngtpatch inject' wrote to, or BASE and OUT",
         )  # fmt: skip
-    adapter = TypeAdapter(LedgerRow)
     rows: list[LedgerRow] = []
     torn = False
     for one in paths:
         with closing(Ledger(one)) as ledger:
             torn |= ledger.torn
-            told = list(ledger.rows())
-        try:
-            rows += [adapter.validate_python(row) for row in told]
-        except ValidationError:
-            raise InputError(
-                "ledger", "holds a row that is not one of a ledger", path=str(one),
-                hint="'ngtpatch schema ledger' prints the form of a row",
-            ) from None  # fmt: skip
+            rows += map(LedgerRow.of, ledger.rows())
     return paths, rows, torn
 
 
@@ -177,11 +168,16 @@ def page_of_ledger(path: Path, *, images: bool, warn_days: int, now: datetime) -
         for row in rows
         if images and row.state == "done" and _is_there(directory, row.output)
     }
+    unvouched = {
+        row.output
+        for row in rows
+        if images and row.state == "failed" and _is_there(directory, row.output)
+    }
     audited = audit(_tasks(list(there.values())), now=now, warn_days=warn_days) if there else None
     sizes = {output: image.stat().st_size for output, image in there.items()}
     return page_of_fleet(
-        list(map(str, ledgers)), rows, audited, sizes=sizes, images=images, torn=torn,
-        warn_days=warn_days,
+        list(map(str, ledgers)), rows, audited, sizes=sizes, unvouched=unvouched, images=images,
+        torn=torn, warn_days=warn_days,
     )  # fmt: skip
 
 
@@ -191,6 +187,7 @@ def page_of_fleet(
     audited: Audit | None,
     *,
     sizes: Mapping[str, int],
+    unvouched: Collection[str] = (),
     images: bool,
     torn: bool = False,
     warn_days: int,
@@ -202,6 +199,7 @@ def page_of_fleet(
         rows: the ledger's.
         audited: what a check of the images said; None where none was looked at.
         sizes: the images that were looked at, with their sizes.
+        unvouched: the images that are there under the names of rows that failed.
         images: whether images were to be looked at.
         torn: whether the last line of a ledger has no end.
         warn_days: certificates that end within so many days were warned of.
@@ -218,6 +216,8 @@ def page_of_fleet(
         check: Check
         if row.state == "failed":
             check, found = "failed", [f"{row.code or 'failed'}: {row.error or 'no reason is told'}"]
+            if row.output in unvouched:
+                found.append(f"{CODE}: {MESSAGE}")
         elif not images:
             check = "not looked at"
         elif checked is None:
