@@ -403,7 +403,7 @@ def test_an_image_of_four_and_a_half_gigabytes(zoo: Zoo, tmp_path: Path) -> None
         assert {d.known_as for d in told.differences} == {factory_in(volume)}
         assert out.stat().st_blocks * 512 < 50 << 20, "the holes were filled"
     program = tool("7z", "p7zip-full")
-    payload = ["sha256sum", zoo.source("multi-extent") / "payload.bin"]
+    payload = ["sha256sum", str(zoo.source("multi-extent") / "payload.bin")]
     told_of = subprocess.run(payload, capture_output=True, text=True, check=True)
     for path, digest in (
         ("payload.bin", told_of.stdout.split()[0]),

@@ -122,6 +122,28 @@ def test_force_replaces_a_directory_as_a_whole(zoo: Zoo, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
 
 
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_a_directory_that_appears_meanwhile_is_kept(zoo: Zoo, tmp_path: Path, kind: str) -> None:
+    tree = tmp_path / "tree"
+
+    def others() -> None:
+        (tmp_path / "theirs").write_text("kept")
+        if kind == "directory":
+            tree.mkdir(exist_ok=True)
+        (tmp_path / "theirs").rename(tree / "kept" if kind == "directory" else tree)
+
+    with Volume.open(zoo["flat"]) as volume:
+        with pytest.raises(UsageError) as refused:
+            write_tree(volume, tree, check=others)
+        assert (refused.value.code, refused.value.path) == ("output-exists", str(tree))
+        kept = tree / "kept" if kind == "directory" else tree
+        assert kept.read_text() == "kept"
+        assert list(tmp_path.iterdir()) == [tree]
+        if kind == "directory":
+            write_tree(volume, tree, check=others, force=True)
+            assert not kept.exists()
+
+
 @pytest.mark.parametrize("nth", [1, 3])
 def test_nothing_is_left_when_unpacking_fails(
     zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -80,7 +81,7 @@ def write_tree(
         written = _unpack(volume, temporary, entries.values(), frozenset(private))
         if check is not None:
             check()
-        _take_name(temporary, destination)
+        _take_name(temporary, destination, force=force)
     return written
 
 
@@ -167,12 +168,27 @@ def _umasked(directory: Path) -> int:
         probe.rmdir()
 
 
-def _take_name(temporary: Path, destination: Path) -> None:
-    """Give the new directory its name; what had it before goes only once that has worked."""
+def _take_name(temporary: Path, destination: Path, *, force: bool) -> None:
+    """Give the new directory its name, if nobody has taken that meanwhile.
+
+    What had it before goes only once that has worked.
+    """
     temporary.chmod(0o755 & _umasked(temporary) | 0o700)
-    if not destination.exists() or not any(destination.iterdir()):
-        temporary.rename(destination)
-        return
+    try:
+        if force and destination.exists() and any(destination.iterdir()):
+            _replace(destination, temporary)
+        else:
+            temporary.rename(destination)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        raise UsageError(
+            "output-exists", "was made by somebody else meanwhile", path=str(destination),
+            hint="look at it; --force replaces it",
+        ) from None  # fmt: skip
+
+
+def _replace(destination: Path, temporary: Path) -> None:
     old = _old(destination)
     held = lock(destination)
     try:
