@@ -24,6 +24,8 @@ MIN_TESTS ?= tests
 # Of make reliability: which sections (all of them), and how much of each.
 SECTIONS ?=
 SCALE ?= 1.0
+# Any word: add to what earlier runs found, instead of replacing it.
+MORE ?=
 
 .PHONY: help demo demo-packer profile test test-min test-new test-kernel fuzz flips faults stores pushes reliability playbook pages promises mutation lint bench docs man locks audit dist zipapp zipapp-check wheelhouse clean
 
@@ -101,8 +103,8 @@ pushes: $(VENV)/dev ## Push a fleet of 200 to a cluster that fails, and kill pus
 promises: $(VENV)/dev ## Break each promise of docs/promises.md, or those with WORDS; its test has to fail
 	@nice $(BIN)/python -m scripts.promises $(WORDS)
 
-reliability: $(VENV)/dev ## Attack the promises and write docs/reliability.md (days; less by SECTIONS="texts kills" SCALE=0.1)
-	@$(BIN)/python -m tests.reliability $(addprefix --section=,$(SECTIONS)) --scale $(SCALE)
+reliability: $(VENV)/dev ## Attack the promises and write docs/reliability.md (days; in pieces by SECTIONS="texts kills" SCALE=0.1 MORE=1)
+	@$(BIN)/python -m tests.reliability $(addprefix --section=,$(SECTIONS)) --scale $(SCALE) $(if $(MORE),--more)
 
 playbook: $(VENV)/dev ## The Ansible playbook by the real nutanix.ncp below COLLECTIONS=DIR
 	@test -n "$(COLLECTIONS)" || { echo "make playbook COLLECTIONS=DIR, filled by: ansible-galaxy collection install nutanix.ncp -p DIR"; exit 2; }

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """``make reliability``: attack the promises, keep what came of it, write docs/reliability.md.
 
-    python -m tests.reliability [--section NAME ...] [--scale 1.0] [--seed 0] [-o PAGE]
+    python -m tests.reliability [--section NAME ...] [--scale 1.0] [--seed 0] [--more] [-o PAGE]
 
 A section's result replaces its last one below tests/reliability/results, so that a long run can be
-done in pieces; the page tells of each which commit, machine and count it was. Exits 1 if anything
-was wrong in what ran.
+done in pieces. With --more it is added to that, with other seeds, so that a section that takes
+hours can be, too; the page tells of each piece which commit, machine and count it was. Exits 1 if
+anything was wrong in what ran.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from tests.reliability.commands import COMMANDS
 from tests.reliability.page import PAGE, RESULTS, page
+from tests.reliability.result import next_seed
 from tests.reliability.sections import ROOT, SECTIONS
 from tests.reliability.traced import warm
 
@@ -52,6 +54,8 @@ def main() -> int:
     parser.add_argument("--section", action="append", choices=SECTIONS, default=[])
     parser.add_argument("--scale", type=float, default=1.0, help="of the whole (default: 1.0)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--more", action="store_true",
+                        help="add to what sections left, with seeds behind theirs")  # fmt: skip
     parser.add_argument("--command", action="append", choices=NAMES, default=[],
                         help="only of these, in sections about commands")  # fmt: skip
     parser.add_argument("--results", type=Path, default=RESULTS, help="what sections left")
@@ -64,20 +68,21 @@ def main() -> int:
     if not asked.page_only:
         warm()
     for name in () if asked.page_only else asked.section or SECTIONS:
-        section = SECTIONS[name]
+        section, path = SECTIONS[name], asked.results / f"{name}.json"
+        seed = next_seed(path) if asked.more else asked.seed
         count = max(1, round((section.whole or 1) * asked.scale))
         print(f"{name}: {count} ...", flush=True)
         about = {
             "commit": _commit(), "date": f"{datetime.now(timezone.utc):%Y-%m-%d}", "count": count,
-            "seed": asked.seed, "machine": _machine(),
+            "seed": seed, "machine": _machine(),
         }  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
-            result = section.run(Path(scratch) / name, count, asked.seed, commands)
+            result = section.run(Path(scratch) / name, count, seed, commands)
         if asked.command:
             result.figures["only"] = ", ".join(asked.command)
         # What the page quotes is the same wherever the run was.
         result.wrong = [one.replace(scratch, "...") for one in result.wrong]
-        result.write(asked.results / f"{name}.json", **about)
+        result.write(path, more=asked.more, **about)
         asked.output.write_text(page(asked.results))
         print(f"{name}: {result.tried} tried, {len(result.wrong)} wrong, {result.seconds:.0f} s")
         for one in result.wrong[:20]:

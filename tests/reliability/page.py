@@ -23,8 +23,9 @@ _TEMPLATE = """\
 # What was attacked, and what was lost
 
 Written by `make reliability`; changes by hand are not kept. Each section says what is held after
-each attempt, and of its last run the commit, the day, the machine and the count. A count below the
-whole is part of the section: what it did not try, it says nothing about.
+each attempt, and of its last run, or of each piece that was added to it, the commit, the day, the
+machine and the count. A count below the whole is part of the section: what it did not try, it says
+nothing about.
 
 | section | tried | of | wrong | time |
 |---|---:|---:|---:|---:|
@@ -86,25 +87,38 @@ def _row(name: str, results: Path) -> dict[str, Any]:
     if not path.exists():
         return row
     kept = json.loads(path.read_text())
-    outcomes = Counter({_cell(one): count for one, count in kept["outcomes"].items()}).most_common()
+    pieces = kept["pieces"]
+    count, seconds = sum(one["count"] for one in pieces), sum(one["seconds"] for one in pieces)
+    outcomes = Counter({_cell(one): times for one, times in kept["outcomes"].items()}).most_common()
     part = (
-        "" if section.whole is None or kept["count"] >= section.whole
-        else f" This is a part: {kept['count']:,} of {section.whole:,} were asked for."
+        "" if section.whole is None or count >= section.whole
+        else f" This is a part: {count:,} of {section.whole:,} were asked for."
     )  # fmt: skip
     rest = outcomes[_MOST_ROWS:]
     return row | {
         # Of calls the share is asked for, and its number depends on the commands.
-        "tried": f"{kept['tried']:,}" + (f" ({kept['count']} %)" if name == "calls" else ""),
-        "wrong": len(kept["wrong"]), "time": _time(kept["seconds"]),
+        "tried": f"{sum(one['tried'] for one in pieces):,}"
+        + (f" ({count} %)" if name == "calls" else ""),
+        "wrong": len(kept["wrong"]), "time": _time(seconds),
         "of": "all" if section.whole is None else f"{section.whole:,}"
         + (" %" if name == "calls" else " a command" if name == "sizes" else ""),
-        "ran": f"{kept['date']}, commit {kept['commit']}, seed {kept['seed']}; {kept['machine']}; "
-        f"{_time(kept['seconds'])}.{part}",
+        "ran": "\n".join(map(_piece, pieces)) + part,
         "outcomes": outcomes[:_MOST_ROWS],
         "more": f"And {sum(n for _, n in rest):,} in {len(rest)} rarer ways." if rest else "",
-        "figures": [(key, _cell(value)) for key, value in sorted(kept["figures"].items())],
+        "figures": [
+            (f"{key} (piece {number})" if len(pieces) > 1 else key, _cell(value))
+            for number, piece in enumerate(pieces, start=1)
+            for key, value in sorted(piece["figures"].items())
+        ],
         "found": [_cell(one)[:300] for one in kept["wrong"][:20]],
     }  # fmt: skip
+
+
+def _piece(piece: dict[str, Any]) -> str:
+    return (
+        f"{piece['date']}, commit {piece['commit']}, {piece['tried']:,} from seed {piece['seed']} "
+        f"on; {piece['machine']}; {_time(piece['seconds'])}."
+    )
 
 
 def page(results: Path = RESULTS) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Result"]
+__all__ = ["Result", "next_seed"]
 
 
 @dataclass
@@ -36,6 +36,26 @@ class Result:
         if wrong:
             self.wrong.append(wrong)
 
-    def write(self, path: Path, **about: object) -> None:
-        """Keep it, with what is true of the whole run (commit, date, machine)."""
-        path.write_text(json.dumps({**about, **vars(self)}, indent=2, sort_keys=True) + "\n")
+    def write(self, path: Path, *, more: bool, **about: object) -> None:
+        """Keep it, with what is true of this run (commit, date, machine, count, seed).
+
+        Args:
+            path: what the section's earlier runs left.
+            more: add to that; otherwise it is replaced.
+            about: the run.
+        """
+        kept = json.loads(path.read_text()) if more and path.exists() else {"pieces": []}
+        number = len(kept["pieces"]) + 1
+        piece = {**about, "seconds": self.seconds, "tried": self.tried, "figures": self.figures}
+        outcomes = Counter(kept.get("outcomes", {})) + self.outcomes
+        wrong = [*kept.get("wrong", ()), *(f"piece {number}: {one}" for one in self.wrong)]
+        whole = {"pieces": [*kept["pieces"], piece], "outcomes": outcomes, "wrong": wrong}
+        path.write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n")
+
+
+def next_seed(path: Path) -> int:
+    """Return a seed behind those of the runs that left *path*; each has one for each attempt."""
+    if not path.exists():
+        return 0
+    pieces = json.loads(path.read_text())["pieces"]
+    return max(int(one["seed"]) + int(one["count"]) for one in pieces)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.iso.cases import CASES
 from tests.reliability.page import PAGE, page
+from tests.reliability.result import Result, next_seed
 from tests.reliability.sections import ROOT, SECTIONS
 
 # By part: sections, the share of the whole, and how many attempts each is at least.
@@ -44,5 +46,21 @@ def test_a_small_version_finds_nothing(part: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     for name in sections:
         kept = json.loads((tmp_path / f"{name}.json").read_text())
-        assert kept["tried"] >= least
-        CASES[f"reliability: {SECTIONS[name].title.lower()}"] += kept["tried"]
+        tried = sum(piece["tried"] for piece in kept["pieces"])
+        assert tried >= least
+        CASES[f"reliability: {SECTIONS[name].title.lower()}"] += tried
+
+
+def test_pieces_are_added_and_told_apart(tmp_path: Path) -> None:
+    about = {"commit": "c0ffee", "date": "2026-01-31", "machine": "one"}
+    for seed, count in ((0, 5), (5, 7), (12, 7)):
+        assert next_seed(tmp_path / "texts.json") == seed
+        piece = Result(tried=count, outcomes=Counter({"exit 3": count}), figures={"peak": "9 MB"})
+        piece.write(tmp_path / "texts.json", more=seed > 0, **about, seed=seed, count=count)
+    said = page(tmp_path)
+    assert "| 19 | 40,000 | 0 |" in said
+    assert "| exit 3 | 19 |" in said
+    assert "This is a part: 19 of 40,000 were asked for." in said
+    assert all(f"{count} from seed {seed} on" in said for seed, count in ((0, 5), (5, 7), (12, 7)))
+    Result(tried=1).write(tmp_path / "texts.json", more=False, **about, seed=0, count=1)
+    assert "This is a part: 1 of 40,000 were asked for." in page(tmp_path)
