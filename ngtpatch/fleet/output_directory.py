@@ -7,8 +7,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.directories import foresee_directory, make_directory
@@ -25,8 +26,8 @@ from ngtpatch.iso.write.sinks import Written, write_file
 __all__ = ["OutputDirectory"]
 
 _STATE = ".ngtpatch"
-# A probe holds another's lock for an instant; a run holds it for good.
-_PROBE_SECONDS = 2.0
+# Who looks for others holds the gate for an instant.
+_GATE, _GATE_SECONDS, _POLL = "gate.lock", 2.0, 0.05
 # Of a kept image that has its times, so many blocks besides its regions are read back.
 _SAMPLES, _SAMPLE = 16, 4096
 _DAMAGED = Unfit("its bytes were not those of this VM's image")
@@ -42,7 +43,9 @@ class OutputDirectory:
     def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
         """Hold the directory for one run, making it if it is missing.
 
-        Shards K/N of the same N run side by side; anything else excludes each other.
+        Shards K/N of the same N run side by side; anything else excludes each other. Who waits
+        holds nothing meanwhile: two that hold a lock each and wait for the other's would do so for
+        ever.
 
         Args:
             shard: (K, N); (1, 1) is a run of everything.
@@ -52,19 +55,34 @@ class OutputDirectory:
             UsageError: ``busy``, ``address``, ``not-a-directory``, ``unsafe-lock``.
         """
         state = self._create()
+        deadline = monotonic() + wait
+        with ExitStack() as stack:
+            while True:
+                try:
+                    with locked(state / _GATE, wait=max(wait, _GATE_SECONDS), mode=0o600):
+                        self._take(state, shard, stack)
+                    break
+                except StillHeldError:
+                    stack.close()
+                if monotonic() >= deadline:
+                    raise UsageError(
+                        "busy", "another run is writing to this directory", path=str(self.path),
+                        hint="wait for it (--wait SECONDS), or name another directory",
+                    )  # fmt: skip
+                sleep(_POLL)
+            yield
+
+    def _take(self, state: Path, shard: tuple[int, int], stack: ExitStack) -> None:
+        """Put the lock of *shard* onto *stack*, where nobody is in its way.
+
+        Raises StillHeldError.
+        """
         mine = state / f"{shard[0]}-of-{shard[1]}.lock"
-        try:
-            with locked(mine, wait=wait, mode=0o600):
-                for other in sorted(state.glob("*-of-*.lock")):
-                    if other.stem.rpartition("-")[2] != str(shard[1]):
-                        with locked(other, wait=max(wait, _PROBE_SECONDS), mode=0o600):
-                            pass
-                yield
-        except StillHeldError:
-            raise UsageError(
-                "busy", "another run is writing to this directory", path=str(self.path),
-                hint="wait for it (--wait SECONDS), or name another directory",
-            ) from None  # fmt: skip
+        stack.enter_context(locked(mine, wait=0, mode=0o600))
+        for other in state.glob("*-of-*.lock"):
+            if other.stem.rpartition("-")[2] != str(shard[1]):
+                with locked(other, wait=0, mode=0o600):
+                    pass
 
     def foresee(self) -> None:
         """Refuse a directory that a run could not be held in, and make nothing.

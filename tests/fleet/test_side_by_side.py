@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+from ngtpatch.fleet.output_directory import OutputDirectory
 from tests.fleet.kills import child, digests, ended, look
 from tests.fleet.park import park
 
@@ -53,3 +55,18 @@ def test_runs_of_the_whole_and_of_shards_at_once(tmp_path: Path) -> None:
         assert look(made, right) is None
         assert ended(child(whole)) == 0
         assert digests(made.out) == right
+
+
+def test_who_waits_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Shards of 2 and of 3 wait for a run of the whole; then they must not wait for each other."""
+    made = park(tmp_path / "park", 3)
+    whole = made.arguments("--config-only", "--resume", "--wait", "60")
+    parts = [["--shard", "1/3"], ["--shard", "2/2"], []]
+    begin = time.monotonic()
+    with OutputDirectory(made.out).held((1, 1)):
+        # Not forked: the lock would be theirs as well.
+        waiting = [subprocess.Popen([*whole, *part]) for part in parts]
+        time.sleep(5)
+    assert [one.wait() for one in waiting] == [0, 0, 0]
+    assert time.monotonic() - begin < 50
+    assert made.wrong() == []
