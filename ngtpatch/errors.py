@@ -36,6 +36,7 @@ __all__ = [
     "VerificationError",
     "changed_meanwhile",
     "of_any",
+    "unreadable",
     "unwritable",
 ]
 
@@ -99,6 +100,17 @@ def changed_meanwhile(path: str) -> NgtpatchError:
         path=path,
         hint="copy it first, if it is still being written, and try again",
     )
+
+
+def unreadable(error: OSError, *, path: str | None, verb: str = "read") -> InputError:
+    """Return what to say of an input that the system refused to read, or to list."""
+    hint = None
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "run this as a user who may read it, or let that user copy it"
+    elif error.errno in (errno.EIO, errno.ENOMEDIUM):
+        hint = "see whether a disc is in the drive, and the system's log (dmesg)"
+    message = f"cannot be {verb}: {error.strerror}"
+    return InputError("unreadable", message, path=path, hint=hint)
 
 
 def unwritable(error: OSError, *, path: str | None) -> OutputError:

@@ -20,6 +20,7 @@ import click
 from ngtpatch._version import __version__
 from ngtpatch.cli.options import examples, global_options
 from ngtpatch.cli.output import Console, lines
+from ngtpatch.cli.wrapping import columns, wrapped
 from ngtpatch.errors import UsageError, of_any
 
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
@@ -137,6 +138,7 @@ class LazyGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
+            console.as_json |= "--json" in behind
             failure = of_any(error)
             if failure.code == "unexpected" and console.verbosity > 1:
                 console.traceback()
@@ -174,7 +176,11 @@ def _shown(error: click.UsageError) -> click.UsageError:
     """Return click's error with what it quotes of the command line fit for a terminal."""
     if "\n" in error.message and error.ctx and error.message == error.ctx.get_help():
         return error  # a group was named alone
-    return click.UsageError(lines(error.format_message()), ctx=error.ctx)
+    # click says itself what it is; that belongs to the line.
+    head = "Error: "
+    told = wrapped(f"{head}{lines(error.format_message())}", columns(sys.stderr), hang=2)
+    message = "\n".join(told).removeprefix(head)
+    return click.UsageError(message, ctx=error.ctx)
 
 
 def _from_usage(error: click.UsageError) -> UsageError:

@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from time import monotonic
 
+from ngtpatch.cli.wrapping import columns
+
 __all__ = ["Bar"]
 
 _PATIENCE = 1.0
@@ -38,7 +40,10 @@ class Bar:
         share = done / total if total else 1.0
         filled = int(share * _WIDTH)
         bar = "#" * filled + "." * (_WIDTH - filled)
-        self._write(f"\r{what:<9} [{bar}] {share:4.0%} of {total / (1 << 20):,.0f} MiB\x1b[K")
+        line = f"{what:<9} [{bar}] {share:4.0%} of {total / (1 << 20):,.0f} MiB"
+        width = columns(sys.stderr)
+        # What goes into a second line could not be taken back.
+        self._write(f"\r{line[: width and width - 1]}\x1b[K")
         self._drawn = True
 
     def clear(self) -> None:

@@ -7,6 +7,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ngtpatch.cli import options
+from ngtpatch.cli.output import Console
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -28,4 +29,4 @@ def command(ctx: click.Context, shell: str) -> None:
     # Not source(): that asks the bash on PATH for its version, and the script is perhaps for
     # another machine's.
     made = script(root, {}, "ngtpatch", "_NGTPATCH_COMPLETE")
-    click.echo((made.source_template % made.source_vars()).encode(), nl=False)
+    ctx.ensure_object(Console).file(made.source_template % made.source_vars())

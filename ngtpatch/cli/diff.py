@@ -13,8 +13,8 @@ from ngtpatch.flow.diff import diff
 
 
 @options.command("ngtpatch diff ngt.iso ngt-el.iso")
-@click.argument("a", type=options.PATH)
-@click.argument("b", type=options.PATH)
+@click.argument("a", type=options.ISO)
+@click.argument("b", type=options.ISO)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when they differ, as diff(1) does.")
 @click.option("--text/--no-text", default=True, help="Show the unified diff of changed text.")
 @click.pass_context

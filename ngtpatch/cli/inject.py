@@ -31,7 +31,7 @@ STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported fo
 
 
 @options.command("ngtpatch inject ngt-el.iso --inventory vms.csv --output-dir out")
-@click.argument("base", type=options.PATH)
+@click.argument("base", type=options.ISO)
 @click.option(
     "--inventory",
     metavar="FILE",

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INPUT",
+    "ISO",
     "PATH",
     "PLACE",
+    "OneOf",
     "accept_option",
     "allow_identity_option",
     "authority_option",
@@ -61,7 +63,11 @@ class _Path(click.Path):
         super().__init__(path_type=path_type, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. A directory called ~ would be made where no shell has replaced it."""
+        """Return the path. An empty one would be the directory that one is in, and a directory
+        called ~ would be made where no shell has replaced it.
+        """
+        if value == "":
+            self.fail("the name is empty: is a variable of the shell not set?", param, ctx)
         if param is not None and str(value).startswith("~") and not isinstance(value, Path):
             name = max(param.opts, key=len)
             raise UsageError(
@@ -81,9 +87,36 @@ class _Input(_Path):
         return super().convert(STDIN if str(value) == "-" else value, param, ctx)
 
 
+class _Iso(_Path):
+    """An ISO, a block device or a directory with its tree: no stream, which cannot go back."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raises UsageError ``no-stream`` for ``-``."""
+        if str(value) == "-":
+            raise UsageError(
+                "no-stream",
+                "the ISO has to be a file, a block device or a directory: it is read at many"
+                " places, and standard input (-) gives its bytes once",
+                hint="write it to a file first, and name that",
+            )
+        return super().convert(value, param, ctx)
+
+
+class OneOf(click.Choice[str]):
+    """One of many words; what was meant is named where one comes close, and all are where not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word."""
+        close = [f"{one!r}" for one in get_close_matches(str(value), self.choices, 3)]
+        if value not in self.choices and close:
+            self.fail(f"there is no {value!r}; did you mean {' or '.join(close)}?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 STDIN = Path("/dev/stdin")
 PATH = _Path()
 INPUT = _Input()
+ISO = _Iso()
 # A directory, or s3://bucket/prefix.
 PLACE = _Path(str)
 
@@ -214,7 +247,7 @@ def command(*lines: str) -> Callable[[Callable[..., Any]], click.Command]:
     return decorate
 
 
-iso_argument = click.argument("iso", type=PATH)
+iso_argument = click.argument("iso", type=ISO)
 
 output_option = click.option(
     "-o", "--output", metavar="FILE", type=PATH,
@@ -230,8 +263,14 @@ digest_option = click.option(
 )  # fmt: skip
 
 
-def _split(_ctx: click.Context, _parameter: click.Parameter, value: Any) -> tuple[str, ...]:
-    return tuple(one.strip() for text in value for one in text.split(",") if one.strip())
+def _split(ctx: click.Context, parameter: click.Parameter, value: Any) -> tuple[str, ...]:
+    found = tuple(one.strip() for text in value for one in text.split(",") if one.strip())
+    if value and not found and not ctx.resilient_parsing:
+        # Without -d some commands are about every distribution: not what an empty name asks for.
+        raise click.BadParameter(
+            "the name is empty: is a variable of the shell not set?", ctx, parameter
+        )
+    return found
 
 
 distro_option = click.option(

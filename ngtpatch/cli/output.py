@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, TextIO
 import click
 
 from ngtpatch.cli.bar import Bar
+from ngtpatch.cli.wrapping import columns, joined, wrapped
 from ngtpatch.disclosure import printable, redacted
 from ngtpatch.document import ErrorDocument, ErrorTold, document
 from ngtpatch.errors import NgtpatchError, OutputError, UsageError
@@ -65,15 +66,27 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Print a line of the result for people."""
-        self._say(printable(text))
+        self._lines(printable(text))
 
     def block(self, text: str) -> None:
         """Print several lines of the result, such as a diff."""
         self._say(lines(text.rstrip("\n")))
 
+    def file(self, text: str) -> None:
+        """Print what is a file itself, as it is: for a pipe, or to be read.
+
+        Raises:
+            UsageError: ``no-stdout``: it is closed, and the file would be nowhere.
+        """
+        if sys.stdout is None:
+            raise UsageError("no-stdout", "stdout is closed", hint="redirect it to a file")
+        # As bytes, which click passes on as they are: it would take escape sequences out.
+        with explained(None):
+            click.echo(text.encode("utf-8"), nl=False)
+
     def heading(self, text: str) -> None:
         """Print a line of the result in bold."""
-        self._say(self._style(printable(text), bold=True))
+        self._lines(printable(text), bold=True)
 
     def next(self, *words: object, why: str = "") -> None:
         """Print what most people do now: a command, fit to be pasted, and what for.
@@ -84,20 +97,19 @@ class Console:
             f"./{word}" if isinstance(word, Path) and str(word)[:1] in ("-", "~") else str(word)
             for word in words
         ]
-        command = " ".join(word if word in _OPEN else shlex.quote(word) for word in plain)
-        self.say(f"next     {command}{f'  ({why})' if why else ''}")
+        command = [printable(word if word in _OPEN else _quoted(word)) for word in plain]
+        behind = printable(f"({why})") if why else ""
+        for line in joined("next     ", command, behind, columns(self._stream())):
+            self._say(line)
 
     def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
         """Print labels and values in two columns."""
         rows = list(rows)
         width = max((len(label) for label, _ in rows), default=0)
         for label, value in rows:
-            shown = self._style(f"{printable(label):<{width}}", dim=True)
-            self._say(f"  {shown}  {printable(value)}")
+            self._labelled(f"{printable(label):<{width}}", printable(value))
 
-    def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[str | tuple[str, ...]]]
-    ) -> None:
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | tuple[str, ...]]]) -> None:
         """Print a table; where it does not fit the terminal, each row as a record of its own.
 
         A cell of several lines is a tuple of them.
@@ -115,7 +127,7 @@ class Console:
         if stream is None:  # closed by the caller
             return
         shape = box.SIMPLE_HEAD if "utf" in (stream.encoding or "").lower() else box.ASCII
-        table = Table(*(escape(printable(column)) for column in columns), box=shape, pad_edge=False)
+        table = Table(*(escape(printable(head)) for head in heads), box=shape, pad_edge=False)
         shown = [["\n".join(map(printable, _lines_of(cell))) for cell in row] for row in rows]
         for row in shown:
             table.add_row(*(Text(cell, overflow="fold") for cell in row))
@@ -123,47 +135,52 @@ class Console:
         drawn = RichConsole(
             file=text, force_terminal=self._colored(stream), width=_UNBOUNDED, soft_wrap=False
         )
-        needed = drawn.measure(table).maximum
-        if stream.isatty() and needed > RichConsole(file=stream).width:
-            self._records(columns, shown)
+        width = columns(stream)
+        if width is not None and drawn.measure(table).maximum > width:
+            self._records(heads, shown)
             return
         drawn.print(table)
         # What pads the last column is of no use to who reads it, or to a pipe.
         for line in text.getvalue().splitlines():
             self._out(line.rstrip())
 
-    def _records(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def _records(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print each row as lines of column and value, its first cell above them."""
-        width = max(map(len, columns))
+        width = max(map(len, heads))
         for first, *rest in rows:
             self.heading(first)
-            for column, cell in zip(columns[1:], rest, strict=True):
+            for head, cell in zip(heads[1:], rest, strict=True):
                 for number, line in enumerate(cell.split("\n") if cell else ()):
-                    label = "" if number else column
-                    self._say(f"  {self._style(f'{label:<{width}}', dim=True)}  {line}")
+                    self._labelled(f"{'' if number else head:<{width}}", line)
+
+    def _labelled(self, label: str, value: str) -> None:
+        """Print a value beside its label, and below itself where the terminal is narrow."""
+        first, *rest = wrapped(f"  {label}  {value}", columns(self._stream()))
+        self._say(f"  {self._style(label, dim=True)}{first[2 + len(label) :]}")
+        for line in rest:
+            self._say(line)
 
     def note(self, text: str) -> None:
         """Print a message that is not part of the result."""
         if self.verbosity >= 0:
-            self._message(printable(text))
+            self._message("\n".join(wrapped(printable(text), columns(sys.stderr))))
 
     def detail(self, text: str) -> None:
         """Print a message for those who asked for more (-v)."""
         if self.verbosity > 0:
-            self._message(printable(text))
+            self._message("\n".join(wrapped(printable(text), columns(sys.stderr))))
 
     def warn(self, text: str) -> None:
         """Print a message that matters even when quiet."""
-        mark = self._mark("yellow")
-        self._message(f"{mark} {printable(text)}")
+        self._message(self._marked("yellow", printable(text)))
 
     def error(self, error: NgtpatchError, *, command: str | None) -> None:
         """Print a failure: as a message, and as a document when JSON was asked for."""
-        mark = self._mark("red")
         # What an error lists stands in lines of their own, and none of them begins like ours.
-        self._message(f"{mark} {lines(str(error)).replace(chr(10), chr(10) + '  ')}")
+        self._message(self._marked("red", lines(str(error)).replace("\n", "\n  ")))
         if error.hint:
-            self._message(f"  {printable(error.hint)}")
+            told = wrapped(f"  {printable(error.hint)}", columns(sys.stderr), hang=2)
+            self._message("\n".join(told))
         self.error_document(error, command=command)
 
     def traceback(self) -> None:
@@ -203,6 +220,11 @@ class Console:
         if not self.as_json and self.verbosity >= 0:
             self._out(text)
 
+    def _lines(self, text: str, **attributes: Any) -> None:
+        """Print a line of the result, in several where the terminal is narrow."""
+        for line in wrapped(text, columns(self._stream())):
+            self._say(self._style(line, **attributes) if attributes else line)
+
     def _message(self, text: str) -> None:
         self.bar.clear()
         # Where nobody can read it (the terminal is gone) work goes on all the same.
@@ -221,10 +243,17 @@ class Console:
     def _style(self, text: str, **attributes: Any) -> str:
         return click.style(text, **attributes) if self._colored(self._stream()) else text
 
-    def _mark(self, color: str) -> str:
-        """Return what a message begins with that matters."""
+    def _marked(self, color: str, text: str) -> str:
+        """Return a message that matters as it is shown, beginning with whose it is."""
         name = "ngtpatch:"
-        return click.style(name, fg=color, bold=True) if self._colored(sys.stderr) else name
+        first, *more = f"{name} {text}".split("\n")
+        width = columns(sys.stderr)
+        told = wrapped(first, width, hang=2)
+        told += [line for one in more for line in wrapped(one, width)]
+        shown = "\n".join(told)
+        if self._colored(sys.stderr):
+            return click.style(name, fg=color, bold=True) + shown.removeprefix(name)
+        return shown
 
     def _colored(self, stream: TextIO | None) -> bool:
         if self.color != "auto":
@@ -233,6 +262,17 @@ class Console:
         # that a dumb terminal shows the codes as they are.
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
         return not plain and stream is not None and stream.isatty()
+
+
+def _quoted(word: str) -> str:
+    """Return *word* as a shell is given it, by its bytes where it cannot be shown as it is."""
+    if word.isprintable():
+        return shlex.quote(word)
+    shown = "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 0x80) or byte in b" ./_-" else f"\\{byte:03o}"
+        for byte in os.fsencode(word)
+    )
+    return f"$'{shown}'"  # as bash, zsh and ksh read it
 
 
 def _lines_of(cell: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def command() -> None:
 
 
 @options.command("ngtpatch packer prepare ngt.iso -d rocky -o build")
-@click.argument("iso", type=options.PATH, envvar="NGTPATCH_ISO")
+@click.argument("iso", type=options.ISO, envvar="NGTPATCH_ISO")
 @click.option(
     "-d", "--distro", "distros", metavar="ID", multiple=True, envvar="NGTPATCH_DISTRO",
     help="A distribution's profile; may be repeated.",
@@ -139,7 +139,7 @@ def hook(console: Console, *, force: bool, dry_run: bool) -> None:
 @options.command("ngtpatch packer verify ngtpatch.auto.pkrvars.json --base ngt.iso")
 @click.argument("variables", metavar="[VARIABLES]", type=options.PATH, default=Path(VARIABLES))
 @click.option(
-    "--base", metavar="ISO", type=options.PATH,
+    "--base", metavar="ISO", type=options.ISO,
     help="The vendor's ISO, to compare with.",
 )  # fmt: skip
 @click.option("--allow-identity", is_flag=True, help="It may be one VM's ISO.")

@@ -131,7 +131,7 @@ def new(
     target = _target(output, draft.profile.id)
     if target is None:
         if not console.as_json:
-            click.echo(draft.text.encode("utf-8"), nl=False)
+            console.file(draft.text)
     else:
         _write(target, draft.text, force=force, dry_run=dry_run)
     console.result(ProfileNew.of(draft, None if dry_run else target))

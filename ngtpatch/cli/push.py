@@ -38,7 +38,7 @@ _DONE = {
     "ngtpatch push ngt-el.iso --prism pc.example.com --vm web1",
     "ngtpatch push --eject --vm web1 --prism pc.example.com",
 )
-@click.argument("iso", required=False, type=options.PATH)
+@click.argument("iso", required=False, type=options.ISO)
 @options.prism_options
 @click.option(
     "--vm", "named", metavar="NAME|UUID",

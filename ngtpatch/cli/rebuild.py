@@ -277,7 +277,10 @@ def _edits(entry: ChangedEntry) -> str:
 
 def _why_nothing(result: RebuildResult) -> str:
     if result.already:
-        return "the installer accepts what was asked for"
+        return (
+            "the installer accepts what was asked for, by name ('ngtpatch support' tells what may"
+            " stop it all the same)"
+        )
     if result.carries_identity:
         return "what was asked for is on it"
     return "no identity was found on it"

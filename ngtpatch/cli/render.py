@@ -15,7 +15,6 @@ from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import Refusal, UsageError
 from ngtpatch.files.json_file import read_json_object
-from ngtpatch.files.writing import explained
 
 if TYPE_CHECKING:
     from ngtpatch.render import Parameter, Template
@@ -71,9 +70,7 @@ def command(
         if sys.stdout is not None and sys.stdout.isatty():
             console.block(text)
         elif not console.as_json:
-            # As bytes, which click passes on as they are: it would take escape sequences out.
-            with explained(None):
-                click.echo(text.encode("utf-8"), nl=False)
+            console.file(text)
         return
     from ngtpatch.files.atomic import check_target, new_file
 

@@ -16,7 +16,7 @@ from ngtpatch.files.wellknown import WARN_DAYS
 
 @options.command("ngtpatch report out/ledger.jsonl -o fleet.html")
 @click.argument("source", metavar="BASE|DOCUMENT|LEDGER", type=options.INPUT)
-@click.argument("out", metavar="[OUT]", type=options.PATH, required=False)
+@click.argument("out", metavar="[OUT]", type=options.ISO, required=False)
 @options.output_option
 @click.option(
     "--key",

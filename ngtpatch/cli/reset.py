@@ -25,7 +25,7 @@ from ngtpatch.flow.reset import reset
 @click.option(
     "--base",
     metavar="ISO",
-    type=options.PATH,
+    type=options.ISO,
     help="The vendor's ISO or the directory that was rebuilt, needed where identity was scrubbed.",
 )
 @options.force_option

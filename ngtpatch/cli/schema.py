@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
+from inspect import cleandoc
+from textwrap import fill
 
 import click
 
 from ngtpatch.cli import options
+from ngtpatch.cli.output import Console
 from ngtpatch.document import json_schema
 
 # Document -> the module and the result type that it is made from.
@@ -53,8 +56,9 @@ DOCUMENTS = {
 
 
 @options.command("ngtpatch schema rebuild")
-@click.argument("name", metavar="NAME", type=click.Choice(sorted(DOCUMENTS)))
-def command(name: str) -> None:
+@click.argument("name", metavar="NAME", type=options.OneOf(sorted(DOCUMENTS)))
+@click.pass_obj
+def command(console: Console, name: str) -> None:
     """Print the JSON Schema of a document.
 
     NAME is the command that prints the document with --json, a file that it reads, the
@@ -62,4 +66,9 @@ def command(name: str) -> None:
     """
     module, result = DOCUMENTS[name]
     schema = json_schema(getattr(import_module(module), result))
-    click.echo(json.dumps(schema, indent=2))
+    console.file(f"{json.dumps(schema, indent=2)}\n")
+
+
+# In lines of their own: click would break them at hyphens.
+_NAMES = fill(f"NAME is one of: {', '.join(sorted(DOCUMENTS))}.", 56, break_on_hyphens=False)
+command.help = f"{cleandoc(command.help or '')}\n\n\b\n{_NAMES}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     help="Certificates that belong to the inventory's VMs, by name or UUID.",
 )  # fmt: skip
 @click.option(
-    "--disc", metavar="ISO", type=options.PATH,
+    "--disc", metavar="ISO", type=options.ISO,
     help="Compare the installed versions with the one on this disc.",
 )  # fmt: skip
 @click.option(

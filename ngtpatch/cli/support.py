@@ -255,8 +255,8 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
         console.say(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
     if stopped:
         console.say(
-            f"{len(stopped)} accepted by name, but a hazard that no rebuild mends stops the "
-            "installation there."
+            f"{len(stopped)} accepted by name, but a hazard that no rebuild for it mends stops the"
+            " installation there."
         )
     if any(row.runs is None for row in found.distros):
         console.say("Where the Python is not known (?), hazards were not judged.")
@@ -268,4 +268,6 @@ def _as_it_is(found: Support, *, puzzling: bool, stopped: bool) -> str:
         return "; a rebuild mends the hazards that say so."
     if puzzling:
         return " by what is understood; what is not may decide otherwise."
-    return "." if stopped else ": no patch is needed."
+    if stopped or any(row.runs is None for row in found.distros):
+        return " by its name."
+    return ": no patch is needed."

@@ -20,7 +20,7 @@ from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provena
 @click.option(
     "--base",
     metavar="ISO",
-    type=options.PATH,
+    type=options.ISO,
     help="The vendor's ISO that it was made from, which no rebuild has changed: every byte outside"
     " the recorded regions has to be as there.",
 )

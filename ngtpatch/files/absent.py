@@ -4,15 +4,23 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+from contextlib import suppress
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
-from ngtpatch.errors import InputError, UsageError
+from ngtpatch.errors import InputError, UsageError, unreadable
 
-__all__ = ["absent", "is_address", "nowhere", "unopened"]
+__all__ = ["absent", "is_address", "meant", "nowhere", "unopened"]
 
 # pathlib makes one slash of two.
 _ADDRESS = re.compile(r"(https?|ftps?|sftp|scp|nfs|smb|s3|file):/", re.IGNORECASE)
+
+_MOST_NAMES = 1000
+"""Names of a directory that are compared: a fleet has many, and looks for many."""
+_ALIKE = 0.75
 
 
 def is_address(path: str | Path) -> bool:
@@ -29,7 +37,27 @@ def absent(path: str | Path) -> InputError:
             path=str(path),
             hint="download it first, and name the file: curl -fLO ADDRESS",
         )
-    return InputError("not-found", "there is no such file", path=str(path))
+    hint = meant(path)
+    if hint is None and not Path(path).is_absolute():
+        hint = f"it was looked for in {Path.cwd() / Path(path).parent}"
+    return InputError("not-found", "there is no such file", path=str(path), hint=hint)
+
+
+def meant(path: str | Path) -> str | None:
+    """Return what may have been meant by a *path* where nothing is; None where nothing tells."""
+    path = Path(path)
+    with suppress(OSError, ValueError):  # a directory that may not be read, a name that is none
+        if path.is_symlink():
+            return f"it is a symbolic link to {os.readlink(path)!r}, where nothing is"  # noqa: PTH115
+        missing = [one for one in path.parents if not one.exists()]
+        if missing:
+            return f"there is no directory {missing[-1]}"
+        names = [entry.name for entry in islice(os.scandir(path.parent), _MOST_NAMES)]
+        close = [name for name in names if name.lower() == path.name.lower()]
+        close += get_close_matches(path.name, names, 1, _ALIKE)
+        if close:
+            return f"did you mean {str(path.parent / close[0])!r}?"
+    return None
 
 
 def unopened(error: OSError, path: str | Path, *, other: str = "not-a-file") -> InputError:
@@ -44,7 +72,7 @@ def unopened(error: OSError, path: str | Path, *, other: str = "not-a-file") -> 
         return InputError("not-found", "is a symbolic link that leads in a circle", path=str(path))
     if error.errno == errno.ENXIO:  # a socket, a device without a driver
         return InputError(other, "is neither a file nor a block device", path=str(path))
-    return InputError("unreadable", f"cannot be read: {error.strerror}", path=str(path))
+    return unreadable(error, path=str(path))
 
 
 def nowhere(target: Path, directory: Path) -> UsageError:

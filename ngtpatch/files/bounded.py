@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 
 from ngtpatch.disclosure import holds_private_key
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, unreadable
+from ngtpatch.files.absent import meant
 
 __all__ = ["read_small", "read_small_and_mode"]
 
@@ -68,7 +69,8 @@ def read_small_and_mode(
     """
 
     def unusable(own_code: str, message: str) -> InputError:
-        return InputError(code or own_code, message, path=str(path), hint=hint)
+        near = meant(path) if own_code == "not-found" else None
+        return InputError(code or own_code, message, path=str(path), hint=near or hint)
 
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - no Path for each of fifty thousand
@@ -85,7 +87,9 @@ def read_small_and_mode(
     except IsADirectoryError:
         raise unusable("is-directory", f"is a directory: a {what} was expected") from None
     except OSError as error:
-        raise unusable("unreadable", f"cannot be read: {error.strerror}") from None
+        refused = unreadable(error, path=str(path))
+        refused.code, refused.hint = code or refused.code, refused.hint or hint
+        raise refused from None
     if len(data) > limit:
         most = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
         raise unusable("too-large", f"is larger than {most}, the most that a {what} may have")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, unreadable
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_bytes
 
@@ -72,6 +72,4 @@ def toml_files(directory: Path, *, what: str) -> list[Path]:
         # Not glob(), which finds nothing where it may not look.
         return sorted(path for path in directory.iterdir() if path.suffix == ".toml")
     except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be listed: {error.strerror}", path=str(directory)
-        ) from None
+        raise unreadable(error, path=str(directory), verb="listed") from None

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import unreadable
 from ngtpatch.files.tree import FileTree, MemoryTree
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.destination import open_destination
@@ -196,6 +196,4 @@ def _is_directory_of_images(base: Path) -> bool:
     try:
         return any(child.suffix.lower() == ".iso" for child in base.iterdir())
     except OSError as error:
-        raise InputError(
-            "unreadable", f"cannot be read: {error.strerror}", path=str(base)
-        ) from None
+        raise unreadable(error, path=str(base)) from None

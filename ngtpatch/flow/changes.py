@@ -354,15 +354,15 @@ def _ask(source: OpenedSource, name: str, releases: Sequence[OsRelease]) -> list
     from ngtpatch.patching.outcome import Already
 
     survey(source.tree)
-    found: list[Already] = []
+    found: dict[Already, None] = {}
     sites = [site for site in find_sites(source.tree) if site.picks_installer]
     for release in releases:
         facts = DistroFacts(release.name, release.id or None, release.version_id or None)
         branches = {site.path: site.decide(facts).branch for site in sites}
         if branches and not {UNKNOWN, UNSUPPORTED} & set(branches.values()):
-            found += [Already(path, name, branch) for path, branch in branches.items()]
+            found |= dict.fromkeys(Already(path, name, branch) for path, branch in branches.items())
     if not found:
-        names = " or ".join(repr(release.name) for release in releases)
+        names = " or ".join(dict.fromkeys(repr(release.name) for release in releases))
         raise Refusal(
             "unknown-profile",
             f"there is no profile {name!r}, and this NGT is not seen to accept {names} as it is",

@@ -240,6 +240,10 @@ class _Installer:
             effect, opt_in = self._patched(candidate), candidate.opt_in
         except NgtpatchError as error:
             effect = _Effect(self._sites, _keys(self._hazards), error)
+        # What an unpatched NGT knows has no profile, and gets none: no rebuild is for it.
+        can_be_asked_for = profile is not None or covered(release, profiles) is None
+        if not can_be_asked_for:
+            effect = replace(effect, agents=_as_shipped(effect.agents))
         guest = _Guest(
             profile=profile.id if profile else None,
             title=release.name,
@@ -250,8 +254,7 @@ class _Installer:
             python=python,
             evidence="os-release",
             opt_in=opt_in,
-            # What an unpatched NGT knows has no profile, and gets none.
-            can_be_asked_for=profile is not None or covered(release, profiles) is None,
+            can_be_asked_for=can_be_asked_for,
         )
         return self._row(guest, effect)
 
@@ -276,7 +279,7 @@ class _Installer:
             self.plan((profile,))
         planned = self._plans[profile.id]
         agents = tuple(_agent(place, profile) for place in self._treated[profile.id])
-        as_shipped = tuple(replace(one, patched=one.shipped) for one in agents)
+        as_shipped = _as_shipped(agents)
         if isinstance(planned, Refusal):
             return _Effect(self._sites, _keys(self._hazards), planned, agents=as_shipped)
         try:
@@ -368,6 +371,10 @@ def _agent(place: Treated, profile: Profile) -> SiteSupport:
     branch = next(known.stock for known in known_names() if known.name == kin)
     shipped = "unsupported" if profile.id in place.profiles else branch
     return SiteSupport(place.path, place.line, shipped, branch, None)
+
+
+def _as_shipped(agents: Sequence[SiteSupport]) -> tuple[SiteSupport, ...]:
+    return tuple(replace(one, patched=one.shipped) for one in agents)
 
 
 def _keys(hazards: Iterable[Hazard]) -> frozenset[tuple[str, str]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import unreadable
 from ngtpatch.files.tree import FileTree
 from ngtpatch.iso.read.ecma119 import SECTOR
 from ngtpatch.iso.read.ownership import Ownership
@@ -51,7 +51,7 @@ def unread_in_tree(tree: FileTree) -> tuple[str, ...]:
                     stream.seek(0)
                     found += _compressed_members(path, stream)
         except OSError as error:
-            raise InputError("unreadable", f"cannot be read: {error.strerror}", path=path) from None
+            raise unreadable(error, path=path) from None
     return tuple(found)
 
 

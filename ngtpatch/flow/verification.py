@@ -149,6 +149,8 @@ class Verification:
         if self.accepts is not None:
             none = "none of the distributions that have a profile"
             yield f"its installer accepts {', '.join(self.accepts) or none}"
+            if self.accepts:
+                yield "not looked at: what else may stop it there; 'ngtpatch support' tells"
         for one in found.unseen:
             yield f"not looked at: {one}"
 

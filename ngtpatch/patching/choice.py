@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ __all__ = [
 
 ALL = "all"
 AUTO = "auto"
+_TELLING = 4
+"""Letters that tell which distribution is meant."""
 
 
 def choose(
@@ -42,7 +45,7 @@ def choose(
     """
     profiles, _ = read_choices(os_release=None, profile_dirs=profile_dirs)
     known = {
-        one: tuple(release.name for release in releases)
+        one: tuple(dict.fromkeys(release.name for release in releases))
         for one in ids
         if (releases := known_releases(profiles, one))
     }
@@ -108,7 +111,7 @@ def choose_profiles(
         elif one == ALL:
             found = profiles.automatic()
         else:
-            found = (profiles[one],)
+            found = (_named(one, profiles),)
         chosen.update((profile.id, profile) for profile in found)
     return tuple(chosen.values())
 
@@ -116,25 +119,37 @@ def choose_profiles(
 def known_releases(profiles: Profiles, one: str) -> tuple[OsRelease, ...]:
     """Return what guests say about themselves whose ID or NAME is *one*, and that need no profile.
 
+    Each release that is known, for what stops one need not stop another: by NAME and version.
     RHEL is such: an installer that does not know it has never been seen. Nothing where there
     is a profile of that id, or nothing of that name is known.
     """
     if one in profiles or one in (ALL, AUTO):
         return ()
     word = one.lower()
+    # Of a release that was seen with and without an ID, what it says with one stands last.
     found = {
-        known.name: OsRelease(
-            known.name, known.id, known.id_like, (*known.versions, "")[0], known.platform_id, one
+        (known.name, version): OsRelease(
+            known.name, known.id, known.id_like, version, known.platform_id, one
         )
         for known in known_distributions()
         # By the distro package's ID, too: Oracle Linux says "ol", which is "oracle" there.
         if word in (known.id, known.name, normalized_id(known.id))
+        for version in known.versions or ("",)
     }
     # Whose name has the word is meant, and not who says that ID beside it: Vanilla OS is no ubuntu.
-    meant = {name: release for name, release in found.items() if word in name.split()}
+    meant = {key: release for key, release in found.items() if word in key[0].split()}
     found = meant or found
     # Springdale says ID=rhel, and has a profile of its own.
-    return tuple(release for release in found.values() if find_profile(release, profiles) is None)
+    return tuple(
+        release
+        for _, release in sorted(found.items(), key=_in_order)
+        if find_profile(release, profiles) is None
+    )
+
+
+def _in_order(known: tuple[tuple[str, str], OsRelease]) -> tuple[str, list[int], str]:
+    (name, version), _ = known
+    return name, [int(part) for part in re.findall(r"[0-9]+", version)], version
 
 
 def match_profile(os_release: OsRelease, profiles: Profiles) -> Profile:
@@ -167,6 +182,39 @@ def find_profile(os_release: OsRelease, profiles: Profiles) -> Profile | None:
         if needle in name
     ]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _named(one: str, profiles: Profiles) -> Profile:
+    """Return the profile of an id; say of what NGT knows by itself that it has another name."""
+    meant = None if one in profiles else _known_like(one, profiles)
+    if meant is None:
+        return profiles[one]
+    word, name = meant
+    who = f"{word!r}" if word == name else f"{word!r} ({name})"
+    raise Refusal(
+        "unknown-profile",
+        f"there is no profile {one!r}",
+        hint=f"did you mean {who}, which NGT knows by itself?",
+    )
+
+
+def _known_like(one: str, profiles: Profiles) -> tuple[str, str] | None:
+    """Return how to ask for the known distribution that *one* begins the name of, and its NAME.
+
+    ``redhat`` and ``RHEL9`` are Red Hat Enterprise Linux, which is ``rhel``.
+    """
+    typed = re.sub(r"[^a-z]", "", one.lower())
+    if not typed:
+        return None
+    # By its ID before its NAME alone: that is shorter to type.
+    for known in sorted(known_distributions(), key=lambda known: not known.id):
+        word = normalized_id(known.id) or known.name
+        if known.stock == "unsupported" or not known_releases(profiles, word):
+            continue
+        letters = re.sub(r"[^a-z]", "", known.name)
+        if typed in (known.id, word) or (len(typed) >= _TELLING and letters.startswith(typed)):
+            return word, known.name
+    return None
 
 
 def _no_profile(os_release: OsRelease) -> Refusal:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from ngtpatch.disclosure import escaped_json, redacted
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.files.directories import foresee_directory, make_directory
 
 __all__ = ["PushJournal", "own_journal"]
 
 SCHEMA = "ngtpatch.push-journal/1"
+_ELSEWHERE = "push keeps its journal there: set XDG_STATE_HOME to a directory that is yours"
 
 
 def own_journal(*, dry_run: bool = False) -> PushJournal:
@@ -30,12 +31,22 @@ def own_journal(*, dry_run: bool = False) -> PushJournal:
 
     Raises UsageError, OutputError where that cannot be made.
     """
-    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    try:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:  # a container's user, whom nobody has heard of
+        raise UsageError(
+            "no-such-directory", "this user has no home directory", hint=_ELSEWHERE
+        ) from None
     directory = base / "ngtpatch"
-    if dry_run:
-        foresee_directory(directory)
-    else:
-        make_directory(directory, mode=0o700)
+    try:
+        if dry_run:
+            foresee_directory(directory)
+        else:
+            make_directory(directory, mode=0o700)
+    except NgtpatchError as error:
+        # No output that another could be named for: it is where this user's programs keep such.
+        error.hint = _ELSEWHERE
+        raise
     return PushJournal(directory / "push.jsonl")
 
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,40 @@ def test_a_name_is_not_taken_for_an_option() -> None:
     assert run(*verify).returncode == 0
     assert run(*[word.replace("FILE", "back.iso") for word in reset]).returncode == 0
     assert Path("back.iso").read_bytes() == Path("ngt.iso").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("inspect ngt.ISO", "did you mean 'ngt.iso'?"),
+        ("inspect ngt2.iso", "did you mean 'ngt.iso'?"),
+        ("inspect dics/ngt.iso", "there is no directory dics"),
+        ("inspect gone.iso", "it is a symbolic link to 'away', where nothing is"),
+        ("inspect quite-another.iso", "it was looked for in "),
+        ("verify ngt.iso --base nngt.iso", "did you mean 'ngt.iso'?"),
+        ("support ngt.iso --os-release os-relase", "did you mean 'os-release'?"),
+        ("support ngt.iso --os-release quite-another", "copy /etc/os-release from the guest"),
+    ],
+)
+def test_a_file_that_is_not_there_gets_the_one_that_is(here: Path, typed: str, said: str) -> None:
+    (here / "os-release").touch()
+    (here / "gone.iso").symlink_to("away")
+    ran = run(*typed.split())
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert said in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["o\udcff.iso", "two\nlines.iso", "a 'b' $c.iso", "ö.iso"])
+def test_what_comes_next_names_a_file_that_cannot_be_shown(here: Path, name: str) -> None:
+    """By its bytes: an escaped name would be another file's."""
+    ran = run("rebuild", "ngt.iso", "-d", "rocky", "-o", here / name)
+    (verify, _) = [line for line in ran.stdout.splitlines() if line.startswith("next")]
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {verify.removeprefix('next')}"],
+        capture_output=True,
+        check=True,
+    ).stdout.split(b"\0")
+    assert Path(os.fsdecode(words[2])).is_file()
 
 
 @pytest.mark.usefixtures("here")

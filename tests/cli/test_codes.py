@@ -56,6 +56,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("no-image-file", 2, "rebuild base.iso -d rocky --output-tree x --provenance"),
         ("needs-plan", 2, "identity check base.iso -o x"),
         ("no-identity", 3, "identity check empty"),
+        ("no-stream", 2, "inspect -"),
+        ("no-stream", 2, "verify base.iso --base -"),
+        ("no-stream", 2, "diff base.iso -"),
+        ("no-stream", 2, "inject - --inventory vms.csv --output-dir x"),
+        ("no-stream", 2, "rebuild - -d rocky -o x"),
         ("no-report", 2, "support base.iso --report-lines installer/linux/src/a.py"),
         ("not-of-installer", 2, "support base.iso --report x --report-lines config/a"),
         ("no-template", 2, "render"),
@@ -121,11 +126,20 @@ def test_an_installation_without_its_data_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["extract base.iso config/ngt_config.json", "rebuild base.iso -d rocky -o -"]
+    "command",
+    [
+        "extract base.iso config/ngt_config.json",
+        "rebuild base.iso -d rocky -o -",
+        "render guest-install.sh",
+        "schema verify",
+        "completion bash",
+        "profile new --os-release acme --python 3.9 -o -",
+    ],
 )
 def test_no_stdout_is_no_place_for_a_file(inputs: Path, command: str) -> None:
     """The document with its code, ``no-stdout``, has nowhere to go, either."""
-    ran = shell(f"$PYTHON -m ngtpatch {command} --json >&-", inputs)
+    json_ = "" if command.startswith(("render", "profile")) else "--json"  # it has a place there
+    ran = shell(f"$PYTHON -m ngtpatch {command} {json_} >&-", inputs)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("ngtpatch: stdout is closed\n")
 

@@ -126,7 +126,7 @@ def test_support_tells_a_gate_that_no_name_opens(images: dict[int, Path]) -> Non
     ("arguments", "code", "said"),
     [
         (["-d", "rocky"], 0, "no patch is needed"),
-        (["--os-release", os_release("ubuntu-22.04")], 0, "no patch is needed"),
+        (["--os-release", os_release("ubuntu-22.04")], 0, "recognised as it is by its name."),
         (["--os-release", os_release("debian-12")], 4, "not-el"),
         (["--os-release", os_release("amazon-2023")], 0, "patchable"),
         (["-d", "rocky", "--os-release", os_release("sles-15.6")], 4, "SUSE family"),

@@ -10,6 +10,7 @@ import shlex
 import struct
 import subprocess
 import sys
+from collections import Counter
 from fcntl import ioctl
 from pathlib import Path
 from termios import TIOCSWINSZ
@@ -31,24 +32,38 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return program.run(*arguments, env={**os.environ, **environment})
+@pytest.fixture(scope="module")
+def desk(base: Path) -> Path:
+    """Where the sample is, and what was made of it."""
+    assert run("rebuild", base, "-d", "rocky", "-o", base.with_name("el.iso")).returncode == 0
+    return base.parent
 
 
-def on_terminal(columns: int, *arguments: object, **variables: str) -> str:
+def run(
+    *arguments: object, cwd: Path | str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return program.run(*arguments, cwd=cwd, env={**os.environ, **environment})
+
+
+def on_terminal(
+    columns: int, *arguments: object, cwd: Path | str | None = None, **variables: str
+) -> str:
     """What a command prints on a terminal of so many columns, without its colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", coloured(columns, *arguments, **variables))
+    return re.sub(r"\x1b\[[0-9;]*m", "", coloured(columns, *arguments, cwd=cwd, **variables))
 
 
-def coloured(columns: int, *arguments: object, **variables: str) -> str:
+def coloured(
+    columns: int, *arguments: object, cwd: Path | str | None = None, **variables: str
+) -> str:
     """What a command prints on a terminal of so many columns, as it is."""
     leader, follower = pty.openpty()
     ioctl(follower, TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     environment |= variables
     with subprocess.Popen(
-        [*NGTPATCH, *map(str, arguments)], stdout=follower, stderr=follower, env=environment
-    ):
+        [*NGTPATCH, *map(str, arguments)], stdout=follower, stderr=follower, env=environment,
+        cwd=cwd,
+    ):  # fmt: skip
         os.close(follower)
         told = b""
         while True:
@@ -93,6 +108,62 @@ def test_a_narrow_terminal_gets_records_with_whole_words(base: Path, columns: in
     assert re.search(r"^  verdict +patchable$", told, re.MULTILINE)
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "inspect ngt.iso",
+        "verify el.iso --base ngt.iso",
+        "verify ngt.iso --base el.iso",
+        "rebuild ngt.iso -d rocky -o o.iso -f",
+        "rebuild ngt.iso -d rokcy -o n.iso",
+        "identity show ngt.iso",
+        "reset el.iso -o v.iso -f",
+        "diff ngt.iso el.iso",
+        "schema nosuch",
+        "render nosuch",
+        "render --list",
+        "inspect -",
+        "support el.iso -d centos --report -",
+    ],
+)
+def test_lines_are_broken_between_words_and_nowhere_else(
+    desk: Path, columns: int, asked: str
+) -> None:
+    """Nor is anything added: what a pipe gets is all there, word for word."""
+    narrow = on_terminal(columns, *asked.split(), cwd=desk)
+    pipe = run(*asked.split(), cwd=desk)
+    # The words of both streams; the terminal mixes them as they come.
+    assert Counter(narrow.split()) - Counter("\\") == Counter((pipe.stdout + pipe.stderr).split())
+    if not asked.startswith("diff"):  # the lines of a file are as they are
+        for line in narrow.splitlines():
+            longest = max(map(len, line.split()), default=0)
+            indented = len(line) - len(line.lstrip())
+            assert len(line) <= columns or longest + max(indented, 9) >= columns, line
+
+
+def test_a_command_to_be_pasted_is_one_for_a_shell(desk: Path) -> None:
+    output = desk / "a directory with a name of some length" / "and a file.iso"
+    output.parent.mkdir()
+    said = on_terminal(60, "rebuild", "ngt.iso", "-d", "rocky,almalinux", "-o", output, cwd=desk)
+    command = re.search(r"^next +(ngtpatch verify (?:.*\\\n)*.*)", said, re.MULTILINE)
+    assert command
+    assert "\\\n" in command[1]
+    variables = {**os.environ, **program.put_on_path(desk), "PATH": f"{desk}:{os.environ['PATH']}"}
+    ran = subprocess.run(
+        ["bash", "-c", command[1]], cwd=desk, env=variables, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, (command[1], ran.stderr)
+    assert ran.stdout.endswith("verified\n")
+
+
+def test_a_command_in_a_sentence_is_not_broken(desk: Path) -> None:
+    said = on_terminal(60, "rebuild", "ngt.iso", "-d", "nosuch", "-o", "n.iso", cwd=desk)
+    assert "'ngtpatch profile list'" in said
+    assert "'ngtpatch profile new'" in said
+
+
 def test_a_wide_terminal_gets_the_table(base: Path) -> None:
     told = on_terminal(200, "support", base, "-d", "rocky")
     assert re.search(r"^ rocky +8, 9 +3.6, 3.9 +unsupported -> redhat", told, re.MULTILINE)
@@ -117,6 +188,57 @@ def test_a_mistyped_command_gets_the_one_that_was_meant(typed: str, meant: str) 
     ran = run(typed)
     assert ran.returncode == 2
     assert f"Did you mean '{meant}'?" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("schema verfy", "did you mean 'verify'?"),
+        ("schema identity", "did you mean 'identity-show' or 'identity-check'?"),
+        ("schema nosuch", "is not one of 'diff', 'error', 'extract'"),
+        ("identity chek", "Did you mean 'check'?"),
+        ("support ngt.iso -d ROCKY", "did you mean 'rocky' (Rocky Linux)?"),
+        ("support ngt.iso -d Rocky", "did you mean 'rocky' (Rocky Linux)?"),
+        ("support ngt.iso -d redhat", "'rhel' (red hat enterprise linux), which NGT knows"),
+        ("support ngt.iso -d RHEL9", "'rhel' (red hat enterprise linux), which NGT knows"),
+        ("rebuild ngt.iso -d OL9 -o n.iso", "'oracle' (oracle linux server), which NGT knows"),
+        ("rebuild ngt.iso -d ubuntu22.04 -o n.iso", "did you mean 'ubuntu', which NGT knows"),
+        ("verify ngt.iso -d centos-stream-10", "'centos' (centos stream), which NGT knows"),
+        ("rebuild ngt.iso -d 9 -o n.iso", "'ngtpatch profile list' shows them all"),
+    ],
+)
+def test_a_mistyped_word_gets_what_was_meant(desk: Path, typed: str, meant: str) -> None:
+    ran = run(*typed.split(), cwd=desk)
+    assert ran.returncode in (2, 4)
+    assert meant in ran.stderr
+
+
+@pytest.mark.parametrize("empty", ["", ",", " , "])
+def test_no_distribution_is_not_every_distribution(desk: Path, empty: str) -> None:
+    """A variable of the shell that is not set: ``-d "$DISTRO"``."""
+    for command in ("support", "verify"):
+        ran = run(command, "ngt.iso", "-d", empty, cwd=desk)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "the name is empty" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("inspect", ""),
+        ("rebuild", "ngt.iso", "-d", "rocky", "--output-tree", ""),
+        ("verify", "ngt.iso", "--base", ""),
+        ("support", "ngt.iso", "--os-release", ""),
+        ("inject", "ngt.iso", "--inventory", "", "--output-dir", "out"),
+        ("inject", "ngt.iso", "--inventory", "vms.csv", "--output-dir", ""),
+    ],
+)
+def test_an_empty_name_is_not_the_directory_one_is_in(desk: Path, asked: tuple[str, ...]) -> None:
+    before = sorted(desk.iterdir())
+    ran = run(*asked, cwd=desk)
+    assert ran.returncode == 2, ran.stderr
+    assert "the name is empty" in ran.stderr
+    assert sorted(desk.iterdir()) == before
 
 
 def test_a_misspelt_variable_is_named(base: Path) -> None:
@@ -148,6 +270,15 @@ def test_what_is_suggested_next_works_as_it_stands(base: Path, tmp_path: Path) -
         words = [str(tmp_path / "vendor.iso") if w == "FILE" else w for w in shlex.split(line)]
         assert run(*words).returncode == 0, line
     assert (tmp_path / "vendor.iso").read_bytes() == base.read_bytes()
+
+
+def test_how_far_it_is_stays_in_one_line(tmp_path: Path) -> None:
+    big = tmp_path / "big.iso"
+    write_sample(big, payload=400 << 20)
+    told = on_terminal(30, "identity", "strip", big, "-o", tmp_path / "o.iso", TERM="xterm")
+    signs = re.findall(r"\r((?:read|written)[^\r\n\x1b]*)", told)
+    assert signs
+    assert max(map(len, signs)) < 30
 
 
 def test_what_takes_long_says_how_far_it_is_and_leaves_no_trace(tmp_path: Path) -> None:

@@ -24,6 +24,40 @@ def document(*words: object) -> tuple[int, dict[str, Any]]:
     return ran.returncode, json.loads(ran.stdout)
 
 
+@pytest.mark.parametrize("name", ["centos", "rhel", "oracle"])
+def test_each_known_release_is_judged(vendor: Path, name: str) -> None:
+    """Accepted by name, and ended on the tenth release's Python, which has no distutils."""
+    _, found = document("support", vendor, "-d", name)
+    tenth = [one for one in found["distros"] if one["version"].partition(".")[0] == "10"]
+    assert [one["runs"] for one in tenth] == [False]
+    assert "distutils" in {one["code"] for one in tenth[0]["hazards"]}
+    ninth = [one["runs"] for one in found["distros"] if one["version"].partition(".")[0] == "9"]
+    assert ninth
+    assert all(ninth)
+    versions = [(one["name"], one["version"]) for one in found["distros"]]
+    assert len(versions) == len({*versions})
+    said = run("support", vendor, "-d", name).stdout
+    assert "1 accepted by name, but a hazard that no rebuild for it mends stops" in said
+
+
+def test_what_was_not_judged_is_said(vendor: Path, tmp_path: Path) -> None:
+    """Which Python an Ubuntu has is not known here: its name alone is told to be accepted."""
+    said = run("support", vendor, "-d", "ubuntu").stdout
+    assert "Every distribution asked for is recognised as it is by its name." in said
+    assert "Where the Python is not known (?), hazards were not judged." in said
+    output = tmp_path / "out.iso"
+    made = run("rebuild", vendor, "-d", "ubuntu", "-o", output)
+    assert "by name ('ngtpatch support' tells what may stop it all the same)" in made.stdout
+    seen = run("verify", output, "--base", vendor, "-d", "ubuntu")
+    assert "not looked at: what else may stop it there; 'ngtpatch support' tells" in seen.stdout
+
+
+def test_an_agent_is_not_said_to_be_patched_for_whom_no_rebuild_is(vendor: Path) -> None:
+    _, found = document("support", vendor, "-d", "oracle")
+    sites = [site for one in found["distros"] for site in one["sites"]]
+    assert all(site["shipped"] == site["patched"] for site in sites)
+
+
 @pytest.mark.parametrize("name", ["centos", "rhel", "ubuntu", "oracle"])
 def test_verify_asks_the_image(vendor: Path, tmp_path: Path, name: str) -> None:
     output = tmp_path / "out.iso"

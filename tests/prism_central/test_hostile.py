@@ -423,6 +423,7 @@ def test_a_state_directory_that_cannot_be_written_is_one_error(
 ) -> None:
     ran = central.push(iso, "--vm", vm, "--json", XDG_STATE_HOME="/proc/none")
     assert (ran.exit_code, ran.document["error"]["code"]) == (8, "not-written")
+    assert "set XDG_STATE_HOME to a directory that is yours" in ran.stderr
     assert central.state.writes() == []
 
 

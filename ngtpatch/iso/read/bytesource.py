@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, unreadable
 from ngtpatch.files.absent import unopened
 
 if TYPE_CHECKING:
@@ -100,7 +100,13 @@ class FileSource:
             )
         if not (stat.S_ISREG(status.st_mode) or self.is_device):
             self.close()
-            raise InputError("not-iso", "is neither a file nor a block device", path=str(path))
+            raise InputError(
+                "not-iso",
+                "is neither a file nor a block device",
+                path=str(path),
+                hint="an ISO is read at many places, and a stream gives its bytes once:"
+                " write it to a file first, and name that",
+            )
 
     @property
     def size(self) -> int:
@@ -163,9 +169,7 @@ class FileSource:
         try:
             yield
         except OSError as error:
-            raise InputError(
-                "unreadable", f"cannot be read at {offset}: {error.strerror}", path=str(self.path)
-            ) from error
+            raise unreadable(error, path=str(self.path), verb=f"read at {offset}") from error
 
     def close(self) -> None:
         """Close the descriptor; a second time does nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from ngtpatch.errors import InputError
+from ngtpatch.errors import InputError, unreadable
 from ngtpatch.iso.read.entry import MOST_ENTRIES, Entry
 
 __all__ = ["HostDirectory"]
@@ -44,9 +44,7 @@ class HostDirectory:
             try:
                 self._entries = {entry.path: entry for entry in self._walk()}
             except OSError as error:
-                raise InputError(
-                    "unreadable", f"cannot be listed: {error.strerror}", path=error.filename
-                ) from error
+                raise unreadable(error, path=error.filename, verb="listed") from error
         return self._entries
 
     def open(self, path: str) -> BinaryIO:
@@ -70,6 +68,7 @@ class HostDirectory:
                             "too-many-entries",
                             f"holds more than {MOST_ENTRIES:,} entries",
                             path=str(self.path),
+                            hint="name the directory that the disc's tree is in, and no other",
                         )
                     if entry.kind == "directory":
                         pending.append(path)
