@@ -88,7 +88,7 @@ def test_a_full_stdout_is_one_message(words: str) -> None:
     assert ran.returncode == 8
     assert "Traceback" not in ran.stderr
     # What click prints is an output without a name.
-    named = "standard output:" if words == "patch list" else "the output"
+    named = "the output" if "--" in words else "standard output:"
     said = f"ngtpatch: {named} could not be written: the file system is full"
     assert ran.stderr.splitlines()[0] == said
 
