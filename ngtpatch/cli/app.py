@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from ngtpatch._version import __version__
-from ngtpatch.cli.options import examples, global_options
+from ngtpatch.cli.options import Group, examples, global_options
 from ngtpatch.cli.output import Console, lines
 from ngtpatch.cli.wrapping import columns, wrapped
 from ngtpatch.errors import UsageError, of_any
@@ -65,7 +65,7 @@ _ALIKE = 0.75
 """How alike, of 1, a word is to be that was meant; TEST is no RESET."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that imports a command when it is called, and ends every failure in one message."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -80,16 +80,6 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"ngtpatch.cli.{module}"), "command")  # noqa: B009
         command.name = cmd_name
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the command that was meant; click knows only of those that are loaded."""
-        if args[0] not in COMMANDS and not ctx.resilient_parsing and args[0][:1] != "-":
-            close = get_close_matches(args[0], COMMANDS, 1)
-            meant = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{meant}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any of them."""

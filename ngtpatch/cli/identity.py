@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 @click.group(
+    cls=options.Group,
     epilog=options.examples(
         "ngtpatch identity show vm1.iso", "ngtpatch identity check vm1.iso --warn-days 60"
-    )
+    ),
 )
 @options.global_options
 def command() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "ISO",
     "PATH",
     "PLACE",
+    "Group",
     "OneOf",
     "accept_option",
     "allow_identity_option",
@@ -100,6 +101,21 @@ class _Iso(_Path):
                 hint="write it to a file first, and name that",
             )
         return super().convert(value, param, ctx)
+
+
+class Group(click.Group):
+    """A group that names the command that was meant: not every click does."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, none of which is imported for that."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not ctx.resilient_parsing and args[0][:1] != "-":
+            close = get_close_matches(args[0], names, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
 
 
 class OneOf(click.Choice[str]):

@@ -25,9 +25,10 @@ from ngtpatch.provenance import write_provenance
 
 
 @click.group(
+    cls=options.Group,
     epilog=options.examples(
         "ngtpatch packer prepare ngt.iso -d rocky -o build", "ngtpatch packer verify"
-    )
+    ),
 )
 @options.global_options
 def command() -> None:

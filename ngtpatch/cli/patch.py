@@ -18,7 +18,9 @@ from ngtpatch.patching.examples import try_patches
 from ngtpatch.patching.patch import Patch, load_patch, load_patches
 
 
-@click.group(epilog=options.examples("ngtpatch patch list", "ngtpatch patch show factory"))
+@click.group(
+    cls=options.Group, epilog=options.examples("ngtpatch patch list", "ngtpatch patch show factory")
+)
 @options.global_options
 def command() -> None:
     """List, show and test patches."""

@@ -17,9 +17,10 @@ from ngtpatch.patching.profile import load_profile, load_profiles
 
 
 @click.group(
+    cls=options.Group,
     epilog=options.examples(
         "ngtpatch profile list", "ngtpatch profile new --os-release os-release --python 3.9"
-    )
+    ),
 )
 @options.global_options
 def command() -> None:
