@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ngtpatch.errors import InputError, NgtpatchError, UsageError
 from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
+from ngtpatch.fleet.output_place import folded, over_inputs
 from ngtpatch.fleet.whole import STALE, Whole, fingerprint, require_of
 from ngtpatch.identity.assemble import Marks, Recipe, identity_of, marks_of, sets_of
 from ngtpatch.identity.check import Sharing
@@ -117,6 +117,8 @@ def plan_fleet(
     problems = [*inventory.problems, *inventory.missing_files()]
     names, more = _names(rows, inventory.others, name_template)
     problems += more
+    inputs = [str(inventory.path), *([] if whole is None else [str(whole[0])])]
+    problems += over_inputs(names, rows, inputs, settings)
     if not settings.each and not _has_key(present):
         problems += _without_material(rows)
     if problems:
@@ -206,14 +208,14 @@ def _names(
             problems.append(RowProblem(row.number, "name", f"{shortened(name)!r} {unfit}"))
             continue
         # Outputs end up on file systems that fold case or normalise: equal there is equal here.
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in first:
-            message = f"its output {name!r} is also that of row {first[folded]}"
+        key = folded(name)
+        if key in first:
+            message = f"its output {name!r} is also that of row {first[key]}"
             if row.vm_uuid is not None:
                 message += "; --name '{{ vm_uuid }}.iso' would tell the two apart"
             problems.append(RowProblem(row.number, "name", message))
             continue
-        first[folded] = row.number
+        first[key] = row.number
         if is_mine:
             names[row.label] = name
     return names, problems
@@ -230,7 +232,7 @@ def _unfit(name: str) -> str | None:
         return "has characters that file names cannot have" + advice
     if name.partition(".")[0].rstrip().upper() in _RESERVED:
         return "is a device on Windows, whatever follows" + advice
-    if name.startswith("ledger") and name.endswith(".jsonl"):
+    if folded(name).startswith("ledger") and folded(name).endswith(".jsonl"):
         return "is the ledger's name"
     return _too_long(name)
 

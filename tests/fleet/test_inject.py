@@ -587,3 +587,30 @@ def test_an_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
     assert made.listing() == {"vm2.iso"}
     assert made.inject("--force").returncode == 0
     assert made.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [
+        (".", "base.iso"), (".", "BASE.iso"), ("link", "vms.csv"), (".", "ca.pem"),
+        ("certificates/vm1", "client-key.pem"), ("certificates/vm1", "Ngt_Config.json"),
+    ],
+)  # fmt: skip
+def test_no_image_takes_the_place_of_what_it_is_made_of(
+    tmp_path: Path, directory: str, name: str
+) -> None:
+    """Nor with --force: the base would become one VM's, and its key would be gone."""
+    made = park(tmp_path / "park", 1)
+    (made.root / "link").symlink_to(made.root)
+    (made.root / "ca.pem").write_bytes(made.material["vm1"]["config/client-cert.pem"])
+    before = {path: path.read_bytes() for path in made.root.rglob("*") if path.is_file()}
+    for how in ("--force", "--resume", "-n"):
+        run = made.inject(
+            "--output-dir", made.root / directory, "--name", name, how, "--json",
+            "--ca", made.root / "ca.pem",
+        )  # fmt: skip
+        error = json.loads(run.stdout)["error"]
+        assert (run.returncode, error["code"]) == (3, "inventory")
+        assert "row 2, column name: its output" in error["message"]
+        assert "an input of this run" in error["message"]
+    assert {path: path.read_bytes() for path in before} == before
