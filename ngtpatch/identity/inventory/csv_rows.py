@@ -18,6 +18,7 @@ __all__ = ["csv_rows", "is_table"]
 # How spreadsheets are told of a delimiter, in a line before the header.
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
+_LONGEST_HEADER = 1 << 20
 
 
 class _Dialect(csv.excel):
@@ -77,9 +78,10 @@ def csv_rows(text: str, path: Path) -> tuple[list[RawRow], list[RowProblem]]:
 
 def _delimiter(text: str) -> str | None:
     """Return what has a column ``name`` in the first row stand by itself; None if nothing does."""
+    head = text[:_LONGEST_HEADER]
     for delimiter in _DELIMITERS:
         try:
-            rows = csv.reader(io.StringIO(text, newline=""), _Dialect, delimiter=delimiter)
+            rows = csv.reader(io.StringIO(head, newline=""), _Dialect, delimiter=delimiter)
             cells = next(row for row in rows if any(map(str.strip, row)))
         except (csv.Error, StopIteration):
             continue
