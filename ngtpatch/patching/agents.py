@@ -19,6 +19,7 @@ from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.apply import ChangedFile
 from ngtpatch.patching.likeness import Treated, Treatment, liken
+from ngtpatch.patching.naming import is_of_the_library
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
 
@@ -111,7 +112,8 @@ def _likened(
         reason = script.fixed or sealed
         if not script.path.endswith(".py"):
             continue
-        if reason and Machine.asks_for_distribution(script.data):
+        inner = script.path.rpartition(MEMBER)[2]
+        if reason and not is_of_the_library(inner) and Machine.asks_for_distribution(script.data):
             places.append(Treated(script.path, 1, "left", reason))
         elif not reason:
             name = posixpath.normpath(member)

@@ -7,6 +7,7 @@ import ast
 from dataclasses import dataclass
 
 from ngtpatch.installer.python_source import PythonSource
+from ngtpatch.patching.naming import named_in
 
 __all__ = ["BranchTest", "branch_tests", "token_of"]
 
@@ -22,6 +23,7 @@ class BranchTest:
         header: start and end of ``if ... :`` in the text; None where it cannot be edited.
         tokens: for each operand of the or-chain, the text that is looked for in the value; None
             for any other operand.
+        named: the texts in it that name a distribution.
     """
 
     line: int
@@ -29,6 +31,12 @@ class BranchTest:
     last: int
     header: tuple[int, int] | None
     tokens: tuple[str | None, ...]
+    named: tuple[str, ...]
+
+    @property
+    def lines(self) -> range:
+        """The lines that it stands on."""
+        return range(self.line, self.last + 1)
 
 
 def branch_tests(source: PythonSource) -> list[BranchTest]:
@@ -54,7 +62,8 @@ def _read(source: PythonSource, node: ast.If, head: int) -> BranchTest:
         for one in compared
     )
     last = node.test.end_lineno or node.lineno
-    return BranchTest(node.lineno, head, last, source.header(node) if subjects else None, tokens)
+    header = source.header(node) if subjects else None
+    return BranchTest(node.lineno, head, last, header, tokens, named_in(node.test))
 
 
 def token_of(node: ast.AST) -> str | None:

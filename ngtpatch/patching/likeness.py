@@ -11,7 +11,6 @@ as before.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,7 +21,8 @@ from ngtpatch.installer.execution.program import Execution, execute
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.patching.branch_tests import BranchTest, branch_tests, token_of
+from ngtpatch.patching.branch_tests import BranchTest, branch_tests
+from ngtpatch.patching.compared import Compared
 from ngtpatch.patching.guests import (
     kin_world,
     known_worlds,
@@ -39,6 +39,7 @@ from ngtpatch.patching.wanted_texts import wanted_texts
 __all__ = ["Likened", "Treated", "Treatment", "liken"]
 
 _MOST_PROGRAMS = 60
+_SHOWN = 5
 #: Steps for all that is tried in an archive, beside what is read: some seconds.
 _MOST_STEPS = 300_000
 
@@ -125,6 +126,8 @@ class _Rule:
         self._treated: list[Treated] = []
         self._unsettled: list[tuple[str, int]] = []
         self._watch = Watch()
+        self._compared = Compared(self._watch, self._bits, self._kin, {})
+        self._unfollowed: dict[str, list[BranchTest]] = {}
         self._steps = _MOST_STEPS
 
     def _read(self, paths: Sequence[str]) -> Iterator[tuple[str, PythonSource]]:
@@ -137,6 +140,8 @@ class _Rule:
     def applied(self) -> Likened:
         """Return what the rule makes of the files."""
         shipped = self._executed({}, self._watch)
+        tests = {path: branch_tests(source) for path, source in self._sources.items()}
+        self._compared = Compared(self._watch, self._bits, self._kin, tests)
         contents: dict[str, bytes] = {}
         made: dict[str, tuple[Insertion, ...]] = {}
         edits: dict[str, int] = {}
@@ -147,11 +152,13 @@ class _Rule:
                 continue
             try:
                 insertions, count = self._insertions(source, shipped)
-                if insertions:
+                if insertions and path not in self._unfollowed:
                     contents[path] = insert(source, insertions)
                     made[path], edits[path] = tuple(insertions), count
             except Refusal as refusal:
                 self._leave(path, refusal.message)
+            if path in self._unfollowed:
+                self._leave_unfollowed(path)
         contents, final = self._proven(shipped, contents)
         self._treated += self._decided_elsewhere(final)
         # In a file that is proven, the new names fare there as their kin do.
@@ -199,17 +206,26 @@ class _Rule:
         if not any(one.path == path and one.treatment == "left" for one in self._treated):
             self._treated.append(Treated(path, 1, "left", reason))
 
+    def _leave_unfollowed(self, path: str) -> None:
+        """Say of a file that it stays, for a test of which it is not known what it compares."""
+        first, *others = sorted({test.line for test in self._unfollowed[path]})
+        also = f"; nor at line {', '.join(map(str, others[:_SHOWN]))}" if others else ""
+        also += f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        reason = f"not followed: what it compares is not seen to be the distribution's name{also}"
+        self._treated.append(Treated(path, first, "left", reason))
+        self._leave(path, f"line {first} of the file was not followed")
+
     # What to insert -------------------------------------------------------------------------
 
     def _insertions(self, source: PythonSource, shipped: Execution) -> tuple[list[Insertion], int]:
         found: list[Insertion] = []
         count = 0
         unaccepted: dict[int, bool] = {}
+        about_names: set[int] = set()
         places: dict[tuple[str, int, int], Extension] = {}
-        for test in branch_tests(source):
-            truth = shipped.conditions.get((source.path, test.line), (0, 0))
-            if test.header is None and not self._decides(truth):
-                continue
+        for test, truth, about in self._tests(source, shipped):
+            if about:
+                about_names.add(test.head)
             # A test that is true for a name nobody has turns away whom it does not name.
             turns = test.header is None and any(
                 self._is(stranger_beside(world), truth) for world in self._kin
@@ -251,15 +267,38 @@ class _Rule:
                 self._treated.append(Treated(source.path, test.line, "alike"))
             elif perhaps and differing:
                 self._unsettled.append((source.path, test.line))
+        unfollowed = {one.head for one in self._unfollowed.get(source.path, ())}
         for line, nobody in unaccepted.items():
-            if nobody:
+            if nobody and line in about_names and line not in unfollowed:
                 self._treated.append(Treated(source.path, line, "unaccepted"))
-        self._outside(source)
+        outside = self._compared.outside(source)
+        if outside is not None:
+            line, accepts = outside
+            reason = "it is not the test of a branch" if accepts else ""
+            stays: Treatment = "left" if accepts else "unaccepted"
+            self._treated.append(Treated(source.path, line, stays, reason))
         # One constant may decide several tests.
         for place in places.values():
             found += place.insertions
             count += len(place.texts)
         return found, count
+
+    def _tests(
+        self, source: PythonSource, shipped: Execution
+    ) -> Iterator[tuple[BranchTest, tuple[int, int], bool]]:
+        """Yield the tests of a file that were followed, and whether each is about the name."""
+        for test in branch_tests(source):
+            truth = shipped.conditions.get((source.path, test.line), (0, 0))
+            decides = self._decides(truth)
+            perhaps = any(
+                self._seen(world, truth) == self._seen(kin, truth) == (True, True)
+                for world, kin in self._kin.items()
+            )
+            seen = self._compared.at(source.path, test.lines)
+            if not self._compared.is_followed(source.path, test, decides=decides, perhaps=perhaps):
+                self._unfollowed.setdefault(source.path, []).append(test)
+            elif test.header is not None or decides:
+                yield test, truth, decides or bool(test.named and seen)
 
     def _known_kin(self, truth: tuple[int, int]) -> list[World]:
         """Return the kin for whom a test is true, or false, and not perhaps either."""
@@ -380,32 +419,6 @@ class _Rule:
             needles.append(needle)
         return list(dict.fromkeys(needles))
 
-    def _outside(self, source: PythonSource) -> None:
-        """Note comparisons with names of distributions that are no test of a branch."""
-        within = {
-            id(node)
-            for statement in ast.walk(source.tree)
-            if isinstance(statement, ast.If)
-            for node in ast.walk(statement.test)
-        }
-        kin = {world.name.lower() for world in self._kin.values()}
-        lines: dict[int, bool] = {}
-        for node in ast.walk(source.tree):
-            if not isinstance(node, ast.Compare) or id(node) in within:
-                continue
-            token = token_of(node)
-            if token is None or not _names_a_distribution(token):
-                continue
-            accepts = any(token.lower() in name for name in kin)
-            lines[node.lineno] = lines.get(node.lineno, False) or accepts
-        if lines:
-            line, accepted = min(lines), any(lines.values())
-            self._treated.append(
-                Treated(source.path, line, "left", "it is not the test of a branch")
-                if accepted
-                else Treated(source.path, line, "unaccepted")
-            )
-
     # The proof ------------------------------------------------------------------------------
 
     def _proven(
@@ -477,7 +490,3 @@ def _extended(source: PythonSource, test: BranchTest, needles: Sequence[str]) ->
     except NotAChain as problem:
         raise Refusal("shape", f"line {test.line}: {problem}") from None
     return Insertion(start + relative.offset, relative.text)
-
-
-def _names_a_distribution(token: str) -> bool:
-    return Machine.asks_for_distribution(token.encode("utf-8", "replace"))

@@ -281,8 +281,8 @@ class _Run:
         return found[0] if found else None
 
     def _initialise(self, cls: ClassObject, instance: Varied) -> None:
-        """Give an object the attributes that its class's own ``__init__`` sets."""
-        for _, one in cls.store.get("__init__").groups:
+        """Give an object the attributes that ``__init__`` sets, its class's own or a parent's."""
+        for _, one in self._machine.from_class(cls, "__init__").groups:
             if isinstance(one, FunctionObject) and not any(
                 default is None for default in one.keyword_defaults
             ):
