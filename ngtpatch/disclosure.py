@@ -14,8 +14,10 @@ from typing import Any, BinaryIO
 
 __all__ = [
     "HIDDEN",
+    "as_text",
     "escaped_json",
     "holds_private_key",
+    "is_text",
     "printable",
     "redacted",
     "stream_holds_private_key",
@@ -125,6 +127,16 @@ def printable(text: str) -> str:
     marks that turn the direction of writing.
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in redacted(text))
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name is UTF-8: where it is not, lone surrogates stand for its bytes."""
+    return as_text(name) == name
+
+
+def as_text(text: str) -> str:
+    """Return *text* with lone surrogates escaped, which not every reader of JSON takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def escaped_json(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ngtpatch.archives.streams import BLOCK
 
-__all__ = ["ArchiveDamaged", "Member", "NotRewritten"]
+__all__ = ["ArchiveDamaged", "Member", "NotRewritten", "shown_name", "unfit_name"]
 
 
 # What a stream of tarfile, zipfile or a decompressor says of content that is not what it ought
@@ -24,12 +24,38 @@ _DAMAGE = (
     *(LookupError, NotImplementedError, RuntimeError),
 )
 
+# What no system opens (PATH_MAX of Linux), and what a record keeps of a path at most.
+_LONGEST_NAME = 4096
 
-class ArchiveDamaged(Exception):
+
+def unfit_name(name: str) -> str | None:
+    """Return why a record of changes cannot keep a member's *name*; None where it can.
+
+    tar and cpio keep bytes. Where they are not UTF-8, lone surrogates stand for them, which
+    JSON has no way to say that every reader takes.
+    """
+    if shown_name(name) != name:
+        return "its name is not UTF-8"
+    return "its name is longer than a path can be" if len(name) > _LONGEST_NAME else None
+
+
+def shown_name(text: str) -> str:
+    """Return *text* with what is not UTF-8 in it escaped: ``\\udce9`` for the byte E9."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+class _ToldOfAnArchive(Exception):
+    """Its text can be written down, whatever a member is called."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(shown_name(text))
+
+
+class ArchiveDamaged(_ToldOfAnArchive):
     """An archive cannot be read to its end. The text says why."""
 
 
-class NotRewritten(Exception):
+class NotRewritten(_ToldOfAnArchive):
     """An archive cannot be written again with other members. The text says why."""
 
 

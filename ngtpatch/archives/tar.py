@@ -8,6 +8,7 @@ is copied.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
 
-from ngtpatch.archives.members import ArchiveDamaged, Member, NotRewritten
+from ngtpatch.archives.members import ArchiveDamaged, Member, NotRewritten, unfit_name
 from ngtpatch.archives.streams import BLOCK, ForwardStream, Sequential, copy_range, discard
 
 __all__ = ["Splice", "plan_tar", "splice", "tar_members"]
@@ -75,10 +76,11 @@ def plan_tar(
     forward = _Tape(stream, limit)
     splices: list[Splice] = []
     seen: set[str] = set()
+    gone = {_place(name) for name, new in changes.items() if new is None}
     end = 0
     for archive, info in _walk(forward):
         end = archive.offset
-        if info.islnk() and changes.get(info.linkname, b"") is None:
+        if info.islnk() and _place(info.linkname) in gone:
             raise NotRewritten(f"{info.name} is a hard link to {info.linkname}, which would go")
         if info.name not in changes:
             continue
@@ -134,7 +136,13 @@ def _walk(forward: _Tape) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield each member, then read to the end, where nothing but zeros may be."""
     try:
         # Not "r|": the position in the archive has to be exact.
-        with tarfile.open(fileobj=cast(BinaryIO, forward), mode="r:") as archive:
+        # And names are the same whatever the locale is.
+        with tarfile.open(
+            fileobj=cast(BinaryIO, forward),
+            mode="r:",
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as archive:
             while (info := archive.next()) is not None:
                 yield archive, info
                 archive.members = []  # type: ignore[attr-defined] # typeshed lacks it; each is kept
@@ -150,6 +158,8 @@ def _walk(forward: _Tape) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
 def _fixed(info: tarfile.TarInfo) -> str | None:
     if not info.isreg():
         return "it is not a file"
+    if (unfit := unfit_name(info.name)) is not None:
+        return unfit
     if info.issparse():
         return "it is sparse"
     if "size" in info.pax_headers:
@@ -157,6 +167,11 @@ def _fixed(info: tarfile.TarInfo) -> str | None:
     if any(_SIGNING.search(key) for key in info.pax_headers):
         return "it is signed, by an extended attribute"
     return None
+
+
+def _place(name: str) -> str:
+    """Return where a name leads, however it is spelled: ``./bin/x`` and ``bin//x`` are one."""
+    return posixpath.normpath(name).lstrip("/")
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from ngtpatch.archives.gzipped import Deflater
-from ngtpatch.archives.members import ArchiveDamaged, Member, NotRewritten
+from ngtpatch.archives.members import ArchiveDamaged, Member, NotRewritten, unfit_name
 from ngtpatch.archives.streams import copy_range, read_exactly
 
 __all__ = ["rewrite_zip", "zip_members"]
@@ -82,7 +82,7 @@ def _fixed(info: zipfile.ZipInfo) -> str | None:
         return "it is encrypted"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return f"it is compressed by method {info.compress_type}"
-    return None
+    return unfit_name(info.filename)
 
 
 @dataclass(frozen=True)

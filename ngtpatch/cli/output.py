@@ -24,7 +24,7 @@ import click
 
 from ngtpatch.cli.bar import Bar
 from ngtpatch.cli.wrapping import columns, joined, wrapped
-from ngtpatch.disclosure import printable, redacted
+from ngtpatch.disclosure import as_text, printable, redacted
 from ngtpatch.document import ErrorDocument, ErrorTold, document
 from ngtpatch.errors import NgtpatchError, OutputError, UsageError
 from ngtpatch.files.progress import watched
@@ -191,7 +191,8 @@ class Console:
         """Print a failure as a document, when JSON was asked for."""
         if not self.as_json or self.stdout_is_taken:
             return
-        told = ErrorTold(error.code, error.path, error.message, error.hint)
+        path, hint = (text and as_text(text) for text in (error.path, error.hint))
+        told = ErrorTold(error.code, path, as_text(error.message), hint)
         schema = f"ngtpatch.{command}/1" if command else "ngtpatch/1"
         # What cannot be written there (a full disk, a reader gone) is why we are here, perhaps.
         with suppress(OSError, OutputError):

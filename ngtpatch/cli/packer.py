@@ -100,7 +100,7 @@ def prepare(
     )
     if dry_run:
         if documented:
-            foresee(Path(result.iso_path))
+            foresee(Path(result.iso_path), iso)
         _report(console, result, variables)
         console.say("nothing was written")
         console.result(result)

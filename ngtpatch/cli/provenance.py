@@ -46,11 +46,11 @@ def wanted(*, provenance: bool, sign_key: Path | None) -> bool:
     return True
 
 
-def foresee(iso: Path) -> None:
-    """Refuse an ISO beside which the documents cannot be written."""
+def foresee(iso: Path, source: Path) -> None:
+    """Refuse an ISO beside which the documents cannot be written, or that they cannot name."""
     from ngtpatch.provenance import require_places
 
-    require_places(iso)
+    require_places(iso, source)
 
 
 def tell(console: Console, written: Provenance) -> None:

@@ -128,7 +128,7 @@ def command(
         jobs = [*_each(iso, chosen, target, output_dir, each=each, force=force)]
     for _, into in jobs:
         if documented and isinstance(into, Path):
-            foresee(into)
+            foresee(into, iso)
     if output_dir is not None and not dry_run:
         make_directory(output_dir)
     written: list[Provenance] = []

@@ -147,9 +147,10 @@ def _members(before: Side, after: Side, difference: Difference) -> tuple[MemberD
 
 
 def _member_name(difference: Difference, member: MemberDifference) -> str:
+    from ngtpatch.archives.members import shown_name
     from ngtpatch.installer.payloads import MEMBER
 
-    return f"{_name(difference)}{MEMBER}{member.name}"
+    return f"{_name(difference)}{MEMBER}{shown_name(member.name)}"
 
 
 def _changed_members(found: Comparison, inner: _Inner, *, text: bool) -> list[Changed]:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ngtpatch.disclosure import is_text
+from ngtpatch.errors import InputError
 from ngtpatch.files.wellknown import LABEL
 from ngtpatch.files.writing import scratch_file
 from ngtpatch.flow.opened import OpenedSource, open_source
@@ -69,12 +71,24 @@ def base_image(base: str | Path) -> Iterator[Volume]:
         yield volume
 
 
+def _require_text(path: str, target: str, root: Path) -> None:
+    """Refuse a name that is not UTF-8: Joliet has no way to write it down."""
+    if not is_text(path + target):
+        raise InputError(
+            "unwritable",
+            f"cannot be written as an image: {path}, or what it links to, is not UTF-8",
+            path=str(root),
+            hint="name the ISO itself, or rename the file",
+        )
+
+
 def _nodes(root: Path, stack: ExitStack) -> Iterator[DiscNode]:
     from ngtpatch.iso.read import host_directory
     from ngtpatch.iso.write import master
 
     listed = host_directory.HostDirectory(root)
     for path, entry in sorted(listed.entries().items()):
+        _require_text(path, entry.target or "", root)
         mode = 0o755 if entry.mode is None else entry.mode
         mtime = int((root / path).lstat().st_mtime)
         if entry.kind == "directory":

@@ -390,6 +390,7 @@ def _unpack(work: _Work, target: Path, *, force: bool) -> int:
 def _read_back(work: _Work, result: ByteSource, *, name: Path) -> None:
     """Compare complete listings of every tree; exactly the planned entries may differ."""
     from ngtpatch.iso.compare.comparison import REPLACED, compare
+    from ngtpatch.iso.edit.legible import require_legible
     from ngtpatch.iso.read.volume import Volume
 
     volume, changes, archives = work.volume, work.changes, work.again.archives
@@ -399,6 +400,8 @@ def _read_back(work: _Work, result: ByteSource, *, name: Path) -> None:
     expected.update(dict.fromkeys(changes.removed, frozenset({"removed"})))
     image = Volume(result, name, second_opinion=False)
     found = compare(volume, image, within=within)
+    if work.plan.record is not None:
+        require_legible(work.plan.record, result, path=name)
     if found.trees_added or found.trees_removed or found.volume_ids:
         raise _at_fault(
             volume,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ngtpatch.archives.differences import differences
-from ngtpatch.archives.members import ArchiveDamaged
+from ngtpatch.archives.members import ArchiveDamaged, shown_name
 from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.flow.verification import Problem
 from ngtpatch.installer.payloads import MAX_UNPACKED, MEMBER
@@ -56,7 +56,7 @@ def wrong_members(
     except ArchiveDamaged as error:
         yield Problem("document-untrue", None, f"{archive} cannot be read: {error}")
         return
-    differing = {f"{archive}{MEMBER}{one.name}": one for one in found}
+    differing = {f"{archive}{MEMBER}{shown_name(one.name)}": one for one in found}
     for path in sorted(differing.keys() - named):
         message = f"{path} differs from the base, and the document does not say so"
         yield Problem("changed-outside", None, message)

@@ -10,11 +10,12 @@ checked (PEP 552).
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterable
 
 from ngtpatch.installer.layout import ROOT
 
-__all__ = ["is_cached", "lone_compiled", "source_of", "stale_compiled"]
+__all__ = ["is_cached", "lone_compiled", "source_of", "stale_compiled", "stale_members"]
 
 
 def stale_compiled(patched: Collection[str], paths: Iterable[str]) -> tuple[str, ...]:
@@ -26,6 +27,28 @@ def stale_compiled(patched: Collection[str], paths: Iterable[str]) -> tuple[str,
     """
     sources = {path for path in patched if path.endswith(".py")}
     return tuple(sorted(path for path in paths if source_of(path) in sources))
+
+
+def stale_members(source: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those *names* of an archive's members that lead to what is compiled from *source*.
+
+    However they are spelled: ``./bin/x.pyc`` and ``bin//x.pyc`` are unpacked to one file.
+    """
+    wanted = _places(source)
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if (of := source_of(posixpath.normpath(name))) is not None and _places(of) & wanted
+        )
+    )
+
+
+def _places(name: str) -> frozenset[str]:
+    """Return where programs unpack *name*: without a leading slash, and with ``..`` resolved, or
+    without all up to it, as GNU tar does."""
+    behind = re.split(r"(?:^|/)\.\.(?=/|$)", name)[-1]
+    return frozenset(posixpath.normpath(one).lstrip("/") for one in (name, f"./{behind}"))
 
 
 def source_of(path: str) -> str | None:

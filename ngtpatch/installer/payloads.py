@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ngtpatch.archives.members import ArchiveDamaged, Member
+from ngtpatch.archives.members import ArchiveDamaged, Member, shown_name, unfit_name
 from ngtpatch.archives.rewriting import is_rewritable, members
 from ngtpatch.archives.sealed import is_sealed, sealed_members
 from ngtpatch.files.tree import FileTree
@@ -49,13 +49,17 @@ _MOST_SOURCES = 32 << 20
 class SearchEnded(Exception):
     """An archive could not be looked through to its end. The text says why."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(shown_name(text))
+
 
 @dataclass(frozen=True)
 class Script:
     """One script in an archive.
 
     Attributes:
-        path: ``archive.tar.gz!member``; with a second ``!`` in an archive's archive.
+        path: ``archive.tar.gz!member``; with a second ``!`` in an archive's archive. What is not
+            UTF-8 in it is escaped: such a member is never changed.
         data: its content.
         fixed: why it cannot be changed; None where it can.
     """
@@ -72,6 +76,7 @@ class PayloadArchive:
     Attributes:
         path: in the tree.
         names: of its members, in its order.
+        fixed: those that cannot be taken out with a digest of what they were, with the reason.
         scripts: those with a word that was asked for, and small enough to be one.
         unread: why a part of it was not looked into, if one was not; None otherwise.
     """
@@ -80,6 +85,7 @@ class PayloadArchive:
     names: tuple[str, ...]
     scripts: tuple[Script, ...] = field(repr=False)
     unread: str | None
+    fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def split_member(path: str) -> tuple[str, str]:
@@ -110,11 +116,11 @@ def read_payload(
         wanted: which scripts to keep, by content.
         limit: bytes of unpacked archive to read at most.
     """
-    names: list[str] = []
+    listed: dict[str, str | None] = {}
     kept: list[Script] = []
     unread, held = None, 0
     try:
-        for one in _scripts(tree, path, largest, limit, names):
+        for one in _scripts(tree, path, largest, limit, listed):
             if not wanted(one.data):
                 continue
             held += len(one.data)
@@ -124,7 +130,8 @@ def read_payload(
             kept.append(one)
     except SearchEnded as end:
         unread = str(end)
-    return PayloadArchive(path, tuple(names), tuple(kept), unread)
+    fixed = {name: reason for name, reason in listed.items() if reason is not None}
+    return PayloadArchive(path, tuple(listed), tuple(kept), unread, fixed)
 
 
 def scripts(
@@ -141,24 +148,31 @@ def scripts(
     Raises:
         SearchEnded: the archive is damaged, or longer than *limit*.
     """
-    return _scripts(tree, path, largest, limit, [])
+    return _scripts(tree, path, largest, limit, {})
 
 
 def _scripts(
-    tree: Mapping[str, bytes], path: str, largest: int, limit: int, names: list[str]
+    tree: Mapping[str, bytes],
+    path: str,
+    largest: int,
+    limit: int,
+    listed: dict[str, str | None],
 ) -> Iterator[Script]:
-    """Yield the scripts; the names of all members are appended to *names*."""
+    """Yield the scripts; all members go to *listed*, with the reason why one cannot be removed."""
     sealed = "it is inside a package that is not written again" if is_sealed(path) else None
     beyond: list[str] = []
     try:
         for member in _members(opener(tree, path), path, limit):
-            names.append(member.name)
+            listed[member.name] = unfit_name(member.name) or (
+                None if member.regular else "it is not a file"
+            )
             if not member.regular:
                 if member.fixed == "it is encrypted":
                     beyond.append(f"{member.name} is encrypted")
             elif member.name.endswith(_SCRIPTS):
                 if member.size <= largest:
-                    yield Script(path + MEMBER + member.name, member.read(), sealed or member.fixed)
+                    name = path + MEMBER + shown_name(member.name)
+                    yield Script(name, member.read(), sealed or member.fixed)
             elif is_archive(member.name) or member.name.endswith(_NESTED):
                 yield from _within(path, member, largest, beyond)
     except ArchiveDamaged as error:
@@ -178,7 +192,7 @@ def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Itera
         for inner in _members(lambda: io.BytesIO(data), name, MAX_UNPACKED):
             if inner.regular and inner.name.endswith(_SCRIPTS) and inner.size <= largest:
                 yield Script(
-                    f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}",
+                    shown_name(f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}"),
                     inner.read(),
                     "it is inside an archive's archive, which is not written again",
                 )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ngtpatch.archives.members import shown_name
 from ngtpatch.archives.rewriting import is_rewritable
-from ngtpatch.installer.compiled import stale_compiled
+from ngtpatch.installer.compiled import stale_members
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
@@ -89,15 +90,30 @@ def patch_agents(
     treated: list[Treated] = []
     for payload in payloads if fitting and profiles else ():
         edited, places = _likened(payload, profiles, fitting)
-        changed += edited
-        treated += places
-        names = {posixpath.normpath(name): name for name in payload.names}
-        stale = stale_compiled(
-            {posixpath.normpath(file.path.partition(MEMBER)[2]) for file in edited}, names
-        )
-        removed += [f"{payload.path}{MEMBER}{names[name]}" for name in stale]
+        stale = {
+            file.path: stale_members(file.path.partition(MEMBER)[2], payload.names)
+            for file in edited
+        }
+        stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
+        changed += [file for file in edited if file.path not in stays]
+        treated += [
+            replace(place, treatment="left", reason=stays[place.path])
+            if place.path in stays
+            else place
+            for place in places
+        ]
+        gone = {name for path, names in stale.items() if path not in stays for name in names}
+        removed += [f"{payload.path}{MEMBER}{name}" for name in sorted(gone)]
     used = frozenset(one for file in changed for one in file.patches)
     return AgentPatches(tuple(changed), tuple(removed), tuple(treated), used)
+
+
+def _stays(payload: PayloadArchive, stale: Sequence[str]) -> str | None:
+    """Return why a source is not patched: Python 2 would run what is compiled from it instead."""
+    for name in stale:
+        if name in payload.fixed:
+            return f"{shown_name(name)}, which is run in its place, stays: {payload.fixed[name]}"
+    return None
 
 
 def _likened(

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+from ngtpatch.disclosure import is_text
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_bytes
@@ -70,15 +71,28 @@ def require_provenance(sign_key: Path | None = None) -> None:
         signer(sign_key)
 
 
-def require_places(iso: Path) -> None:
+def require_places(iso: Path, source: Path) -> None:
     """Refuse an ISO whose documents could not be written beside it, before it is.
 
-    Raises as :func:`ngtpatch.files.atomic.check_target`; what is there of theirs is replaced.
+    They name both it and *source*. What is there of theirs is replaced.
+
+    Raises:
+        UsageError: ``not-text``; or as :func:`ngtpatch.files.atomic.check_target`.
     """
+    _require_names(iso.name, source.name)
     if not iso.parent.is_dir():
         return  # it is made, and is empty then
     for name in (iso.name + STATEMENT_SUFFIX, iso.name + SBOM_SUFFIX, SUMS):
         check_target(iso.parent / name, force=True)
+
+
+def _require_names(*names: str) -> None:
+    for name in names:
+        if not is_text(name):
+            raise UsageError(
+                "not-text", "has a name that is not UTF-8, and no document can state it",
+                path=name, hint="rename it, or leave out the provenance",
+            )  # fmt: skip
 
 
 def write_provenance(
@@ -92,11 +106,12 @@ def write_provenance(
         outputs: with which these stay or go; by default they do so by themselves.
 
     Raises:
-        UsageError: ``extra-missing``, ``bad-source-date-epoch``.
+        UsageError: ``extra-missing``, ``bad-source-date-epoch``, ``not-text``.
         InputError: ``sign-key``.
         OutputError: one of them could not be written; none that is new stays.
     """
     require_provenance(sign_key)
+    _require_names(subject.iso.name, *(material.name for material in subject.materials))
     when = moment()
     line = statement(subject, when)
     if sign_key is not None:

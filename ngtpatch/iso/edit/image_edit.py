@@ -15,6 +15,7 @@ from ngtpatch.iso.edit.draft import Draft
 from ngtpatch.iso.edit.entries import Entries
 from ngtpatch.iso.edit.growth import append_anchor, record_end
 from ngtpatch.iso.edit.history import History
+from ngtpatch.iso.edit.legible import require_legible
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.edit.placement import Content, Placement
 from ngtpatch.iso.edit.targets import Target, find_target
@@ -119,6 +120,7 @@ def edit(
 
     Raises:
         InputError: ``not-found``, or ``hostile``: another file lies over what is edited.
+        VerificationError: the record that it would have cannot be read back.
         Refusal: the image or an entry has a shape that is not edited; see
             :func:`~ngtpatch.iso.edit.targets.find_target`, :class:`Placement` and :class:`Entries`.
     """
@@ -237,7 +239,9 @@ def _recorded(
         if record.scrubbed:
             views.append(mask(views[0], record.scrubbed))
         seal = Seal(tuple(views), record.sealed)
-    return EditPlan(volume, regions, draft.end, record.changes, record, seal)
+    plan = EditPlan(volume, regions, draft.end, record.changes, record, seal)
+    require_legible(record, plan.overlay(), path=volume.path)
+    return plan
 
 
 def refuse_image(volume: Volume) -> None:
