@@ -22,7 +22,7 @@ from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.payloads import SearchEnded, head_of, is_archive, scripts, size_of
 from ngtpatch.installer.predicate import Predicate, matches, model
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
-from ngtpatch.installer.scopes import gives_up, leaves, only_logs
+from ngtpatch.installer.scopes import Module, gives_up, leaves, only_logs
 from ngtpatch.installer.shell_source import read_shell
 from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 
@@ -35,6 +35,7 @@ __all__ = [
     "Branch",
     "Decision",
     "Site",
+    "families_named",
     "find_sites",
     "sites_in",
 ]
@@ -383,34 +384,40 @@ class _Finder:
         """Name a branch after the installer that its code leads to; nothing if to none."""
         if gives_up(body):
             return ""
-        names = {
-            family
-            for statement in body
-            for identifier in self._identifiers(statement)
-            for family in _FAMILIES
-            if family in identifier.lower()
-        }
+        names = {name for one in body for name in families_named(self._module, one)}
         if len(names) > 1:
             return UNKNOWN
         return names.pop() if names else ""
 
-    def _identifiers(self, statement: ast.stmt) -> Iterator[str]:
-        # To define is not to do, and the name of an exception says what did not happen.
-        if isinstance(statement, ast.Raise | ast.FunctionDef | ast.ClassDef):
-            return
-        for node in ast.walk(statement):
-            match node:
-                case ast.ImportFrom():
-                    yield node.module or ""
-                    yield from (alias.name for alias in node.names)
-                case ast.Import():
-                    yield from (alias.name for alias in node.names)
-                case ast.Name() | ast.Attribute():
-                    yield self._module.dotted(node) or ""
-                case ast.Call(args=[ast.Constant(value=str(text)), *_]) if self._module.dotted(
-                    node.func
-                ) in ("__import__", "importlib.import_module"):
-                    yield text
+
+def families_named(module: Module, statement: ast.stmt) -> frozenset[str]:
+    """Return the families whose installers *statement* names."""
+    return frozenset(
+        family
+        for identifier in _identifiers(module, statement)
+        for family in _FAMILIES
+        if family in identifier.lower()
+    )
+
+
+def _identifiers(module: Module, statement: ast.stmt) -> Iterator[str]:
+    # To define is not to do, and the name of an exception says what did not happen.
+    if isinstance(statement, ast.Raise | ast.FunctionDef | ast.ClassDef):
+        return
+    for node in ast.walk(statement):
+        match node:
+            case ast.ImportFrom():
+                yield node.module or ""
+                yield from (alias.name for alias in node.names)
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.Name() | ast.Attribute():
+                yield module.dotted(node) or ""
+            case ast.Call(args=[ast.Constant(value=str(text)), *_]) if module.dotted(node.func) in (
+                "__import__",
+                "importlib.import_module",
+            ):
+                yield text
 
 
 _UNREAD = "distributions are named here, but not in a chain of tests"

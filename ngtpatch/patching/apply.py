@@ -81,6 +81,11 @@ class PatchPlan:
     sought: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def adds_names(self) -> bool:
+        """Whether a name is added anywhere: to a chain, or where it was sought."""
+        return bool(self.anchors) or any(file.path in self.sought for file in self.changed)
+
+    @property
     def after(self) -> Mapping[str, bytes]:
         """The changed files' new content, by path."""
         return {file.path: file.after for file in self.changed}
@@ -160,7 +165,7 @@ def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> 
         planned.already,
         # A disc that accepts the names as it is needs nobody's consent.
         tuple(sorted(doubts, key=lambda one: (one.path, one.line, one.kind)))
-        if planned.anchors
+        if planned.adds_names
         else (),
         tuple(LeftFile(one.path or "", one.code, one.message) for one in planned.puzzles),
     )

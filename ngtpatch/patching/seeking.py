@@ -29,6 +29,7 @@ from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.literals import literals
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.places import Extension, places_of
+from ngtpatch.patching.unnamed import branch_lines, scope_of
 from ngtpatch.patching.wanted_texts import Wanted, wanted_texts
 
 __all__ = ["Seeker", "Sought"]
@@ -245,7 +246,49 @@ class Seeker:
                 raise self._several(proven)
             if proven:
                 return self._changed(proven[0], short)
-        return None
+        return self._already() if self._is_open_to_all() else None
+
+    def _is_open_to_all(self) -> bool:
+        """Tell whether the new names get what their kin gets as everyone does that no test names.
+
+        That is certain, or it is not so: where anything else may decide in the function that
+        leads to the installer, it is not.
+        """
+        shown, branch = self._shipped, self._sought.branch
+        everywhere = frozenset.intersection(*set(shown.ways.values()))
+        leading = {
+            (self._path, line): families
+            for line, families in branch_lines(self._source).items()
+            if (self._path, line) not in everywhere
+        }
+        scopes = {scope_of(self._source, line) for _, line in leading}
+        common = frozenset.intersection(*map(frozenset, map(self._ends, shown.fates.values())))
+        for world, kin in self._sought.kin.items():
+            fate, way = shown.fates[world], shown.ways[world]
+            families = {one for place in way & leading.keys() for one in leading[place]}
+            if (
+                not self._alike(world, kin[0], shown)
+                or world in shown.unsure
+                or families != {branch}
+                or self._ends(fate) - common
+                or any(
+                    path == self._path and scope_of(self._source, line) in scopes
+                    for path, line in shown.either[world]
+                )
+                or not (self._path != FACTORY or self._is_given(fate, branch))
+            ):
+                return False
+        return True
+
+    def _is_given(self, fate: _Fate, branch: str) -> bool:
+        """Tell whether a fate has the branch's installer, and certainly that."""
+        given = [row for row in fate if len(row) == 3 and _is_of_the_disc(row[2])]
+        picked = {row[:2] for row in given}
+        return (
+            bool(given)
+            and all(branch in row[2].lower() for row in given)
+            and len(picked) == len([row for row in fate if row[:2] in picked])
+        )
 
     def _is_taken(self, world: World) -> bool:
         """Tell whether another installer than the kin's accepts *world* as shipped."""

@@ -387,3 +387,26 @@ def test_what_only_a_python_2_reads_is_patched_and_runs_there(tmp_path: Path) ->
     assert run("after.py", "Rocky Linux") == "red"
     for name in ("CentOS Linux", "Ubuntu", "AlmaLinux"):
         assert run("before.py", name) == run("after.py", name)
+
+
+def test_what_is_not_understood_beside_a_sought_place_is_a_doubt_too() -> None:
+    factory = (
+        "import distro\nRH = ('centos', 'red hat')\n"
+        "def get_linux_installer():\n  d = distro.name().lower()\n"
+        "  if any(n in d for n in RH):\n"
+        "    from redhat_installer import RedhatInstaller as Installer\n    return Installer\n"
+        "  raise SystemExit(1)\n"
+    )
+    program = (
+        "import distro, somelib\nfrom installer_factory import get_linux_installer\n"
+        "if somelib.verdict(distro.name()):\n  raise SystemExit(2)\n"
+        "get_linux_installer()().install()\n"
+    )
+    tree = {
+        FACTORY_FILE: factory.encode(),
+        ROOT + "install_ngt.py": program.encode(),
+        ROOT + "src/redhat_installer.py": b"class RedhatInstaller(object):\n  def install(self):\n"
+        b"    pass\n",
+    }
+    result = apply(tree, [ROCKY], [FACTORY])
+    assert [(one.path, one.line) for one in result.doubts] == [(ROOT + "install_ngt.py", 3)] * 2
