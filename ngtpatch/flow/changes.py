@@ -270,14 +270,23 @@ def _patched(
 
     if not distros:
         return (), (), Patched((), ())
-    from ngtpatch.patching.choice import choose_profiles, known_releases, read_choices
+    from ngtpatch.patching.choice import (
+        choose_profiles,
+        known_releases,
+        known_word,
+        read_choices,
+    )
     from ngtpatch.patching.examples import load_tried_patches
 
     among, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
-    known = {one: known_releases(among, one) for one in distros}
+    known = {one: known_releases(among, one, release) for one in distros}
     asked = [one for one in distros if not known[one]]
     profiles = choose_profiles(among, asked, os_release=release)
-    accepted = [one for name, found in known.items() for one in _ask(source, name, found)]
+    accepted = [
+        place
+        for one, found in known.items()
+        for place in _ask(source, known_word(among, one, release), found)
+    ]
     patches = load_tried_patches(patch_dirs)
     patched = apply(source.tree, profiles, patches) if profiles else Patched((), ())
     patched = replace(patched, already=(*patched.already, *accepted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ngtpatch.errors import Refusal, UsageError
@@ -21,6 +22,7 @@ __all__ = [
     "choose_profiles",
     "find_profile",
     "known_releases",
+    "known_word",
     "match_profile",
     "read_choices",
 ]
@@ -66,8 +68,8 @@ def choose_names(
     profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     names: dict[str, None] = {}
     for one in ids:
-        if known_releases(profiles, one):
-            names[one] = None
+        if known_releases(profiles, one, release):
+            names[known_word(profiles, one, release)] = None
         else:
             chosen = choose_profiles(profiles, [one], os_release=release)
             names.update((profile.id, None) for profile in chosen)
@@ -116,13 +118,20 @@ def choose_profiles(
     return tuple(chosen.values())
 
 
-def known_releases(profiles: Profiles, one: str) -> tuple[OsRelease, ...]:
+def known_releases(
+    profiles: Profiles, one: str, guest: OsRelease | None = None
+) -> tuple[OsRelease, ...]:
     """Return what guests say about themselves whose ID or NAME is *one*, and that need no profile.
 
-    Each release that is known, for what stops one need not stop another: by NAME and version.
-    RHEL is such: an installer that does not know it has never been seen. Nothing where there
-    is a profile of that id, or nothing of that name is known.
+    ``auto`` is *guest*, where its NAME is one that NGT knows by itself. Otherwise each release
+    that is known, for what stops one need not stop another: by NAME and version. RHEL is such:
+    an installer that does not know it has never been seen. Nothing where there is a profile of
+    that id, or nothing of that name is known.
     """
+    if one == AUTO and guest is not None and find_profile(guest, profiles) is None:
+        name = guest.name.lower()
+        stock = {known.stock for known in known_names() if known.name == name}
+        return (replace(guest, name=name),) if stock - {"unsupported"} else ()
     if one in profiles or one in (ALL, AUTO):
         return ()
     word = one.lower()
@@ -145,6 +154,18 @@ def known_releases(profiles: Profiles, one: str) -> tuple[OsRelease, ...]:
         for _, release in sorted(found.items(), key=_in_order)
         if find_profile(release, profiles) is None
     )
+
+
+def known_word(profiles: Profiles, one: str, guest: OsRelease | None) -> str:
+    """Return the word by which :func:`known_releases` are asked for: that of *guest* for ``auto``.
+
+    It is the ID where guests that say it have that NAME: Vanilla OS says ubuntu, and is none.
+    """
+    if one != AUTO or guest is None:
+        return one
+    name, word = guest.name.lower(), normalized_id(guest.id)
+    same = (release.name for release in (known_releases(profiles, word) if word else ()))
+    return word if word and name in same else name
 
 
 def _in_order(known: tuple[tuple[str, str], OsRelease]) -> tuple[str, list[int], str]:
@@ -218,15 +239,9 @@ def _known_like(one: str, profiles: Profiles) -> tuple[str, str] | None:
 
 
 def _no_profile(os_release: OsRelease) -> Refusal:
-    name = os_release.name.lower()
-    stock = next((known.stock for known in known_names() if known.name == name), "unsupported")
-    if stock != "unsupported":
-        hint = "NGT knows it without a patch; 'ngtpatch support ISO --os-release' proves it"
-    else:
-        hint = f"make one: ngtpatch profile new --os-release {os_release.source}"
     return Refusal(
         "unknown-profile",
         f"no profile has a needle for NAME {os_release.name!r}",
         path=os_release.source,
-        hint=hint,
+        hint=f"make one: ngtpatch profile new --os-release {os_release.source}",
     )

@@ -120,3 +120,47 @@ def test_who_says_the_id_of_another_is_not_meant(vendor: Path) -> None:
     names = {one["name"] for one in found["distros"]}
     assert "ubuntu" in names
     assert not any("vanilla" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("release", "word"),
+    [
+        ('NAME="CentOS Linux"\nVERSION_ID="8"\nID="centos"\nID_LIKE="rhel fedora"\n', "centos"),
+        ("CentOS release 6.10 (Final)\n", "centos"),
+        ('NAME="Red Hat Enterprise Linux"\nVERSION_ID="9.4"\nID="rhel"\n', "rhel"),
+        ('NAME="Oracle Linux Server"\nVERSION_ID="8.9"\nID="ol"\n', "oracle"),
+        ('NAME="Ubuntu"\nVERSION_ID="22.04"\nID=ubuntu\nID_LIKE=debian\n', "ubuntu"),
+    ],
+)
+def test_auto_asks_the_disc_as_the_name_does(
+    vendor: Path, tmp_path: Path, release: str, word: str
+) -> None:
+    guest = tmp_path / "os-release"
+    guest.write_text(release)
+    auto = document("rebuild", vendor, "-d", "auto", "--os-release", guest, "-n")
+    named = document("rebuild", vendor, "-d", word, "-n")
+    assert auto[0] == named[0] == 0
+    assert auto[1]["already"] == named[1]["already"] != []
+    made = run("rebuild", vendor, "-d", "auto", "--os-release", guest, "-o", tmp_path / "o.iso")
+    assert "nothing needed" in made.stdout
+    assert (tmp_path / "o.iso").read_bytes() == vendor.read_bytes()
+
+
+def test_auto_says_of_a_disc_that_does_not_accept_it_what_the_name_says(
+    vendor: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    assert run("rebuild", vendor, "-d", "rocky", "--output-tree", tree).returncode == 0
+    for path in (*tree.glob("installer/linux/src/*.py"), tree / "installer/linux/uninstall_ngt.py"):
+        path.write_text(path.read_text().replace("centos", "someone else"))
+    guest = tmp_path / "os-release"
+    guest.write_text('NAME="CentOS Linux"\nVERSION_ID="8"\nID="centos"\nID_LIKE="rhel fedora"\n')
+    code, auto = document("rebuild", tree, "-d", "auto", "--os-release", guest, "-n")
+    named_code, named = document("rebuild", tree, "-d", "centos", "-n")
+    assert code == named_code == 4
+    assert auto["error"]["code"] == named["error"]["code"] == "unknown-profile"
+    # It asks for this guest, and the name asks for all who have it.
+    sentence = "there is no profile 'centos', and this NGT is not seen to accept 'centos linux'"
+    assert auto["error"]["message"].startswith(sentence)
+    assert "'centos linux'" in named["error"]["message"]
+    assert auto["error"]["hint"] == named["error"]["hint"]
