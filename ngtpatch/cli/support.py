@@ -218,7 +218,9 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
     for path, why in dict.fromkeys(
         (one.path, one.message) for row in found.distros for one in row.left
     ):
-        console.say(f"beside the way of the installation, and left as it is: {path}: {why}")
+        console.say(f"{path}: left as it is, beside the way of the installation ({why})")
+    for sentence in found.unseen:
+        console.say(sentence)
     for profile, opt_in in dict.fromkeys(
         (row.profile or row.name, row.opt_in) for row in found.distros if row.opt_in
     ):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ngtpatch.patching.apply import ChangedFile, Patched
     from ngtpatch.patching.doubts import Doubt
     from ngtpatch.patching.osrelease import OsRelease
-    from ngtpatch.patching.outcome import Already
+    from ngtpatch.patching.outcome import Already, LeftFile
     from ngtpatch.patching.patch import Patch
     from ngtpatch.patching.profile import Profile
 
@@ -162,7 +162,7 @@ def plan_changes(
     changed, already = patched.changed, patched.already
     after = {file.path: file.after for file in changed}
     compiled = _compiled(source, after)
-    agents = _agents(source, profiles, patches)
+    agents, hidden = _agents(source, profiles, patches)
     applied = {name for file in patched.changed for name in file.patches} | set(agents.patches)
     traces = _traces(source, identity)
     contents, removed, warnings = _identified(source, identity, traces)
@@ -173,9 +173,10 @@ def plan_changes(
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += [
         f"{one.path}: left as it is, beside the way of the installation ({one.message})"
-        for one in patched.left
+        for one in _beside(source, patched, profiles)
     ]
     notices += _told(agents, profiles)
+    notices += hidden
     if patched.doubts:
         lines = ", ".join(f"{one.path}:{one.line}" for one in patched.doubts)
         notices.append(f"uncertain, accepted: {lines}")
@@ -219,12 +220,26 @@ def plan_changes(
 
 def _agents(
     source: OpenedSource, profiles: Sequence[Profile], patches: Sequence[Patch]
-) -> AgentPatches:
+) -> tuple[AgentPatches, tuple[str, ...]]:
+    """Return what becomes of the archives' members, and what was not looked into."""
     if not profiles:
-        return no_agents()
+        return no_agents(), ()
+    from ngtpatch.installer.unseen import unseen
     from ngtpatch.patching.agents import patch_agents, read_agents
 
-    return patch_agents(read_agents(source.tree), profiles, patches)
+    payloads = read_agents(source.tree)
+    return patch_agents(payloads, profiles, patches), unseen(source.tree, payloads)
+
+
+def _beside(
+    source: OpenedSource, patched: Patched, profiles: Sequence[Profile]
+) -> tuple[LeftFile, ...]:
+    if not profiles:
+        return ()
+    from ngtpatch.flow.beside import left_beside
+    from ngtpatch.installer.recognition import find_sites
+
+    return left_beside(find_sites(source.tree), patched, profiles)
 
 
 def _told(agents: AgentPatches, profiles: Sequence[Profile]) -> list[str]:

@@ -83,7 +83,9 @@ def support(
         ]
         if release is not None:
             rows.append(installer.stranger(release, profiles))
-        return Support(str(source), installer.version, installer.era, tuple(rows))
+        return Support(
+            str(source), installer.version, installer.era, tuple(rows), installer.unseen()
+        )
 
 
 def try_profile(
@@ -183,6 +185,12 @@ class _Installer:
         self._plans: dict[str, PatchPlan | Refusal] = {}
         self._proofs: dict[str, KinProof] = {}
 
+    def unseen(self) -> tuple[str, ...]:
+        """Return a sentence for each file of which something was not looked into."""
+        from ngtpatch.installer.unseen import unseen
+
+        return unseen(self._tree, self._payloads)
+
     def plan(self, profiles: Sequence[Profile]) -> None:
         """PatchPlan the patches for each of *profiles*, and execute the outcome for all at once."""
         from ngtpatch.patching.agents import patch_agents
@@ -269,6 +277,7 @@ class _Installer:
                 yield name
 
     def _patched(self, profile: Profile) -> _Effect:
+        from ngtpatch.flow.beside import left_beside
         from ngtpatch.installer.compiled import stale_compiled
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
@@ -302,7 +311,7 @@ class _Installer:
             _keys([*left, *find_hazards(after, with_gates=False)]),
             None,
             unproven=patched.doubts,
-            left=patched.left,
+            left=left_beside(self._sites, patched, (profile,)),
             agents=agents,
             sought={
                 path: ("unsupported" if path in after else branch, branch)

@@ -123,6 +123,7 @@ class Support:
         ngt_version: None where it is not known.
         era: the layout of the installer: 1, 2 or 3.
         distros: in the order asked for.
+        unseen: a sentence for each file of which something was not looked into.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.support/1"
@@ -131,6 +132,7 @@ class Support:
     ngt_version: str | None
     era: int
     distros: tuple[DistroSupport, ...]
+    unseen: tuple[str, ...] = ()
 
     @property
     def supported(self) -> bool:

@@ -9,6 +9,8 @@ inside an archive is looked into one level deep.
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -42,7 +44,13 @@ MEMBER = "!"
 _SCRIPTS = (".py", ".sh")
 # What Python imports from is a zip archive, too.
 _NESTED = (".egg", ".whl", ".pyz")
+_PACKED = {
+    ".xz": "xz", ".txz": "xz", ".lzma": "lzma", ".bz2": "bzip2", ".tbz": "bzip2",
+    ".tbz2": "bzip2", ".zst": "zstd", ".7z": "7z",
+}  # fmt: skip
+_PROGRAM = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:python|sh\b)")
 _LARGEST_NESTED = 16 << 20
+_SHOWN = 3
 _MOST_SOURCES = 32 << 20
 
 
@@ -169,16 +177,19 @@ def _scripts(
             if not member.regular:
                 if member.fixed == "it is encrypted":
                     beyond.append(f"{member.name} is encrypted")
-            elif member.name.endswith(_SCRIPTS):
-                if member.size <= largest:
+            elif _may_be_script(member.name):
+                if member.size <= largest and _is_script(member.name, data := member.read()):
                     name = path + MEMBER + shown_name(member.name)
-                    yield Script(name, member.read(), sealed or member.fixed)
+                    yield Script(name, data, sealed or member.fixed)
+            elif (packer := _packer(member.name)) is not None:
+                beyond.append(f"{member.name} is compressed by {packer}")
             elif is_archive(member.name) or member.name.endswith(_NESTED):
                 yield from _within(path, member, largest, beyond)
     except ArchiveDamaged as error:
         raise SearchEnded(str(error)) from None
     if beyond:
-        raise SearchEnded("; ".join(beyond[:3]))
+        more = f"; and {len(beyond) - _SHOWN} more" if len(beyond) > _SHOWN else ""
+        raise SearchEnded("; ".join(beyond[:_SHOWN]) + more)
 
 
 def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Iterator[Script]:
@@ -190,16 +201,32 @@ def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Itera
     name = "nested.zip" if member.name.endswith(_NESTED) else member.name
     try:
         for inner in _members(lambda: io.BytesIO(data), name, MAX_UNPACKED):
-            if inner.regular and inner.name.endswith(_SCRIPTS) and inner.size <= largest:
-                yield Script(
-                    shown_name(f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}"),
-                    inner.read(),
-                    "it is inside an archive's archive, which is not written again",
-                )
+            if inner.regular and _may_be_script(inner.name):
+                if inner.size <= largest and _is_script(inner.name, content := inner.read()):
+                    yield Script(
+                        shown_name(f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}"),
+                        content,
+                        "it is inside an archive's archive, which is not written again",
+                    )
+            elif (packer := _packer(inner.name)) is not None:
+                beyond.append(f"{member.name} holds {inner.name}, compressed by {packer}")
             elif is_archive(inner.name) or inner.name.endswith(_NESTED):
                 beyond.append(f"{member.name} holds a further archive, {inner.name}")
     except ArchiveDamaged as error:
         beyond.append(f"{member.name}: {error}")
+
+
+def _may_be_script(name: str) -> bool:
+    return name.endswith(_SCRIPTS) or "." not in posixpath.basename(name)
+
+
+def _is_script(name: str, data: bytes) -> bool:
+    """Tell whether a member is a script, by its name or its first line."""
+    return name.endswith(_SCRIPTS) or _PROGRAM.match(data) is not None
+
+
+def _packer(name: str) -> str | None:
+    return _PACKED.get(posixpath.splitext(name)[1])
 
 
 def _members(opened: Callable[[], BinaryIO], path: str, limit: int) -> Iterator[Member]:

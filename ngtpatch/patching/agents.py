@@ -8,7 +8,7 @@ not understood refuses none.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ngtpatch.archives.members import shown_name
@@ -121,7 +121,7 @@ def _likened(
 ) -> tuple[list[ChangedFile], list[Treated]]:
     files: dict[str, bytes] = {}
     members: dict[str, str] = {}
-    places: list[Treated] = list(_unread(payload))
+    places: list[Treated] = []
     sealed = None if is_rewritable(payload.path) else "it is in a package with its own digests"
     for script in payload.scripts:
         member = script.path.partition(MEMBER)[2]
@@ -148,8 +148,3 @@ def _likened(
         reason = "no patch is for this file" if place.path in spared else place.reason
         places.append(Treated(members[place.path], place.line, treatment, reason, place.profiles))
     return changed, places
-
-
-def _unread(payload: PayloadArchive) -> Iterator[Treated]:
-    if payload.unread is not None:
-        yield Treated(payload.path, 1, "left", f"not all of it was looked into: {payload.unread}")

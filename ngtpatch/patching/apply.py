@@ -53,12 +53,14 @@ class Patched:
         doubts: places on the way of the installation that may end it for a new name and are
             not understood; empty where no name is added.
         left: files that are not on that way, and could not be patched.
+        way: the files on that way.
     """
 
     changed: tuple[ChangedFile, ...]
     already: tuple[Already, ...]
     doubts: tuple[Doubt, ...] = ()
     left: tuple[LeftFile, ...] = ()
+    way: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> 
         if planned.adds_names
         else (),
         tuple(LeftFile(one.path or "", one.code, one.message) for one in planned.puzzles),
+        proof.way,
     )
 
 
