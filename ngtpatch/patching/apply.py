@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,6 +75,7 @@ class PatchPlan:
         puzzles: refusals that concern only files of which nobody knows that they decide.
         sought: the files whose place was found by executing them, and the branch of the kin;
             whether they change or need no change.
+        uses: uses of constants that are extended which that may change.
     """
 
     changed: tuple[ChangedFile, ...]
@@ -81,6 +83,7 @@ class PatchPlan:
     anchors: tuple[Anchor, ...]
     puzzles: tuple[Refusal, ...]
     sought: Mapping[str, str] = field(default_factory=dict)
+    uses: tuple[Doubt, ...] = ()
 
     @property
     def adds_names(self) -> bool:
@@ -162,6 +165,7 @@ def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> 
         if profile.id in proof.conflicts:
             raise proof.conflicts[profile.id]
     doubts = {doubt for profile in profiles for doubt in proof.doubts[profile.id]}
+    doubts |= set(planned.uses)
     return Patched(
         planned.changed,
         planned.already,
@@ -199,6 +203,7 @@ def plan(
     anchors: list[Anchor] = []
     puzzles: list[Refusal] = []
     found: dict[str, str] = {}
+    uses: set[tuple[str, int]] = set()
     for patch in fitting:
         if patch.required and not any(patch.matches(path) for path in tree):
             raise _file_missing(patch, layout)
@@ -207,7 +212,7 @@ def plan(
         if not here:
             continue
         try:
-            change, noted, sought = _change(path, tree, here, profiles, read=read)
+            change, noted, sought = _change(path, tree, here, profiles, uses, read=read)
         except Refusal as refusal:
             if any(patch.count is not None for patch in here if patch.kind == "recognise"):
                 raise
@@ -221,8 +226,12 @@ def plan(
             if sought is None:
                 anchors += _anchors(change, here, profiles)
     return PatchPlan(
-        tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles), found
-    )
+        tuple(changed), tuple(_distinct(already)), tuple(anchors), tuple(puzzles), found,
+        tuple(
+            Doubt(path, line, "constant", hashlib.sha256(tree[path]).hexdigest())
+            for path, line in sorted(uses)
+        ),
+    )  # fmt: skip
 
 
 def _anchors(
@@ -242,13 +251,14 @@ def _change(
     tree: Mapping[str, bytes],
     patches: Sequence[Patch],
     profiles: Sequence[Profile],
+    uses: set[tuple[str, int]],
     *,
     read: bool,
 ) -> tuple[ChangedFile | None, list[Already], str | None]:
     """Apply the patches that are for one file, one after the other.
 
     The last of what is returned is the branch of the kin, where the place was found by executing
-    the file.
+    the file. What its change may mean for others is added to *uses*.
     """
     before = after = tree[path]
     sought = None
@@ -275,6 +285,7 @@ def _change(
             outcome = sought_alone(source, patch, profiles, tree, branch)
         outcome = outcome or codemod.plan(source, patch, profiles, tree)
         sought = outcome.sought or sought
+        uses.update(outcome.uses)
         if not any(KINDS[patch.kind] is codemod for patch in patches if patch.id in used):
             already += outcome.already  # as shipped, not as an earlier patch of the kind left it
         if outcome.insertions:

@@ -15,6 +15,7 @@ DoubtKind = Literal[
     "budget",
     "call",
     "condition",
+    "constant",
     "dynamic",
     "ending",
     "lookup",
@@ -30,6 +31,8 @@ _EXPLAINED: Mapping[str, str] = {
     "budget": "more to follow than the budget allows",
     "call": "something unknown is called with a fact about the distribution",
     "condition": "a condition on a fact about the distribution that is not understood",
+    "constant": "a constant that gets one more element is used by the number or place of its"
+    " elements, or in a way that is not understood",
     "dynamic": "code that is made while it runs, or bound in a way that is not followed",
     "ending": "an end that its kin does not come to, by what is not understood",
     "lookup": "a fact about the distribution is looked up in something unknown",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ngtpatch.patching.insertion import Insertion
 
-__all__ = ["Span", "after_last", "among", "before_only", "literal_like", "realigned"]
+__all__ = ["Span", "after_last", "among", "at_end", "before_only", "literal_like", "realigned"]
 
 #: Start and end in a source's text, in characters.
 Span = tuple[int, int]
@@ -57,6 +57,30 @@ def _above_comment(
     leading = behind.lstrip()
     lines = [f"{first[0]}{indent}{leading}{one}{before}" for one in new]
     return Insertion(start + first.start(), "".join(lines))
+
+
+def at_end(text: str, spans: Sequence[Span], new: Sequence[str]) -> tuple[Insertion, ...] | None:
+    """Return the insertion of *new* behind the last element of a display.
+
+    None where what stands between the last two is more than a separator.
+    """
+    end = spans[-1][1]
+    if len(spans) < 2:
+        return (Insertion(end, "".join(f", {one}" for one in new)),)
+    bare = _COMMENT.sub("", text[spans[-2][1] : spans[-1][0]])
+    if re.sub(r"\\(?=[\r\n])|\s", "", bare) != ",":
+        return None
+    bare = re.sub(r"[ \t]+(?=[\r\n])", "", bare)
+    bare = _BLANK_LINES.sub(lambda lines: _LINE_END.findall(lines[0])[0], bare)
+    noted = re.compile(r"(,?)[ \t]*#[^\r\n]*").match(text, end)
+    if noted is None or not _LINE_END.search(bare):
+        return (Insertion(end, "".join(bare + one for one in new)),)
+    # The comment behind the last element stays behind it.
+    lead = bare.replace(",", "", 1)
+    if noted[1]:
+        return (Insertion(noted.end(), "".join(f"{lead}{one}," for one in new)),)
+    lines = ",".join(lead + one for one in new)
+    return (Insertion(end, ","), Insertion(noted.end(), lines))
 
 
 def before_only(text: str, opened: int, span: Span, new: Sequence[str]) -> Insertion:

@@ -62,3 +62,4 @@ class Outcome:
     edits: int = 0
     already: tuple[Already, ...] = ()
     sought: str | None = None
+    uses: tuple[tuple[str, int], ...] = ()

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ngtpatch.errors import Refusal
@@ -24,6 +24,7 @@ from ngtpatch.patching.neighbours import (
     Span,
     after_last,
     among,
+    at_end,
     before_only,
     literal_like,
     realigned,
@@ -60,6 +61,7 @@ class Extension:
         line: where it is, in the file.
         insertions: what would be inserted.
         texts: the texts in it that are new.
+        row: the node that is extended.
     """
 
     shape: str
@@ -67,10 +69,16 @@ class Extension:
     line: int
     insertions: tuple[Insertion, ...]
     texts: tuple[str, ...]
+    row: ast.AST = field(compare=False)
 
 
 def places_of(
-    source: PythonSource, literal: Literal, texts: Sequence[str], *, inside: str | None = None
+    source: PythonSource,
+    literal: Literal,
+    texts: Sequence[str],
+    *,
+    inside: str | None = None,
+    last: Callable[[ast.AST], bool] = lambda _: False,
 ) -> Iterator[Extension]:
     """Yield where *texts* could go beside *literal*, innermost first.
 
@@ -79,8 +87,9 @@ def places_of(
         literal: what stands there.
         texts: of printable ASCII, without quotes and backslashes.
         inside: the word of the literal beside which they go, where it is a text of words.
+        last: whether a row's new element has to be its last.
     """
-    maker = _Maker(source, literal, texts)
+    maker = _Maker(source, literal, texts, last)
     if inside is not None:
         yield from maker.within(inside)
     else:
@@ -90,8 +99,15 @@ def places_of(
 class _Maker:
     """The places around one literal."""
 
-    def __init__(self, source: PythonSource, literal: Literal, texts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        source: PythonSource,
+        literal: Literal,
+        texts: Sequence[str],
+        last: Callable[[ast.AST], bool],
+    ) -> None:
         self._source, self._literal, self._texts = source, literal, texts
+        self._last = last
         self._parents = parents_of(source.tree)
         self._own = self._span(literal.node)
 
@@ -141,7 +157,7 @@ class _Maker:
             line, column = getattr(row, "lineno", 1), getattr(row, "col_offset", 0)
             # A statement of one expression starts where this does.
             kind = "row" if shape in ("entry", "row", "argument") else shape
-            yield Extension(shape, (kind, line, column), line, made, tuple(self._texts))
+            yield Extension(shape, (kind, line, column), line, made, tuple(self._texts), row)
 
     # Rows -----------------------------------------------------------------------------------
 
@@ -180,7 +196,15 @@ class _Maker:
         shape = "entry" if direct else "row"
         opened = self._span(row)[0]
         opened += self._source.text[opened : opened + 1] in "([{"
-        yield from self._place(shape, row, self._beside(spans, at, opened, new))
+        yield from self._place(shape, row, *self._within(row, spans, at, opened, new))
+
+    def _within(
+        self, row: ast.AST, spans: Sequence[Span], at: int, opened: int, new: Sequence[str]
+    ) -> tuple[Insertion | None, ...]:
+        """Return the insertion beside the element *at*, or where others may not be moved."""
+        if at_end_of := self._last(row) and at_end(self._source.text, spans, new):
+            return at_end_of
+        return (self._beside(spans, at, opened, new),)
 
     def _beside(
         self, spans: Sequence[Span], at: int, opened: int, new: Sequence[str]
@@ -210,7 +234,7 @@ class _Maker:
         new = self._copies(spans[at], aligned=aligned)
         if new is not None:
             opened = self._span(row)[0] + 1
-            yield from self._place("key", row, self._beside(spans, at, opened, new))
+            yield from self._place("key", row, *self._within(row, spans, at, opened, new))
 
     def _argument(self, call: ast.Call, node: ast.AST) -> Iterator[Extension]:
         span: Span

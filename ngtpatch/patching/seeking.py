@@ -24,9 +24,10 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
+from ngtpatch.patching.constant_uses import ConstantUse, uses_of
 from ngtpatch.patching.guests import known_worlds, stranger_beside
 from ngtpatch.patching.insertion import Insertion, insert
-from ngtpatch.patching.literals import literals
+from ngtpatch.patching.literals import Literal, literals
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.unnamed import branch_lines, scope_of
@@ -36,6 +37,8 @@ __all__ = ["Seeker", "Sought"]
 
 #: Steps for all that is tried in one file: some seconds.
 _MOST_STEPS = 300_000
+#: Places that may be a part of a constant, which others may use.
+_OF_CONSTANTS = frozenset({"entry", "row", "key", "word"})
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _Fate = frozenset[tuple[str, ...]]
@@ -104,6 +107,7 @@ class Seeker:
         self._watch = Watch()
         self._shipped = self._shown(self._executed(source.encode(source.text), self._watch), {})
         self._left = _MOST_STEPS
+        self._used: dict[ast.AST, Sequence[ConstantUse]] = {}
 
     # Executing ------------------------------------------------------------------------------
 
@@ -306,7 +310,15 @@ class Seeker:
         already = tuple(
             Already(self._path, one, self._sought.branch) for one in ids if one not in whose
         )
-        return Outcome(place.insertions, len(place.texts), already, sought=self._sought.branch)
+        uses: Sequence[ConstantUse] = ()
+        if place.shape in _OF_CONSTANTS:
+            # What asks for an element by its place finds the same one, if the new one is last.
+            last = place.shape != "word" and _is_last(self._source, place)
+            uses = [use for use in self._uses(place.row) if not (last and use.kind == "place")]
+        return Outcome(
+            place.insertions, len(place.texts), already, sought=self._sought.branch,
+            uses=tuple((use.path, use.line) for use in uses),
+        )  # fmt: skip
 
     def _proven(
         self, chosen: Mapping[World, World], short: Mapping[World, World]
@@ -331,7 +343,10 @@ class Seeker:
         for literal in literals(self._source.tree, texts):
             for one in wanted:
                 if one.text == literal.text and one.word is None:
-                    yield places_of(self._source, literal, one.new)
+                    yield self._places(literal, one.new)
+
+    def _places(self, literal: Literal, new: Sequence[str]) -> Iterator[Extension]:
+        return places_of(self._source, literal, new, last=lambda row: bool(self._uses(row)))
 
     def _by_name(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
         """Yield the places around each name of a literal that decides."""
@@ -339,13 +354,13 @@ class Seeker:
         for literal in literals(self._source.tree, texts, named=True):
             for one in wanted:
                 if one.text == literal.text and one.word is None:
-                    yield places_of(self._source, literal, one.new)
+                    yield self._places(literal, one.new)
 
     def _part(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that is put into a longer text which decides."""
         words = {one.word: one.new for one in wanted if one.word is not None}
         for literal in literals(self._source.tree, frozenset(words)):
-            yield places_of(self._source, literal, words[literal.text])
+            yield self._places(literal, words[literal.text])
 
     def _cased(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides once its case is changed."""
@@ -355,7 +370,19 @@ class Seeker:
             new = texts[literal.text.lower()]
             if literal.text != literal.text.lower():
                 new = tuple(_as_named(one, names) for one in new)
-            yield places_of(self._source, literal, new)
+            yield self._places(literal, new)
+
+    def _uses(self, row: ast.AST) -> Sequence[ConstantUse]:
+        """Return the uses of a row that one more element may change, and that nobody has seen."""
+        if row not in self._used:
+            every = uses_of(self._beside, self._source, row)
+            self._used[row] = [use for use in every if not self._is_seen(use)]
+        return self._used[row]
+
+    def _is_seen(self, use: ConstantUse) -> bool:
+        """Tell whether what a use decides was compared when each change was executed."""
+        reached = use.path == self._path and (use.path, use.line) in self._watch.reached
+        return reached and (use.tested or use.kind == "unclear")
 
     def _word(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
         """Yield the place in each longer text of which a word decides."""
@@ -401,6 +428,14 @@ class Seeker:
             path=self._path,
             hint=f"it is not known which of them decides; {ORDER_HAZARD}",
         )
+
+
+def _is_last(source: PythonSource, place: Extension) -> bool:
+    """Tell whether what is inserted stands behind all elements of its row."""
+    elements: Sequence[ast.expr] = getattr(place.row, "elts", getattr(place.row, "values", ()))
+    ends = (source.offset(one.end_lineno or 0, one.end_col_offset or 0) for one in elements)
+    last = max(ends, default=0)
+    return all(one.offset >= last for one in place.insertions)
 
 
 def _is_of_the_disc(what: str) -> bool:

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one more element in a row does where the row is used: nothing, or who knows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ngtpatch.installer.scopes import Function, only_logs
+
+__all__ = ["Alias", "UseJudge"]
+
+_Kind = Literal["place", "number", "unclear"]
+_Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+# What gives the same elements again; without their order; and what asks for one by its value.
+_SAME = frozenset({"tuple", "list", "iter", "map", "dict", "fromkeys", "chain", "from_iterable"})
+_LOOSE = frozenset({"set", "frozenset", "sorted", "reversed", "filter"})
+_ASKED = frozenset({"any", "all", "startswith", "endswith", "__contains__", "isinstance"})
+_ASKING = frozenset({
+    "count", "__contains__", "get", "has_key", "__getitem__", "append", "extend", "add", "update",
+    "issuperset", "intersection", "isdisjoint",
+})  # fmt: skip
+_VIEWS = frozenset({"keys", "values", "items", "iteritems", "union", "copy"})
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name that stands for the row, or for a display that it is *depth* deep in.
+
+    Attributes:
+        name: what it is called.
+        scope: the module, class or function that it is defined in.
+        depth: how many displays there are around the row.
+        ordered: whether its elements have the places that they have in the source.
+    """
+
+    name: str
+    scope: _Scope
+    depth: int
+    ordered: bool
+
+
+class UseJudge:
+    """Judges the uses in one file.
+
+    Args:
+        parents: what each node of the file stands in.
+        count: how many elements the row has as shipped.
+    """
+
+    def __init__(self, parents: Mapping[ast.AST, ast.AST], count: int) -> None:
+        self._parents, self._count = parents, count
+
+    def line(self, node: ast.AST) -> int:
+        """Return the line of the statement."""
+        return getattr(self._statement(node), "lineno", 1)
+
+    def is_tested(self, node: ast.AST) -> bool:
+        """Tell whether *node* stands in the test of its statement."""
+        statement = self._statement(node)
+        test = getattr(statement, "test", None)
+        return test is not None and any(one is node for one in ast.walk(test))
+
+    def judged(  # noqa: PLR0911, PLR0912, PLR0915 - one a kind of use
+        self, node: ast.AST, depth: int, ordered: bool
+    ) -> Iterator[_Kind | Alias]:
+        """Yield what a use is, and other names for the row; nothing where it is harmless."""
+        statement = self._statement(node)
+        if isinstance(node, ast.Call):
+            yield "unclear"  # getattr()
+            return
+        while True:
+            parent = self._parents[node]
+            if depth and not isinstance(parent, ast.Assign | ast.AnnAssign | ast.stmt):
+                deeper = self._deeper(parent, node)
+                if deeper is None:
+                    if not isinstance(parent, ast.Compare):
+                        yield "unclear"
+                    return
+                node, step = deeper
+                depth += step
+                continue
+            match parent:
+                case ast.Assign(targets=targets) | ast.AnnAssign(target=ast.Name() as targets):
+                    yield from self._assigned(parent, targets, depth, ordered)
+                    return
+                case ast.Compare(ops=ops) if all(isinstance(o, ast.In | ast.NotIn) for o in ops):
+                    if parent.left is node:
+                        yield "unclear"
+                    return
+                case ast.Subscript(value=value) if value is node:
+                    yield from self._indexed(parent, ordered)
+                    return
+                case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+                    node, depth = parent, depth + 1
+                    continue
+                case ast.BinOp(op=ast.Add() | ast.BitOr() | ast.BitAnd() | ast.Sub()):
+                    node, ordered = parent, False
+                    continue
+                case ast.BoolOp() | ast.IfExp():
+                    if isinstance(parent, ast.IfExp) and parent.test is node:
+                        return
+                    node = parent
+                    continue
+                case ast.Attribute(attr=attr):
+                    call = self._parents[parent]
+                    if not isinstance(call, ast.Call) or call.func is not parent:
+                        yield "unclear"
+                    elif attr in _VIEWS:
+                        node = call
+                        continue
+                    elif attr == "index":
+                        yield "place" if ordered else "number"
+                    elif attr not in _ASKING:
+                        yield "unclear"
+                    return
+                case ast.Call(func=func) if any(node is one for one in parent.args):
+                    name = getattr(func, "attr", getattr(func, "id", ""))
+                    if name in _ASKED:
+                        return
+                    if name in _SAME | _LOOSE and not (name == "map" and len(parent.args) > 2):
+                        node, ordered = parent, ordered and name in _SAME
+                        continue
+                    if name == "zip":
+                        yield "place" if ordered and self._is_bounded(parent) else "number"
+                    elif name in ("len", "enumerate"):
+                        if not only_logs([statement]):
+                            yield "number"
+                    elif not only_logs([statement]):
+                        yield "unclear"
+                    return
+                case ast.comprehension():
+                    made = self._parents[parent]
+                    if len(getattr(made, "generators", ())) != 1 or parent.iter is not node:
+                        # Which elements there are is asked for, by their values.
+                        if not self._is_asked(made):
+                            yield "unclear"
+                        return
+                    node, ordered = made, ordered and not parent.ifs
+                    continue
+                case ast.For(iter=iterated) if iterated is node:
+                    if depth or not _only_asks(parent):
+                        yield "unclear"
+                    return
+                case ast.Starred():
+                    yield "number"
+                    return
+                case ast.BinOp():
+                    yield "number"
+                    return
+                case ast.If() | ast.While() | ast.Expr() | ast.UnaryOp() | ast.Assert():
+                    return
+            if not only_logs([statement]):
+                yield "unclear"
+            return
+
+    def _deeper(self, parent: ast.AST, node: ast.AST) -> tuple[ast.AST, int] | None:
+        """Return what a use of a display around the row goes on as, and how the depth changes."""
+        match parent:
+            case ast.Subscript(value=value) if value is node:
+                return parent, -1
+            case ast.Attribute(attr="get"):
+                return self._parents[parent], -1
+            case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+                return parent, 1
+        return None
+
+    def _assigned(
+        self, statement: ast.Assign | ast.AnnAssign, targets: object, depth: int, ordered: bool
+    ) -> Iterator[_Kind | Alias]:
+        for target in targets if isinstance(targets, list) else [targets]:
+            if isinstance(target, ast.Name):
+                if target.id != "__all__":
+                    yield Alias(target.id, self._scope(statement), depth, ordered)
+            elif isinstance(target, ast.Tuple | ast.List) and not depth:
+                yield "number"
+            else:
+                yield "unclear"
+
+    def _indexed(self, use: ast.Subscript, ordered: bool) -> Iterator[_Kind]:
+        index = use.slice
+        if isinstance(index, ast.Slice):
+            counted = index.step is None and _is_count(index.upper)
+            counted = counted and (index.lower is None or _is_count(index.lower))
+        else:
+            counted = _is_count(index)
+            if isinstance(index, ast.Name | ast.Call | ast.Attribute) or _is_text(index):
+                yield "unclear"  # a key, or one that is known where it is executed
+                return
+        yield "place" if counted and ordered else "number"
+
+    def _is_bounded(self, call: ast.Call) -> bool:
+        """Tell whether zip() stops at another row, which is not longer."""
+        return not call.keywords and any(
+            isinstance(one, ast.Tuple | ast.List)
+            and len(one.elts) <= self._count
+            and not any(isinstance(part, ast.Starred) for part in one.elts)
+            for one in call.args
+        )
+
+    def _is_asked(self, made: ast.AST) -> bool:
+        call = self._parents.get(made)
+        return isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("any", "all")
+
+    def _statement(self, node: ast.AST) -> ast.stmt:
+        while not isinstance(node, ast.stmt):
+            node = self._parents[node]
+        return node
+
+    def _scope(self, node: ast.AST) -> _Scope:
+        while not isinstance(node, ast.Module | ast.ClassDef | Function):
+            node = self._parents[node]
+        return node
+
+
+def _is_count(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value >= 0
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _only_asks(loop: ast.For) -> bool:
+    """Tell whether a loop does nothing but leave, or note a constant, at an element it asks for."""
+    for one in loop.body:
+        if not isinstance(one, ast.If) or one.orelse or not _is_constant_work(one.body):
+            return False
+    return True
+
+
+def _is_constant_work(body: list[ast.stmt]) -> bool:
+    return all(
+        isinstance(one, ast.Return | ast.Break | ast.Pass | ast.Continue | ast.Raise | ast.Import
+                   | ast.ImportFrom)
+        or (isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant))
+        or only_logs([one])
+        for one in body
+    )  # fmt: skip

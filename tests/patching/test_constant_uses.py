@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A constant that gets one more element is used elsewhere: nothing moves, or that is a doubt."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from ngtpatch.installer.layout import FACTORY, ROOT
+from ngtpatch.patching.apply import Patched, apply
+from tests.fuzz.fuzz_shapes import check_shaped, tree_of
+from tests.fuzz.fuzz_unseen import PATCHES, ROCKY
+from tests.fuzz.shape_variants import Shaped
+
+TOOL = ROOT + "src/ngt_tool.py"
+
+
+def factory(beside: str = "", row: str = "('centos', 'red hat', 'oracle')") -> str:
+    return (
+        f"import sys\nimport distro\nRH = {row}\n{beside}\n"
+        "def get_linux_installer():\n    name = distro.linux_distribution()[0].lower()\n"
+        "    if any(n in name for n in RH):\n"
+        "        from redhat_installer import RedhatInstaller as Picked\n"
+        "    elif 'ubuntu' in name:\n"
+        "        from ubuntu_installer import UbuntuInstaller as Picked\n"
+        "    else:\n        sys.exit(1)\n    return Picked\n"
+    )
+
+
+def patched(text: str, tool: str | None = None) -> Patched:
+    tree = tree_of(text) | ({} if tool is None else {TOOL: tool.encode()})
+    return apply(tree, [ROCKY], PATCHES)
+
+
+def names(result: Patched) -> list[str]:
+    """Return the constant as it is patched."""
+    (changed,) = [one for one in result.changed if one.path == FACTORY]
+    (row,) = [
+        one.value
+        for one in ast.parse(changed.after).body
+        if isinstance(one, ast.Assign) and getattr(one.targets[0], "id", "") == "RH"
+    ]
+    return list(ast.literal_eval(row))
+
+
+OLD = ["centos", "red hat", "oracle"]
+BY_PLACE = {
+    "an index": "def label():\n    return RH[1]\n",
+    "an alias": "SECOND = RH[1]\ndef label():\n    return SECOND\n",
+    "a key": "def repo():\n    return {'centos': 'b', RH[1]: 'r'}.get('red hat')\n",
+    "zip with as many": "PKG = dict(zip(RH, ('e', 'r', 'o')))\ndef pkg():\n    return PKG['x']\n",
+    "a slice": "def first():\n    return RH[:2]\n",
+    "where it is": "def where():\n    return RH.index('oracle')\n",
+}
+
+
+@pytest.mark.parametrize("use", BY_PLACE)
+def test_an_element_goes_to_the_end_where_the_place_of_others_matters(use: str) -> None:
+    text = factory(BY_PLACE[use])
+    assert check_shaped(Shaped(text, "NAME", "constant", "none", "one line")) == "patched"
+    result = patched(text)
+    assert names(result) == [*OLD, "rocky linux"]
+    assert result.doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "new"),
+    [
+        ("('centos', 'red hat')", "('centos', 'red hat', 'rocky linux')"),
+        ("('centos', 'red hat',)", "('centos', 'red hat', 'rocky linux',)"),
+        (
+            "(\n  'centos',  # and Stream\n  'red hat'  # from 6\n)",
+            "(\n  'centos',  # and Stream\n  'red hat',  # from 6\n  'rocky linux'\n)",
+        ),
+        (
+            "[\n  'centos',\n  'red hat',  # from 6\n]",
+            "[\n  'centos',\n  'red hat',  # from 6\n  'rocky linux',\n]",
+        ),
+        ("[\n  'centos',\n  'red hat'\n]", "[\n  'centos',\n  'red hat',\n  'rocky linux'\n]"),
+    ],
+)
+def test_the_last_element_is_written_like_its_neighbours(row: str, new: str) -> None:
+    (changed,) = patched(factory(BY_PLACE["an index"], row)).changed
+    assert changed.after.decode() == factory(BY_PLACE["an index"], new)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "from installer_factory import RH\ndef main():\n    return RH[1]\n",
+        "import installer_factory\ndef main():\n    return installer_factory.RH[0]\n",
+        "import installer_factory as f\nPKG = dict(zip(f.RH, ('e', 'r', 'o')))\n",
+        "from installer_factory import *\nSECOND = RH[1]\n",
+    ],
+)
+def test_a_place_that_another_file_asks_for_stays(tool: str) -> None:
+    result = patched(factory(), tool)
+    assert names(result) == [*OLD, "rocky linux"]
+    assert result.doubts == ()
+
+
+DOUBTED = {
+    "unpacked": "from installer_factory import RH\ndef main():\n    a, b, c = RH\n",
+    "by another name": "from installer_factory import RH as N\ndef main():\n    a, b, c = N\n",
+    "of a module": "import installer_factory as f\ndef main():\n    a, b, c = f.RH\n",
+    "after a star": "from installer_factory import *\ndef main():\n    a, b, c = RH\n",
+    "counted": "import installer_factory\n\ndef main():  return len(installer_factory.RH) == 3\n",
+    "the last": "from installer_factory import RH\ndef main():\n    return RH[-1]\n",
+    "zipped": "from installer_factory import RH\nimport os\nPKG = zip(RH, os.environ)\n",
+    "formatted": "from installer_factory import RH\ndef main():\n    return '%s %s %s' % RH\n",
+    "handed on": "import installer_factory\nimport os\nos.putenv('N', installer_factory.RH)\n",
+    "by text": "import installer_factory\n\ndef main():  return getattr(installer_factory, 'RH')\n",
+}
+
+
+@pytest.mark.parametrize("use", DOUBTED)
+def test_a_use_by_number_or_not_understood_is_a_doubt_that_names_its_line(use: str) -> None:
+    (doubt,) = patched(factory(), DOUBTED[use]).doubts
+    assert (doubt.path, doubt.line, doubt.kind) == (TOOL, 3, "constant")
+
+
+def test_a_use_of_a_name_that_a_third_file_hands_on_is_found() -> None:
+    tree = tree_of(factory()) | {
+        ROOT + "src/names.py": b"from installer_factory import RH as KNOWN\n",
+        TOOL: b"import names\n\na, b, c = names.KNOWN\n",
+    }
+    (doubt,) = apply(tree, [ROCKY], PATCHES).doubts
+    assert (doubt.path, doubt.line) == (TOOL, 3)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "from installer_factory import RH\ndef known(name):\n    return name in RH\n",
+        "from installer_factory import RH\ndef known(d):\n    return any(n in d for n in RH)\n",
+        "from installer_factory import RH\ndef known(name):\n    return name.startswith(RH)\n",
+        "RH = ('a', 'b')\none, other = RH\n",
+        "import redhat_installer\none, other = redhat_installer.RH\n",
+        "class Tool(object):\n    def use(self):\n        one, other = self.RH\n",
+    ],
+)
+def test_what_only_asks_and_what_is_another_constant_is_no_doubt(tool: str) -> None:
+    assert patched(factory(), tool).doubts == ()
+
+
+def test_the_factorys_own_number_of_them_is_a_doubt() -> None:
+    result = patched(factory("def known():\n    return len(RH)\n"))
+    assert {(one.path, one.line, one.kind) for one in result.doubts} == {(FACTORY, 5, "constant")}
