@@ -10,48 +10,108 @@ that came out as it was is where it was.
 
 from __future__ import annotations
 
+import ast
 import functools
 import logging
 import re
 import warnings
+from bisect import bisect_right
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["original_column", "translate"]
+from ngtpatch.installer.python2_trees import INSERTED, RENAMED, NotFollowed, mend, renamed
+
+__all__ = ["NotTranslated", "Translation", "original_column", "translate"]
 
 # Those that keep the number of lines. fix_unicode would rename what need not be renamed.
 _FIXERS = ("except", "exec", "has_key", "ne", "numliterals", "print", "raise", "repr")
 _LITERAL = re.compile(r"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2\Z", re.S)
 _TABBED = re.compile(r"^[ \f]*\t[ \t\f]*", re.M)
 _UNICODE_LITERALS = re.compile(r"^from\s+__future__\s+import\b.*\bunicode_literals\b", re.M)
+# What is written otherwise in as many characters: prefixes, ``<>`` as ``!=``, names.
+_ALIKE = {
+    *(("b", "u"), ("B", "u"), ("<", "!"), (">", "=")),
+    *((one[-1], other[-1]) for one, other in RENAMED.items()),
+}
 # What a str of Python 2 has no escapes for, and one of Python 3 has.
 _RUN = re.compile(r"(\\+)(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|['\"])?")
 _ESCAPE = re.compile(r"\\(.)", re.S)
 
 
-def translate(text: str) -> str | None:
-    """Return the source *text* of Python 2 with the syntax of Python 3, with as many lines.
+@dataclass(frozen=True)
+class Translation:
+    """A source of Python 2 in the syntax of Python 3.
+
+    Attributes:
+        text: with as many lines as the source.
+        whole: what is parsed: *text*, and lines between that take apart a tuple of a header.
+        inserted: the numbers of those lines, from 1.
+    """
+
+    text: str
+    whole: str
+    inserted: tuple[int, ...]
+
+    def line(self, number: int) -> int:
+        """Return which line of the source line *number* of :attr:`whole` belongs to."""
+        return number - bisect_right(self.inserted, number)
+
+    def settle(self, tree: ast.Module) -> None:
+        """Give the nodes of :attr:`whole` the lines that they have in the source."""
+        for node in ast.walk(tree) if self.inserted else ():
+            for name in ("lineno", "end_lineno"):
+                if (number := getattr(node, name, None)) is not None:
+                    setattr(node, name, self.line(number))
+
+
+@dataclass(frozen=True)
+class NotTranslated:
+    """What is not Python 2, or not to be written as Python 3.
+
+    Attributes:
+        line: the one that is the cause, where it is known.
+        what: what that has of Python 2; None where it is no Python 2.
+    """
+
+    line: int | None
+    what: str | None = None
+
+
+def translate(text: str) -> Translation | NotTranslated:
+    """Return the source *text* of Python 2 with the syntax of Python 3.
 
     The meaning is the same where :mod:`ast` and what reads it look: operands, names, branches.
-    None where it is no Python 2, or cannot be written so.
     """
-    fixers = _fixers()
-    lines = text.count("\n") + text.count("\r")
     source = text.replace("\r\n", "\n").replace("\r", "\n")
+    source = source if source.endswith("\n") else source + "\n"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = fixers.refactor_string(source if source.endswith("\n") else source + "\n", "")
+            tree = _fixers().refactor_string(renamed(source), "")
             if tree is None:
-                return None
+                return NotTranslated(None)
             _mend_literals(tree, plain=_UNICODE_LITERALS.search(source) is None)
             result = str(tree)
+    except NotFollowed as error:
+        return NotTranslated(error.line, error.what)
     # fissix raises what its parser, its tokenizer and its fixers happen to raise.
-    except Exception:
-        return None
-    result = _TABBED.sub(lambda found: found[0].expandtabs(8), result)
-    if lines and result.count("\n") < source.count("\n"):
-        return None
-    return result
+    except Exception as error:
+        return NotTranslated(_line_of(error))
+    whole = _TABBED.sub(lambda found: found[0].expandtabs(8), result)
+    lines = whole.split("\n")
+    inserted = [number for number, line in enumerate(lines, 1) if INSERTED.fullmatch(line)]
+    kept = [line for line in lines if not INSERTED.fullmatch(line)]
+    if len(kept) != source.count("\n") + 1:
+        return NotTranslated(None)
+    return Translation("\n".join(kept), whole, tuple(inserted))
+
+
+def _line_of(error: Exception) -> int | None:
+    """Return the line that fissix's parser or tokenizer stopped at."""
+    where = getattr(error, "context", None)
+    place = where[1] if where else next(iter(error.args[1:2]), None)
+    line = place[0] if isinstance(place, tuple) and place else getattr(error, "lineno", None)
+    return line if isinstance(line, int) else None
 
 
 def original_column(original: str, translated: str, column: int) -> int | None:
@@ -60,8 +120,8 @@ def original_column(original: str, translated: str, column: int) -> int | None:
     None where the line was changed both before and behind it.
     """
     changed = {pair for pair in zip(original, translated, strict=False) if pair[0] != pair[1]}
-    if len(original) == len(translated) and changed <= {("b", "u"), ("B", "u")}:
-        return column  # prefixes of literals, one for one
+    if len(original) == len(translated) and changed <= _ALIKE:
+        return column
     if original[:column] == translated[:column]:
         return column
     behind = len(translated) - column
@@ -76,7 +136,13 @@ def _fixers() -> Any:
     from fissix import refactor  # type: ignore[import-untyped]
 
     logging.getLogger("RefactoringTool").setLevel(logging.CRITICAL)
-    return refactor.RefactoringTool([f"fissix.fixes.fix_{name}" for name in _FIXERS])
+
+    class Tool(refactor.RefactoringTool):  # type: ignore[misc]
+        def refactor_tree(self, tree: Any, name: str) -> Any:
+            mend(tree)
+            return super().refactor_tree(tree, name)
+
+    return Tool([f"fissix.fixes.fix_{name}" for name in _FIXERS])
 
 
 def _unraw(found: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.collector import paused_collector
-from ngtpatch.installer.python2 import original_column, translate
+from ngtpatch.installer.python2 import NotTranslated, original_column, translate
 from ngtpatch.installer.scopes import Module
 
 __all__ = ["MAX_SOURCE_SIZE", "PythonSource", "parse"]
@@ -170,10 +170,20 @@ def parse(path: str, data: bytes) -> PythonSource:
     try:
         tree = _tree(text)
     except SyntaxError as error:
-        translated, old = _as_python_2(text)
-        if old is None:
-            raise _unparsable(path, text, error) from None
-        return PythonSource(path, bom, encoding, text, old, translated, error.lineno or 1)
+        translation = translate(text)
+        if isinstance(translation, NotTranslated):
+            if translation.what is not None:
+                raise _unfollowed(path, text, translation.what, translation.line or 1) from None
+            raise _unparsable(path, text, error, translation.line) from None
+        try:
+            old = _tree(translation.whole)
+        except SyntaxError as other:
+            line = translation.line(other.lineno or 1)
+            raise _unfollowed(path, text, other.msg, line) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise _unparsable(path, text, error, None) from None
+        translation.settle(old)
+        return PythonSource(path, bom, encoding, text, old, translation.text, error.lineno or 1)
     except (ValueError, RecursionError, MemoryError) as error:
         raise Refusal(
             "unparsable", f"not readable as Python: {error}", path=path, hint=_DAMAGED
@@ -243,17 +253,21 @@ def _cookie(data: bytes) -> str | None:
     return None
 
 
-def _as_python_2(text: str) -> tuple[str | None, ast.Module | None]:
-    translated = translate(text)
-    if translated is None:
-        return None, None
-    try:
-        return translated, _tree(translated)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None, None
+def _unfollowed(path: str, text: str, what: str, number: int) -> Refusal:
+    """Return the refusal of a Python 2 that is read, and not understood."""
+    lines = _LINE_END.split(text)
+    number = min(max(number, 1), len(lines))
+    return Refusal(
+        "unparsable",
+        f"line {number} is written in a way of Python 2 that is not followed ({what}):\n"
+        f"{number:5d} | {lines[number - 1]}",
+        path=path,
+        hint="the file is not understood, and cannot be patched",
+    )
 
 
-def _unparsable(path: str, text: str, error: SyntaxError) -> Refusal:
+def _unparsable(path: str, text: str, error: SyntaxError, old: int | None) -> Refusal:
+    """Return the refusal of what neither Python reads; *old* is the line where a Python 2 stops."""
     lines = _LINE_END.split(text)
     number = min(max(error.lineno or 1, 1), len(lines))
     found = f"{number:5d} | {lines[number - 1]}"
@@ -266,6 +280,14 @@ def _unparsable(path: str, text: str, error: SyntaxError) -> Refusal:
             f" ngtpatch ({error.msg}):\n{found}",
             path=path,
             hint=f"run ngtpatch with Python {newer} or newer",
+        )
+    if old is not None and old != number and 1 <= old <= len(lines):
+        return Refusal(
+            "unparsable",
+            f"line {number} is not valid in Python 3 ({error.msg}), and line {old} not in"
+            f" Python 2:\n{found}\n{old:5d} | {lines[old - 1]}",
+            path=path,
+            hint=_DAMAGED,
         )
     return Refusal(
         "unparsable",

@@ -13,7 +13,7 @@ import pytest
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.hazards import find_hazards
 from ngtpatch.installer.layout import FACTORY
-from ngtpatch.installer.python2 import original_column, translate
+from ngtpatch.installer.python2 import NotTranslated, Translation, original_column, translate
 from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.recognition import sites_in
 from ngtpatch.patching.insertion import insert
@@ -38,6 +38,15 @@ SYNTAX = {
     "windows path": 'path = "C:\\Program Files\\New\\user"\n  print path',
     "tabs": "if 1:\n\tprint 1\n        print 2",
     "has_key": 'print {}.has_key("a")',
+    "tuple parameter of a lambda": "print sorted({1: 2}.items(), key=lambda (k, v): (v, k))",
+    "tuple parameters": "def pick((a, (b, c)), d=1, *e):\n    if a:\n      return b\n"
+    "  pick((1, (2, 3)))",
+    "tuple parameter on the line": "def pick((a, b)): return a, b\n  print pick((1, 2))",
+    "octal long": "assert 0755L == 493",
+    "bare iterables": "assert [x + y for x in 1, 2 for y in 3, 4] == [4, 5, 5, 6]",
+    "names that are keywords now": "nonlocal = async = await = 1\n  print nonlocal, async",
+    "a tuple of an exception": "try:\n    raise IOError(1, 'no')\n"
+    "  except (IOError, OSError), (a, b):\n    # why\n    print a, b",
     "unicode literal": 'print u"\\u00e9" == "\\\\u00e9"',
 }
 CHAIN = """# -*- coding: utf-8 -*-
@@ -114,6 +123,39 @@ def test_a_header_in_old_syntax_is_extended_where_that_stands_apart(tmp_path: Pa
     assert decided(file, "Debian") == "Unsupported distribution : debian"
 
 
+# Two tests as a header has them, and what is made of them.
+OLD_TESTS = {
+    "unequal": (
+        "not (name <> 'centos linux' and name <> 'red hat')",
+        "not (name <> 'centos linux' and name <> 'rocky linux' and name <> 'red hat')",
+    ),
+    "backticks": ("'centos' in `name` or 'red hat' in `name`", None),
+    "raw unicode": ("name in (ur'centos linux', ur'red hat', ur'x')", None),
+}
+
+
+@pytest.mark.parametrize(("test", "made"), OLD_TESTS.values(), ids=OLD_TESTS)
+def test_a_header_in_old_syntax_is_edited_or_refused_never_cut(
+    tmp_path: Path, test: str, made: str | None
+) -> None:
+    header = '("centos" in name or\n      "red hat" in name)'
+    assert header in CHAIN
+    text = CHAIN.format(statement="print 1").replace(header, test)
+    patch = next(one for one in load_patches() if one.id == "factory")
+    source = parse("installer_factory.py", text.encode())
+    if made is None:
+        with pytest.raises(Refusal) as caught:
+            recognise(source, patch, [load_profiles()["rocky"]])
+        assert caught.value.code == "shape"
+        return
+    after = insert(source, recognise(source, patch, [load_profiles()["rocky"]]).insertions)
+    assert after == text.replace(test, made).encode()
+    file = tmp_path / "factory.py"
+    file.write_bytes(after)
+    assert decided(file, "Rocky Linux") == decided(file, "CentOS Linux") == "redhat"
+    assert decided(file, "Ubuntu") == "ubuntu"
+
+
 def test_what_only_a_python_2_reads_stops_a_guest_with_python_3() -> None:
     tree = {FACTORY: CHAIN.format(statement="print 1").encode()}
     (hazard,) = (one for one in find_hazards(tree) if one.code == "python2-syntax")
@@ -131,7 +173,7 @@ def test_newer_syntax_is_told_apart_from_old_and_from_none() -> None:
         assert "3.12 or newer" in (caught.value.hint or "")
     with pytest.raises(Refusal, match="neither in Python 3"):
         parse("a.py", b"this is prose, not a program\n")
-    for hostile in ("(" * 5000, "\0", "print " * 3000, "def f((a, b)): print a\n"):
+    for hostile in ("(" * 5000, "\0", "print " * 3000):
         with pytest.raises(Refusal):
             parse("a.py", hostile.encode())
 
@@ -139,11 +181,42 @@ def test_newer_syntax_is_told_apart_from_old_and_from_none() -> None:
 def test_the_translation_has_the_lines_of_the_original() -> None:
     text = CHAIN.format(statement=SYNTAX["tabs"]).replace("\n", "\r\n")
     translated = translate(text)
-    assert translated is not None
-    assert translated.count("\n") == text.count("\n")
-    ast.parse(translated)
+    assert isinstance(translated, Translation)
+    assert translated.text.count("\n") == text.count("\n")
+    ast.parse(translated.text)
     assert sites_in(parse("a.py", text.encode()))[0].line == 10
-    assert translate("class") is None
+    assert translate("class") == NotTranslated(1)
+    assert translate("import async\nprint 1") == NotTranslated(1, "an import of async")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Where both stop, each is named.
+        (
+            "print 1\nx = (1,\ny = 2 2\n",
+            "line 1 is not valid in Python 3 .* line 3 not in Python 2",
+        ),
+        ("print 1\nTrue = 1\n", "line 2 is written in a way of Python 2 that is not followed"),
+        (
+            "print 1\n\nf = lambda (a, (b, c)): a\n",
+            "line 3 is written in a way of Python 2 .*tuple",
+        ),
+        ("print 1\ndef f((a,\n  b)): pass\n", "line 2 is written in a way of Python 2 .*lines"),
+    ],
+)
+def test_the_line_that_is_the_cause_is_named(text: str, said: str) -> None:
+    with pytest.raises(Refusal, match=f"(?s){said}") as caught:
+        parse("a.py", text.encode())
+    assert caught.value.code == "unparsable"
+
+
+def test_nodes_behind_a_header_that_is_taken_apart_are_on_their_lines() -> None:
+    text = "def f((a, b), (c, d)):\n  # why\n  if a:\n    print b\n\nmark = 1\n"
+    tree = parse("a.py", text.encode()).tree
+    lines = [getattr(node, "lineno", 0) for node in ast.walk(tree) if isinstance(node, ast.If)]
+    assert lines == [3]
+    assert tree.body[-1].lineno == 6
 
 
 def test_columns_are_found_before_and_behind_a_change_and_not_within() -> None:
