@@ -35,7 +35,7 @@ __all__ = ["SHAPES", "Extension", "places_of"]
 SHAPES = {
     "operand": "one more operand of or (of and, where each is negated)",
     "lone test": "a test of its own, which becomes an operand",
-    "entry": "one more entry of a tuple, list or set, wherever it is defined",
+    "entry": "one more entry of a tuple, list or set, also of a constant of the same file",
     "key": "one more key of a dictionary, with the value that the kin's has",
     "row": "one more row of a table, like the kin's",
     "argument": "one more argument of a call",
