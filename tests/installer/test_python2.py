@@ -111,13 +111,16 @@ def test_a_chain_beside_old_syntax_is_extended_and_runs(tmp_path: Path, statemen
         assert decided(file, "Debian") == "Unsupported distribution : debian"
 
 
-def test_a_header_in_old_syntax_is_understood_or_refused_never_cut() -> None:
-    text = CHAIN.format(statement="print 1").replace('"red hat" in name)', '"x" in `name`)')
+def test_a_header_in_old_syntax_is_extended_where_that_stands_apart(tmp_path: Path) -> None:
+    text = CHAIN.format(statement="print 1").replace('"red hat" in name)', '"qj" in `name`)')
     patch = next(one for one in load_patches() if one.id == "factory")
     source = parse("installer_factory.py", text.encode())
-    with pytest.raises(Refusal) as caught:
-        recognise(source, patch, [load_profiles()["rocky"]])
-    assert caught.value.code == "shape"
+    (one,) = recognise(source, patch, [load_profiles()["rocky"]]).insertions
+    assert one.text == '"rocky linux" in name or\n      '
+    file = tmp_path / "factory.py"
+    file.write_bytes(insert(source, (one,)))
+    assert decided(file, "Rocky Linux") == "redhat"
+    assert decided(file, "Debian") == "Unsupported distribution : debian"
 
 
 # Two tests as a header has them, and what is made of them.
