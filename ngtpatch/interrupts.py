@@ -15,7 +15,7 @@ from time import monotonic
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["EXIT_CODE", "Interrupted", "deferred", "exit_at_once", "heed", "heeded"]
+__all__ = ["EXIT_CODE", "Interrupted", "deferred", "exit_at_once", "heed", "heeded", "told_by"]
 
 EXIT_CODE = 130
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -28,6 +28,18 @@ Handler = Callable[[int, "FrameType | None"], object]
 
 class Interrupted(BaseException):
     """The process was told to end. Like KeyboardInterrupt, no ``except Exception`` stops it."""
+
+
+def told_by(error: BaseException) -> bool:
+    """Tell whether *error* is what became of an Interrupted.
+
+    Before Python 3.12 whatever ends ``__set_name__``, as while a module is imported, becomes the
+    cause of a RuntimeError.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Interrupted):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def heed(handler: Handler | None = None) -> dict[signal.Signals, Any]:

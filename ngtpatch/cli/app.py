@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from ngtpatch import interrupts
 from ngtpatch._version import __version__
 from ngtpatch.cli.options import Group, examples, global_options
 from ngtpatch.cli.output import Console, lines
@@ -128,6 +129,8 @@ class LazyGroup(Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
+            if interrupts.told_by(error):
+                raise interrupts.Interrupted from None
             console.as_json |= "--json" in behind
             failure = of_any(error)
             if failure.code == "unexpected" and console.verbosity > 1:

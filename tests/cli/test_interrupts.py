@@ -146,3 +146,22 @@ def test_the_handlers_of_a_program_that_calls_the_library_come_back() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         time.sleep(1)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_an_import_that_is_interrupted_is_no_defect() -> None:
+    """Before Python 3.12 an exception out of __set_name__ becomes the cause of another."""
+    script = (
+        "import sys, ngtpatch.cli, ngtpatch.patching.profile as profile\n"
+        "from ngtpatch.interrupts import Interrupted\n"
+        "class Field:\n"
+        "    def __set_name__(self, owner, name): raise Interrupted\n"
+        "def load(*words, **named): type('Made', (), {'field': Field()})\n"
+        "profile.load_profiles = load\n"
+        "sys.argv = ['ngtpatch', 'profile', 'list']\n"
+        "ngtpatch.cli.main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (130, "")
+    assert ran.stderr.startswith("ngtpatch: interrupted: ")

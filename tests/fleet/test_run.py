@@ -9,7 +9,6 @@ import subprocess
 import threading
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -168,19 +167,10 @@ def test_material_that_changes_after_the_plan_makes_no_image(tmp_path: Path, cha
 
 
 def wait_until_it_waits(run: "subprocess.Popen[str]", state: Path) -> None:
-    """Return when *run* has its lock file open: its plan is made by then."""
-    descriptors = Path(f"/proc/{run.pid}/fd")
-    if not descriptors.is_dir():
-        run.kill()
-        run.communicate()
-        missing("/proc", "what another process has open is read there")
-    lock = str(state / "1-of-1.lock")
-    while run.poll() is None:
-        for one in descriptors.iterdir():
-            with suppress(OSError):
-                if str(one.readlink()) == lock:
-                    return
+    """Return when *run* has asked for the directory: its plan is made by then."""
+    while run.poll() is None and not (state / "gate.lock").exists():
         time.sleep(0.01)
+    assert run.poll() is None, run.communicate()
 
 
 def test_another_base_makes_everything_stale(tmp_path: Path) -> None:

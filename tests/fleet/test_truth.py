@@ -355,14 +355,15 @@ def test_a_base_that_is_replaced_while_a_run_waits_or_works_is_told(tmp_path: Pa
     made.out.mkdir(mode=0o700)
     (made.out / ".ngtpatch").mkdir(mode=0o700)
     for change, code in ((same_content_in_another_file, 0), (replaced, 6), (removed, 6)):
-        lock = made.out / ".ngtpatch" / "1-of-1.lock"
+        lock, gate = (made.out / ".ngtpatch" / name for name in ("1-of-1.lock", "gate.lock"))
+        gate.unlink(missing_ok=True)
         with locked(lock, wait=0, mode=0o600):
             waiting = subprocess.Popen(
                 made.arguments("--resume", "--wait", 60, "--json"), env=ENVIRONMENT,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
-            # It holds the base open when it has planned, and asks for the lock then.
-            while not _has_open(waiting.pid, lock):
+            # It holds the base open when it has planned, and asks for the directory then.
+            while not gate.exists():
                 assert waiting.poll() is None, waiting.communicate()
                 time.sleep(0.02)
             change(made)
@@ -373,11 +374,3 @@ def test_a_base_that_is_replaced_while_a_run_waits_or_works_is_told(tmp_path: Pa
         else:
             assert json.loads(out)["written"] == 2
             assert {row["base_sha256"] for row in made.rows().values()} == {before}
-
-
-def _has_open(pid: int, path: Path) -> bool:
-    found = []
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            found.append(descriptor.readlink())
-    return path in found
