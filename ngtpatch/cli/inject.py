@@ -296,9 +296,10 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
-        # Not in the directory: an image without a row, or of a row that failed, was not looked at.
-        where = f"{'inventory' if plan.compared else 'shard'} and among the images of its ledger"
-        console.note(f"Unique in its {where}; of others nothing is known.")
+        # By the plan alone: a run that ends early, another shard, or another name leaves images
+        # with the identities that these VMs had before.
+        where = f"{'inventory' if plan.compared else 'shard'} and among the other VMs of its ledger"
+        console.note(f"Planned to be unique in its {where}; no image was read for that.")
         if "://" not in plan.settings.destination:
             console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:
