@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -408,15 +409,10 @@ class State:
             left = frame.left
             frame.left = 0
             self.mask = mask
-            self._journals.append({})
-            try:
+            with self._journal() as journal:
                 run()
-            finally:
-                journal = self._journals.pop()
             after = {}
             for key, (store, name, old) in journal.items():
-                if self._journals:
-                    self._journals[-1].setdefault(key, (store, name, old))
                 touched.setdefault(key, (store, name, old))
                 now = store.slots.get(name, NOTHING)
                 after[key] = now.within(both & mask)
@@ -448,14 +444,8 @@ class State:
         or raises, it is a use that is not understood.
         """
         start, raised, here = NameStore().born, len(self.trials[-1].thrown), self.mask
-        self._journals.append({})
-        try:
+        with self._journal() as journal:
             run()
-        finally:
-            journal = self._journals.pop()
-            for key, entry in journal.items():
-                if self._journals:
-                    self._journals[-1].setdefault(key, entry)
         # What we ourselves bind for its elements has a name that no program can write.
         changed = any(
             store.born < start and store not in own and not str(name).startswith("\x00")
@@ -471,6 +461,19 @@ class State:
         found = run()
         self.mask |= here & ~mask
         return found.within(mask)
+
+    @contextmanager
+    def _journal(self) -> Iterator[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]]:
+        """Yield what was before, of all that the block writes; those around it hear of it, too."""
+        journal: dict[tuple[int, Any], tuple[NameStore, Any, Varied]] = {}
+        self._journals.append(journal)
+        try:
+            yield journal
+        finally:
+            self._journals.pop()
+            if self._journals:
+                for key, entry in journal.items():
+                    self._journals[-1].setdefault(key, entry)
 
     def speculate(self, run: Callable[[], None]) -> None:
         """Execute something and take back whatever it has written."""

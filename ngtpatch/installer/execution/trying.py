@@ -102,14 +102,8 @@ class Trying(Matching):
 
     def _with_history(self, body: Callable[[], None]) -> _Written:
         """Execute *body* and return what was before, of all that it wrote."""
-        self._journals.append({})
-        try:
+        with self._journal() as journal:
             body()
-        finally:
-            journal = self._journals.pop()
-            for key, entry in journal.items():
-                if self._journals:
-                    self._journals[-1].setdefault(key, entry)
         return list(journal.values())
 
     def _handler(
