@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,14 +108,14 @@ STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported fo
 @click.option(
     "--wait",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=options.Seconds(0),
     default=0,
     help="How long to wait for another run on the same directory to end.",
 )
 @click.option(
     "--store-timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=3600),
+    type=options.Seconds(0.1, 3600),
     default=STORE_TIMEOUT,
     show_default=True,
     help="How long an object store may say nothing; it is asked three times.",
@@ -191,14 +192,15 @@ def command(
         if refused and told is None:
             raise click.exceptions.Exit(BatchError.exit_code)
         return
+    at_work = threading.Event()
     with (
         _executor(scheduler) as (executor, there, manned),
-        stopping(console) as stop,
+        stopping(console, at_work) as stop,
         _progress(console) as report,
     ):
         summary = run_fleet(
             plan, executor=executor, jobs=jobs or there, resume=resume, wait_seconds=wait,
-            stop=stop, report=report, manned=manned,
+            stop=stop, begun=at_work, report=report, manned=manned,
         )  # fmt: skip
     _show(console, plan, summary)
     if summary.interrupted:

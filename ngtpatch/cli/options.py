@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "PLACE",
     "Group",
     "OneOf",
+    "Seconds",
     "accept_option",
     "allow_identity_option",
     "authority_option",
@@ -127,6 +129,17 @@ class OneOf(click.Choice[str]):
         if value not in self.choices and close:
             self.fail(f"there is no {value!r}; did you mean {' or '.join(close)}?", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """How long, as a number that there is: nan and inf compare with no clock."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number of seconds."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 STDIN = Path("/dev/stdin")
@@ -333,7 +346,7 @@ metrics_option = click.option(
 def prism_options(function: F) -> F:
     """Add what names a Prism Central and how to reach it. No secret is ever an argument."""
     for option in (
-        click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=1), default=60.0,
+        click.option("--timeout", metavar="SECONDS", type=Seconds(1, 86400), default=60.0,
                      show_default=True, help="How long to wait for an answer of Prism Central."),
         click.option("--credentials", metavar="FILE", type=PATH,
                      help="Lines `username = ...`, `password = ...` or `api_key = ...`, mode 0600;"

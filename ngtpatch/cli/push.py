@@ -68,7 +68,7 @@ _DONE = {
     help="Where the image is to be; may be repeated. [default: the VM's cluster]",
 )  # fmt: skip
 @click.option(
-    "--wait", metavar="SECONDS", type=click.FloatRange(min=1), default=900, show_default=True,
+    "--wait", metavar="SECONDS", type=options.Seconds(1), default=900, show_default=True,
     help="How long to wait for each task of Prism Central.",
 )  # fmt: skip
 @click.option(

@@ -15,12 +15,16 @@ __all__ = ["stopping"]
 
 
 @contextmanager
-def stopping(console: Console) -> Iterator[threading.Event]:
-    """Turn the first signal to end into an event; a later one interrupts at once."""
+def stopping(console: Console, begun: threading.Event | None = None) -> Iterator[threading.Event]:
+    """Turn the first signal to end into an event; a later one interrupts at once.
+
+    So does the first while *begun* is not set: nothing is in flight then. Another run is waited
+    for, or a store that does not answer.
+    """
     stop = threading.Event()
 
     def handler(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        if stop.is_set() or (begun is not None and not begun.is_set()):
             raise interrupts.Interrupted
         stop.set()
         with suppress(RuntimeError):  # in the middle of another message

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,9 @@ class StillHeldError(Exception):
 
 
 @contextmanager
-def locked(path: Path, *, wait: float | None, mode: int | None = None) -> Iterator[None]:
+def locked(
+    path: Path, *, wait: float | None, mode: int | None = None, stop: threading.Event | None = None
+) -> Iterator[None]:
     """Hold the lock file at *path* alone, among all processes and threads, while the block runs.
 
     A lock is an empty file of its own: a link, or a second name of something else, is refused
@@ -41,9 +44,10 @@ def locked(path: Path, *, wait: float | None, mode: int | None = None) -> Iterat
         wait: seconds to wait for another holder; None waits for ever.
         mode: permission bits of a new one; by default those who may write to the directory may
             lock it.
+        stop: when set, nothing is waited for any more.
 
     Raises:
-        StillHeldError: another process held it all the while.
+        StillHeldError: another process held it all the while, or until *stop*.
         UsageError: ``unsafe-lock``: it is a link, is no file, or another user's that cannot be
             opened.
     """
@@ -52,6 +56,8 @@ def locked(path: Path, *, wait: float | None, mode: int | None = None) -> Iterat
     try:
         while not _taken(descriptor):
             if deadline is not None and monotonic() >= deadline:
+                raise StillHeldError
+            if stop is not None and stop.is_set():
                 raise StillHeldError
             sleep(_POLL)
         yield

@@ -109,17 +109,21 @@ class Bucket:
             return client
 
     @contextmanager
-    def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
-        """Hold the ledger beside which a run works. Raises UsageError ``busy``.
+    def held(
+        self, shard: tuple[int, int], *, wait: float = 0, stop: threading.Event | None = None
+    ) -> Iterator[None]:
+        """Hold the ledger beside which a run works. Raises as :meth:`OutputDirectory.held`.
 
         A bucket has no locks. Runs on different machines do not harm each other: objects
         appear whole, and two runs of the same inventory make the same ones.
         """
         lock = self.ledger(shard)
         try:
-            with locked(lock.with_name(f".{lock.name}.lock"), wait=wait, mode=0o600):
+            with locked(lock.with_name(f".{lock.name}.lock"), wait=wait, mode=0o600, stop=stop):
                 yield
         except StillHeldError:
+            if stop is not None and stop.is_set():
+                raise
             raise UsageError(
                 "busy", "another run is writing to this prefix", path=self.url,
                 hint="wait for it (--wait SECONDS), or name another prefix",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,8 +25,10 @@ _GROWTH = 4 << 20
 class Destination(Protocol):
     """A place for outputs. Whatever is written there is there in full or not at all."""
 
-    def held(self, shard: tuple[int, int], *, wait: float = 0) -> AbstractContextManager[None]:
-        """Hold it for one run. Raises UsageError ``busy``."""
+    def held(
+        self, shard: tuple[int, int], *, wait: float = 0, stop: threading.Event | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold it for one run. Raises UsageError ``busy``; StillHeldError where *stop* was set."""
 
     def foresee(self) -> None:
         """Refuse a place where a run could not be held, and make nothing. Raises UsageError."""

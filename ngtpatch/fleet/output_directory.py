@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -40,7 +41,9 @@ class OutputDirectory:
         self.path = path
 
     @contextmanager
-    def held(self, shard: tuple[int, int], *, wait: float = 0) -> Iterator[None]:
+    def held(
+        self, shard: tuple[int, int], *, wait: float = 0, stop: threading.Event | None = None
+    ) -> Iterator[None]:
         """Hold the directory for one run, making it if it is missing.
 
         Shards K/N of the same N run side by side; anything else excludes each other. Who waits
@@ -50,8 +53,10 @@ class OutputDirectory:
         Args:
             shard: (K, N); (1, 1) is a run of everything.
             wait: seconds to wait for another run to end.
+            stop: when set, another run is not waited for any more.
 
         Raises:
+            StillHeldError: *stop* was set while another run held it.
             UsageError: ``busy``, ``address``, ``not-a-directory``, ``unsafe-lock``.
         """
         state = self._create()
@@ -59,11 +64,14 @@ class OutputDirectory:
         with ExitStack() as stack:
             while True:
                 try:
-                    with locked(state / _GATE, wait=max(wait, _GATE_SECONDS), mode=0o600):
+                    gate = max(wait, _GATE_SECONDS)
+                    with locked(state / _GATE, wait=gate, mode=0o600, stop=stop):
                         self._take(state, shard, stack)
                     break
                 except StillHeldError:
                     stack.close()
+                    if stop is not None and stop.is_set():
+                        raise
                 if monotonic() >= deadline:
                     raise UsageError(
                         "busy", "another run is writing to this directory", path=str(self.path),

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import OutputError, RemoteError, UsageError
+from ngtpatch.files.locked import StillHeldError
 from ngtpatch.fleet import workshop
 from ngtpatch.fleet.destination import Destination, open_destination
 from ngtpatch.fleet.ledger import Ledger, owners
@@ -80,6 +81,7 @@ def run_fleet(
     resume: bool = False,
     wait_seconds: float = 0,
     stop: threading.Event | None = None,
+    begun: threading.Event | None = None,
     report: Callable[[VmResult, int, int], None] | None = None,
     manned: Callable[[], bool] | None = None,
 ) -> InjectSummary:
@@ -91,7 +93,9 @@ def run_fleet(
         jobs: how many are in flight at once.
         resume: keep what is there and right; replace what is stale.
         wait_seconds: how long to wait for another run on the same destination.
-        stop: when set, nothing more is begun and what is in flight is finished.
+        stop: when set, nothing more is begun and what is in flight is finished; another run is not
+            waited for any more.
+        begun: is set when VMs are; what ends the program before that cuts none short.
         report: told of each outcome, with the number done and the total.
         manned: says whether the executor has workers; tasks of one that has none wait for ever.
 
@@ -104,7 +108,11 @@ def run_fleet(
     destination = open_destination(plan.settings)
     outputs = {order.output for order in plan.orders}
     with ExitStack() as stack:
-        stack.enter_context(destination.held(plan.shard, wait=wait_seconds))
+        try:
+            stack.enter_context(destination.held(plan.shard, wait=wait_seconds, stop=stop))
+        except StillHeldError:
+            ledger_path = destination.ledger(plan.shard)
+            return InjectSummary(len(plan.orders), 0, 0, 0, 0, True, 0, ledger_path, (), ())
         if resume or plan.settings.replace:
             destination.reach()
         else:
@@ -123,6 +131,8 @@ def run_fleet(
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
         tally = _Tally(len(plan.orders), ledger, report)
+        if begun is not None:
+            begun.set()
         replaced = False
         try:
             for outcome in _outcomes(

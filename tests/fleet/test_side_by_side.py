@@ -7,10 +7,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from ngtpatch.files.locked import locked
+from ngtpatch.fleet.inject import prepare
 from ngtpatch.fleet.output_directory import OutputDirectory
+from ngtpatch.fleet.run import run_fleet
 from tests.fleet.kills import child, digests, ended, look
 from tests.fleet.park import park
 
@@ -70,3 +78,64 @@ def test_who_waits_is_in_nobodys_way(tmp_path: Path) -> None:
     assert [one.wait() for one in waiting] == [0, 0, 0]
     assert time.monotonic() - begin < 50
     assert made.wrong() == []
+
+
+def has_open(process: int, path: Path) -> bool:
+    """Say whether a process has the file open now."""
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if link.readlink() == path:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("held", ["1-of-1.lock", "gate.lock"])
+def test_who_waits_hears_at_once_that_it_is_to_end(
+    tmp_path: Path, number: signal.Signals, held: str
+) -> None:
+    made = park(tmp_path / "park", 2)
+    state = made.out / ".ngtpatch"
+    state.mkdir(parents=True)
+    # A child of a shell's background job would ignore SIGINT.
+    heard = f"import signal; signal.signal({int(number)}, signal.SIG_DFL)"
+    script = f"{heard}; from ngtpatch.cli import main; main()"
+    with locked(state / held, wait=0):
+        words = made.arguments("--wait", 100, "--json")[3:]
+        run = subprocess.Popen(
+            [sys.executable, "-c", script, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        while not has_open(run.pid, state / held):
+            assert run.poll() is None, run.communicate()
+        begin = time.monotonic()
+        run.send_signal(number)
+        _, err = run.communicate(timeout=60)
+        assert time.monotonic() - begin < 10
+    assert run.returncode == 130, err
+    assert made.listing() == set()
+
+
+def test_a_program_that_waits_is_told_to_stop(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 2)
+    plan = prepare(
+        made.root / "base.iso", made.root / "vms.csv", str(made.out),
+        certificates=made.root / "certificates",
+    )  # fmt: skip
+    stop = threading.Event()
+    with OutputDirectory(made.out).held((1, 1)):
+        threading.Timer(0.3, stop.set).start()
+        begin = time.monotonic()
+        summary = run_fleet(plan, wait_seconds=100, stop=stop)
+    assert time.monotonic() - begin < 20
+    assert (summary.interrupted, summary.total, summary.written) == (True, 2, 0)
+    assert made.listing() == set()
+
+
+@pytest.mark.parametrize("option", ["--wait", "--store-timeout"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_what_is_no_number_of_seconds(tmp_path: Path, option: str, value: str) -> None:
+    made = park(tmp_path / "park", 1)
+    run = made.inject(option, value)
+    assert (run.returncode, made.out.exists()) == (2, False), run.stderr
+    assert option in run.stderr
