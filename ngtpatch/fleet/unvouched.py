@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from ngtpatch.errors import InputError
-from ngtpatch.fleet.ledger import Ledger
-from ngtpatch.fleet.output_directory import OutputDirectory
+from ngtpatch.fleet.row_judgement import standings
 from ngtpatch.identity.findings import Finding, Severity
 
 __all__ = ["CODE", "MESSAGE", "unvouched_images"]
@@ -23,26 +21,15 @@ def unvouched_images(directory: Path) -> Iterator[Finding]:
 
     A ledger that cannot be read keeps nothing from being looked at, and is named.
     """
-    failed: dict[str, str] = {}
-    done: set[str] = set()
-    for path in OutputDirectory(directory).ledgers():
-        try:
-            with closing(Ledger(path)) as ledger:
-                for row in ledger.rows():
-                    if row["state"] == "done":
-                        done.add(row["output"])
-                    else:
-                        failed[row["output"]] = row.get("code") or "failed"
-        except InputError as error:
-            message = f"{error.message}; which images are of a run that failed is not known"
-            yield Finding(error.code, Severity.NOTE, str(path), message, str(path), error.hint)
-        except OSError as error:
-            message = f"cannot be read ({error.strerror}), as if there were none"
-            yield Finding("unreadable", Severity.NOTE, str(path), message, str(path))
-    for output, why in failed.items():
-        if output not in done:
+    unread: list[InputError] = []
+    for output, standing in standings(directory, unread=unread.append).items():
+        if standing.why is not None:
             image = str(directory / output)
+            message = f"the row of {standing.ledger.name} failed ({standing.why}): {MESSAGE}"
             yield Finding(
-                CODE, Severity.WARNING, image, f"the ledger's row failed ({why}): {MESSAGE}", image,
+                CODE, Severity.WARNING, image, message, image,
                 "run the inject command again with --resume, or remove the image",
             )  # fmt: skip
+    for error in unread:
+        message = f"{error.message}; which images are of a run that failed is not known"
+        yield Finding(error.code, Severity.NOTE, str(error.path), message, error.path, error.hint)

@@ -18,6 +18,7 @@ from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.absent import absent
 from ngtpatch.fleet.ledger import Ledger
 from ngtpatch.fleet.ledger_document import LedgerRow
+from ngtpatch.fleet.row_judgement import standings
 from ngtpatch.prism_central.pushed_iso import Disc
 
 __all__ = ["Owner", "check_owner", "owners_of_inventory", "owners_of_ledger"]
@@ -66,12 +67,17 @@ def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, 
                 path=str(path), hint="run inject again with --resume",
             )  # fmt: skip
         rows = [LedgerRow.of(row) for row in ledger.rows()]
+    # Another ledger of the directory may have a later word on an image.
+    latest = standings(path.parent)
     for row in rows:
         vm_uuid = row.vm_uuid
         if vm_uuid is None and row.name in known:
             vm_uuid = known[row.name].vm_uuid
         if row.state == "failed":
             problem = row.error or "inject made no image of it"
+            found[row.output] = Owner(row.name, vm_uuid, None, None, problem)
+        elif (standing := latest.get(row.output)) is not None and standing.why is not None:
+            problem = f"failed by {standing.ledger} ({standing.why}): its image is an earlier run's"
             found[row.output] = Owner(row.name, vm_uuid, None, None, problem)
         else:
             image = path.parent / row.output

@@ -123,6 +123,8 @@ class FleetPage:
 def read_ledgers(path: Path) -> tuple[list[Path], list[LedgerRow], bool]:
     """Return the ledgers that *path* names, their rows, and whether a last line is torn.
 
+    Of an output that several ledgers of a directory have a row about, the one that counts.
+
     Args:
         path: a ledger, or the directory of a run with all of its ledgers.
 
@@ -131,6 +133,7 @@ def read_ledgers(path: Path) -> tuple[list[Path], list[LedgerRow], bool]:
     """
     from ngtpatch.fleet.ledger import Ledger
     from ngtpatch.fleet.output_directory import OutputDirectory
+    from ngtpatch.fleet.row_judgement import standings
 
     paths = OutputDirectory(path).ledgers() if path.is_dir() else [path]
     if not paths:
@@ -138,12 +141,17 @@ def read_ledgers(path: Path) -> tuple[list[Path], list[LedgerRow], bool]:
             "not-found", "has no ledger", path=str(path),
             hint="name the directory that 'ngtpatch inject' wrote to, or BASE and OUT",
         )  # fmt: skip
+    counts = standings(path) if len(paths) > 1 else {}
     rows: list[LedgerRow] = []
     torn = False
     for one in paths:
         with closing(Ledger(one)) as ledger:
             torn |= ledger.torn
-            rows += map(LedgerRow.of, ledger.rows())
+            rows += (
+                LedgerRow.of(row)
+                for row in ledger.rows()
+                if row["output"] not in counts or counts[row["output"]].ledger == one
+            )
     return paths, rows, torn
 
 

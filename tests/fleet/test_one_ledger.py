@@ -16,7 +16,7 @@ from ngtpatch.fleet.inject import prepare
 from ngtpatch.fleet.run import foreseen, run_fleet
 from ngtpatch.prism_central.owner import owners_of_ledger
 from ngtpatch.report.fleet_page import read_ledgers
-from tests.fleet.park import EXPIRED, Park, park
+from tests.fleet.park import EXPIRED, FRESH, Park, park
 from tests.identity import material as m
 
 
@@ -153,3 +153,48 @@ def test_an_image_from_before_under_the_name_of_a_vm_that_failed(tmp_path: Path)
     (made.out / "ledger.jsonl").unlink()
     (made.out / "vm2.iso").unlink()
     assert json.loads(made.inject("--config-only", "--resume", "--json").stdout)["left"] == []
+
+
+def failing(made: Park) -> tuple[list[str], list[str], list[str]]:
+    """Return whom the check of a directory, its page, and who pushes say a run failed for."""
+    checked = json.loads(made.ngtpatch("identity", "check", made.out, "--json").stdout)
+    found = [Path(one["path"]).stem for one in checked["findings"] if one["code"] == "failed-row"]
+    rows = [(row.name, row.state) for row in read_ledgers(made.out)[1]]
+    assert len(rows) == len(made.material)
+    owners = [
+        owner
+        for ledger in sorted(made.out.glob("ledger-*.jsonl"))
+        for owner in owners_of_ledger(ledger)
+    ]
+    assert len(owners) == len(made.material)
+    return (
+        found, [name for name, state in rows if state == "failed"],
+        [owner.name for owner in owners if owner.problem is not None],
+    )  # fmt: skip
+
+
+def test_the_later_of_two_ledgers_rows_counts_for_all(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 3)
+    shards = ("--shard", "1/2"), ("--shard", "2/2")
+    for shard in shards:
+        assert made.inject("--config-only", *shard).returncode == 0
+    assert failing(made) == ([], [], [])
+    # A run of the whole fails for one, whose older image and row are there.
+    good = made.material["vm2"]
+    made.give("vm2", m.files(2, kind="p256", **EXPIRED))
+    assert made.inject("--config-only", "--resume").returncode == 6
+    assert failing(made) == (["vm2"], ["vm2"], ["vm2"])
+    page = tmp_path / "page.html"
+    made.ngtpatch("report", made.out, "-o", page)
+    assert "failed-row: an image of that name is there" in page.read_text()
+    # A shard makes the image anew: the failure is older than what is there.
+    made.give("vm2", m.files(7, kind="p256", **FRESH))
+    for shard in shards:
+        assert made.inject("--config-only", "--resume", *shard).returncode == 0
+    assert failing(made) == ([], [], [])
+    # What is there is no longer what a row tells of.
+    made.give("vm2", good)
+    (made.out / "vm2.iso").touch()
+    assert failing(made) == (["vm2"], ["vm2"], ["vm2"])
+    assert made.inject("--config-only", "--resume").returncode == 0
+    assert failing(made) == ([], [], [])
