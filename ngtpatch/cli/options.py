@@ -17,6 +17,7 @@ from ngtpatch.cli.completed import profile_ids
 from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
+from ngtpatch.files.apart import require_apart
 
 if TYPE_CHECKING:
     from ngtpatch.identity.inventory import Inventory
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     "INPUT",
     "ISO",
+    "OUTPUT",
     "PATH",
     "PLACE",
+    "TREE",
     "Group",
     "OneOf",
     "Seconds",
@@ -105,6 +108,14 @@ class _Iso(_Path):
         return super().convert(value, param, ctx)
 
 
+class _Output(_Path):
+    """A file to write, and with *whole* a directory that is replaced with all that is in it."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        super().__init__()
+        self.whole = whole
+
+
 class Group(click.Group):
     """A group that names the command that was meant: not every click does."""
 
@@ -146,6 +157,8 @@ STDIN = Path("/dev/stdin")
 PATH = _Path()
 INPUT = _Input()
 ISO = _Iso()
+OUTPUT = _Output()
+TREE = _Output(whole=True)
 # A directory, or s3://bucket/prefix.
 PLACE = _Path(str)
 
@@ -213,6 +226,7 @@ class _Command(click.Command):
         for option in self.params:
             _require_no_key(option, ctx.params.get(option.name or ""))
         _require_one_stdin(ctx)
+        _require_outputs_apart(ctx, self.params)
         _tell_unknown_variables(ctx, self.params)
         return rest
 
@@ -225,6 +239,23 @@ def _require_one_stdin(ctx: click.Context) -> None:
             "stdin-twice", "standard input (-) can be only one of the inputs",
             hint="name the others as files",
         )  # fmt: skip
+
+
+def _require_outputs_apart(ctx: click.Context, parameters: Sequence[click.Parameter]) -> None:
+    """Refuse an output that is an input of the same command, whatever reads it and when."""
+    inputs: list[Path] = []
+    discs: list[Path] = []
+    outputs: list[tuple[Path, bool]] = []
+    for one in parameters:
+        paths = [path for path in _names(ctx.params.get(one.name or "")) if isinstance(path, Path)]
+        if isinstance(one.type, _Output):
+            outputs += [(path, one.type.whole) for path in paths if str(path) != "-"]
+        elif isinstance(one.type, _Iso):
+            discs += paths
+        elif isinstance(one.type, _Path):
+            inputs += paths
+    for path, whole in outputs:
+        require_apart(path, inputs, discs=discs, whole=whole)
 
 
 def _names(value: Any) -> list[Any]:
@@ -279,7 +310,7 @@ def command(*lines: str) -> Callable[[Callable[..., Any]], click.Command]:
 iso_argument = click.argument("iso", type=ISO)
 
 output_option = click.option(
-    "-o", "--output", metavar="FILE", type=PATH,
+    "-o", "--output", metavar="FILE", type=OUTPUT,
     help="Where to write; - streams to stdout.",
 )  # fmt: skip
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
@@ -337,7 +368,7 @@ allow_identity_option = click.option(
 
 
 metrics_option = click.option(
-    "--metrics", metavar="FILE.prom", type=PATH,
+    "--metrics", metavar="FILE.prom", type=OUTPUT,
     help="Also write Prometheus text for the node exporter (needs ngtpatch[metrics]); what an"
     " earlier run wrote there is replaced.",
 )  # fmt: skip

@@ -42,12 +42,12 @@ def command() -> None:
     help="A distribution's profile; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", metavar="DIR", type=options.PATH, default=Path(),
+    "-o", "--output", metavar="DIR", type=options.OUTPUT, default=Path(),
     envvar="NGTPATCH_OUTPUT", show_default="here",
     help="Where to write the ISO, under a name that says what it is; a FILE.iso is taken as such.",
 )  # fmt: skip
 @click.option(
-    "--variables", metavar="FILE", type=options.PATH, default=Path(VARIABLES),
+    "--variables", metavar="FILE", type=options.OUTPUT, default=Path(VARIABLES),
     show_default=True, help="Where to write the variables that Packer loads by itself.",
 )  # fmt: skip
 @click.option(

@@ -96,7 +96,7 @@ def show(console: Console, id: str, profile_dirs: tuple[Path, ...]) -> None:
     "-o",
     "--output",
     metavar="FILE",
-    type=options.PATH,
+    type=options.OUTPUT,
     help="File or directory to write to, - for stdout; by default <id>.toml here.",
 )
 @options.force_option

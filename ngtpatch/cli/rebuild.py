@@ -37,7 +37,7 @@ _SHOWN_PATHS = 5
 @click.option(
     "--output-tree",
     metavar="DIR",
-    type=options.PATH,
+    type=options.TREE,
     help="Write the files as a directory instead, to install from without an ISO.",
 )
 @click.option("--in-place", is_flag=True, help="Change ISO itself instead of writing another.")

@@ -19,7 +19,7 @@ from ngtpatch.flow.reset import reset
     "--output",
     metavar="FILE",
     required=True,
-    type=options.PATH,
+    type=options.OUTPUT,
     help="Where to write the vendor's ISO; - streams to stdout.",
 )
 @click.option(

@@ -38,7 +38,7 @@ from ngtpatch.patching.doubts import Doubt
     "--report",
     "report_file",
     metavar="FILE",
-    type=options.PATH,
+    type=options.OUTPUT,
     help="Write what stopped it or was not understood, to be sent to somebody who can help:"
     " files, digests, shapes; no line of the vendor's, and no identity.",
 )

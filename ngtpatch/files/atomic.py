@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.absent import nowhere
+from ngtpatch.files.apart import require_apart
 from ngtpatch.files.temporaries import give_name, named, replacing, sweep, unnamed, unnamed_to
 from ngtpatch.files.writing import explained, require_writable
 
@@ -35,13 +36,7 @@ def check_target(target: Path, *, force: bool, source: Path | None = None) -> No
     require_writable(target.parent, target)
     if not target.exists() and not target.is_symlink():
         return
-    if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(
-            "same-file",
-            "is the input itself, which is never overwritten",
-            path=str(target),
-            hint="name another output",
-        )
+    require_apart(target, (), discs=[source])
     if target.is_dir():
         raise UsageError(
             "is-directory",

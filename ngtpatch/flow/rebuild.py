@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ngtpatch._version import __version__
 from ngtpatch.errors import InputError, NgtpatchError, UsageError, VerificationError
+from ngtpatch.files.apart import require_apart
 from ngtpatch.files.atomic import check_target
 from ngtpatch.files.digest import sha256_of_bytes, sha256_of_ranges
 from ngtpatch.files.directories import nearest
@@ -134,7 +135,7 @@ def rebuild(
             of it is written. Nothing is, where it raises.
 
     Raises:
-        UsageError: the output exists, is the source, has no directory; nothing was asked for.
+        UsageError: the output exists, is an input, has no directory; nothing was asked for.
         InputError: the source, a profile, a patch or an identity cannot be used.
         Refusal: a profile is unknown, a patch does not fit, or the source's own record
             disproves it (``source-disproved``); nothing was written.
@@ -142,6 +143,8 @@ def rebuild(
         NgtpatchError: the disk is full or failed; nothing was left behind.
     """
     target = _target(output, output_tree, source if in_place else None, dry_run=dry_run)
+    if isinstance(target, Path) and not in_place:
+        require_apart(target, _small_inputs(os_release, identity), discs=[source], whole=not output)
     if isinstance(target, Path) and output is not None:
         check_target(target, force=force, source=Path(source))
     if in_place:
@@ -221,6 +224,13 @@ def _target(*outputs: str | Path | BinaryIO | None, dry_run: bool) -> Path | Bin
     if not named and not dry_run:
         raise UsageError("no-output", "no output was named", hint="name one with -o FILE")
     return named[0] if named else None
+
+
+def _small_inputs(
+    os_release: str | Path | None, identity: IdentityRequest | None
+) -> tuple[str | Path | None, ...]:
+    given = identity or IdentityRequest()
+    return (os_release, given.config, given.certificate, given.key, given.authority)
 
 
 def _require_writable_image(path: Path) -> None:

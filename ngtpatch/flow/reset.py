@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.apart import require_apart
 from ngtpatch.files.atomic import check_target
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def reset(
         Refusal: ``identity-scrubbed``: without *base* there is no way back.
         VerificationError: the image was changed since, or what came out is not the
             vendor's. Nothing was written.
-        UsageError: the output exists, is the image, or has no directory.
+        UsageError: the output exists, is an input, or has no directory.
     """
     from ngtpatch.flow.imaged import base_image
     from ngtpatch.iso.read.volume import Volume
@@ -73,6 +74,7 @@ def reset(
 
     target = Path(output) if isinstance(output, str | Path) else output
     if isinstance(target, Path):
+        require_apart(target, (), discs=[image, base])
         check_target(target, force=force, source=Path(image))
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))

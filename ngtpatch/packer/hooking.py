@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TextIO
 from ngtpatch.disclosure import printable
 from ngtpatch.document import document
 from ngtpatch.errors import NgtpatchError, of_any
+from ngtpatch.files.apart import require_apart
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.interrupts import EXIT_CODE, Interrupted, heeded
@@ -65,6 +66,7 @@ def run_hook(
             :func:`ngtpatch.packer.prepare`. The result file then holds the error.
         NgtpatchError, OSError: the result file cannot be written. This is found before the work.
     """
+    require_apart(request.result, [request.vm_config], discs=[request.iso])
     if request.result is not None and dry_run:
         foresee_directory(request.result.parent)
     elif request.result is not None:
