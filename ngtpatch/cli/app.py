@@ -201,7 +201,8 @@ def _from_usage(error: click.UsageError) -> UsageError:
         "Every option can be set as NGTPATCH_<COMMAND>_<OPTION>."
     ),
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+# A pipeline's variable for which ngtpatch it installs must not make each command print a version.
+@click.version_option(__version__, message="%(prog)s %(version)s", allow_from_autoenv=False)
 @global_options
 def app() -> None:
     """Rebuild Nutanix Guest Tools ISOs for distributions that their installer refuses."""

@@ -378,7 +378,9 @@ def _overwrite(source: OpenedSource, work: _Work, *, digest: bool) -> Written:
 
     overlay = work.plan.overlay()
     _read_back(work, overlay, name=source.path)
-    return write_in_place(overlay, source.path, digest=digest)
+    return write_in_place(
+        overlay, source.path, digest=digest, private=work.changes.carries_identity
+    )
 
 
 def _unpack(work: _Work, target: Path, *, force: bool) -> int:

@@ -354,6 +354,12 @@ def test_an_option_s_variable_is_named_as_the_option(
     assert "almalinux" in told or "config/ngt_config.json" in told
 
 
+@pytest.mark.parametrize("value", ["1", "0.2.0"])
+def test_a_pipeline_s_variable_for_the_release_is_no_option(pairs: Pairs, value: str) -> None:
+    ran = run("--json", "verify", pairs(2).base, NGTPATCH_VERSION=value)
+    assert (ran.code, ran.document["schema"]) == (5, "ngtpatch.verify/1")
+
+
 def test_a_table_has_colours_where_they_are_asked_for(pairs: Pairs) -> None:
     base = pairs(2).base
     assert "\x1b[" in run("--color", "always", "support", base, "-d", "rocky").out

@@ -201,6 +201,18 @@ def test_the_output_keeps_what_identity_there_is_to_its_owner(pairs: Pairs) -> N
     assert any("identity" in notice for notice in pair.result.notices)
 
 
+def test_in_place_too_and_only_where_something_is_written(pairs: Pairs, tmp_path: Path) -> None:
+    image = tmp_path / "image.iso"
+    image.write_bytes(pairs(2).base.read_bytes())
+    for distros, mode in ((("centos",), 0o664), (("rocky",), 0o600)):
+        image.chmod(0o664)
+        ngtpatch.rebuild(image, distros=distros, in_place=True)
+        assert image.stat().st_mode & 0o777 == mode
+    image.chmod(0o664)
+    ngtpatch.rebuild(image, identity=IdentityRequest(strip=True), in_place=True)
+    assert image.stat().st_mode & 0o777 == 0o664
+
+
 def test_already_recognised_is_an_answer(tmp_path: Path) -> None:
     base, output = tmp_path / "base.iso", tmp_path / "out.iso"
     write_sample(base, era=3)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -141,12 +142,17 @@ def stream(overlay: Overlay, target: BinaryIO, *, digest: bool = True) -> Writte
         return written
 
 
-def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Written:
+def write_in_place(
+    overlay: Overlay, path: Path, *, digest: bool = True, private: bool = False
+) -> Written:
     """Write the regions over the base itself. Only for who asks for it by name.
 
     Where the file system refuses, what was written is put back. A process that is killed in the
     middle leaves both old and new regions, and there is no way back but the record's. What the
     image grows by is written first, and the descriptors, in its first sectors, last.
+
+    With *private* a file is its owner's alone before the first byte is written. A device is as
+    it is.
 
     Raises:
         UsageError: ``not-the-base``: *path* is not the file that the plan was made from.
@@ -164,13 +170,19 @@ def write_in_place(overlay: Overlay, path: Path, *, digest: bool = True) -> Writ
             overlay = overlay.sealed([sha256_of_source(view, view.size) for view in views])
         flat = flatten(overlay)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         try:
+            closed = private and bool(flat.regions) and not file.is_device
+            if closed:
+                os.fchmod(descriptor, mode & 0o700)
             # Who is told to end does so when the image is whole again, which is soon.
             with deferred():
                 try:
                     _over(descriptor, flat, resize=not file.is_device)
                 except OSError:
                     _put_back(descriptor, flat, path, resize=not file.is_device)
+                    if closed:
+                        os.fchmod(descriptor, mode)
                     raise
                 os.fsync(descriptor)
         finally:
