@@ -218,8 +218,10 @@ def _table(console: Console, result: Audit) -> None:
                 for c in shown
             ],
         )
+    sources = {checked.source for checked in result.identities}
     for finding in result.findings:
-        if finding.code == "incomplete-list":
+        # What is about a list or a directory has no row.
+        if finding.source not in sources:
             console.warn(f"{finding.source}: {finding.message}")
     untied = sum(c.worst == "note" for c in result.identities)
     bad = sum(c.worst == "error" for c in result.identities)

@@ -36,6 +36,9 @@ __all__ = ["Task", "image_task", "is_image", "listed_targets", "targets", "unrea
 
 _INSTALLER = "installer/"
 
+_NAMED = 5
+"""How many names of what was not looked at are told."""
+
 _FILES = {
     "config": CONFIG_NAME,
     "certificate": CERTIFICATE_NAME,
@@ -160,10 +163,10 @@ def _directory(path: Path) -> Iterator[Task]:
     found = False
     said = {finding.source: finding for finding in unvouched_images(path)}
     general = tuple(one for one in said.values() if one.code != CODE)
-    for child in sorted(path.iterdir()):
-        if child.name.startswith("."):
-            continue
-        if child.suffix.lower() == ".iso" and child.is_file():
+    children = [(child, _kind(child)) for child in sorted(path.iterdir())]
+    general += _passed(path, [child.name for child, kind in children if kind == "passed"])
+    for child, kind in children:
+        if kind == "image":
             found = True
             try:
                 task = image_task(child)
@@ -172,18 +175,48 @@ def _directory(path: Path) -> Iterator[Task]:
             own = (said[str(child)],) if str(child) in said else ()
             yield replace(task, remarks=(*general, *own))
             general = ()
-        elif child.is_dir() and _is_one_vm(child):
+        elif kind == "folder":
             found = True
             try:
-                yield _folder(child)
+                task = _folder(child)
             except NgtpatchError as error:
-                yield unreadable_task(child, error)
+                task = unreadable_task(child, error)
+            yield replace(task, remarks=general)
+            general = ()
     if not found:
         raise InputError(
             "no-identity", "holds neither a VM's files nor ISOs nor folders with them",
             path=str(path),
             hint="expected ngt_config.json, client-cert.pem and client-key.pem",
         )  # fmt: skip
+
+
+def _kind(child: Path) -> str | None:
+    """Say what an entry of a directory is: an image by its name or content, one VM's folder, ...
+
+    None: nothing that could be a disc or a VM's, or hidden, such as what is being written.
+    """
+    if child.name.startswith("."):
+        return None
+    if child.is_dir():
+        return "folder" if _is_one_vm(child) else "passed"
+    called = child.suffix.lower() == ".iso"
+    if not child.is_file():
+        return "image" if called and child.is_symlink() else None
+    try:
+        return "image" if called or is_image(child) else None
+    except InputError:
+        return "passed"
+
+
+def _passed(path: Path, names: list[str]) -> tuple[Finding, ...]:
+    if not names:
+        return ()
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    message = f"not looked at: {', '.join(names[:_NAMED])}{more}"
+    hint = "a folder in which no VM's files lie, or a file that cannot be read: name it by itself"
+    source = str(path)
+    return (Finding("not-looked-at", Severity.NOTE, source, message, source, hint),)
 
 
 def _is_one_vm(path: Path) -> bool:
@@ -215,7 +248,10 @@ def image_task(path: Path, *, search: bool = True) -> Task:
     Raises:
         InputError: it cannot be read.
     """
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise unopened(error, path) from None
     # A device's permissions are the system's; a file that holds a key is its owner's alone.
     modes = {str(path): stat.S_IMODE(mode)} if stat.S_ISREG(mode) else {}
     # Ten thousand are looked at like this, and nothing is built upon them: pycdlib's opinion,

@@ -149,6 +149,31 @@ def test_a_plan_does_not_hide_what_no_certificate_mends(tmp_path: Path) -> None:
     assert "vm2.iso: not-iso" in run.stderr
 
 
+def test_a_directory_s_images_are_known_by_content_and_what_is_passed_over_is_named(
+    tmp_path: Path,
+) -> None:
+    discs, end = tmp_path / "discs", {**os.environ, "SOURCE_DATE_EPOCH": "1400000000"}
+    folder(discs, 1, **FRESH)
+    for name in ("vm2.img", "vm3", "deeper/vm4.iso"):
+        (discs / name).parent.mkdir(exist_ok=True)
+        assert program.run("sample", "-o", discs / name, "--seed", name, env=end).returncode == 0
+    (discs / "ledger.jsonl").write_text("")
+    run = ngtpatch("identity", "check", discs, "--json")
+    found = [(Path(one["source"]).name, one["code"]) for one in json.loads(run.stdout)["findings"]]
+    assert ("vm2.img", "expired") in found
+    assert ("vm3", "expired") in found
+    assert ("discs", "not-looked-at") in found
+    (discs / "vm2.img").unlink()
+    (discs / "vm3").unlink()
+    run = ngtpatch("identity", "check", discs)
+    assert run.returncode == 0
+    assert "not looked at: deeper" in run.stderr
+    (discs / "vm5.iso").symlink_to("gone.iso")
+    run = ngtpatch("identity", "check", discs)
+    assert run.returncode == 5
+    assert "2 checked: 1 ok, 0 with warnings, 1 with errors" in run.stdout
+
+
 def test_bad_input_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "vms.csv").write_text("name,port\nvm1,x\nvm1,y\n")
     for arguments, code, what in (
