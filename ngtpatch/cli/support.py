@@ -227,11 +227,10 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
         # In a table of everything the reasons of a dozen opt-in profiles would bury the rest.
         tell = console.say if explicit else console.detail
         tell(f"{profile} is opt-in: {opt_in or ''}")
-    for row in found.distros:
-        if row.profile is None and row.verdict == "patchable":
-            console.say(
-                f"{row.name} has no profile yet: 'ngtpatch profile new --os-release' makes one"
-            )
+    for name in dict.fromkeys(
+        row.name for row in found.distros if row.profile is None and row.verdict == "patchable"
+    ):
+        console.say(f"{name} has no profile yet: 'ngtpatch profile new --os-release' makes one")
     named = dict.fromkeys(
         row.profile or row.name for row in found.distros if row.evidence == "name"
     )
@@ -270,6 +269,8 @@ def _as_it_is(found: Support, *, puzzling: bool, stopped: bool) -> str:
         return "; a rebuild mends the hazards that say so."
     if puzzling:
         return " by what is understood; what is not may decide otherwise."
+    if any(row.left for row in found.distros):
+        return " by the installer; the files that are left as they are decide for themselves."
     if stopped or any(row.runs is None for row in found.distros):
         return " by its name."
     return ": no patch is needed."

@@ -15,7 +15,7 @@ from ngtpatch.patching.apply import Patched
 from ngtpatch.patching.outcome import LeftFile
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["left_beside"]
+__all__ = ["left_beside", "standing_beside"]
 
 
 def left_beside(
@@ -29,19 +29,27 @@ def left_beside(
         profiles: whose names are to be accepted.
     """
     found = {one.path: one for one in patched.left}
-    known = {*patched.way, *(file.path for file in patched.changed)}
+    known = {*patched.way, *(file.path for file in patched.changed), *found}
     # Without an execution it is not known what is beside the way.
-    for site in sites if patched.way else ():
-        if site.path in known or site.path in found:
+    some = [site for site in sites if site.path not in known] if patched.way else []
+    return (*found.values(), *standing_beside(some, tuple(_facts(profiles))))
+
+
+def standing_beside(sites: Iterable[Site], guests: Sequence[DistroFacts]) -> Iterator[LeftFile]:
+    """Yield those files of *sites*, all beside the way, that do not accept *guests*."""
+    found: set[str] = set()
+    for site in sites:
+        if site.path in found:
             continue
-        branches = {site.decide(facts).branch for facts in _facts(profiles)}
+        branches = {site.decide(facts).branch for facts in guests}
         if UNSUPPORTED in branches:
             message = f"line {site.line} still decides {UNSUPPORTED}, and no patch is for it"
-            found[site.path] = LeftFile(site.path, "not-understood", message)
         elif UNKNOWN in branches:
             message = f"what line {site.line} decides is not understood"
-            found[site.path] = LeftFile(site.path, "not-understood", message)
-    return tuple(found.values())
+        else:
+            continue
+        found.add(site.path)
+        yield LeftFile(site.path, "not-understood", message)
 
 
 def _facts(profiles: Sequence[Profile]) -> Iterator[DistroFacts]:

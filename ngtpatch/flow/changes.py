@@ -375,6 +375,8 @@ def _ask(source: OpenedSource, name: str, releases: Sequence[OsRelease]) -> list
     from ngtpatch.installer.layout import survey
     from ngtpatch.installer.recognition import UNKNOWN, UNSUPPORTED, find_sites
     from ngtpatch.installer.subject import DistroFacts
+    from ngtpatch.patching.choice import not_seen_to_accept
+    from ngtpatch.patching.known_names import known_names
     from ngtpatch.patching.outcome import Already
 
     survey(source.tree)
@@ -386,13 +388,13 @@ def _ask(source: OpenedSource, name: str, releases: Sequence[OsRelease]) -> list
         if branches and not {UNKNOWN, UNSUPPORTED} & set(branches.values()):
             found |= dict.fromkeys(Already(path, name, branch) for path, branch in branches.items())
     if not found:
-        names = " or ".join(dict.fromkeys(repr(release.name) for release in releases))
-        raise Refusal(
-            "unknown-profile",
-            f"there is no profile {name!r}, and this NGT is not seen to accept {names} as it is",
-            path=str(source.path),
-            hint="'ngtpatch support' shows what it decides; 'ngtpatch profile new' makes a profile",
+        names = [release.name for release in releases]
+        stock = any(
+            known.name == given.lower() and known.stock != UNSUPPORTED
+            for known in known_names()
+            for given in names
         )
+        raise not_seen_to_accept(name, names, path=str(source.path), stock=stock)
     return list(dict.fromkeys(found))
 
 

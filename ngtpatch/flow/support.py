@@ -184,6 +184,7 @@ class _Installer:
         self._patches = load_tried_patches(patch_dirs)
         self._plans: dict[str, PatchPlan | Refusal] = {}
         self._proofs: dict[str, KinProof] = {}
+        self._way: frozenset[str] | None = None
 
     def unseen(self) -> tuple[str, ...]:
         """Return a sentence for each file of which something was not looked into."""
@@ -251,7 +252,7 @@ class _Installer:
         # What an unpatched NGT knows has no profile, and gets none: no rebuild is for it.
         can_be_asked_for = profile is not None or covered(release, profiles) is None
         if not can_be_asked_for:
-            effect = replace(effect, agents=_as_shipped(effect.agents))
+            effect = self._as_shipped(effect, release)
         guest = _Guest(
             profile=profile.id if profile else None,
             title=release.name,
@@ -325,7 +326,9 @@ class _Installer:
             for before, after in zip(self._sites, effect.sites, strict=True)
         )
         hazards = tuple(self._struck(guest, effect))
-        verdict, refused = _verdict(sites, effect)
+        left = effect.left if guest.can_be_asked_for else self._standing_beside(guest)
+        beside = {one.path for one in left}
+        verdict, refused = _verdict([one for one in sites if one.path not in beside], effect)
         stops = any(one.stops and not one.mended_by for one in hazards)
         runs: bool | None = verdict != "refused" and not stops
         if (guest.python is None or verdict == "uncertain") and not stops:
@@ -344,7 +347,41 @@ class _Installer:
             opt_in=guest.opt_in,
             unproven=effect.unproven,
             accept=doubts_digest(effect.unproven) if effect.unproven else None,
-            left=effect.left,
+            left=left,
+        )
+
+    def _as_shipped(self, effect: _Effect, release: OsRelease) -> _Effect:
+        """Return what there is for a name that NGT knows by itself: the disc as it is."""
+        from ngtpatch.patching.choice import not_seen_to_accept
+
+        if not effect.barred:
+            refused = not_seen_to_accept(release.name.lower(), [release.name.lower()], stock=True)
+            effect = replace(effect, refused=refused)
+        return replace(
+            effect,
+            sites=self._sites,
+            hazards=_keys(self._hazards),
+            unproven=(),
+            agents=_as_shipped(effect.agents),
+            sought={path: (shipped, shipped) for path, (shipped, _) in effect.sought.items()},
+        )
+
+    def _standing_beside(self, guest: _Guest) -> tuple[LeftFile, ...]:
+        """Return the files that stand beside the way of what NGT knows, and do not accept it.
+
+        There is no plan for such a guest, of which that would be known.
+        """
+        from ngtpatch.flow.beside import standing_beside
+        from ngtpatch.installer.execution.program import execute
+        from ngtpatch.patching.guests import known_worlds
+
+        guests = tuple(guest.facts)
+        if not any(one.decide(facts).branch in _NOWHERE for one in self._sites for facts in guests):
+            return ()
+        if self._way is None:
+            self._way = execute(self._tree, known_worlds()).files
+        return tuple(
+            standing_beside([one for one in self._sites if one.path not in self._way], guests)
         )
 
     def _struck(self, guest: _Guest, effect: _Effect) -> Iterator[HazardFound]:

@@ -17,7 +17,8 @@ _HINTS = {
     "no-digest": "name what it was made from with --base",
     "wrong-base": "name the vendor's image; not one that was rebuilt, or stripped, from it",
     "record-damaged": "take the vendor's image, and rebuild",
-    "not-accepted": "'ngtpatch support' says what stands in the way",
+    "not-accepted": "'ngtpatch support' says what stands in the way; for what is patchable, "
+    "rebuild the vendor's ISO",
 }
 _GROUNDLESS = frozenset({"changed-outside", "differs", "wrong-base", "wrong-digest"})
 _CHANGED = "do not use it: take the vendor's image, and rebuild"

@@ -24,6 +24,7 @@ __all__ = [
     "known_releases",
     "known_word",
     "match_profile",
+    "not_seen_to_accept",
     "read_choices",
 ]
 
@@ -236,6 +237,32 @@ def _known_like(one: str, profiles: Profiles) -> tuple[str, str] | None:
         if typed in (known.id, word) or (len(typed) >= _TELLING and letters.startswith(typed)):
             return word, known.name
     return None
+
+
+def not_seen_to_accept(
+    one: str, names: Sequence[str], *, path: str | None = None, stock: bool
+) -> Refusal:
+    """Return the refusal of a name without a profile that a disc is not seen to accept.
+
+    Args:
+        one: as it was asked for.
+        names: the NAMEs behind it.
+        path: the disc.
+        stock: whether an unpatched NGT is known to accept one of them: no profile is made then.
+    """
+    quoted = " or ".join(dict.fromkeys(map(repr, names)))
+    hint = "'ngtpatch support' shows what it decides; 'ngtpatch profile new' makes a profile"
+    if stock:
+        hint = (
+            "an unpatched NGT is known to accept it, so 'ngtpatch profile new' makes no profile;"
+            " compare this disc with the vendor's by 'ngtpatch diff'"
+        )
+    return Refusal(
+        "unknown-profile",
+        f"there is no profile {one!r}, and this NGT is not seen to accept {quoted} as it is",
+        path=path,
+        hint=hint,
+    )
 
 
 def _no_profile(os_release: OsRelease) -> Refusal:

@@ -13,7 +13,7 @@ from ngtpatch.report.stated import Standing
 if TYPE_CHECKING:
     from ngtpatch.flow.verdicts import DistroSupport, HazardFound, Support
 
-__all__ = ["DistroRow", "HazardRow", "distro_rows"]
+__all__ = ["DistroRow", "HazardRow", "distro_rows", "not_read"]
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,32 @@ def distro_rows(
     )
     numbers = {row.found: row.number for row in hazards}
     rows = [
-        _distro(before.get((row.profile, row.name, row.version)), row, numbers, asked)
+        _distro(
+            before.get((row.profile, row.name, row.version)),
+            row,
+            numbers,
+            asked,
+            seen=not patched.unseen,
+        )
         for row in patched.distros
     ]
     return tuple(_at_a_glance(rows)), hazards
+
+
+def not_read(patched: Support) -> Iterator[str]:
+    """Yield what no verdict and no hazard is about, in the words of ``support``.
+
+    Args:
+        patched: what it said of the image.
+    """
+    yield from patched.unseen
+    for path, why in dict.fromkeys(
+        (one.path, one.message)
+        for row in patched.distros
+        if row.verdict == "recognised"
+        for one in row.left
+    ):
+        yield f"{path}: left as it is, beside the way of the installation ({why})"
 
 
 def _at_a_glance(rows: Sequence[DistroRow]) -> Iterator[DistroRow]:
@@ -105,11 +127,11 @@ def _at_a_glance(rows: Sequence[DistroRow]) -> Iterator[DistroRow]:
 
 def _distro(
     before: DistroSupport | None, after: DistroSupport, numbers: dict[HazardFound, int],
-    asked: frozenset[str],
+    asked: frozenset[str], *, seen: bool,
 ) -> DistroRow:  # fmt: skip
     accepted = after.verdict == "recognised"
     was = None if before is None else before.verdict == "recognised"
-    installs, state = _installs(after)
+    installs, state = _installs(after, seen=seen)
     return DistroRow(
         profile=after.profile or after.name,
         versions=(after.version,),
@@ -131,9 +153,11 @@ def _word(accepted: bool) -> str:
     return "accepted" if accepted else "not accepted"
 
 
-def _installs(row: DistroSupport) -> tuple[str, Standing]:
+def _installs(row: DistroSupport, *, seen: bool) -> tuple[str, Standing]:
     stops = [hazard for hazard in row.hazards if hazard.stops]
     told: tuple[str, Standing] = ("no hazard was found", "good")
+    if not seen:
+        told = ("no hazard was found in what was looked into", "warn")
     if row.verdict != "recognised":
         told = ("ends: not accepted", "unknown")
     elif row.python is None:

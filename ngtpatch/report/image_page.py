@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ngtpatch.errors import UsageError
 from ngtpatch.files.digest import sha256_of_source
-from ngtpatch.report.distro_rows import DistroRow, HazardRow, distro_rows
+from ngtpatch.report.distro_rows import DistroRow, HazardRow, distro_rows, not_read
 from ngtpatch.report.image_map import ImageMap, image_map
 from ngtpatch.report.shown_files import (
     MOST_FILES,
@@ -99,6 +99,8 @@ class ImagePage:
         problems: what is wrong or unproven, each with whether it counts.
         proven: what was proven, and by what.
         unseen: what was not looked at.
+        not_read: a sentence for each file of the image's installer of which something was not
+            looked into, or that decides beside the way and was left as it is.
         entries_note: what differs beside files: trees, labels.
     """
 
@@ -115,6 +117,7 @@ class ImagePage:
     problems: tuple[tuple[str, str, bool], ...] = ()
     distros: tuple[DistroRow, ...] = ()
     hazards: tuple[HazardRow, ...] = ()
+    not_read: tuple[str, ...] = ()
     files: tuple[FileShown, ...] = ()
     files_left_out: int = 0
     entries_note: tuple[str, ...] = ()
@@ -229,6 +232,7 @@ def _page_of_images(
         problems=tuple((one.code, one.message, one.counts) for one in result.problems),
         distros=distros,
         hazards=hazards,
+        not_read=tuple(not_read(patched)),
         files=files[:MOST_FILES],
         files_left_out=max(len(files) - MOST_FILES, 0),
         entries_note=tuple(what_else_differs(differences)),

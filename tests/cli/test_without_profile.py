@@ -164,3 +164,59 @@ def test_auto_says_of_a_disc_that_does_not_accept_it_what_the_name_says(
     assert auto["error"]["message"].startswith(sentence)
     assert "'centos linux'" in named["error"]["message"]
     assert auto["error"]["hint"] == named["error"]["hint"]
+
+
+def test_a_known_name_that_a_disc_does_not_accept_is_not_sent_to_a_profile_there_is_none_of(
+    vendor: Path, tmp_path: Path
+) -> None:
+    """'profile new' makes none for CentOS: neither command may send anybody there."""
+    tree = tmp_path / "tree"
+    assert run("rebuild", vendor, "-d", "rocky", "--output-tree", tree).returncode == 0
+    for path in (*tree.glob("installer/linux/src/*.py"), tree / "installer/linux/uninstall_ngt.py"):
+        path.write_text(path.read_text().replace("centos", "someone else"))
+    guest = tmp_path / "os-release"
+    guest.write_text('NAME="CentOS Linux"\nVERSION_ID="8"\nID="centos"\nID_LIKE="rhel fedora"\n')
+    makes_none = run("profile", "new", "--os-release", guest, "-o", tmp_path / "c.toml")
+    assert makes_none.stdout.startswith("no new profile is needed")
+    hints = set()
+    for asked in (("-d", "centos"), ("--os-release", guest)):
+        code, found = document("support", tree, *asked)
+        assert code == 4
+        assert {one["verdict"] for one in found["distros"]} == {"refused"}
+        assert {one["refused"]["code"] for one in found["distros"]} == {"unknown-profile"}
+        hints |= {one["refused"]["hint"] for one in found["distros"]}
+        assert "has no profile yet" not in run("support", tree, *asked).stdout
+    code, refused = document("rebuild", tree, "-d", "centos", "-n")
+    assert (code, refused["error"]["code"]) == (4, "unknown-profile")
+    assert hints == {refused["error"]["hint"]}
+    assert "makes no profile; compare this disc with the vendor's" in refused["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("disc", "asked", "code", "said"),
+    [
+        ("vendor", "support ISO -d rocky", 0, "3 patchable"),
+        ("vendor", "verify ISO --base ISO -d rocky", 5, "for what is patchable, rebuild"),
+        ("vendor", "verify ISO", 5, "no record: not written by ngtpatch, or grown"),
+        ("rebuilt", "support ISO -d rocky", 0, "recognised as it is: no patch is needed."),
+        ("rebuilt", "rebuild ISO -d rocky -n", 0, "nothing needed: the installer accepts"),
+        ("vendor", "support ISO -d rokcy", 4, "did you mean 'rocky' (Rocky Linux)?"),
+        ("vendor", "support ISO -d nosuch", 4, "'ngtpatch profile list' shows them all"),
+        ("vendor", "support ISO -d debian", 4, "--os-release FILE --accept debian"),
+        ("vendor", "rebuild ISO -d debian -n", 4, "'ngtpatch profile new' makes a profile"),
+        ("vendor", "support ISO --os-release acme", 0, "Acme Linux has no profile yet"),
+        ("vendor", "rebuild ISO -d auto --os-release acme -n", 4, "make one: ngtpatch profile new"),
+    ],
+)  # fmt: skip
+def test_each_case_has_its_own_sentence(
+    vendor: Path, tmp_path: Path, disc: str, asked: str, code: int, said: str
+) -> None:
+    image, guest = vendor, tmp_path / "acme"
+    guest.write_text('NAME="Acme Linux"\nID=acme\nVERSION_ID=9\nID_LIKE="rhel fedora"\n')
+    if disc == "rebuilt":
+        image = tmp_path / "el.iso"
+        assert run("rebuild", vendor, "-d", "rocky", "-o", image).returncode == 0
+    words = {"ISO": image, "acme": guest}
+    ran = run(*(words.get(word, word) for word in asked.split()))
+    assert ran.returncode == code, ran.stderr
+    assert said in ran.stdout + ran.stderr

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import bz2
+import json
 import lzma
 from pathlib import Path
+
+import pytest
 
 import ngtpatch
 from ngtpatch.iso.edit.image_edit import edit
@@ -90,6 +93,27 @@ def test_an_agent_outside_of_an_archive_is_named_by_both(pairs: Pairs, tmp_path:
     ]
     printed = run("support", base, "-d", "rocky").out
     assert all(one in printed for one in said)
+
+
+@pytest.mark.parametrize("name", ["rocky", "centos", "ubuntu"])
+def test_an_agent_outside_of_an_archive_refuses_nothing_with_any_command(
+    pairs: Pairs, tmp_path: Path, name: str
+) -> None:
+    """It lies beside the way: support says what rebuild does, and verify what it has made."""
+    base = with_files(pairs(2).base, tmp_path / "base.iso", tarred({}), {"agent_pick.py": PICKS})
+    output = tmp_path / "out.iso"
+    made = run("rebuild", base, "-d", name, "-o", output)
+    asked = run("support", base, "-d", name)
+    seen = run("verify", output, "--base", base, "-d", name)
+    assert (made.code, asked.code, seen.code) == (0, 0, 0), (asked.out, seen.out)
+    again = run("support", output, "-d", name)
+    assert again.code == 0
+    after = run("--json", "support", output, "-d", name)
+    verdicts = {one["verdict"] for one in json.loads(after.out)["distros"]}
+    assert verdicts == {"recognised"}
+    beside = f"{ROOT}agent_pick.py: left as it is, beside the way of the installation"
+    assert beside in again.out
+    assert "no patch is needed" not in again.out
 
 
 def test_of_an_installer_that_was_read_in_full_nothing_is_said(pairs: Pairs) -> None:

@@ -6,9 +6,11 @@ The page of an image is that of docs/report.md, whose commands are run as they s
 
 from __future__ import annotations
 
+import bz2
 import dataclasses
 import hashlib
 import json
+import lzma
 import re
 import shlex
 import types
@@ -32,6 +34,8 @@ from ngtpatch.report.fleet_page import FleetPage
 from ngtpatch.report.html_file import html
 from ngtpatch.report.image_page import ImagePage
 from tests.cli.pages import walk
+from tests.flow.test_agents import tarred, zipped
+from tests.flow.test_unseen import PICKS, with_files
 from tests.report.browser import Opened, chromium, opened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +81,8 @@ def test_the_page_of_an_image(browser: Browser, tmp_path: Path) -> None:
         assert shown.violations() == []
         assert shown.violations(["color-contrast"], color_scheme="dark") == []
         assert_printed(shown)
+        shown.page.set_viewport_size({"width": 320, "height": 700})
+        assert_fits(shown)
         # Whatever gets into the page is not run: its policy names its two scripts by digest.
         assert not shown.page.evaluate(
             "() => { const one = document.createElement('script'); one.textContent = 'hit = 1';"
@@ -209,6 +215,51 @@ def assert_printed(shown: Opened) -> None:
     shown.page.emulate_media(media="screen", color_scheme="light")
 
 
+def test_what_was_not_looked_into_is_a_hazard_on_any_screen_and_on_paper(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The page says what support says of the image, and nothing is green beside it."""
+    base, agent = tmp_path / "base.iso", tarred({"./lib/inner.tar.xz": lzma.compress(b"x" * 99)})
+    assert ngtpatch_("sample", "-o", tmp_path / "ngt.iso").exit_code == 0
+    names = ("agent.tar.bz2", f"{'a-long-name-' * 5}.whl")
+    files = {names[0]: bz2.compress(agent), names[1]: zipped({"a.py": PICKS}), "apart.py": PICKS}
+    with_files(tmp_path / "ngt.iso", base, agent, files)
+    out, path = tmp_path / "out.iso", tmp_path / "page.html"
+    assert ngtpatch_("rebuild", base, "-d", "rocky", "-o", out).exit_code == 0
+    document = json.loads(ngtpatch_("--json", "support", out, "-d", "rocky").stdout)
+    assert len(document["unseen"]) == 3
+    (left,) = {(one["path"], one["message"]) for row in document["distros"] for one in row["left"]}
+    assert left[0].endswith("apart.py")
+    assert ngtpatch_("report", base, out, "-o", path).exit_code == 0
+    with opened(browser, path) as shown:
+        told = shown.page.locator("section:has(#hazards)")
+        items = told.locator("#not-read ~ ul li")
+        said = [*document["unseen"], f"{left[0]}: left as it is, beside the way of the"
+                f" installation ({left[1]})"]  # fmt: skip
+        assert items.all_inner_texts() == said
+        assert told.locator("#not-read ~ p .tag.warn").inner_text() == "not judged"
+        rocky = shown.page.locator("#distro > tbody > tr").first
+        assert "no hazard was found in what was looked into" in rocky.inner_text()
+        assert rocky.locator(".tag.good", has_text="no hazard").count() == 0
+        assert shown.violations() == []
+        for width in (320, 480):
+            shown.page.set_viewport_size({"width": width, "height": 700})
+            assert items.first.is_visible()
+            assert_fits(shown)
+        assert shown.violations() == []
+        shown.page.emulate_media(media="print")
+        assert items.last.is_visible()
+        assert_quiet(shown, path)
+
+
+def assert_fits(shown: Opened) -> None:
+    """Nothing makes the page wider than the screen; tables and pictures scroll by themselves."""
+    wide = shown.page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert wide[0] <= wide[1]
+
+
 # The page of a fleet -----------------------------------------------------------------------------
 
 
@@ -269,6 +320,8 @@ def test_a_small_fleet_for_everybody(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, path) as shown:
         assert shown.violations() == []
         assert shown.violations(["color-contrast"], color_scheme="dark") == []
+        shown.page.set_viewport_size({"width": 320, "height": 700})
+        assert_fits(shown)
         assert_quiet(shown, path)
     path.write_text(html(fleet(600), made=MADE), encoding="utf-8")
     context = browser.new_context(java_script_enabled=False)
