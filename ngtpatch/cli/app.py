@@ -196,7 +196,8 @@ def _from_usage(error: click.UsageError) -> UsageError:
     )
     + (
         "\n\nExit codes: 0 done or nothing needed; 1 unexpected; 2 usage; 3 input unusable; "
-        "4 refused; 5 verification failed; 6 part of a batch failed; 7 remote; "
+        "4 refused; 5 verification failed, or something needs attention; "
+        "6 part of a batch failed; 7 remote; "
         "8 the output could not be written; 130 interrupted. "
         "Every option can be set as NGTPATCH_<COMMAND>_<OPTION>."
     ),

@@ -140,7 +140,7 @@ def check(
 ) -> None:  # fmt: skip
     """Find what expires, does not fit, or belongs to two VMs; exit 5 when there is any.
 
-    TARGET is an ISO, a block device, a directory of either or of VMs' files, or an inventory.
+    TARGET is an ISO, a block device, a directory of ISOs or VMs' folders, or an inventory.
     With --prism, each VM that Prism Central has is looked for in --certificates.
     """
     from ngtpatch.fleet.audit import audit
@@ -283,7 +283,10 @@ def strip(
     console: Console, *, iso: Path, authority: Path | None, allowed: tuple[str, ...],
     output: Path | None, force: bool, dry_run: bool, digest: bool,
 ) -> None:  # fmt: skip
-    """Write an ISO that may be shared, with every byte searched for what is one VM's."""
+    """Write an ISO that may be shared, with every byte searched for what is one VM's.
+
+    What is compressed is not looked into, and is named.
+    """
     from ngtpatch.cli.rebuild import report
     from ngtpatch.flow.changes import IdentityRequest
     from ngtpatch.flow.rebuild import rebuild

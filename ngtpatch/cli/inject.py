@@ -86,7 +86,13 @@ STORE_TIMEOUT = 20.0  # as ngtpatch.fleet.order has it, which is not imported fo
 )
 @options.authority_option
 @options.allow_identity_option
-@click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once.")
+@click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many at once; by default four times the processors, at most 16.",
+)
 @click.option(
     "--scheduler",
     metavar="ADDRESS",

@@ -157,7 +157,10 @@ def verify(
     ctx: click.Context, variables: Path, base: Path | None, allow_identity: bool,
     allowed: tuple[str, ...], accept_unproven: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Check the ISO that the variables name: unchanged, accepted, and without a VM's identity."""
+    """Check the ISO that the variables name: unchanged, accepted, and without a VM's identity.
+
+    Every byte is searched for identity; what is compressed is not looked into, and is named.
+    """
     console: Console = ctx.obj
     result = verify_prepared(
         variables,

@@ -190,7 +190,8 @@ def test(
 ) -> None:
     """Prove a profile on an ISO: its names are accepted, and no other known name decides anew.
 
-    PROFILE is an id or a .toml file. Nothing is written. Exits 4 where it does not hold.
+    That is asked at every place that is understood. PROFILE is an id or a .toml file. Nothing is
+    written. Exits 4 where it does not hold.
     """
     from ngtpatch.cli.support import matrix, refusals
     from ngtpatch.flow.support import try_profile

@@ -60,7 +60,12 @@ _SHOWN_PATHS = 5
 @options.accept_option
 @options.profiles_option
 @options.patches_option
-@options.force_option
+@click.option(
+    "-f",
+    "--force",
+    is_flag=True,
+    help="Replace an existing file; with --output-tree a directory, and all that is in it.",
+)
 @options.dry_run_option
 @options.digest_option
 @provenance_options

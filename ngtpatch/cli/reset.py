@@ -34,7 +34,11 @@ from ngtpatch.flow.reset import reset
 def command(
     console: Console, iso: Path, output: Path, base: Path | None, force: bool, dry_run: bool
 ) -> None:
-    """Write the vendor's ISO again, byte for byte."""
+    """Write the vendor's ISO again, byte for byte.
+
+    Its digest is held against the record's before it has a name. After --no-digest there is none
+    to hold it against, which is said.
+    """
     target = output if dry_run else console.target(output)
     assert target is not None  # noqa: S101 - the option is required
     result = reset(iso, target, base=base, force=force, dry_run=dry_run)
