@@ -105,8 +105,8 @@ def prepare(
         console.say("nothing was written")
         console.result(result)
         return
-    write_variables(result, variables, force=force)
     written = write_provenance(result.subject, sign_key=sign_key) if documented else None
+    write_variables(result, variables, force=force)  # last: a template attaches what is complete
     _report(console, result, variables)
     if written is not None:
         tell(console, written)

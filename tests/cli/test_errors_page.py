@@ -27,7 +27,7 @@ COMPUTED = {
     f"{what}-{how}"
     for what in ("patch", "profile")
     for how in ("schema", "unknown-key", "missing-key", "value")
-}
+} | {"profile-version-type"}
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from fcntl import ioctl
+from itertools import pairwise
 from pathlib import Path
 from termios import TIOCSWINSZ
 
@@ -21,8 +22,10 @@ from ngtpatch.cli.app import COMMANDS
 from ngtpatch.sample import write_sample
 from tests import program
 from tests.requirements import tool
+from tests.status.test_status import DB, WEB, record, report
 
 NGTPATCH = [sys.executable, "-m", "ngtpatch"]
+LONG = "a-virtual-machine-with-a-name-of-quite-some-length-as-there-are-many.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def desk(base: Path) -> Path:
-    """Where the sample is, and what was made of it."""
+    """Where the sample is, what was made of it, and what tells of VMs."""
     assert run("rebuild", base, "-d", "rocky", "-o", base.with_name("el.iso")).returncode == 0
+    (base.parent / "vms.csv").write_text(f"name\nvm1\n{LONG}\n")
+    two = record(WEB, "web") + "\n" + record(DB, LONG, enabled="false")
+    report(base.parent, two).rename(base.with_name("vms.json"))
     return base.parent
 
 
@@ -125,6 +131,16 @@ def test_a_narrow_terminal_gets_records_with_whole_words(base: Path, columns: in
         "render --list",
         "inspect -",
         "support el.iso -d centos --report -",
+        "support ngt.iso -d rokcy",
+        "verify el.iso -d almalinux",
+        "identity strip ngt.iso -o s.iso -f",
+        "inject ngt.iso --inventory vms.csv --output-dir a-directory/of/quite/some/length -n",
+        "packer prepare ngt.iso -d rocky -n",
+        "ls ngt.iso",
+        "report ngt.iso el.iso -o page.html -f -n",
+        "push ngt.iso --vm web",
+        "sample -o s.iso -n",
+        "extract ngt.iso installer/linux/src/installer_factory.py -o f.py -n",
     ],
 )
 def test_lines_are_broken_between_words_and_nowhere_else(
@@ -136,10 +152,54 @@ def test_lines_are_broken_between_words_and_nowhere_else(
     # The words of both streams; the terminal mixes them as they come.
     assert Counter(narrow.split()) - Counter("\\") == Counter((pipe.stdout + pipe.stderr).split())
     if not asked.startswith("diff"):  # the lines of a file are as they are
-        for line in narrow.splitlines():
-            longest = max(map(len, line.split()), default=0)
-            indented = len(line) - len(line.lstrip())
-            assert len(line) <= columns or longest + max(indented, 9) >= columns, line
+        assert_fits(narrow, columns)
+
+
+def assert_fits(told: str, columns: int) -> None:
+    """No line is longer than the terminal, but for one whose longest word hardly fits."""
+    for line in told.splitlines():
+        longest = max(map(len, line.split()), default=0)
+        indented = len(line) - len(line.lstrip())
+        assert len(line) <= columns or longest + max(indented, 9) >= columns, line
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize(
+    ("asked", "rows"),
+    [
+        ("identity check ngt.iso el.iso --warn-days 9999", ["ngt.iso", "el.iso"]),
+        ("status vms.json", ["web", LONG]),
+        ("status vms.json --inventory vms.csv", ["web", LONG, "vm1"]),
+        ("support ngt.iso -d rocky,almalinux", ["rocky", "almalinux"]),
+        ("profile list", ["rocky", "almalinux"]),
+        ("profile test rocky ngt.iso", ["rocky"]),
+        ("patch list", ["agent", "factory"]),
+    ],
+)
+def test_a_listing_has_a_record_for_each_row(
+    desk: Path, columns: int, asked: str, rows: list[str]
+) -> None:
+    """Each under its name; every word, path and digest of the table is there, in one piece."""
+    narrow = on_terminal(columns, *asked.split(), cwd=desk)
+    wide = run(*asked.split(), cwd=desk)
+    lines = wide.stdout.splitlines()
+    (heads,) = (above for above, line in pairwise(lines) if line.strip(" ─") < line.strip())
+    words = {word for word in (wide.stdout + wide.stderr).split() if word.strip("─")}
+    # What stands above a record has no label, and no table has a head then.
+    assert words - set(heads.split()[:1]) <= set(narrow.split())
+    assert "─" not in narrow
+    for row in rows:
+        records = [line for line in narrow.splitlines() if line == row]
+        in_table = [line for line in lines if line.split()[:1] == [row]]
+        assert len(records) == len(in_table)
+    assert_fits(narrow, columns)
+
+
+@pytest.mark.parametrize("asked", ["status vms.json", "support ngt.iso -d rocky", "patch list"])
+def test_a_dumb_terminal_gets_the_same_words_and_nothing_else(desk: Path, asked: str) -> None:
+    shown = on_terminal(60, *asked.split(), cwd=desk)
+    for plain in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        assert coloured(60, *asked.split(), cwd=desk, **plain) == shown
 
 
 def test_a_command_to_be_pasted_is_one_for_a_shell(desk: Path) -> None:

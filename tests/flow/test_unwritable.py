@@ -154,6 +154,30 @@ def test_an_image_and_its_documents_are_there_together_or_not_at_all(
     assert any("." in name for name in named), named
 
 
+def test_packer_gets_no_variables_of_an_image_without_its_documents(
+    place: Place, tmp_path: Path
+) -> None:
+    variables = tmp_path / "v.auto.pkrvars.json"
+    words = ("packer", "prepare", place.base, "-d", "rocky", "-o", place.disk, "--provenance",
+             "--variables", variables)  # fmt: skip
+    subprocess.run(["mount", "-o", "remount,size=64m", place.disk], check=True)
+    assert run(*words).code == 0
+    variables.unlink()
+    documents = [*place.disk.glob("*.iso.*"), place.disk / "SHA256SUMS"]
+    for path in documents:
+        path.unlink()
+    free, ballast = os.statvfs(place.disk), place.disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    ran = run("--json", *words)
+    assert (ran.code, ran.document["error"]["code"]) == (8, "disk-full"), ran.err
+    assert not variables.exists()
+    ballast.unlink()
+    assert run(*words).code == 0
+    assert variables.exists()
+    assert all(path.exists() for path in documents)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_read_only_disk(place: Place, command: str) -> None:
     subprocess.run(["mount", "-o", "remount,ro", place.disk], check=True)
