@@ -8,7 +8,8 @@ from pathlib import Path
 PROGRAM = """
 import os, random, signal, sys
 from ngtpatch.interrupts import Interrupted
-from ngtpatch.iso.write.background import Flusher, Hasher
+from ngtpatch.files.hasher import Hasher
+from ngtpatch.iso.write.background import Flusher
 
 def told(*_):
     raise Interrupted

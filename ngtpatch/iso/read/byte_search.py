@@ -8,13 +8,12 @@ border unseen, memory stays at a few blocks, and a digest can be taken of the sa
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ngtpatch.errors import InputError
+from ngtpatch.files.hasher import Hasher
 from ngtpatch.files.progress import progressed
 from ngtpatch.iso.read.bytesource import ByteSource
 
@@ -100,10 +99,10 @@ def search_bytes(
         InputError: ``hostile``: more finds than any image has a use for; ``unreadable``.
     """
     found: set[ByteHit] = set()
-    with _Digest(wanted=digest) as sha256:
+    with Hasher(digest, behind=1) as sha256:
         scan = _Scan(source, patterns)
         for offset, data, fresh in _blocks(source, scan.overlap):
-            sha256.update(data, fresh)
+            sha256.update(memoryview(data)[len(data) - fresh :])
             found.update(scan.hits(offset, data))
             if len(found) > _MOST_HITS or scan.places > _MOST_PLACES:
                 raise _too_many()
@@ -199,35 +198,3 @@ def _blocks(source: ByteSource, overlap: int) -> Iterator[tuple[int, bytes, int]
             raise InputError("unreadable", "ended early while it was searched")
         yield start, data, wanted - (offset - start)
         progressed("searched", start + wanted, source.size)
-
-
-class _Digest:
-    """SHA-256 in a thread of its own, one block behind; or nothing at all."""
-
-    def __init__(self, *, wanted: bool) -> None:
-        self._digest = hashlib.sha256() if wanted else None
-        self._thread = ThreadPoolExecutor(1)
-        self._pending: Future[None] | None = None
-
-    def __enter__(self) -> _Digest:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-
-    def update(self, data: bytes, fresh: int) -> None:
-        """Take the last *fresh* bytes of *data*."""
-        if self._digest is None:
-            return
-        if self._pending is not None:
-            self._pending.result()
-        part = memoryview(data)[len(data) - fresh :]
-        self._pending = self._thread.submit(self._digest.update, part)
-
-    def result(self) -> str | None:
-        """Return the digest, hexadecimal; None if none was wanted."""
-        if self._digest is None:
-            return None
-        if self._pending is not None:
-            self._pending.result()
-        return self._digest.hexdigest()

@@ -27,12 +27,13 @@ from ngtpatch.errors import (
 )  # fmt: skip
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.digest import sha256_of_source
+from ngtpatch.files.hasher import Hasher
 from ngtpatch.files.progress import progressed
 from ngtpatch.files.writing import explained
 from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource, FileSource
 from ngtpatch.iso.read.regions import Overlay, Region, flatten
-from ngtpatch.iso.write.background import Flusher, Hasher
+from ngtpatch.iso.write.background import Flusher
 
 __all__ = ["Written", "require_unchanged", "stream", "write_file", "write_in_place"]
 
