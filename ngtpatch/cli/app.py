@@ -62,6 +62,7 @@ VARIABLES = {
     )
 }
 
+_TRUE = ("1", "true", "t", "yes", "y", "on")  # what click takes for one in a variable
 _ALIKE = 0.75
 """How alike, of 1, a word is to be that was meant; TEST is no RESET."""
 
@@ -95,7 +96,7 @@ class LazyGroup(Group):
         **extra: Any,
     ) -> click.Context:
         """Read the words before the command; what is wrong with them is a document, too."""
-        console = Console(as_json="--json" in args)
+        console = Console(as_json=_json_wanted(args))
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
@@ -123,7 +124,7 @@ class LazyGroup(Group):
             ctx.exit(1)
         except click.UsageError as error:
             # Its message is click's own, with the line of usage.
-            console.as_json |= "--json" in behind
+            console.as_json |= _json_wanted(behind, self._words(ctx, behind))
             console.error_document(_from_usage(error), command=self._words(ctx, behind))
             raise _shown(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -131,7 +132,7 @@ class LazyGroup(Group):
         except Exception as error:
             if interrupts.told_by(error):
                 raise interrupts.Interrupted from None
-            console.as_json |= "--json" in behind
+            console.as_json |= _json_wanted(behind, self._words(ctx, behind))
             failure = of_any(error)
             if failure.code == "unexpected" and console.verbosity > 1:
                 console.traceback()
@@ -145,6 +146,13 @@ class LazyGroup(Group):
         inner = group.commands if isinstance(group, click.Group) else ()
         within = [word for word in behind if word in inner][:1]
         return "-".join([name, *within]) if name else None
+
+
+def _json_wanted(words: Sequence[str], command: str | None = None) -> bool:
+    """Tell whether a document was asked for, where what asks for it was not read to its end."""
+    own = f"_{command.replace('-', '_').upper()}" if command else ""
+    asked = [os.environ.get(name, "") for name in ("NGTPATCH_JSON", f"NGTPATCH{own}_JSON")]
+    return "--json" in words or any(one.strip().lower() in _TRUE for one in asked)
 
 
 def _tell_misspelt_variables(console: Console) -> None:

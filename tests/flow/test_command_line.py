@@ -71,6 +71,20 @@ def test_wrong_usage_is_a_document_too(words: str, schema: str) -> None:
     assert ran.err.startswith("Usage: ")
 
 
+@pytest.mark.parametrize(
+    ("variable", "words", "schema"),
+    [
+        ("NGTPATCH_JSON", "--color pink ls x", "ngtpatch/1"),
+        ("NGTPATCH_JSON", "ls x --tree bogus", "ngtpatch.ls/1"),
+        ("NGTPATCH_LS_JSON", "ls x --tree bogus", "ngtpatch.ls/1"),
+        ("NGTPATCH_IDENTITY_CHECK_JSON", "identity check x --nosuch", "ngtpatch.identity-check/1"),
+    ],
+)
+def test_also_where_a_variable_asks_for_it(variable: str, words: str, schema: str) -> None:
+    ran = run(*words.split(), cwd=None, **{variable: "1"})
+    assert (ran.code, ran.document["schema"]) == (2, schema)
+
+
 @pytest.mark.parametrize("group", ["identity", "packer", "patch", "profile"])
 def test_a_group_takes_the_global_options(group: str) -> None:
     ran = run(group, "--json", "--color", "never", "-q", "nosuch")
