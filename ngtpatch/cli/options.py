@@ -363,7 +363,8 @@ authority_option = click.option(
 )  # fmt: skip
 allow_identity_option = click.option(
     "--allow-identity", "allowed", metavar="PATH", multiple=True,
-    help="A file on the disc that holds a private key and is meant to; may be repeated.",
+    help="A file on the disc that holds a private key or the ngt_uuid and is meant to; may be"
+    " repeated.",
 )  # fmt: skip
 
 

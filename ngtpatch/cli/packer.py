@@ -146,7 +146,8 @@ def hook(console: Console, *, force: bool, dry_run: bool) -> None:
 @click.option("--allow-identity", is_flag=True, help="It may be one VM's ISO.")
 @click.option(
     "--allow-identity-in", "allowed", metavar="PATH", multiple=True,
-    help="A file on the ISO that holds a private key and is meant to; may be repeated.",
+    help="A file on the ISO that holds a private key or the ngt_uuid and is meant to; may be"
+    " repeated.",
 )  # fmt: skip
 @click.option(
     "--accept-unproven", metavar="DIGEST", multiple=True, envvar="NGTPATCH_ACCEPT_UNPROVEN",
