@@ -169,7 +169,7 @@ def plan_changes(
     reserve: dict[str, int] = {}
     if identity.reserve:
         contents, removed, reserve = _reserved(source, identity, contents, removed)
-    carries = _carries_identity(source, contents, removed)
+    carries = _carries_identity(source, contents, removed, identity.allowed)
     notices = [f"{profile.id}: {profile.opt_in}" for profile in profiles if profile.opt_in]
     notices += [
         f"{one.path}: left as it is, beside the way of the installation ({one.message})"
@@ -410,7 +410,7 @@ def _identified(
         from ngtpatch.identity.exchange import stripped
 
         also = traces.beside if traces is not None else ()
-        bare = stripped(source.tree, also=also, authority=authority)
+        bare = stripped(source.tree, also=also, authority=authority, allowed=identity.allowed)
         return bare.files, bare.removed, ()
     if identity.injects:
         from ngtpatch.files.wellknown import AUTHORITY
@@ -451,8 +451,9 @@ def _readiness(
 
 
 def _carries_identity(
-    source: OpenedSource, contents: Mapping[str, bytes], removed: Sequence[str]
-) -> bool:
+    source: OpenedSource, contents: Mapping[str, bytes], removed: Sequence[str],
+    allowed: Collection[str],
+) -> bool:  # fmt: skip
     from ngtpatch.identity.exchange import carriers
 
-    return bool(carriers(Altered(source.tree, contents, removed)))
+    return bool(carriers(Altered(source.tree, contents, removed), allowed=allowed))

@@ -66,12 +66,12 @@ class Stripped:
     removed: tuple[str, ...]
 
 
-def carriers(tree: FileTree) -> tuple[str, ...]:
+def carriers(tree: FileTree, *, allowed: Collection[str] = ()) -> tuple[str, ...]:
     """Return the paths of *tree* that hold something of one VM's alone, sorted.
 
     Besides the three files that are one VM's that is any private key in PEM in config/ (all
-    of which is copied into the guest) or under a name that keys have. An empty file holds
-    nothing.
+    of which is copied into the guest) or under a name that keys have, but for those that are
+    *allowed* by their paths. An empty file holds nothing.
     """
     found: set[str] = set()
     for path in (CERTIFICATE, KEY):
@@ -80,7 +80,7 @@ def carriers(tree: FileTree) -> tuple[str, ...]:
     if CONFIG in tree and tree.size(CONFIG) and not _is_minimal(tree):
         found.add(CONFIG)
     for path in tree:
-        if path in VM_PATHS:
+        if path in VM_PATHS or path in allowed:
             continue
         suspect = path.startswith(CONFIG_DIRECTORY + "/") or path.lower().endswith(_KEY_SUFFIXES)
         if suspect and 0 < tree.size(path) <= MAX_BYTES and looks_like_key(tree[path]):
@@ -89,8 +89,9 @@ def carriers(tree: FileTree) -> tuple[str, ...]:
 
 
 def stripped(
-    tree: FileTree, *, also: Collection[str] = (), authority: bytes | None = None
-) -> Stripped:
+    tree: FileTree, *, also: Collection[str] = (), authority: bytes | None = None,
+    allowed: Collection[str] = (),
+) -> Stripped:  # fmt: skip
     """Return what makes *tree* fit to be shared: nothing of it belongs to one VM.
 
     The cluster's authority goes, too: a shared disc may go to another cluster's VMs.
@@ -99,13 +100,14 @@ def stripped(
         tree: the image's files.
         also: further files that were found to hold identity.
         authority: ca-cert.pem that the shared disc shall have.
+        allowed: files that hold a key and stay.
 
     Raises:
         Refusal: ``ngt-version``: the configuration has no ngt_version, without which the
             installer exits.
         InputError: ``config-json``.
     """
-    gone = {*carriers(tree), *also} - {CONFIG}
+    gone = {*carriers(tree, allowed=allowed), *also} - {CONFIG}
     files: dict[str, bytes] = {}
     if authority is not None:
         gone.discard(AUTHORITY)

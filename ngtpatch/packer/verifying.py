@@ -82,7 +82,7 @@ def verify(
     # One pass for the digest and for what is looked for.
     with open_source(iso) as source:
         traces = find_traces(source, digest=True)
-        own = carriers(source.tree)
+        own = carriers(source.tree, allowed=allowed)
     sha256 = str(traces.sha256)
     problems = []
     if sha256 != values["ngt_iso_sha256"]:

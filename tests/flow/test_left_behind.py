@@ -363,6 +363,19 @@ def test_what_is_allowed_by_name_stays_and_nothing_else(
         ngtpatch.rebuild(with_notes, output=tmp_path / "2.iso", identity=other)
 
 
+def test_what_is_allowed_stays_whatever_it_is_called(ground: Ground, tmp_path: Path) -> None:
+    """A key under a name that keys have was removed, although it had been allowed."""
+    tree = tmp_path / "tree"
+    ngtpatch.rebuild(ground.base, output_tree=tree, identity=IdentityRequest(reserve=1))
+    (tree / "spare.pem").write_bytes(ground.first[KEY])
+    wish = IdentityRequest(strip=True, allowed=("spare.pem",))
+    result = ngtpatch.rebuild(tree, output=tmp_path / "out.iso", identity=wish)
+    assert not result.carries_identity
+    with open_source(tmp_path / "out.iso") as source:
+        assert source.tree["spare.pem"] == ground.first[KEY]
+        assert KEY not in source.tree
+
+
 def test_a_record_does_not_keep_what_stood_in_the_slack_of_a_patched_file(
     ground: Ground, tmp_path: Path
 ) -> None:
