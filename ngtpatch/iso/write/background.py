@@ -29,8 +29,6 @@ class Flusher:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Flusher:
-        if self._wanted:
-            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,6 +44,8 @@ class Flusher:
         if not self._wanted or self._since < _FLUSH:
             return
         self._heard()
+        if self._thread.ident is None:  # most images are too small to need one
+            self._thread.start()
         if not self._pending:
             self._pending = True
             self._asked.put(True)
