@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -243,6 +244,16 @@ def test_a_directory_that_cannot_be_looked_at_is_no_output(tmp_path: Path) -> No
     ran = program.run("profile", "list", "--profiles", "loop", "--json", cwd=tmp_path)
     told = json.loads(ran.stdout)["error"]
     assert (ran.returncode, told["code"]) == (3, "unreadable")
+
+
+def test_a_prism_central_that_is_not_there(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    login = {"NGTPATCH_PRISM_USERNAME": "nobody", "NGTPATCH_PRISM_PASSWORD": "x"}
+    words = ("status", "--prism", f"127.0.0.1:{port}", "--timeout", 2, "--json")
+    ran = program.run(*words, cwd=tmp_path, env={**os.environ, **login})
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (7, "unreachable")
 
 
 LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"

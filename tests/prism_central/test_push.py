@@ -16,7 +16,7 @@ from ngtpatch.files.wellknown import KEY
 from ngtpatch.sample import write_sample
 from tests.fleet.park import Park, betrayed, park
 from tests.prism_central.conftest import Central, Library
-from tests.prism_central.stand_in import API_KEY, Fault, answers, cut, model, slow
+from tests.prism_central.stand_in import API_KEY, IMAGE, Fault, answers, cut, model, slow
 
 INSERT, EJECT = r"\$actions/insert$", r"\$actions/eject$"
 
@@ -113,6 +113,31 @@ def test_a_disc_that_is_not_seen_in_its_drive_is_no_success(
     ran = central.push(iso, "--vm", vm, "--json")
     assert (ran.exit_code, ran.document["error"]["code"]) == (7, "not-attached")
     assert central.state.discs(vm) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "more", "code"),
+    [
+        ("POST", r"content/images$", "content.CreateImage", [], "image-missing"),
+        ("DELETE", "content/images/", "content.DeleteImage", ["--delete-after"], "image-left"),
+        ("POST", EJECT, "ahv.config.EjectCdRom", ["--eject"], "not-ejected"),
+    ],
+)
+def test_a_task_that_succeeds_and_does_nothing_is_no_success(
+    central: Central, bucket: Library, iso: Path, vm: str,
+    method: str, path: str, kind: str, more: list[str], code: str,
+) -> None:  # fmt: skip
+    def does_nothing(handler: Any) -> bool:
+        nobody = "00000000-1111-4222-8333-444444444444"
+        handler.accepted(f"vmm.v4.{kind}ApiResponse", lambda: None, nobody, IMAGE)
+        return True
+
+    if "--eject" in more:
+        assert central.push(iso, "--vm", vm).exit_code == 0
+    central.state.faults = [Fault(method, path, does_nothing, 99)]
+    words = ["--eject"] if "--eject" in more else [iso, *more]
+    ran = central.push(*words, "--vm", vm, "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (7, code), ran.stderr
 
 
 def test_from_a_url_with_an_api_key(central: Central, iso: Path, other: Path, vm: str) -> None:
