@@ -63,4 +63,6 @@ def json_schema(result_type: type) -> dict[str, Any]:
     if name:
         schema["properties"] = {"schema": {"const": name}, **schema.get("properties", {})}
         schema["required"] = ["schema", *schema.get("required", [])]
+    # Not by pydantic's own hook, which its releases 2.7 and 2.10 do not ask a dataclass for.
+    schema |= getattr(result_type, "RULES", {})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

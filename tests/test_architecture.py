@@ -41,7 +41,7 @@ SECOND_OPINION = "ngtpatch.iso.read.second_opinion"  # the one that asks check/
 SHARED = {
     "iso": {"files", "errors", "interrupts"},
     "installer": {"files", "errors", "archives"},
-    "patching": {"files", "errors", "archives", "installer"},
+    "patching": {"files", "errors", "archives", "installer", "interrupts"},
     "identity": {"files", "errors", "disclosure", "listing", "render"},
 }
 # A verb whose room says which: the structure of an image, and one VM's identity.

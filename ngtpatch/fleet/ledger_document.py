@@ -52,6 +52,13 @@ class LedgerRow:
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.ledger/1"
+    RULES: ClassVar[Mapping[str, Any]] = {
+        "if": {"properties": {"state": {"const": "done"}}},
+        "then": {
+            "properties": {name: {"type": _WORDS[kind]} for name, kind in _OF_AN_IMAGE.items()},
+            "required": [*_OF_AN_IMAGE],
+        },
+    }
 
     name: str
     state: Literal["done", "failed"]
@@ -73,15 +80,6 @@ class LedgerRow:
     def of(cls, row: Mapping[str, Any]) -> LedgerRow:
         """Return a row for which :func:`is_row` holds."""
         return cls(**{name: row[name] for name in _NAMES if name in row})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
-        needed = {name: {"type": _WORDS[kind]} for name, kind in _OF_AN_IMAGE.items()}
-        return {
-            **handler(core),
-            "if": {"properties": {"state": {"const": "done"}}},
-            "then": {"properties": needed, "required": [*needed]},
-        }
 
 
 _NAMES = tuple(field.name for field in fields(LedgerRow))

@@ -18,6 +18,7 @@ from typing import Literal
 from ngtpatch.errors import InputError
 from ngtpatch.files.shipped import data_dir
 from ngtpatch.files.toml_file import toml_files
+from ngtpatch.interrupts import deferred
 from ngtpatch.patching.expressions import strings
 from ngtpatch.patching.profile import Profile, ProfileVersion
 
@@ -124,7 +125,9 @@ def load_patch(path: Path | str) -> Patch:
             ``patch-missing-key``, ``patch-value``, ``patch-id``).
     """
     # Deferred: pydantic costs a tenth of a second, and not every use reads a patch.
-    from ngtpatch.patching.patch_file import ExampleTable, read_patch_file
+    # With a signal in the middle of that some of its releases panic.
+    with deferred():
+        from ngtpatch.patching.patch_file import ExampleTable, read_patch_file
 
     file, sha256 = read_patch_file(Path(path))
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.shipped import data_dir
 from ngtpatch.files.toml_file import toml_files
+from ngtpatch.interrupts import deferred
 from ngtpatch.patching.known_names import Family, known_names
 from ngtpatch.patching.needles import check_needles
 
@@ -159,7 +160,9 @@ def load_profile(path: Path | str) -> Profile:
             ``needle-uncovered``).
     """
     # Deferred: pydantic costs a tenth of a second, and not every use reads a profile.
-    from ngtpatch.patching.profile_file import read_profile_file
+    # With a signal in the middle of that some of its releases panic.
+    with deferred():
+        from ngtpatch.patching.profile_file import read_profile_file
 
     file, sha256 = read_profile_file(Path(path))
     return profile_of(file, source=str(path), sha256=sha256)

@@ -16,6 +16,7 @@ import pytest
 
 from ngtpatch import interrupts
 from ngtpatch.sample import write_sample
+from tests import program
 
 SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
 # A shell's background job ignores SIGINT, and so would what these tests start from there. The
@@ -164,4 +165,37 @@ def test_an_import_that_is_interrupted_is_no_defect() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout) == (130, "")
+    assert ran.stderr.startswith("ngtpatch: interrupted: ")
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("ngtpatch.patching.profile_file", ["profile", "list"]),
+        ("ngtpatch.patching.patch_file", ["patch", "list"]),
+        ("ngtpatch.iso.read.record_text", ["inspect", "el.iso"]),
+    ],
+)
+def test_a_signal_waits_while_models_are_made(
+    base: Path, tmp_path: Path, module: str, words: list[str]
+) -> None:
+    """The oldest pydantic panics otherwise, with code 1: what it makes of it is not seen here."""
+    made = program.run("rebuild", base, "-d", "rocky", "-o", tmp_path / "el.iso")
+    assert made.returncode == 0
+    script = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import atexit, ngtpatch.cli\n"
+        f"atexit.register(lambda: print({module!r} in sys.modules))\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        f"sys.argv = ['ngtpatch', *{words!r}]\n"
+        "ngtpatch.cli.main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(program.ROOT)},
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (130, "True\n"), ran.stderr
     assert ran.stderr.startswith("ngtpatch: interrupted: ")

@@ -49,6 +49,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import InputError
+from ngtpatch.interrupts import deferred
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.ecma119 import SECTOR, sectors
 from ngtpatch.iso.read.pieces import Pieces, digest_ranges
@@ -316,7 +317,9 @@ def read_record(source: ByteSource, volume_end: int) -> BuildRecord | DamagedRec
 
 
 def _parse(source: ByteSource, trailer: bytes, end: int, volume_end: int) -> BuildRecord:
-    from ngtpatch.iso.read.record_text import parse_text
+    # With a signal in the middle of that some releases of pydantic panic.
+    with deferred():
+        from ngtpatch.iso.read.record_text import parse_text
 
     _, version, reserved, offset, *numbers, payload_sha256, written, vendor_size, vendor, masked = (
         _HEAD.unpack_from(trailer)
