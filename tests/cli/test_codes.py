@@ -256,6 +256,20 @@ def test_a_prism_central_that_is_not_there(tmp_path: Path) -> None:
     assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (7, "unreachable")
 
 
+def test_a_defect_is_one_document_too(inputs: Path) -> None:
+    script = (
+        "import sys, ngtpatch.flow.inspect as room\n"
+        "def inspect(*_): raise ZeroDivisionError('of a library')\n"
+        "room.inspect = inspect\n"
+        "from ngtpatch.cli.app import app; app(['inspect', 'base.iso', '--json'])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=inputs, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (1, "unexpected")
+    assert "Traceback" not in ran.stderr
+
+
 LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"
 
 

@@ -121,6 +121,14 @@ def test_a_boot_image_that_would_change(tree: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.iso").exists()
 
 
+def test_a_second_file_system(tree: Path, tmp_path: Path) -> None:
+    command = [tool("xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-R", "-J", "-hfsplus"]
+    subprocess.run([*command, "-V", "X", "-o", tmp_path / "bent.iso", tree], check=True)
+    assert error("rebuild bent.iso -d almalinux -o out.iso", tmp_path) == (4, "unknown-tree")
+    assert error("rebuild tree -d almalinux -o /dev/null -f", tmp_path)[1] == "not-a-file"
+    assert not (tmp_path / "out.iso").exists()
+
+
 def test_directories(tree: Path, tmp_path: Path) -> None:
     os.utime(tree / "setup.exe", (-(1 << 33), -(1 << 33)))
     assert error("rebuild tree -d almalinux -o out.iso", tmp_path)[1] == "no-such-date"
