@@ -84,6 +84,8 @@ fuzz: $(VENV)/dev ## Thousands of generated installers and damaged images
 	@$(BIN)/python -m tests.fuzz.fuzz_installers --count 10000
 	@$(BIN)/python -m tests.fuzz.fuzz_unseen --count 50000
 	@$(BIN)/python -m tests.fuzz.fuzz_shapes --count 50000
+	@$(BIN)/python -m tests.fuzz.fuzz_execution --count 20000
+	@$(BIN)/python -m tests.fuzz.fuzz_execution --count 20000 --python 2.7
 	@NGTPATCH_ATTACKS=all $(BIN)/python -m pytest -q tests/patching/test_attacks.py
 	@$(BIN)/python -m tests.fuzz.fuzz_images --count 20000
 

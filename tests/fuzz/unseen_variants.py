@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import contextlib
 import enum
 import fnmatch
 import functools
@@ -265,7 +266,18 @@ _UbuntuInstaller = type("UbuntuInstaller", (), {})
 _BUILT_IN = vars(builtins)
 _LIBRARY = {
     one.__name__: one
-    for one in (collections, enum, fnmatch, functools, itertools, operator, re, sys, types)
+    for one in (
+        collections,
+        contextlib,
+        enum,
+        fnmatch,
+        functools,
+        itertools,
+        operator,
+        re,
+        sys,
+        types,
+    )
 }
 
 
@@ -290,7 +302,7 @@ def decided(code: types.CodeType, guest: Guest) -> str:
     )
     utils: dict[str, object] = {}
     exec(_UTILS, utils)  # noqa: S102 - our own text
-    modules = {
+    modules: dict[str, object] = {
         "distro": distro,
         "platform": types.SimpleNamespace(linux_distribution=lambda: told),
         "installer_utils": types.SimpleNamespace(**utils),
@@ -302,9 +314,12 @@ def decided(code: types.CodeType, guest: Guest) -> str:
     def load(name: str, *rest: object) -> object:
         return modules[name]
 
+    own: dict[str, object] = {**_BUILT_IN, "__import__": load, "print": _say_nothing}
+    modules["builtins"] = python = types.ModuleType("builtins")
+    vars(python).update(own)
     scope = {
         "__name__": "installer_factory",
-        "__builtins__": {**_BUILT_IN, "__import__": load, "print": _say_nothing},
+        "__builtins__": vars(python),
         "open": lambda path: io.StringIO(release),
     }
     try:

@@ -43,9 +43,7 @@ def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of
     if isinstance(owner, tuple | str) and name == "__contains__":
         return Varied.of(Native(f"{type(owner).__name__}.__contains__", _holding(owner)))
     if isinstance(owner, tuple):
-        if name in getattr(owner, "names", ()):
-            return Varied.of(getattr(owner, name))
-        return _pure(owner, name) if name in _TUPLE else NOTHING
+        return _of_tuple(owner, name)
     if isinstance(owner, str):
         if name in PURE_METHODS:
             return _pure(owner, name)
@@ -65,6 +63,15 @@ def of_atom(owner: Plain, name: str) -> Varied:  # noqa: PLR0911 - one a kind of
     if isinstance(owner, LooseVersion) and name in ("version", "vstring"):
         return unknown(tainted=True)
     return unknown(tainted=False) if hasattr(owner, name) else NOTHING
+
+
+def _of_tuple(owner: tuple[Plain, ...], name: str) -> Varied:
+    names = getattr(owner, "names", ())
+    if name in names:
+        return Varied.of(getattr(owner, name))
+    if names and name.startswith("_"):
+        return unknown(tainted=True)
+    return _pure(owner, name) if name in _TUPLE else NOTHING
 
 
 class LooseVersion:
@@ -130,7 +137,8 @@ def _pure(owner: Plain, name: str) -> Varied:
             machine.watch.meet(
                 _MEETING[name], Varied.of(owner), args[0], machine.mask, machine.spot
             )
-        found: Varied = machine.lift(apply, *args, *named.values())
+        rows = map(machine.in_a_row, args) if name == "join" else args
+        found: Varied = machine.lift(apply, *rows, *named.values())
         return found
 
     return Varied.of(Native(f"{type(owner).__name__}.{name}", run))

@@ -9,6 +9,12 @@ from typing import Any
 
 from ngtpatch.installer.execution import container_methods
 from ngtpatch.installer.execution.atom_methods import LooseVersion, of_atom
+from ngtpatch.installer.execution.either_python import (
+    ONLY_2_HAS,
+    ONLY_3_HAS,
+    by_python,
+    is_asked_of_python,
+)
 from ngtpatch.installer.execution.lifting import NONE, Values, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -29,8 +35,8 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
 )
 from ngtpatch.installer.execution.of_types import of_type
-from ngtpatch.installer.execution.python_names import OF_PYTHON, is_of_some, lacks
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
+from ngtpatch.installer.execution.python_names import OF_PYTHON, is_known, is_of_some, lacks
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, is_vague, met
 
 __all__ = ["Attributes"]
 
@@ -41,6 +47,7 @@ _OF_PYTHON_2 = {
     "iterkeys": "keys",
     "itervalues": "values",
 }
+_OF_PYTHON_2_TEXTS = frozenset({"decode", "message"})
 _DESCRIBED = (str, int, tuple, bytes, float, re.Pattern, re.Match, LooseVersion)
 
 
@@ -61,10 +68,17 @@ class Attributes(Values):
         return self.dispatch(owner, lambda one: self._attribute_of(one, name, missing))
 
     def _attribute_of(self, owner: Plain, name: str, missing: Varied | None) -> Varied:
+        if _INSIDE.match(name) and isinstance(owner, FunctionObject | BoundMethod | OneWay):
+            self.note("dynamic")
         found = self._found(owner, name)
         if self.of_python and isinstance(owner, External | ModuleObject):
             found = self._on_python(owner, name, found, missing)
+        if missing is not None and not self.of_python:
+            found = self._if_python_has(owner, name, found, missing)
         absent = self.mask & ~found.mask
+        if absent and _is_pythons(owner, name):
+            vague = unknown(tainted=True).within(absent)
+            return self.gather((*found.groups, *vague.groups))
         if absent and not self._is_closed(owner):
             open_end = unknown(tainted=False).within(absent)
             return self.gather((*found.groups, *open_end.groups))
@@ -73,6 +87,21 @@ class Attributes(Values):
         if absent:
             self.throw_named("AttributeError", absent, f"no attribute {name!r}")
         return found
+
+    def _if_python_has(self, owner: Plain, name: str, found: Varied, missing: Varied) -> Varied:
+        """Return an attribute that is asked for: it or *missing* where not every Python has it."""
+        if isinstance(owner, ModuleObject | External):
+            full = f"{owner.name}.{name}"
+            if isinstance(owner, ModuleObject) and not owner.is_external:
+                return found
+            return self.gather((*found.groups, *missing.groups)) if is_known(full) else found
+        if not isinstance(owner, (Container, *_DESCRIBED)) or not is_asked_of_python(name):
+            return found
+        if name.startswith("__"):
+            return unknown(tainted=True).within(self.mask)
+        had = found.mask & self.mask or hasattr(owner, name)
+        two, three = name not in ONLY_3_HAS and had, name not in ONLY_2_HAS and had
+        return by_python(self, found if two else missing, found if three else missing)
 
     def _on_python(
         self, owner: External | ModuleObject, name: str, found: Varied, missing: Varied | None
@@ -125,6 +154,7 @@ class Attributes(Values):
             case ModuleObject():
                 return self._of_module(owner, name)
             case Unknown():
+                self.perhaps()
                 return self._of_external(owner.origin or "?", owner.tainted, name)
             case External():
                 return self._of_external(owner.name, owner.tainted, name)
@@ -138,9 +168,10 @@ class Attributes(Values):
                 again = Native(f"property.{name}", lambda machine, args, named: Varied.of(owner))
                 return Varied.of(again)
             case FunctionObject():
-                if name in ("__name__", "__qualname__"):
+                own = owner.store.get(name).within(self.mask)
+                if name == "__name__" and not own.mask:
                     return Varied.of(owner.name.rpartition(".")[2])
-                return owner.store.get(name).within(self.mask)
+                return own
             case Container() if name in _OF_PYTHON_2:
                 modern = container_methods.of_object(owner, _OF_PYTHON_2[name])
                 return modern.within(self.where(lambda world: (world.python or (2,)) < (3,)))
@@ -198,7 +229,7 @@ class Attributes(Values):
     def _of_class(self, owner: ClassObject, name: str) -> Varied:
         if name == "__name__":
             return Varied.of(owner.name)
-        if name == "__subclasses__":
+        if name in ("__subclasses__", "register"):
             self.note("dynamic")
             return unknown(tainted=True)
         return self.dispatch(
@@ -252,7 +283,14 @@ class Attributes(Values):
             case Wrapped(kind="classmethod"):
                 return self.dispatch(value.function, lambda one: Varied.of(BoundMethod(one, cls)))
             case Wrapped(kind="property") if instance is not None:
-                return self.call(value.function, (Varied.of(instance),), {})
+                before = len(self.trials[-1].thrown)
+                found = self.call(value.function, (Varied.of(instance),), {})
+                for one in self.trials[-1].thrown[before:]:
+                    # To Python it is as if there were no such attribute.
+                    kind = one.error.cls.name if isinstance(one.error, InstanceObject) else ""
+                    if kind in ("AttributeError", ""):
+                        self.note("dynamic", one.guests)
+                return found
         return Varied.of(value)
 
     # Setting -------------------------------------------------------------------------------
@@ -261,8 +299,11 @@ class Attributes(Values):
         """Assign to an attribute."""
 
         def assign(one: Plain) -> Varied:
+            if _is_reserved(one, name):
+                self.note("dynamic")
             match one:
                 case InstanceObject() if self._has_setter(one, name):
+                    self.expose(value)
                     self.note("dynamic")
                 case InstanceObject() | ClassObject() | ModuleObject() | FunctionObject():
                     if isinstance(one, ModuleObject) and (one.name, name) == ("sys", "path"):
@@ -272,12 +313,21 @@ class Attributes(Values):
                     # What becomes of it is not followed from there on.
                     self.write(self.external_store, f"{one.name}.{name}", value)
                     self.stain(f"{one.name}.{name}", value)
+                    self.hand_over(value)
                 case Unknown():
                     self.write(self.external_store, f"{one.origin or '?'}.{name}", value)
                     self.stain(one.origin or "?", value)
+                    self.expose(value)
+                    self.act()
+            if isinstance(one, ModuleObject) and one.is_external:
+                self.hand_over(value)
             return NOTHING
 
         self.dispatch(owner, assign)
+
+    def hand_over(self, value: Varied) -> None:
+        """Let something unknown have *value*, and do what it likes with it."""
+        raise NotImplementedError
 
     def change_path(self, how: str, args: Sequence[Varied]) -> None:
         """Note that modules are looked for in other folders from now on."""
@@ -353,7 +403,7 @@ class Attributes(Values):
             method = self.attribute(Varied.of(owner), "__getitem__", missing=NOTHING)
             if method.mask & self.mask:
                 return self.call(method, (index,), {})
-            if isinstance(owner, ClassObject) and "__members__" in owner.store.slots:
+            if isinstance(owner, ClassObject) and "\x00members" in owner.store.slots:
                 return self.dispatch(
                     index, lambda name: self.attribute(Varied.of(owner), str(name))
                 )
@@ -371,6 +421,8 @@ class Attributes(Values):
             )
         if isinstance(owner, tuple):
             return self._from_items(owner, index, self.mask)
+        if isinstance(owner, bytes):
+            return unknown(tainted=True)  # a text or a number, as the Python is
         return self.lift(lambda one, at: one[at], Varied.of(owner), index)
 
     def _fill(self, owner: Container, index: Varied) -> None:
@@ -389,42 +441,76 @@ class Attributes(Values):
 
     def _from_items(self, items: Any, index: Varied, mask: int) -> Varied:
         groups: list[tuple[int, Plain]] = []
+        raised: list[tuple[int, str, tuple[Plain, ...]]] = []
+        kept = 0
         for guests, at in index.each(mask & self.mask):
             self.spend()
-            if isinstance(items, Unknown) or isinstance(at, Unknown):
+            if isinstance(items, Unknown) or is_vague(at):
+                if isinstance(items, dict | tuple):
+                    inner = tuple(items.values()) if isinstance(items, dict) else items
+                    self.expose(Varied.of(inner))
+                self.perhaps()
                 self.tell_apart(index)
                 tainted = self.depends(index) or (isinstance(items, Unknown) and items.tainted)
                 if tainted:
                     self.note("lookup", guests)
                 groups.append((guests, Unknown(tainted)))
                 continue
+            if isinstance(items, dict) and isinstance(at, Container):
+                self.refuse_as_key(at, guests)
+                continue
             try:
                 groups.append((guests, items[at]))
             except (KeyError, IndexError, TypeError) as error:
-                self.throw_named(type(error).__name__, guests, str(at))
+                raised.append((guests, type(error).__name__, (str(at),)))
+        for guests, _ in groups if raised else ():
+            kept |= guests
+        self.throw_some(raised, kept)
         return self.gather(groups)
+
+    def refuse_as_key(self, key: Container, guests: int) -> None:
+        """Raise TypeError where a container is asked for that can be no key."""
+        if key.kind is set:
+            self.note("dynamic", guests)  # a frozenset is one
+        else:
+            self.throw_named("TypeError", guests, "is not hashable")
 
     def set_item(self, owner: Varied, index: Varied, value: Varied) -> None:
         """Assign to ``owner[index]``."""
 
         def assign(one: Plain) -> Varied:
-            if isinstance(one, Container):
-                if isinstance(one, ReadOnly):
+            match one:
+                case Container() if isinstance(one, ReadOnly | View) or one.kind is set:
                     self.throw_named("TypeError", None, "does not support item assignment")
-                    return NOTHING
-                self._set_in(one, index, value)
-            elif isinstance(one, InstanceObject):
-                method = self.attribute(Varied.of(one), "__setitem__", missing=NOTHING)
-                if method.mask & self.mask:
-                    self.call(method, (index, value), {})
-            elif isinstance(one, Unknown | External):
-                name = (one.origin if isinstance(one, Unknown) else one.name) or "?"
-                if name == "sys.modules":
+                case Container():
+                    self._set_in(one, index, value)
+                case InstanceObject():
+                    method = self.attribute(Varied.of(one), "__setitem__", missing=NOTHING)
+                    if method.mask & self.mask:
+                        self.call(method, (index, value), {})
+                    elif one.cls.is_open:
+                        self.expose(value)
+                        self.note("dynamic")
+                    else:
+                        self.throw_named("TypeError", None, "does not support item assignment")
+                case Unknown() | External():
+                    name = (one.origin if isinstance(one, Unknown) else one.name) or "?"
+                    if name in ("sys.modules", "__builtins__") or name.endswith(".__dict__"):
+                        self.note("dynamic")
+                    self.stain(name, index, value)
+                    self.expose(value)
+                    self.act()
+                case ClassObject() | ModuleObject() | FunctionObject() | Native():
                     self.note("dynamic")
-                self.stain(name, index, value)
+                case _:
+                    self.throw_named("TypeError", None, "does not support item assignment")
             return NOTHING
 
         self.dispatch(owner, assign)
+
+    def note_operated(self, *operands: Varied) -> None:
+        """Note where an operator is what a class of the installer says."""
+        raise NotImplementedError
 
     def _set_in(self, container: Container, index: Varied, value: Varied) -> None:
         if isinstance(container, container_methods.NamesOf):
@@ -434,6 +520,11 @@ class Attributes(Values):
                 else:
                     self.note("dynamic", mask)
             return
+        for mask, at in index.each(self.mask):
+            if isinstance(at, InstanceObject):
+                self.note_operated(Varied(((mask, at),)))
+            elif is_vague(at):
+                self.expose(Varied.of(container), value, inner=True)
         contents = container.store.get("items").each(self.mask)
         places = [(mask, (items, at)) for mask, items, at in met(contents, index.each(self.mask))]
         groups = [
@@ -443,6 +534,49 @@ class Attributes(Values):
         self.spend(1 + len(groups))
         self.spend(sum(len(one) for _, one in groups if isinstance(one, dict | tuple)) >> 6)
         self.write(container.store, "items", self.gather(groups))
+
+
+# Who binds these of an object changes what it is.
+_OF_OBJECTS = re.compile(r"__\w+__$|func_\w+$|im_\w+$")
+# Who binds one of these changes what the language does.
+_OF_THE_LANGUAGE = frozenset(
+    {"builtins", "__builtin__", "__builtins__", "os", "os.path", "posixpath"}
+)
+# They show the inside of a function or a frame.
+_INSIDE = re.compile(
+    r"__(?:globals|code|closure|defaults|kwdefaults|builtins|wrapped|func|self)__$|func_\w+$|im_\w+$"
+    r"|(?:f|gi|cr|tb)_\w+$"
+)
+
+
+def _is_pythons(owner: Plain, name: str) -> bool:
+    """Tell whether Python gives an object an attribute that has no model."""
+    match owner:
+        case InstanceObject():
+            kind = owner.cls.error or object
+        case ClassObject():
+            return hasattr(owner.error or type, name) or name == "register"
+        case ModuleObject(is_external=False):
+            return name.startswith("__")
+        case Container():
+            return name.startswith("__") and hasattr(owner.kind, name)
+        case _:
+            kind = type(owner)
+            if not isinstance(owner, _DESCRIBED):
+                return False
+    return hasattr(kind, name) or name in _OF_PYTHON_2_TEXTS
+
+
+def _is_reserved(owner: Plain, name: str) -> bool:
+    """Tell whether who binds this attribute changes more than an attribute."""
+    match owner:
+        case ModuleObject(is_external=True) | External():
+            return owner.name in _OF_THE_LANGUAGE
+        case ClassObject():
+            return name in ("__class__", "__bases__", "__mro__", "__dict__", "__getattribute__")
+        case InstanceObject() | FunctionObject() | BoundMethod():
+            return _OF_OBJECTS.match(name) is not None and name not in ("__name__", "__doc__")
+    return False
 
 
 def _new_object(machine: Any, args: Any, named: Any) -> Varied:
@@ -456,7 +590,7 @@ def _new_object(machine: Any, args: Any, named: Any) -> Varied:
 
 
 def _with_item(items: Any, at: Plain, one: Plain) -> Any:
-    if isinstance(items, Unknown) or isinstance(at, Unknown):
+    if isinstance(items, Unknown) or is_vague(at) or isinstance(at, Container):
         return Unknown(tainted=True)
     try:
         if isinstance(items, dict):

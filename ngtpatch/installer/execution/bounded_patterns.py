@@ -95,4 +95,8 @@ def found_by(machine: Any, compiled: re.Pattern[Any], name: str, *given: Any) ->
     if tried > _MAX_WAYS:
         raise Unmodelled
     machine.spend(tried >> 11)
+    if name in ("findall", "split", "sub") and any(
+        one.start() == one.end() for one in compiled.finditer(given[-1])
+    ):
+        raise Unmodelled  # what is done where nothing matches is not the same on every Python
     return getattr(compiled, name)(*given)

@@ -6,20 +6,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from types import GeneratorType
-from typing import NamedTuple
 
-from ngtpatch.installer.execution.atom_methods import TEXT_METHODS
+from ngtpatch.installer.execution.callee_names import said_by
 from ngtpatch.installer.execution.container_methods import as_iterator
-from ngtpatch.installer.execution.evaluation import Evaluation
+from ngtpatch.installer.execution.escaping import Escaping, is_an_object_s
+from ngtpatch.installer.execution.guest_texts import asks, is_of_one
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
     Container,
     External,
-    Frozen,
     FunctionObject,
     InstanceObject,
     NameStore,
@@ -32,77 +30,10 @@ from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied,
 __all__ = ["Calling"]
 
 _MAX_CALLS = 24
-# What is called so is told something, and ends nothing.
-_TELLING = re.compile(
-    r"(?:^|[._])(?:print|log|debug|info|warn|warning|error|critical|exception|fatal|write|writelines"
-    r"|append|add|put|send|syslog|format|set|update|warn_explicit|call|system|Popen|exists|isfile"
-    r"|isdir|islink|join|access|getLogger|basename|dirname|environ|get|lexists|escape|quote"
-    r"|add_argument|set_defaults|title|fill|dedent|secho|echo|strftime|copy|deepcopy|dump|dumps"
-    r"|getoutput|getstatusoutput|communicate|stat|flush|close|start|getenv|putenv|setLevel)$"
-)
-# Changes nothing.
-_READING = re.compile(
-    r"(?:^|[._])(?:(?:get|is|has|read|find|list|iter|exists|lexists|access|peek|count|index)\w*"
-    r"|keys|values|items|join|split|basename|dirname|environ|info|debug|warn|warning|error"
-    r"|log|critical|exception|fatal|stat|format|strftime|match|search|tell|fileno|copy)$"
-)
-# Takes lists as they are, whatever it does with them.
-_LEAVING_AS_IT_IS = re.compile(
-    r"^(?:subprocess|os|sys|shutil|json|logging|argparse|optparse|platform|time|re|glob|tarfile"
-    r"|zipfile|itertools|collections|functools|copy|string|textwrap|pprint|math|signal|socket)\."
-    r"|^(?:type|id|hash|dir|hex|oct|bin|ascii|reduce|cmp|bytearray|memoryview)$"
-)
-# Ends what does not go well.
-_CHECKING = re.compile(r"(?:^|[._])(?:check_call|check_output|check_returncode|raise_for_status)$")
-# Does something with a file, and starts nothing.
-_MOVING = re.compile(
-    r"^(?:shutil|os\.path|tarfile|zipfile|logging|glob|hashlib|filecmp)\."
-    r"|^os\.(?:ch|stat|access|remove|unlink|rename|link|symlink|mk|list|walk|read|utime)"
-)
 _LEAVING = re.compile(r"(?:exit|abort|import_module|__import__|exec|eval|functools\.partial.*)$")
-# Raises where a file is not there.
-_LOOKING = re.compile(r"(?:^|[._])(?:l?stat|listdir|scandir|readlink|getsize|get[acm]time)$")
-# Ends this process, or puts another in its place.
-_ENDING = re.compile(
-    r"^(?:os\.(?:exec[lvpe]+|kill|killpg|abort)|signal\.(?:raise_signal|alarm|pthread_kill)"
-    r"|_?thread\.interrupt_main|posix\._exit)$"
-)
-# Programs and files that tell the distribution.
-_ASKING = re.compile(
-    r"os-release|lsb[_-]release|(?:redhat|centos|system|oracle|fedora|SuSE|rocky|almalinux)-release"
-    r"|debian_version|/etc/issue|hostnamectl|\bsw_vers\b|-release\b|\brpm\b.*--eval"
-)
 
 
-# What is there on one distribution and not on another: its own files, and its packages.
-_OF_ONE = r"(?:centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux)"
-_ITS_OWN = re.compile(
-    rf"^/(?!ngt-disc/)[^\n]*{_OF_ONE}|\b(?:rpm|dpkg|yum|dnf|apt|zypper)[\w-]*\b[^\n]*{_OF_ONE}",
-    re.IGNORECASE,
-)
-_ASKING_PYTHON = re.compile(r"version_info|hexversion|python_version|sys\.version")
-
-
-class _Said(NamedTuple):
-    """What the name of something unknown says about a call of it."""
-
-    ends: bool
-    checks: bool
-    tells: bool
-    moves: bool
-
-
-@lru_cache(maxsize=4096)
-def _said_by(name: str) -> _Said:
-    return _Said(
-        ends=_ENDING.match(name) is not None,
-        checks=_CHECKING.search(name) is not None,
-        tells=_TELLING.search(name) is not None or name.rpartition(".")[2] in TEXT_METHODS,
-        moves=_MOVING.match(name) is not None,
-    )
-
-
-class Calling(Evaluation):
+class Calling(Escaping):
     """Calls what an expression gives."""
 
     def call(
@@ -138,7 +69,11 @@ class Calling(Evaluation):
             return NOTHING
         match function:
             case Native():
-                return function.run(self, args, named)
+                found = function.run(self, args, named)
+                if any(type(one) is Unknown for _, one in found.groups):
+                    self.perhaps()
+                    self.unknown_of(function, (*args, *named.values()))
+                return found
             case FunctionObject():
                 return self.call_function(function, args, named)
             case BoundMethod():
@@ -163,10 +98,12 @@ class Calling(Evaluation):
             function.name if isinstance(function, External)
             else function.origin if isinstance(function, Unknown) else ""
         ) or "?"  # fmt: skip
-        says = _said_by(name)
+        says = said_by(name)
         if says.ends:
             self.throw_named("SystemExit", None, 1)
             return NOTHING
+        if says.looks_into:
+            self.note("dynamic")
         args = (*args, *named.values())
         if name.startswith("sys.path.") or name == "site.addsitedir":
             self.change_path(name.rpartition(".")[2], args)
@@ -176,24 +113,29 @@ class Calling(Evaluation):
         checks = says.checks or ("check" in named and bool(self.truth(named["check"])[0]))
         asks = any(self.asks(value) for value in args)
         asks = asks or (name == "type" and self.of_python)
-        tells = says.tells
-        ends = checks or not tells
-        shows = any(self.is_of_one(value) for value in args)
+        ends = checks or not says.tells
+        # Who calls a function that nobody calls is not known; what that is given is no gate.
+        shows = not (says.says or name.startswith("?alone")) and any(
+            is_of_one(self, value) for value in args
+        )
         if ((tainted or depends or asks) and ends) or (shows and checks):
             self.note("call")
         if ends:
             self.reach(name)
-        for value in args if self.watch is not None and not tells else ():
+        for value in args if self.watch is not None and not says.tells else ():
             if self.watch is not None and not self.depends(value):
                 self.watch.hand(value, self.mask)
         if not says.moves:
             self._start(args)
-        heard = self._call_back(args)
-        self._escape(args, name, tells=tells, also=heard[0])
-        self.perhaps(tells=(asks or shows) and _LOOKING.search(name) is not None)
-        if tainted or depends or asks or shows or heard[0]:
+        before = len(self.findings)
+        self.escape(name, says, args)
+        heard = self.call_back(args)
+        told = len(self.findings) > before or self.depends(*heard)
+        self._keep(args, name, tells=says.tells, also=told or asks or shows)
+        self.perhaps(tells=(asks or shows) and (says.looks or not says.tells))
+        if tainted or depends or asks or shows or told:
             return unknown(tainted=True)
-        return self._derived(name, (*args, *heard[1]))
+        return self._derived(name, (*args, *heard))
 
     def _derived(self, name: str, values: Sequence[Varied]) -> Varied:
         """Return what something unknown makes of *values*: it may differ where they do."""
@@ -235,82 +177,8 @@ class Calling(Evaluation):
         """Note the program of the disc that *text* names."""
         raise NotImplementedError
 
-    def _call_back(self, args: Sequence[Varied]) -> tuple[bool, list[Varied]]:
-        """Call the installer's functions among *args* as something unknown may, or may not.
-
-        Return whether what they give depends on the guest, and what they give.
-        """
-        heard: list[Varied] = []
-        before = len(self.findings)
-        for value in args:
-            for mask, one in value.each(self.mask):
-                function = one.function if isinstance(one, BoundMethod) else one
-                if isinstance(function, FunctionObject) and len(self.frames) < _MAX_CALLS:
-                    self._perhaps_called(one, function, mask, heard)
-        return len(self.findings) > before or self.depends(*heard), heard
-
-    def _perhaps_called(
-        self, one: Plain, function: FunctionObject, mask: int, heard: list[Varied]
-    ) -> None:
-        wanted = function.node.args
-        count = len(wanted.posonlyargs) + len(wanted.args) - len(function.defaults)
-        count -= isinstance(one, BoundMethod)
-        if function.node in self._calling_back or any(
-            default is None for default in function.keyword_defaults
-        ):
-            return
-        self._calling_back.add(function.node)
-
-        def run() -> None:
-            given = [unknown(tainted=False, origin="?argument")] * max(count, 0)
-            heard.append(self.call(Varied.of(one), tuple(given), {}))
-
-        def nothing() -> None:
-            """It is not called."""
-
-        self.fork([(mask, nothing), (mask, run)])
-        self._calling_back.discard(function.node)
-
-    #: Functions that are being called because something unknown was given them.
-    _calling_back: set[ast.AST]
-
-    def asks(self, value: Varied, depth: int = 2) -> bool:
-        """Tell whether a text in *value* names something that tells the distribution."""
-        for mask, one in value.each(self.mask):
-            if isinstance(one, str) and _ASKING.search(one[:4096]):
-                return True
-            if isinstance(one, str) and self.of_python and _ASKING_PYTHON.search(one[:4096]):
-                return True
-            if isinstance(one, tuple) and any(self.asks(Varied.of(part), depth) for part in one):
-                return True
-            if isinstance(one, Container) and depth:
-                for _, items in one.store.get("items").each(mask):
-                    if not isinstance(items, Unknown) and any(
-                        self.asks(Varied.of(part), depth - 1) for part in items
-                    ):
-                        return True
-        return False
-
-    def is_of_one(self, value: Varied) -> bool:
-        """Tell whether *value* is a path or a command about what one distribution alone has."""
-        for mask, one in value.each(self.mask):
-            parts: Sequence[Plain] = one if isinstance(one, tuple) else (one,)
-            if isinstance(one, Container) and one.kind is not dict:
-                parts = [
-                    part
-                    for _, items in one.store.get("items").each(mask)
-                    if not isinstance(items, Unknown)
-                    for part in items
-                ]
-            text = " ".join(part for part in parts if isinstance(part, str))
-            if _ITS_OWN.search(text[:4096]):
-                return True
-        return False
-
-    def _escape(
-        self, args: Sequence[Varied], name: str = "", *, tells: bool = False, also: bool = False
-    ) -> None:
-        """Forget what is in the objects that something unknown was given, and may have changed.
+    def _keep(self, args: Sequence[Varied], name: str, *, tells: bool, also: bool) -> None:
+        """Note what something unknown has heard that differs from guest to guest.
 
         Args:
             args: what it was given.
@@ -318,16 +186,13 @@ class Calling(Evaluation):
             tells: whether it only tells somebody; then it changes no argument.
             also: whether it has heard something that depends on the guest in another way.
         """
-        if not (tells or _READING.search(name) or _LEAVING_AS_IT_IS.search(name)):
-            origin = f"{name or '?'}()@{self.place.path}:{self.line}"
-            self._forget(args, unknown(tainted=self.depends(*args), origin=origin))
         if not (also or self.depends(*args) or self.parted()):
             return
         values = (*args, Varied.of(True)) if also else args
         # A module keeps nothing, but for the environment.
         owner = name.rpartition(".")[0]
-        keeps = "()" in owner or "[]" in owner or owner.startswith(("?", "os.environ"))
-        if keeps and not _READING.search(name):
+        keeps = is_an_object_s(owner) or owner.startswith("os.environ")
+        if keeps and not said_by(name).reads:
             self.stain(owner, *values)
             if also:
                 self.stained.update(owner.split("|"))
@@ -342,26 +207,13 @@ class Calling(Evaluation):
                 elif isinstance(one, Unknown):
                     self.stain(one.origin, *args)
 
-    def _forget(self, args: Sequence[Varied], left: Varied, depth: int = 3) -> None:
-        """Make what is in containers, and in those inside them, *left*."""
-        for value in args:
-            for mask, one in value.each(self.mask):
-                if not isinstance(one, Container | tuple) or not depth:
-                    continue
-                contents = (
-                    one.store.get("items").each(mask) if isinstance(one, Container)
-                    else ((mask, one),)
-                )  # fmt: skip
-                for _, items in contents:
-                    if not isinstance(items, Unknown):
-                        inner = items.values() if isinstance(items, dict) else items
-                        parts = [
-                            Varied.of(part) for part in inner
-                            if isinstance(part, Container | tuple)
-                        ]  # fmt: skip
-                        self._forget(parts, left, depth - 1)
-                if isinstance(one, Container) and not isinstance(one, Frozen):
-                    self.write(one.store, "items", left, mask)
+    def asks(self, value: Varied) -> bool:
+        """Tell whether a text in *value* names something that tells the distribution."""
+        return asks(self, value)
+
+    def is_of_one(self, value: Varied) -> bool:
+        """Tell whether *value* is a path or a command about what one distribution alone has."""
+        return is_of_one(self, value)
 
     # The installer's own -------------------------------------------------------------------
 
@@ -386,12 +238,15 @@ class Calling(Evaluation):
         here, line = self.mask, self.line
         depth, self.depth = self.depth, 0
         defining, self.defining = self.defining, function.owner
+        frame.trials = len(self.trials)
         self.frames.append(frame)
+        self.weigh()
         try:
             found = self._executed(function, frame)
         finally:
             self.frames.pop()
             self.depth, self.line, self.defining = depth, line, defining
+            self.weigh()
         found = found.within(here)
         if not args and not named:
             was, gave = self.gave.get(function.node, (0, NOTHING))
@@ -482,7 +337,7 @@ class Calling(Evaluation):
         """Return a new object of a class."""
         if cls.error is None and cls.is_open:
             return self._open_instance(cls, args, named)
-        if "__members__" in cls.store.slots and args:
+        if "\x00members" in cls.store.slots and args:
             return self._member(cls, args[0])
         instance = InstanceObject(cls)
         if cls.error is not None:
@@ -520,7 +375,7 @@ class Calling(Evaluation):
             # Python's own text, list or dictionary with other methods.
             if depends:
                 self.note("call")
-            self._escape((*args, *named.values()))
+            self._hand_to_base((*args, *named.values()))
             self.perhaps()
             return unknown(tainted=True)
         owner = Varied.of(InstanceObject(cls))
@@ -529,16 +384,21 @@ class Calling(Evaluation):
         else:
             if depends:
                 self.note("call")
-            self._escape((*args, *named.values()))
-            self._call_back((*args, *named.values()))
+            self._hand_to_base((*args, *named.values()))
         self.perhaps()
         return owner
+
+    def _hand_to_base(self, args: Sequence[Varied]) -> None:
+        """Give *args* to a class that is not modelled."""
+        self.escape("", said_by(""), args)
+        self.call_back(args)
+        self._keep(args, "", tells=False, also=False)
 
     def _member(self, cls: ClassObject, value: Varied) -> Varied:
         """Return the member of an enum that has this value."""
         groups: list[tuple[int, Plain]] = []
         for mask, one in value.each(self.mask):
-            for _, members in cls.store.get("__members__").each(mask):
+            for _, members in cls.store.get("\x00members").each(mask):
                 found = [
                     member
                     for member in members
@@ -575,10 +435,10 @@ def _own_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 found.add(one.name)
                 continue
-            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp():
-                waiting += [inner for inner in ast.walk(one) if isinstance(inner, ast.NamedExpr)]
+            case ast.Lambda():
                 continue
-            case ast.GeneratorExp():
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                waiting += [inner for inner in ast.walk(one) if isinstance(inner, ast.NamedExpr)]
                 continue
         waiting.extend(ast.iter_child_nodes(one))
     return frozenset(found - outside - {"*"})

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ngtpatch.installer.execution.attributes import Attributes
+from ngtpatch.installer.execution.either_python import may_be_2
+from ngtpatch.installer.execution.guest_texts import DISTRIBUTION
 from ngtpatch.installer.execution.lifting import Unmodelled, unknown
 from ngtpatch.installer.execution.objects import (
     Chained,
@@ -17,6 +18,7 @@ from ngtpatch.installer.execution.objects import (
     Container,
     InstanceObject,
     View,
+    Viewed,
 )
 from ngtpatch.installer.execution.varied import (
     NOTHING,
@@ -26,21 +28,15 @@ from ngtpatch.installer.execution.varied import (
     identity_of,
 )
 
-__all__ = ["Comparing", "Cond"]
+__all__ = ["Comparing", "Cond", "is_shown"]
 
 #: The guests on which a condition is true, false, and in doubt.
 Cond = tuple[int, int, int]
 
-#: What only a distribution is called: who compares a value of unknown origin with it decides
-#: by distribution.
-DISTRIBUTION = re.compile(
-    r"centos|red ?hat|rhel|oracle linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux", re.I
-)
-
 # What a class may define without changing what operators do to its objects.
 _PLAIN = frozenset({
     "__init__", "__doc__", "__module__", "__slots__", "__enter__", "__exit__", "__str__",
-    "__unicode__", "__repr__", "__call__", "__new__", "__metaclass__", "__del__", "__members__",
+    "__unicode__", "__repr__", "__call__", "__new__", "__metaclass__", "__del__",
     "__all__", "__name__", "__qualname__",
 })  # fmt: skip
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -82,15 +78,18 @@ class Comparing(Attributes):
             self.watch.meet(_MEETING[type(kind)], left, right, self.mask, self.spot)
         if isinstance(kind, ast.Is | ast.IsNot):
             return self._identity(left, right, negated=isinstance(kind, ast.IsNot))
-        if self.of_python and isinstance(kind, ast.Eq | ast.NotEq) and self._is_view(left, right):
-            return unknown(tainted=True)
+        if isinstance(kind, ast.Eq | ast.NotEq) and self._is_view(left, right):
+            return unknown(tainted=self.of_python or self.depends(left, right))
         if isinstance(kind, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
             special = self._compared_in_part(left, kind, right)
             if special is not None:
                 return special
         if not isinstance(kind, ast.Eq | ast.NotEq):
             self.note_operated(left, right)
-        result = self.lift(_COMPARE[type(kind)], left, right)
+        run = _COMPARE[type(kind)]
+        if type(kind) in _ORDERING and not self.of_python and may_be_2(self):
+            run = _as_on_some(run)
+        result = self.lift(run, left, right)
         if self._names_a_distribution(left, right) or self._names_a_distribution(right, left):
             result = self.gather(
                 (mask, Unknown(tainted=True) if isinstance(value, Unknown) else value)
@@ -110,7 +109,11 @@ class Comparing(Attributes):
         return self.gather(found)
 
     def _is_view(self, *values: Varied) -> bool:
-        return any(isinstance(one, View) for value in values for _, one in value.each(self.mask))
+        return any(
+            isinstance(one, View | Viewed | range)
+            for value in values
+            for _, one in value.each(self.mask)
+        )
 
     def refuse_views(self, *values: Varied) -> None:
         """Raise TypeError where one of them is no list on the guest's Python."""
@@ -158,6 +161,10 @@ class Comparing(Attributes):
         return self.gather(groups)
 
     def _contains(self, holder: Plain, item: Varied, kind: ast.cmpop) -> Varied:
+        if isinstance(holder, ClassObject) and not all(
+            isinstance(one, InstanceObject) for _, one in item.each(self.mask)
+        ):
+            return unknown(tainted=True)  # every Python says something else of a value
         members = list(self.elements(Varied.of(holder)))
         if len(members) == 1 and not isinstance(members[0][1], Unknown):
             return self.lift(_COMPARE[type(kind)], item, Varied.of(tuple(members[0][1])))
@@ -220,8 +227,9 @@ class Comparing(Attributes):
     def _message(self, error: InstanceObject) -> Varied:
         """Return str() of an exception: its only argument, or nothing."""
         groups: list[tuple[int, Plain]] = []
+        as_repr = error.cls.error is not None and issubclass(error.cls.error, KeyError)
         for mask, args in error.store.get("args").each(self.mask):
-            if isinstance(args, tuple) and len(args) == 1:
+            if isinstance(args, tuple) and len(args) == 1 and not as_repr:
                 part = self.under(mask, lambda a=args: self.as_text(Varied.of(a[0])))  # type: ignore[misc]
                 groups += self.lift(self.text_of, part.within(mask)).within(mask).groups
             elif args == ():
@@ -233,9 +241,42 @@ class Comparing(Attributes):
     @staticmethod
     def text_of(value: Any) -> str:
         """Return str() of one of Python's own objects."""
-        if not isinstance(value, str | int | float | tuple | list | type(None)):
-            raise Unmodelled
+        is_shown(value)
         return str(value)
+
+
+_ORDERING = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
+
+
+def _as_on_some(run: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a comparison that may be one: Python 2 has an order of unlike things."""
+
+    def compare(left: Any, right: Any) -> Any:
+        try:
+            return run(left, right)
+        except TypeError:
+            raise Unmodelled from None
+
+    return compare
+
+
+def is_shown(value: Any) -> None:
+    """Raise Unmodelled where not every Python makes the same text of *value*."""
+    if isinstance(value, tuple | list):
+        if type(value) not in (tuple, list) or not all(map(_is_told, value)):
+            raise Unmodelled
+    elif isinstance(value, float):
+        if float(f"{value:.12g}") != value:
+            raise Unmodelled  # a Python 2 shows twelve digits
+    elif not isinstance(value, str | int | type(None)):
+        raise Unmodelled
+
+
+def _is_told(value: Any) -> bool:
+    """Tell whether repr() of a part is what every Python says."""
+    return type(value) in (int, bool, type(None)) or (
+        type(value) in (tuple, list) and all(map(_is_told, value))
+    )
 
 
 def _says_distribution(value: Plain) -> bool:
@@ -245,5 +286,7 @@ def _says_distribution(value: Plain) -> bool:
             if not isinstance(items, Unknown) for one in items
         )  # fmt: skip
     if isinstance(value, tuple):
-        return any(isinstance(one, str) and _says_distribution(one) for one in value)
+        return any(isinstance(one, str | bytes) and _says_distribution(one) for one in value)
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
     return isinstance(value, str) and DISTRIBUTION.search(value) is not None

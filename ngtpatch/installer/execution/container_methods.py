@@ -19,8 +19,9 @@ from ngtpatch.installer.execution.objects import (
     OneWay,
     ReadOnly,
     View,
+    Viewed,
 )
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, is_vague
 
 __all__ = [
     "NamesOf",
@@ -48,13 +49,15 @@ def of_object(owner: Container | FileObject, name: str) -> Varied:
     if isinstance(owner, FileObject):
         run = method_of_file(name)
     elif isinstance(owner, NamesOf):
-        run = _NAMES.get(name, _not_followed)
+        run = _NAMES.get(name, _names_changed)
     else:
         run = _METHODS.get((owner.kind, name))
         if isinstance(owner, ReadOnly) and not hasattr(MappingProxyType, name):
             return NOTHING
         if isinstance(owner, Frozen) and not hasattr(frozenset, name):
             return NOTHING
+    if run is None and isinstance(owner, OneWay) and name in ("send", "throw", "close"):
+        run = _resumed
     if run is None:
         if not isinstance(owner, Container) or not hasattr(owner.kind, name):
             return NOTHING
@@ -65,7 +68,7 @@ def of_object(owner: Container | FileObject, name: str) -> Varied:
     def call(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
         return method(machine, owner, args, named)
 
-    return Varied.of(Native(f"{type(owner).__name__}.{name}", call))
+    return Varied.of(Native(f"{type(owner).__name__}.{name}", call, (Varied.of(owner),)))
 
 
 _Args = Sequence[Varied]
@@ -76,6 +79,12 @@ def _not_followed(machine: Any, owner: Any, args: _Args, named: _Named) -> Varie
     """Forget what is in a container that something was done to."""
     machine.write(owner.store, "items", unknown(tainted=True))
     return unknown(tainted=True)
+
+
+def _resumed(machine: Any, owner: Any, args: _Args, named: _Named) -> Varied:
+    """Go on in a generator with a value, or end it: it was executed without one."""
+    machine.note("dynamic")
+    return _not_followed(machine, owner, args, named)
 
 
 def _append(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
@@ -97,6 +106,8 @@ def _changed(change: Callable[..., Any], *, opened: bool = False) -> Callable[..
             return _not_followed(machine, owner, args, named)
         items = owner.store.get("items")
         args = tuple(machine.once(one) for one in args)
+        if opened and owner.kind is list:
+            args = tuple(machine.in_a_row(one) for one in args)
         combined = machine.combine((items, *args))
         if combined is None:
             return _not_followed(machine, owner, args, named)
@@ -192,9 +203,12 @@ def _get(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
     for mask, items in owner.store.get("items").each(machine.mask):
         for guests, key in args[0].each(mask):
             machine.spend()
-            if isinstance(items, Unknown) or isinstance(key, Unknown):
+            if isinstance(items, Unknown) or is_vague(key):
                 tainted = machine.depends(args[0]) or (isinstance(items, Unknown) and items.tainted)
                 groups.append((guests, Unknown(tainted)))
+                continue
+            if isinstance(key, Container):
+                machine.refuse_as_key(key, guests)
                 continue
             try:
                 if key in items:
@@ -256,7 +270,12 @@ def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
 
     def run(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
         groups = [
-            (mask, items if isinstance(items, Unknown) else Container(list, tuple(part(items))))
+            (
+                mask,
+                items
+                if isinstance(items, Unknown)
+                else Container(list, tuple(part(_in_its_order(machine, owner, items)))),
+            )
             for mask, items in owner.store.get("items").each(machine.mask)
         ]
         found: Varied = machine.gather(groups)
@@ -265,10 +284,28 @@ def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
     return run
 
 
+def _in_its_order(machine: Any, owner: Container, items: Any) -> Any:
+    """Return the content of a dictionary in an order in which an old Python may have it."""
+    if type(owner) is not Container or owner.kind is not dict or not machine.may_be_old():
+        return items
+    return dict(machine.in_some_order(tuple(items.items())))
+
+
 def as_view(machine: Any, kind: type, found: Varied) -> Varied:
     """Return a list as what Python 3 gives in its place, on the guests that have one."""
     if not machine.of_python:
-        return found
+        if machine.frames[-1].module.only_2:
+            return found
+        shown: list[tuple[int, Plain]] = []
+        for mask, one in found.each(machine.mask):
+            if not isinstance(one, Container):
+                shown.append((mask, one))
+                continue
+            shown += [
+                (guests, items if isinstance(items, Unknown) else Viewed(list, items))
+                for guests, items in one.store.get("items").each(mask)
+            ]
+        return machine.gather(shown)  # type: ignore[no-any-return]
     python3 = machine.where(lambda world: (world.python or (2,)) >= (3,))
     groups: list[tuple[int, Plain]] = []
     for mask, one in found.each(machine.mask):
@@ -413,4 +450,17 @@ def _names_updated(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> 
     return NONE
 
 
-_NAMES: dict[str, Callable[..., Varied]] = {"get": _name_got, "update": _names_updated}
+def _names_changed(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
+    """Note what is done to all names of a module, which is not followed."""
+    machine.note("dynamic")
+    return unknown(tainted=True)
+
+
+def _names_read(machine: Any, owner: NamesOf, args: _Args, named: _Named) -> Varied:
+    return unknown(tainted=True)
+
+
+_NAMES: dict[str, Callable[..., Varied]] = {
+    "get": _name_got, "update": _names_updated, "copy": _names_read, "keys": _names_read,
+    "items": _names_read, "__contains__": _names_read,
+}  # fmt: skip

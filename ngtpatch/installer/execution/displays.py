@@ -9,10 +9,11 @@ from types import GeneratorType
 
 from ngtpatch.installer.execution.comparing import Comparing, Cond
 from ngtpatch.installer.execution.container_methods import as_iterator
+from ngtpatch.installer.execution.either_python import by_python, may_be_2, may_be_3
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.objects import Container, InstanceObject, NameStore
 from ngtpatch.installer.execution.state import Frame
-from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, is_vague
 
 __all__ = ["Displays"]
 
@@ -58,26 +59,36 @@ class Displays(Comparing):
             return tuple(items)
         if kind is list:
             return Container(list, tuple(items))
-        if any(isinstance(one, Unknown | Container) for one in items):
+        if any(is_vague(one) or isinstance(one, Container) for one in items):
+            self.perhaps()  # a list can be no member
+            self.expose(Varied.of(tuple(items)))
             return Unknown(tainted=True)
         self.note_operated(*(Varied.of(one) for one in items if isinstance(one, InstanceObject)))
         return Container(set, frozenset(items))
 
     def _dictionary(self, row: Sequence[Plain]) -> Plain:
         self.note_operated(*(Varied.of(one) for one in row[::2] if isinstance(one, InstanceObject)))
-        try:
-            return Container(dict, dict(zip(row[::2], row[1::2], strict=True)))
-        except TypeError:
+        if any(is_vague(one) or isinstance(one, Container) for one in row[::2]):
+            self.perhaps()
+            self.expose(Varied.of(tuple(row)))
             return Unknown(tainted=True)
+        return Container(dict, dict(zip(row[::2], row[1::2], strict=True)))
 
     def _comprehended(
-        self, generators: Sequence[ast.comprehension], element: Callable[[], Varied], kind: type
+        self,
+        generators: Sequence[ast.comprehension],
+        element: Callable[[], Varied],
+        kind: type,
+        *,
+        leaks: bool = False,
     ) -> Varied:
         frame = self.frames[-1]
         inner = Frame(
             frame.module, frame.function, NameStore(),
-            closure=(frame.local, *frame.closure) if frame.local is not frame.module.store
+            closure=(frame.local, *frame.closure)
+            if frame.local is not frame.module.store and not frame.is_class
             else frame.closure,
+            is_inner=True,
         )  # fmt: skip
         rows = Container(list, ())
         unsure, tainted = [False], [False]
@@ -87,9 +98,9 @@ class Displays(Comparing):
                 self.append(rows, element())
                 return
             loop = generators[index]
-            self.iterate(
-                self.evaluate(loop.iter), loop.target, lambda: filtered(index), unsure=unsure
-            )
+            # The first is evaluated outside.
+            rows_of = first if index == 0 else self.evaluate(loop.iter)
+            self.iterate(rows_of, loop.target, lambda: filtered(index), unsure=unsure)
 
         def filtered(index: int) -> None:
             skipped = 0
@@ -104,14 +115,36 @@ class Displays(Comparing):
                 each(index + 1)
             self.mask |= skipped
 
+        first = self.evaluate(generators[0].iter)
         self.frames.append(inner)
         try:
             each(0)
         finally:
             self.frames.pop()
+        if leaks and may_be_2(self):
+            self._leak(inner.local)
         if unsure[0]:
+            self.expose(Varied.of(rows), inner=True)
             return unknown(tainted=tainted[0] or self.depends(Varied.of(rows)))
         return self.converted(rows, kind)
+
+    def _leak(self, inner: NameStore) -> None:
+        """Bind what a list comprehension of Python 2 has bound last."""
+        frame = self.frames[-1]
+        places = [frame.outside.get(name, frame.local) for name in inner.slots]
+        for place, (name, last) in zip(places, list(inner.slots.items()), strict=True):
+            if not isinstance(name, str) or name.startswith("\x00"):
+                continue
+            outer = [place, *frame.closure, frame.module.store]
+            old = next((one.get(name) for one in outer if one.get(name).mask), NOTHING)
+            now = last.within(self.mask)
+            if not now.mask:
+                continue
+            if frame.is_class and may_be_3(self):
+                now = unknown(tainted=True).within(now.mask)  # an attribute on one of them
+            elif old.mask or not may_be_3(self):
+                now = by_python(self, now, old)
+            self.write(place, name, now, now.mask & self.mask)
 
     def converted(self, rows: Container, kind: type) -> Varied:
         """Return the list *rows* as a container of another kind."""
@@ -181,7 +214,9 @@ class Displays(Comparing):
         return as_iterator(self, GeneratorType, found[0])
 
     def _listcomp(self, node: ast.ListComp) -> Varied:
-        return self._comprehended(node.generators, lambda: self.evaluate(node.elt), list)
+        return self._comprehended(
+            node.generators, lambda: self.evaluate(node.elt), list, leaks=True
+        )
 
     def _setcomp(self, node: ast.SetComp) -> Varied:
         return self._comprehended(node.generators, lambda: self.evaluate(node.elt), set)

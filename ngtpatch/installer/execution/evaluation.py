@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.atom_methods import PURE_METHODS, text_method
-from ngtpatch.installer.execution.comparing import Cond
+from ngtpatch.installer.execution.comparing import Cond, is_shown
 from ngtpatch.installer.execution.displays import Displays
+from ngtpatch.installer.execution.either_python import by_python, divided
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import (
     Container,
@@ -51,9 +52,21 @@ def _shift(left: Any, right: Any) -> Any:
 
 
 def _modulo(left: Any, right: Any) -> Any:
-    if isinstance(left, str | bytes) and re.search(rb"[*]|\d{4}", _as_bytes(left)):
-        raise Unmodelled
+    if isinstance(left, str | bytes):
+        if re.search(rb"[*]|\d{4}", _as_bytes(left)):
+            raise Unmodelled
+        parts = right.values() if isinstance(right, dict) else right
+        for part in parts if isinstance(right, tuple | dict) else (right,):
+            if isinstance(part, bytes) or ("%r" in str(left) and isinstance(part, str)):
+                raise Unmodelled  # Python 2 and 3 show texts in two ways
+            is_shown(part)
     return left % right
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, str):
+        is_shown(value)
+    return repr(value)
 
 
 def _as_bytes(text: str | bytes) -> bytes:
@@ -138,6 +151,8 @@ class Evaluation(Displays):
             self.throw_named("UnboundLocalError", missing, name)
             return self.gather(groups)
         if missing:
+            if not self.of_python and self.is_python_s(name):
+                self.perhaps()  # or there is none
             built_in = self.built_in(name).within(missing)
             groups += built_in.groups
             missing &= ~built_in.mask
@@ -164,7 +179,8 @@ class Evaluation(Displays):
 
     def _namedexpr(self, node: ast.NamedExpr) -> Varied:
         value = self.evaluate(node.value)
-        self.bind(node.target.id, value)
+        frame = next(one for one in reversed(self.frames) if not one.is_inner)
+        self.write(frame.outside.get(node.target.id, frame.local), node.target.id, value)
         return value
 
     def _joinedstr(self, node: ast.JoinedStr) -> Varied:
@@ -178,7 +194,7 @@ class Evaluation(Displays):
         value = self.as_text(self.evaluate(node.value))
         if node.format_spec is not None or node.conversion not in (-1, 115, 114):
             return unknown(tainted=self.depends(value))
-        return self.lift(self.text_of if node.conversion != 114 else repr, value)
+        return self.lift(self.text_of if node.conversion != 114 else _shown, value)
 
     # Displays ------------------------------------------------------------------------------
 
@@ -204,6 +220,10 @@ class Evaluation(Displays):
         self.note_operated(left, right)
         if isinstance(kind, ast.Add | ast.Mult):
             self.refuse_views(left, right)
+        if isinstance(kind, ast.Div) and not self.frames[-1].module.divides:
+            return by_python(
+                self, self.lift(divided, left, right), self.lift(operator.truediv, left, right)
+            )
         return self.lift(_BINARY.get(type(kind), _none), left, right)
 
     def _unaryop(self, node: ast.UnaryOp) -> Varied:
@@ -449,8 +469,8 @@ class Evaluation(Displays):
     def function_of(self, node: ast.FunctionDef | ast.Lambda, name: str) -> FunctionObject:
         """Return a function with its defaults and the names that it can see."""
         frame = self.frames[-1]
-        is_class = frame.owner is not None
-        visible = () if frame.local is frame.module.store or is_class else (frame.local,)
+        frame.local.captured = True
+        visible = () if frame.local is frame.module.store or frame.is_class else (frame.local,)
         return FunctionObject(
             node=node,
             module=frame.module,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 import sys
@@ -37,6 +38,15 @@ _ASKS = re.compile(
 )
 
 
+def _futures(tree: ast.Module) -> set[str]:
+    return {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for alias in node.names
+    }
+
+
 class Machine(Statements):
     """An execution of one program of a tree, for all *worlds* at once."""
 
@@ -47,10 +57,13 @@ class Machine(Statements):
         self.gave = {}
         self._yielding = {}
         self._own = {}
+        self.exposed = {}
         self._calling_back = set()
+        self._called_at = {}
+        self._kept_alive = []
         #: Files of the disc that something unknown was given the names of.
         self.started: set[str] = set()
-        self.handling: list[Thrown] = []
+        self.handling: list[list[Thrown]] = []
         self.external_store = NameStore()
         self.modules: dict[str, ModuleObject] = {}
         #: Files that could not be read, and why.
@@ -121,7 +134,7 @@ class Machine(Statements):
 
     def enter(self, module: ModuleObject) -> None:
         """Go on in *module*, as its own code would."""
-        self.frames.append(Frame(module, "", module.store))
+        self.frames.append(Frame(module, "", module.store, trials=len(self.trials)))
 
     def leave(self) -> None:
         """End what :meth:`enter` began."""
@@ -269,13 +282,16 @@ class Machine(Statements):
             # Python 3 does not read it: who imports it may be told so.
             python3 = self.where(lambda world: (world.python or (3,)) >= (3,))
             self.trials[-1].perhaps |= self.mask & python3
+        oldest = oldest_python(source)
+        module.only_3 = oldest >= (3, 0)
+        module.is_new = oldest >= (3, 8)
+        module.divides = "division" in _futures(tree)
         if self.of_python:
-            oldest = oldest_python(source)
             too_old = self.where(lambda world: (world.python or oldest) < oldest)
             self.throw_named("SyntaxError", too_old, path)
         self.write(module.store, "__name__", Varied.of(module.name))
         line, depth, self.depth = self.line, self.depth, 0
-        self.frames.append(Frame(module, "", module.store))
+        self.frames.append(Frame(module, "", module.store, trials=len(self.trials)))
         try:
             self.execute(tree.body)
         finally:

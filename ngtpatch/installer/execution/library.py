@@ -14,12 +14,14 @@ from ngtpatch.installer.execution.atom_methods import LooseVersion
 from ngtpatch.installer.execution.bounded_patterns import checked, found_by
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.objects import (
-    ClassObject,
     Container,
     External,
+    FunctionObject,
     ModuleObject,
     Native,
+    Ordered,
 )
+from ngtpatch.installer.execution.remembering import named_tuple, remembering
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.execution.worlds import World
 
@@ -297,15 +299,41 @@ def _words(machine: Any, args: _Args, named: _Named) -> Varied:
 # What only wraps -----------------------------------------------------------------------------
 
 
-def _itself(machine: Any, args: _Args, named: _Named) -> Varied:
-    return args[0] if args else Varied.of(Native("functools.wraps", _itself))
+def _wraps(machine: Any, args: _Args, named: _Named) -> Varied:
+    """Return ``functools.wraps``: the function that is decorated has the other's names."""
+
+    def run(again: Any, given: _Args, _: _Named) -> Varied:
+        for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+            for mask, one in given[0].each(again.mask) if given else ():
+                if isinstance(one, FunctionObject):
+                    again.write(one.store, name, again.attribute(args[0], name), mask)
+        return given[0] if given else unknown(tainted=True)
+
+    if len(args) != 1 or named:
+        return unknown(tainted=True)
+    return Varied.of(Native("functools.wraps(...)", run))
 
 
-def _remembering(machine: Any, args: _Args, named: _Named) -> Varied:
-    """Return ``lru_cache`` as a decorator: a function that asks a fact always says the same."""
-    if args and all(callable_ for callable_ in map(_is_function, args)):
-        return args[0]
-    return Varied.of(Native("functools.lru_cache(...)", _itself))
+def _ordered(machine: Any, args: _Args, named: _Named) -> Varied:
+    groups: list[tuple[int, Plain]] = []
+    for mask, one in natives.made_dictionary(machine, args, named).each(machine.mask):
+        if not isinstance(one, Container):
+            groups.append((mask, one))
+            continue
+        for guests, items in one.store.get("items").each(mask):
+            # What it is made of must have had an order, too.
+            known = isinstance(items, dict) and (len(items) < 2 or _is_row(args, named))
+            groups.append((guests, Ordered(dict, items) if known else one))
+    found: Varied = machine.gather(groups)
+    return found
+
+
+def _is_row(args: _Args, named: _Named) -> bool:
+    return not named and all(
+        isinstance(one, tuple | Ordered) or (isinstance(one, Container) and one.kind is list)
+        for value in args
+        for _, one in value.groups
+    )
 
 
 def _partial(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -315,45 +343,8 @@ def _partial(machine: Any, args: _Args, named: _Named) -> Varied:
         found: Varied = again.call(args[0], (*args[1:], *more), {**named, **others})
         return found
 
-    return Varied.of(Native(f"functools.partial@{machine.line}", run))
-
-
-def _named_tuple(machine: Any, args: _Args, named: _Named) -> Varied:
-    """Return ``collections.namedtuple`` as a class with these attributes."""
-    groups = [one for value in args[:2] for one in value.each(machine.mask)]
-    names = groups[1][1] if len(args) == 2 and len(groups) == 2 and not named else None
-    if isinstance(names, Container):
-        rows = list(names.store.get("items").each(machine.mask))
-        names = rows[0][1] if len(rows) == 1 else None
-    if isinstance(names, str):
-        names = tuple(names.replace(",", " ").split())
-    if not isinstance(names, tuple) or not all(isinstance(one, str) for one in names):
-        return unknown(tainted=machine.depends(*args, *named.values()))
-    fields: tuple[str, ...] = names
-    cls = ClassObject(str(groups[0][1]), None, ())
-
-    def run(again: Any, given: _Args, keywords: _Named) -> Varied:
-        values = {**dict(zip(fields, given[1:], strict=False)), **keywords}
-        if set(values) != set(fields) or len(given) > len(fields) + 1:
-            again.throw_named("TypeError", None, "arguments")
-            return NOTHING
-        for name, value in values.items():
-            again.set_attribute(given[0], name, value)
-
-        def item(machine: Any, at: _Args, _: _Named) -> Varied:
-            rows = machine.combine([values[name] for name in fields])
-            found: Varied = machine.item(machine.gather(rows or ()), at[0])
-            return found
-
-        again.set_attribute(given[0], "__getitem__", Varied.of(Native("namedtuple.item", item)))
-        return Varied.of(None)
-
-    cls.store.slots["__init__"] = Varied.of(Native("namedtuple.__init__", run))
-    return Varied.of(cls)
-
-
-def _is_function(value: Varied) -> bool:
-    return any(type(one).__name__ == "FunctionObject" for _, one in value.groups)
+    holds = (*args, *named.values())
+    return Varied.of(Native(f"functools.partial@{machine.line}", run, holds))
 
 
 def _imported(machine: Any, args: _Args, named: _Named) -> Varied:
@@ -410,12 +401,12 @@ _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
     "io": {"open": natives.opened},
     "codecs": {"open": natives.opened},
     "collections": {
-        "OrderedDict": natives.BUILT_IN["dict"], "namedtuple": _named_tuple,
+        "OrderedDict": _ordered, "namedtuple": named_tuple,
         "defaultdict": combining.defaulting,
     },
     **combining.TABLES,
     "functools": {
-        "wraps": _itself, "lru_cache": _remembering, "cache": _remembering, "partial": _partial,
+        "wraps": _wraps, "lru_cache": remembering, "cache": remembering, "partial": _partial,
     },
     "importlib": {"import_module": _imported},
     "string": of_types.STRING,

@@ -62,6 +62,7 @@ class Unmodelled(Exception):
 # Of such alone no operand is a part of ours, and texts and bytes do not meet.
 _SIMPLE = frozenset({str, int, bool, float, type(None)})
 _SMALL = frozenset({bool, type(None)})
+_PLAINLY = (str, int, float, bytes, type(None), Unknown)
 _FAILING = (*_RAISED, Unmodelled, RecursionError, MemoryError)
 
 
@@ -105,23 +106,30 @@ class Values(State):
         return any(self._depends(operand, 3) for operand in operands)
 
     def _depends(self, operand: Varied, depth: int) -> bool:
-        if operand.depends(self.mask):
-            return True
-        for mask, value in operand.each(self.mask):
-            if isinstance(value, Container) and depth:
+        return operand.depends(self.mask) or any(
+            self._differs(mask, value, depth) for mask, value in operand.each(self.mask)
+        )
+
+    def _differs(self, mask: int, value: Plain, depth: int) -> bool:
+        """Tell whether what a value holds depends on the guest."""
+        match value:
+            case Container() if depth:
                 items = value.store.get("items")
-                if items.depends(mask):
-                    return True
-                for _, content in items.each(mask):
-                    inner = content.values() if isinstance(content, dict) else content
-                    if not isinstance(content, Unknown) and any(
-                        isinstance(one, Container | Unknown)
-                        and self._depends(Varied.of(one), depth - 1)
-                        for one in inner
-                    ):
-                        return True
-            elif isinstance(value, External | tuple) and _is_tainted(value):
-                return True
+                return items.depends(mask) or any(
+                    isinstance(one, Container | Unknown)
+                    and self._depends(Varied.of(one), depth - 1)
+                    for _, content in items.each(mask)
+                    if not isinstance(content, Unknown)
+                    for one in (content.values() if isinstance(content, dict) else content)
+                )
+            case FileObject():
+                return self._depends(value.store.get("lines").within(mask), 1)
+            case InstanceObject() if depth:
+                return any(
+                    self._depends(one.within(mask), depth - 1) for one in value.store.slots.values()
+                )
+            case External() | tuple():
+                return _is_tainted(value)
         return False
 
     def lift(self, run: Callable[..., Any], *operands: Varied) -> Varied:
@@ -135,6 +143,7 @@ class Values(State):
         if combined is None:
             return unknown(tainted=True)
         groups: list[tuple[int, Plain]] = []
+        raised: list[tuple[int, str, tuple[Plain, ...]]] = []
         depends: bool | None = None
         for mask, values in combined:
             self.spend()
@@ -148,33 +157,78 @@ class Values(State):
                     pass  # below it is seen what becomes of that
             if depends is None:
                 depends = self.depends(*operands)
-            kept: Kept = {}
-            operand = [plain(value, mask, kept) for value in values]
-            doubt = Unknown(depends, "" if depends else _origins(operand))
-            if any(isinstance(value, Unknown) for value in operand):
-                groups.append((mask, doubt))
-                continue
-            if _mixes(operand):
-                # On Python 2 they are one kind of text, on Python 3 never equal.
-                python2 = mask & self.where(lambda world: (world.python or (2,)) < (3,))
-                if not self.of_python:
-                    groups.append((mask, Unknown(depends)))
-                    continue
-                # That texts are compared as Python 2 does is not modelled: it may differ.
-                groups.append((python2, Unknown(tainted=True)))
-                mask &= ~python2  # noqa: PLW2901 - the others, of Python 3
-            self.spend(sum(_size(value) for value in operand) >> 4)
-            try:
-                groups.append((mask, self.wrap(run(*operand), kept)))
-            except (Unmodelled, RecursionError, MemoryError):
-                groups.append((mask, doubt))
-            except _RAISED as error:
-                if any(_is_ours(value) for value in operand):
-                    groups.append((mask, doubt))
-                else:
-                    told = tuple(one for one in error.args if isinstance(one, str | int))
-                    self.throw_named(_public_name(error), mask, *told)
+            groups += self._lift_one(run, mask, values, raised, depends=depends)
+        if raised:
+            kept = 0
+            for mask, _ in groups:
+                kept |= mask
+            self.throw_some(raised, kept)
         return self.gather(groups)
+
+    def _lift_one(
+        self,
+        run: Callable[..., Any],
+        mask: int,
+        values: Sequence[Plain],
+        raised: list[tuple[int, str, tuple[Plain, ...]]],
+        *,
+        depends: bool,
+    ) -> Iterator[tuple[int, Plain]]:
+        """Yield what *run* gives for these values; what it raises is added to *raised*."""
+        kept: Kept = {}
+        operand = [plain(value, mask, kept) for value in values]
+        for one in operand:
+            if not isinstance(one, _PLAINLY):
+                self.ask_class_of(one, mask)
+        doubt = Unknown(depends, "" if depends else _origins(operand))
+        if any(isinstance(value, Unknown) for value in operand):
+            self.expose(*map(Varied.of, values), inner=True)
+            self.perhaps()
+            yield mask, doubt
+            return
+        if _mixes(operand):
+            # On Python 2 they are one kind of text, on Python 3 never equal.
+            python2 = mask & self.where(lambda world: (world.python or (2,)) < (3,))
+            if not self.of_python:
+                yield mask, Unknown(depends)
+                return
+            # That texts are compared as Python 2 does is not modelled: it may differ.
+            yield python2, Unknown(tainted=True)
+            mask &= ~python2  # the others, of Python 3
+        self.spend(sum(_size(value) for value in operand) >> 4)
+        try:
+            yield mask, self.wrap(run(*operand), kept)
+        except (Unmodelled, RecursionError, MemoryError):
+            self._out_of_sight(values, mask, depends=depends)
+            yield mask, doubt
+        except _RAISED as error:
+            if any(_is_ours(value) for value in operand):
+                self._out_of_sight(values, mask, depends=depends)
+                yield mask, doubt
+            else:
+                raised.append((mask, _public_name(error), ()))
+
+    def _out_of_sight(self, values: Sequence[Plain], mask: int, *, depends: bool) -> None:
+        """Note that what is made of *values* is not known."""
+        self.perhaps()
+        self.expose(*map(Varied.of, values), inner=True)
+        if self.watch is not None and not depends:
+            for one in values:
+                self.watch.hand(Varied.of(one), mask)
+
+    def ask_class_of(self, value: Any, mask: int, depth: int = 4) -> None:
+        """Note where an object in *value* is of a class that says what is done to it."""
+        if isinstance(value, InstanceObject):
+            if self.redefines(value):
+                self.note("call", mask)
+        elif depth and isinstance(value, tuple | list | dict | set | frozenset):
+            for one in (*value, *value.values()) if isinstance(value, dict) else value:
+                if not isinstance(one, _PLAINLY):
+                    self.ask_class_of(one, mask, depth - 1)
+
+    def redefines(self, one: InstanceObject) -> bool:
+        """Tell whether the class of an object says what operators do to it."""
+        raise NotImplementedError
 
     def wrap(self, value: Any, kept: Kept | None = None) -> Plain:  # noqa: PLR0911 - one a kind
         """Return one of Python's own objects as a plain value, or the container it stands for."""
@@ -291,19 +345,22 @@ class Values(State):
                         if isinstance(items, Unknown):
                             yield guests, items
                         elif one.kind is set:
-                            # A set has no order; any will do where none decides.
-                            yield guests, sorted(items, key=repr)
+                            yield guests, self.in_some_order(sorted(items, key=repr))
+                        elif type(one) is Container and one.kind is dict and self.may_be_old():
+                            yield guests, self.in_some_order(tuple(items))
                         else:
                             self.spend(len(items) >> 3)
                             yield guests, tuple(items)
-                case str() | tuple() | range() | bytes():
+                case bytes():
+                    yield mask, Unknown(tainted=True)  # texts or numbers, as the Python is
+                case str() | tuple() | range():
                     self.spend(len(one) >> 3)
                     yield mask, one
                 case FileObject():
                     for guests, lines in one.store.get("lines").each(mask):
                         yield guests, lines
-                case ClassObject() if one.store.slots.get("__members__"):
-                    for guests, members in one.store.get("__members__").each(mask):
+                case ClassObject() if one.store.slots.get("\x00members"):
+                    for guests, members in one.store.get("\x00members").each(mask):
                         yield guests, members
                 case Unknown():
                     yield mask, one
@@ -314,6 +371,30 @@ class Values(State):
                         isinstance(one, InstanceObject)
                     )  # fmt: skip
                     yield mask, Unknown(tainted, "" if tainted else origin)
+
+    def in_some_order(self, items: Sequence[Plain]) -> Sequence[Plain]:
+        """Return *items*, which have no order, in one: the other one is tried as well."""
+        self.spend(len(items) >> 3)
+        if len(items) > 1 and self.unordered_at is None:
+            self.unordered_at = self.place
+        return tuple(reversed(items)) if self.backwards else tuple(items)
+
+    def in_a_row(self, value: Varied) -> Varied:
+        """Return *value* with each set or dictionary as the list of what going through it gives."""
+        groups: list[tuple[int, Plain]] = []
+        for mask, one in value.each(self.mask):
+            if type(one) in (Container, Frozen) and one.kind is not list:
+                groups += [
+                    (guests, items if isinstance(items, Unknown) else Container(list, items))
+                    for guests, items in self.elements(Varied(((mask, one),)))
+                ]
+            else:
+                groups.append((mask, one))
+        return self.gather(groups)
+
+    def may_be_old(self) -> bool:
+        """Tell whether a Python may run this in which dictionaries have no order."""
+        return not self.of_python and not self.frames[-1].module.is_new
 
     def _asked(self, one: OneWay, mask: int) -> list[tuple[int, Plain]]:
         """Return what an iterator gives, the first time and where nothing has changed since."""

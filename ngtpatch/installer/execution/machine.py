@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in_place
 from ngtpatch.installer.execution.lifting import NONE, unknown
@@ -13,9 +14,11 @@ from ngtpatch.installer.execution.objects import (
     Container,
     External,
     FileObject,
+    FunctionObject,
     InstanceObject,
     NameStore,
     Native,
+    Wrapped,
 )
 from ngtpatch.installer.execution.state import Frame, Loop
 from ngtpatch.installer.execution.trying import Trying
@@ -26,6 +29,13 @@ __all__ = ["Statements"]
 
 _MAX_ROUNDS = 5_000
 _UNSURE_ROUNDS = 2
+# What a class says so is asked where nobody writes it down.
+_OF_AN_ENUM = frozenset({"__module__", "__doc__", "__str__", "__repr__"})
+_STRANGE = frozenset({
+    "__class_getitem__", "__del__", "__delattr__", "__get__", "__getattribute__",
+    "__init_subclass__", "__instancecheck__", "__mro_entries__", "__prepare__", "__set__",
+    "__set_name__", "__subclasscheck__", "__subclasshook__",
+})  # fmt: skip
 
 
 class Statements(Trying):
@@ -65,7 +75,16 @@ class Statements(Trying):
             self.assign(node.target, self.evaluate(node.value))
 
     def _do_augassign(self, node: ast.AugAssign) -> None:
-        old = self.evaluate(ast.copy_location(_loaded(node.target), node))
+        target = node.target
+        owner = index = NOTHING
+        if isinstance(target, ast.Attribute):
+            owner = self.evaluate(target.value)
+            old = self.attribute(owner, target.attr)
+        elif isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            owner, index = self.evaluate(target.value), self.evaluate(target.slice)
+            old = self.item(owner, index)
+        else:
+            old = self.evaluate(ast.copy_location(_loaded(target), node))
         more = self.evaluate(node.value)
 
         def operate(one: Plain) -> Varied:
@@ -78,7 +97,17 @@ class Statements(Trying):
             value = self.dispatch(old, operate)
         else:
             value = self.operated(old, node.op, more)
-        self.assign(node.target, value)
+        if any(isinstance(one, Unknown) for _, one in old.each(self.mask)) and not all(
+            isinstance(one, str | int | float) for _, one in more.each(self.mask)
+        ):
+            self.expose(more)
+            self.act()  # it may be a list that others have
+        if isinstance(target, ast.Attribute):
+            self.set_attribute(owner, target.attr, value)
+        elif isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            self.set_item(owner, index, value)
+        else:
+            self.assign(target, value)
 
     def assign(self, target: ast.expr, value: Varied) -> None:
         """Bind what stands left of ``=``."""
@@ -102,6 +131,7 @@ class Statements(Trying):
         columns: list[list[tuple[int, Plain]]] = [[] for _ in targets]
         for mask, items in list(self.elements(value)):
             if isinstance(items, Unknown):
+                self.perhaps()
                 for column in columns:
                     column.append((mask, Unknown(items.tainted)))
                 continue
@@ -154,6 +184,7 @@ class Statements(Trying):
 
     def _do_classdef(self, node: ast.ClassDef) -> None:
         frame = self.frames[-1]
+        self.line = node.lineno
         bases = [self.evaluate(one) for one in node.bases]
         plain_bases = tuple(
             one for value in bases for _, one in list(value.each(self.mask))[:1]
@@ -174,19 +205,24 @@ class Statements(Trying):
             self.note("dynamic")
         if any(isinstance(one, ClassObject) and one.error for one in cls.order()):
             cls.error = Exception
-        is_function = frame.local is not frame.module.store
+        is_function = frame.local is not frame.module.store and not frame.is_class
         closure = (frame.local, *frame.closure) if is_function else frame.closure
         name = f"{frame.function}.{node.name}".strip(".")
-        inner = Frame(frame.module, name, cls.store, closure, owner=cls)
+        inner = Frame(frame.module, name, cls.store, closure, owner=cls, is_class=True)
         self.frames.append(inner)
         try:
             self.execute(node.body)
         finally:
             self.frames.pop()
         self._make_enum(cls)
+        if self._is_strange(cls):
+            self.line = node.lineno
+            self.note("dynamic")
         if cls.store.get("__metaclass__").mask:
-            if any(isinstance(one, ClassObject) for _, one in
-                   cls.store.get("__metaclass__").groups):  # fmt: skip
+            if not all(
+                isinstance(one, External) and one.name in ("type", "abc.ABCMeta")
+                for _, one in cls.store.get("__metaclass__").groups
+            ):
                 self.note("dynamic")
             cls.bases = (*cls.bases, External("a metaclass"))
         value = Varied.of(cls)
@@ -194,22 +230,46 @@ class Statements(Trying):
             value = self.call(self.evaluate(decorator), (value,), {})
         self.bind(node.name, value)
 
+    def _is_strange(self, cls: ClassObject) -> bool:
+        """Tell whether a class or what it holds changes what a class is, or what names mean."""
+        if any(isinstance(name, str) and name in _STRANGE for name in cls.store.slots):
+            return True
+        return any(
+            isinstance(one, InstanceObject)
+            and any(self.defines(one, name) for name in ("__get__", "__set__", "__set_name__"))
+            for value in cls.store.slots.values()
+            for _, one in value.each(self.mask)
+        )
+
     def _make_enum(self, cls: ClassObject) -> None:
         """Make the members of an enum, where it is a plain one."""
-        if not (len(cls.bases) == 1 and isinstance(cls.bases[0], External)
-                and cls.bases[0].name in ("enum.Enum", "enum.IntEnum")):  # fmt: skip
+        kinds = [one.name for one in cls.order() if isinstance(one, External)]
+        if kinds != ["enum.Enum"] or len(cls.bases) > 1:
+            if any(name.startswith("enum.") for name in kinds):
+                self.note("dynamic")
+            return
+        named = [(name, value) for name, value in cls.store.slots.items() if name[:1] != "_"]
+        values = {name: [one for _, one in value.groups] for name, value in named}
+        plain = {name for name, found in values.items() if len(found) == 1
+                 and isinstance(found[0], str | int)}  # fmt: skip
+        methods = {name for name, found in values.items()
+                   if all(isinstance(one, FunctionObject | Wrapped) for one in found)}  # fmt: skip
+        special = {name for name in cls.store.slots if name[:1] == "_"} - _OF_AN_ENUM
+        if special or len(plain) + len(methods) < len(named):
+            self.note("dynamic")  # what its members are then is not followed
             return
         cls.bases = ()
-        members = []
-        for name, value in list(cls.store.slots.items()):
-            plain = [one for _, one in value.groups]
-            if name.startswith("_") or len(plain) != 1 or not isinstance(plain[0], str | int):
+        members: dict[Any, InstanceObject] = {}
+        for name, value in named:
+            if name not in plain:
                 continue
-            member = InstanceObject(cls)
-            member.store.slots.update({"value": value, "name": Varied.of(name)})
-            members.append(member)
+            # Two names of one value are one member, which has the first.
+            member = members.get(values[name][0])
+            if member is None:
+                member = members[values[name][0]] = InstanceObject(cls)
+                member.store.slots.update({"value": value, "name": Varied.of(name)})
             cls.store.slots[name] = Varied.of(member)
-        cls.store.slots["__members__"] = Varied.of(tuple(members))
+        cls.store.slots["\x00members"] = Varied.of(tuple(members.values()))
 
     # Ways ----------------------------------------------------------------------------------
 
@@ -294,8 +354,7 @@ class Statements(Trying):
         go_round()
         frame.loops.pop()
         self.mask = finished
-        self.execute(node.orelse)
-        self.mask |= loop.broken
+        self._go_on_after(node, loop)
 
     def _do_for(self, node: ast.For) -> None:
         frame = self.frames[-1]
@@ -315,8 +374,13 @@ class Statements(Trying):
             if isinstance(one, FileObject):
                 rest = unknown(tainted=self.depends(one.store.get("lines")))
                 self.write(one.store, "lines", rest, mask)
+        self._go_on_after(node, loop)
+
+    def _go_on_after(self, node: ast.For | ast.While, loop: Loop) -> None:
+        """Go on with who came through a loop, and with who left it."""
         self.execute(node.orelse)
         self.mask |= loop.broken
+        self.weigh()
 
     def iterate(
         self,
@@ -395,8 +459,12 @@ class Statements(Trying):
     def _iterate_vaguely(
         self, value: Varied, target: ast.expr, body: Callable[[], None], vague: int
     ) -> int:
-        element = unknown(tainted=value.within(vague).depends(vague))
         self.mask = vague
+        self.perhaps()
+        origin = "|".join(
+            {one.origin for _, one in value.each(vague) if isinstance(one, Unknown)} - {""}
+        )
+        element = unknown(tainted=value.within(vague).depends(vague), origin=origin)
         for _ in range(_UNSURE_ROUNDS):
 
             def once() -> None:
@@ -462,8 +530,6 @@ def _loaded(target: ast.expr) -> ast.expr:
     match target:
         case ast.Name():
             return ast.Name(id=target.id, ctx=ast.Load())
-        case ast.Attribute():
-            return ast.Attribute(value=target.value, attr=target.attr, ctx=ast.Load())
         case ast.Subscript():
             return ast.Subscript(value=target.value, slice=target.slice, ctx=ast.Load())
     return target

@@ -13,6 +13,14 @@ from ngtpatch.installer.execution.varied import Varied
 __all__ = ["Matching"]
 
 
+def _is_plain(pattern: ast.pattern) -> bool:
+    """Tell whether a pattern is a literal, or ``*_``."""
+    match pattern:
+        case ast.MatchValue(value=ast.Constant()) | ast.MatchStar(name=None):
+            return True
+    return False
+
+
 class Matching(Calling):
     """Matches a value with patterns."""
 
@@ -59,9 +67,7 @@ class Matching(Calling):
                     found = self._matches(one, subject)
                     true, false, doubt = true | found[0], false & found[1], doubt | found[2]
                 return true, false, doubt
-            case ast.MatchSequence() if all(
-                isinstance(one, ast.MatchValue | ast.MatchStar) for one in pattern.patterns
-            ):
+            case ast.MatchSequence() if all(map(_is_plain, pattern.patterns)):
                 return self.truth(self.lift(self._sequence(pattern), subject))
         for inner in ast.walk(pattern):
             if isinstance(inner, ast.MatchAs | ast.MatchStar) and inner.name:

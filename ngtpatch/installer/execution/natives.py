@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ngtpatch.installer.execution.comparing import is_shown
 from ngtpatch.installer.execution.container_methods import NamesOf, as_iterator
+from ngtpatch.installer.execution.either_python import by_python, may_be_2, may_be_3, rounded
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -25,9 +27,11 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
     OneWay,
+    Ordered,
     ReadOnly,
     SuperObject,
     View,
+    Viewed,
     Wrapped,
 )
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
@@ -89,7 +93,28 @@ def _bounded_range(*bounds: int) -> range:
     return made
 
 
+def _range(machine: Any, args: _Args, named: _Named) -> Varied:
+    found = _pure(_bounded_range)(machine, args, named)
+    if machine.frames[-1].module.only_2:
+        return _converted(list)(machine, (found,), {})
+    return found
+
+
+def _round(machine: Any, args: _Args, named: _Named) -> Varied:
+    if named:
+        return unknown(tainted=machine.depends(*args, *named.values()))
+    return by_python(machine, machine.lift(rounded, *args), machine.lift(round, *args))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        raise Unmodelled  # Python 2 has two kinds of text, and shows which
+    is_shown(value)
+    return repr(value)
+
+
 def _bounded_format(value: Any, template: Any = "") -> str:
+    is_shown(value)
     if not isinstance(template, str) or re.search(r"\d{4}", template):
         raise Unmodelled
     return format(value, template)
@@ -141,6 +166,11 @@ def made_dictionary(machine: Any, args: _Args, named: _Named) -> Varied:
     """Make a dictionary of another, of pairs or of keyword arguments."""
     if not args:
         return _dictionary(machine, named)
+    if named:
+        made = made_dictionary(machine, args, {})
+        for name, value in named.items():
+            machine.set_item(made, Varied.of(name), value)
+        return made
     keys = machine.keys_of(args[0])
     if keys is not None:
         groups = [
@@ -210,11 +240,21 @@ def _quantified(*, wanted: bool) -> _Run:
     return run
 
 
-def _ordered(choose: Callable[..., Any]) -> _Run:
-    """Return ``sorted``, ``max`` or ``min``: *choose* gets the items and their keys."""
+def _ordered(chosen: Callable[..., Any]) -> _Run:
+    """Return ``sorted``, ``max`` or ``min``: *chosen* gets the items and their keys."""
 
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
+        def choose(*given: Any) -> Any:
+            try:
+                return chosen(*given)
+            except TypeError:
+                if not machine.of_python and may_be_2(machine):
+                    raise Unmodelled from None  # it has an order of unlike things
+                raise
+
         key = named.get("key")
+        if key is not None and all(one is None for _, one in key.each(machine.mask)):
+            key = None
         if set(named) - {"key", "reverse"} or not args:
             return unknown(tainted=machine.depends(*args, *named.values()))
         reverse = named.get("reverse", Varied.of(False))
@@ -254,7 +294,12 @@ def _mapped(*, keeps: bool) -> _Run:
     """Return ``map`` or ``filter``, done at once."""
 
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
-        if len(args) != 2:
+        given = [one for value in args for _, one in value.each(machine.mask)]
+        # Python 2 gives a text for a text, and takes None as the function.
+        if len(args) != 2 or (
+            (may_be_2(machine) and not machine.of_python)
+            and (None in given[:1] or (keeps and any(isinstance(x, str | tuple) for x in given)))
+        ):
             return unknown(tainted=machine.depends(*args))
         rows = Container(list, ())
 
@@ -282,25 +327,71 @@ def _mapped(*, keeps: bool) -> _Run:
 _KINDS: dict[str, Any] = {
     "str": str, "unicode": str, "basestring": str, "bytes": bytes, "int": int, "long": int,
     "bool": bool, "float": float, "tuple": tuple, "list": list, "dict": dict, "set": set,
-    "object": object,
+    "object": object, "frozenset": frozenset,
 }  # fmt: skip
+
+
+def _flat(kinds: Plain) -> list[Plain]:
+    return [one for kind in kinds for one in _flat(kind)] if isinstance(kinds, tuple) else [kinds]
+
+
+def _answers(one: Plain, kinds: Plain, *, two: bool, three: bool) -> set[bool | None]:
+    """Return what isinstance() may say; None is anything."""
+    found: set[bool | None] = set()
+    for python, runs in ((2, two), (3, three)):
+        if not runs:
+            continue
+        said = {_is_of_kind(one, kind, python) for kind in _flat(kinds)}
+        found |= {True} if True in said else {False} if said == {False} else {True, False, None}
+    return {None} if None in found else found
+
+
+_TEXT_KINDS = frozenset({"str", "unicode", "bytes", "long", "int"})
+
+
+def _is_of_kind(one: Plain, kind: Plain, python: int) -> bool | None:  # noqa: PLR0911 - a row each
+    """Tell whether an object is of a class on a Python; None where that is not known."""
+    match kind, one:
+        case Native(), Unknown() | External():
+            return None
+        case Native(name="object"), _:
+            return True
+        case Native(name=name), InstanceObject() if name in _KINDS:
+            return None if one.cls.is_open else False
+        case Native(name=name), str() | bytes() if python == 2 and name in _TEXT_KINDS:
+            # Which of its two kinds of text it has is not followed.
+            return None if name not in ("long", "int") else False
+        case Native(name="int" | "long"), int() if python == 2 and not isinstance(one, bool):
+            return True if kind.name == "int" and abs(one) < 2**31 else None
+        case Native(name=name), OneWay() | Viewed() | range() if python == 2 and name in _KINDS:
+            return None
+        case Native(name=name), Viewed() if name in _KINDS:
+            return False
+        case Native(name="dict"), Ordered():
+            return True
+        case Native(name=name), _ if name in _KINDS:
+            own = one.kind if isinstance(one, Container) else type(one)
+            own = MappingProxyType if isinstance(one, ReadOnly) else own
+            own = frozenset if isinstance(one, Frozen) else own
+            return issubclass(own, _KINDS[name])
+        case ClassObject(), InstanceObject():
+            if kind in one.cls.order():
+                return True
+            return None if one.cls.is_open or kind.is_open else False
+        case ClassObject(error=None), None | str() | int() | float() | tuple() | bytes():
+            return None if kind.is_open else False
+    return None
 
 
 def _isinstance(machine: Any, args: _Args, named: _Named) -> Varied:
     groups: list[tuple[int, Plain]] = []
+    if len(args) != 2 or named:
+        return unknown(tainted=True)
+    two, three = may_be_2(machine), may_be_3(machine)
     for mask, (one, kinds) in machine.combine(args) or []:
-        found: bool | None = False
-        for kind in kinds if isinstance(kinds, tuple) else (kinds,):
-            match kind, one:
-                case Native(), _ if kind.name in _KINDS and not isinstance(one, Unknown | External):
-                    own = one.kind if isinstance(one, Container) else type(one)
-                    own = MappingProxyType if isinstance(one, ReadOnly) else own
-                    found = found or issubclass(own, _KINDS[kind.name])
-                case ClassObject(), InstanceObject():
-                    found = found or kind in one.cls.order()
-                case _:
-                    found = found or None
-        groups.append((mask, Unknown(tainted=machine.depends(*args)) if found is None else found))
+        vague = Unknown(tainted=machine.depends(*args))
+        answers = _answers(one, kinds, two=bool(mask & two), three=bool(mask & three))
+        groups += [(mask, vague if answer is None else answer) for answer in answers]
     return machine.gather(groups)  # type: ignore[no-any-return]
 
 
@@ -382,8 +473,12 @@ def _locals(machine: Any, args: _Args, named: _Named) -> Varied:
     if args:
 
         def names(one: Plain) -> Varied:
-            if isinstance(one, ModuleObject | InstanceObject | ClassObject):
+            if isinstance(one, InstanceObject | ClassObject) or (
+                isinstance(one, ModuleObject) and not one.is_external
+            ):
                 return Varied.of(NamesOf(one.store))
+            if not isinstance(one, Unknown):
+                machine.note("dynamic")
             return unknown(tainted=True)
 
         return machine.dispatch(args[0], names)  # type: ignore[no-any-return]
@@ -427,6 +522,11 @@ def _import(machine: Any, args: _Args, named: _Named) -> Varied:
 
 def _next(machine: Any, args: _Args, named: _Named) -> Varied:
     groups: list[tuple[int, Plain]] = []
+    for mask, one in args[0].each(machine.mask) if args else ():
+        if isinstance(one, str | tuple | range | int | bytes | None) or (
+            isinstance(one, Container) and not isinstance(one, View)
+        ):
+            machine.throw_named("TypeError", mask, "is not an iterator")
     for mask, items in machine.elements(args[0]):
         if isinstance(items, Unknown):
             groups.append((mask, items))
@@ -439,14 +539,16 @@ def _next(machine: Any, args: _Args, named: _Named) -> Varied:
     # What comes after the first is not followed.
     for _, one in args[0].each(machine.mask):
         if isinstance(one, Container | FileObject):
+            machine.expose(Varied.of(one), inner=True)
             rest = unknown(tainted=machine.depends(args[0]))
             machine.write(one.store, "items" if isinstance(one, Container) else "lines", rest)
     return machine.gather(groups)  # type: ignore[no-any-return]
 
 
 def _zip(machine: Any, args: _Args, named: _Named) -> Varied:
-    found: Varied = machine.lift(lambda *rows: [tuple(row) for row in zip(*rows, strict=False)],
-                                 *args)  # fmt: skip
+    found: Varied = machine.lift(
+        lambda *rows: [tuple(row) for row in zip(*rows, strict=False)], *map(machine.in_a_row, args)
+    )
     return as_iterator(machine, zip, found, listed=True)
 
 
@@ -458,7 +560,8 @@ def _iterated(kind: type, listed: Callable[..., Any]) -> _Run:
     def run(machine: Any, args: _Args, named: _Named) -> Varied:
         if named:
             return unknown(tainted=machine.depends(*args, *named.values()))
-        return as_iterator(machine, kind, machine.lift(listed, *args))
+        rows = (machine.in_a_row(args[0]), *args[1:]) if args else ()
+        return as_iterator(machine, kind, machine.lift(listed, *rows))
 
     return run
 
@@ -531,8 +634,8 @@ _RUNS: dict[str, _Run] = {
     "min": _ordered(_best(min)), "next": _next,
     "object": lambda m, a, n: unknown(tainted=False, origin="object()"),
     "open": opened, "ord": _pure(ord), "print": _told, "property": _wrapping("property"),
-    "range": _pure(_bounded_range), "repr": _pure(repr),
-    "reversed": _iterated(reversed, lambda items: list(reversed(items))), "round": _pure(round),
+    "range": _range, "repr": _pure(_shown),
+    "reversed": _iterated(reversed, lambda items: list(reversed(items))), "round": _round,
     "set": _converted(set), "setattr": _setattr, "sorted": _ordered(_sort),
     "staticmethod": _wrapping("staticmethod"), "str": _text, "sum": _pure(sum), "super": _super,
     "tuple": _converted(tuple), "unicode": _text, "vars": _locals, "xrange": _pure(_bounded_range),

@@ -28,9 +28,11 @@ __all__ = [
     "NameStore",
     "Native",
     "OneWay",
+    "Ordered",
     "ReadOnly",
     "SuperObject",
     "View",
+    "Viewed",
     "Wrapped",
     "plain",
 ]
@@ -42,9 +44,11 @@ _births = count()
 class NameStore:
     """NameStore and what they hold; the one place where anything is kept."""
 
-    __slots__ = ("born", "slots")
+    __slots__ = ("born", "captured", "slots")
 
     def __init__(self) -> None:
+        #: Whether a function that was made here sees these names later.
+        self.captured = False
         self.slots: dict[Any, Varied] = {}
         #: It is younger than those with a lower number.
         self.born = next(_births)
@@ -83,6 +87,12 @@ class ModuleObject:
     is_external: bool = False
     #: Whether only a Python 2 can read it.
     only_2: bool = False
+    #: Whether only a Python 3 can read it.
+    only_3: bool = False
+    #: Whether ``/`` is that of Python 3 on every Python.
+    divides: bool = False
+    #: Whether only a Python can read it in which dictionaries have an order.
+    is_new: bool = False
 
 
 Argument = tuple[tuple[Varied, ...], Mapping[str, Varied]]
@@ -94,6 +104,8 @@ class Native:
 
     name: str
     run: Callable[..., Varied]
+    #: What it may change or call, beside its arguments.
+    holds: tuple[Varied, ...] = ()
 
     @property
     def key(self) -> Any:
@@ -215,6 +227,12 @@ class View(Container):
         return self.kind in (map, filter, zip, chain) or isinstance(self, OneWay)
 
 
+class Viewed(Container):
+    """What a dictionary gives where it is not known which Python runs: a list, or a view."""
+
+    __slots__ = ()
+
+
 class OneWay(View):
     """An iterator of which what it gives is known already; it gives that once.
 
@@ -242,6 +260,12 @@ class Chained(View):
     def __init__(self, parts: tuple[Varied, ...], *, deep: bool = False) -> None:
         super().__init__(chain, Unknown(tainted=True))
         self.parts, self.deep = parts, deep
+
+
+class Ordered(Container):
+    """A dictionary that has an order on every Python."""
+
+    __slots__ = ()
 
 
 class Defaulting(Container):
@@ -302,6 +326,8 @@ def plain(value: Plain, mask: int, kept: Kept, depth: int = 0) -> Plain:
 
 
 def _plain_container(value: Container, mask: int, kept: Kept, depth: int) -> Plain:
+    if depth and isinstance(value, View):
+        return Unknown(tainted=True)  # it is no list, and gives its elements once
     groups = list(value.store.get("items").each(mask))
     if len(groups) != 1 or depth > _MAX_DEPTH:
         return Unknown(tainted=len(groups) > 1)

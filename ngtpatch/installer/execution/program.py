@@ -111,8 +111,12 @@ def execute(
         machine.watch = watch
         started = machine.steps
         run = _Run(machine, path, every_function=every_function)
+        gave: dict[tuple[str, str], Given] = {}
         with paused_collector():
-            run.run(given)
+            run.run(gave)
+            if machine.unordered_at is not None:
+                _in_the_other_order(run, gave)
+        given |= gave
         left -= started - max(machine.steps, 0)
         if watch is not None:
             watch.steps += started - max(machine.steps, 0)
@@ -147,29 +151,65 @@ def execute(
     )
 
 
+def _in_the_other_order(run: _Run, gave: Mapping[tuple[str, str], Given]) -> None:
+    """Execute the program of *run* again, going through what has no order from its end.
+
+    For whom it comes out otherwise, that order decides, which is not known.
+    """
+    first, place = run.machine, run.machine.unordered_at
+    assert place is not None  # noqa: S101 - for the type checker; the caller asked
+    machine = Machine(first.tree, first.worlds, steps=_STEPS_A_PROGRAM)
+    machine.backwards = True
+    again = _Run(machine, run.path, every_function=run.every_function)
+    other: dict[tuple[str, str], Given] = {}
+    again.run(other)
+    before, after = _outcome(run, gave), _outcome(again, other)
+    apart = 0
+    for key in before.keys() | after.keys():
+        apart |= before.get(key, 0) ^ after.get(key, 0)
+    if apart:
+        key = ("loop", place.path, place.line)
+        first.findings[key] = OpenUse("loop", place.path, place.line, place.function, apart)
+
+
+def _outcome(run: _Run, gave: Mapping[tuple[str, str], Given]) -> dict[tuple[object, ...], int]:
+    """Return what came out of a program, and for whom."""
+    found: dict[tuple[object, ...], int] = {}
+    rows: list[tuple[tuple[object, ...], int]] = []
+    for one in run.endings:
+        rows.append(((one.error, one.path, one.line, one.success), one.guests))
+        rows.append(((one.error, one.path, one.line, one.success, "certain"), one.certain))
+    for place, groups in gave.items():
+        rows += [((*place, what), mask) for mask, what in groups]
+    rows += [((one.kind, one.path, one.line), one.guests) for one in run.machine.findings.values()]
+    for key, mask in rows:
+        found[key] = found.get(key, 0) | mask
+    return found
+
+
 class _Run:
     """One program, and then whatever of its modules it did not call."""
 
     def __init__(self, machine: Machine, path: str, *, every_function: bool) -> None:
-        self._machine = machine
-        self._path = path
-        self._every_function = every_function
+        self.machine = machine
+        self.path = path
+        self.every_function = every_function
         self._concerned: frozenset[ast.AST] = frozenset()
         self.endings: list[Ending] = []
 
     def run(self, given: dict[tuple[str, str], Given]) -> None:
         """Execute it. What a function gives is added to *given*."""
-        machine = self._machine
+        machine = self.machine
         try:
             try:
-                if self._path == FACTORY:
-                    machine.load(self._path)
+                if self.path == FACTORY:
+                    machine.load(self.path)
                 else:
-                    machine.start(self._path)
+                    machine.start(self.path)
             finally:
                 self._ended(machine.mask, alone=False)
             modules = list(machine.modules.values())
-            self._concerned = concerned(modules, machine) if self._every_function else frozenset()
+            self._concerned = concerned(modules, machine) if self.every_function else frozenset()
             for module in modules:
                 self._functions(module, given, bare=True)
             for module in modules:
@@ -185,7 +225,7 @@ class _Run:
 
     def _ended(self, through: int, *, alone: bool) -> None:
         """Note how it ended for those who did not come through."""
-        thrown = self._machine.trials[0].thrown
+        thrown = self.machine.trials[0].thrown
         found = list(_endings(thrown, alone=alone))
         thrown.clear()
         for one in found:
@@ -193,8 +233,8 @@ class _Run:
         self.endings += [replace(one, certain=one.guests & ~through) for one in found]
 
     def _gave_up(self, kind: OpenUseKind) -> None:
-        machine = self._machine
-        path, line, function = self._path, 1, ""
+        machine = self.machine
+        path, line, function = self.path, 1, ""
         if machine.gave_up_at is not None:
             place = machine.gave_up_at
             path, line, function = place.path, place.line, place.function
@@ -218,7 +258,7 @@ class _Run:
     def _function(
         self, function: FunctionObject, name: str, given: dict[tuple[str, str], Given]
     ) -> None:
-        machine = self._machine
+        machine = self.machine
         bare = _is_bare(function)
         result: Varied | None
         called = function.node in machine.called
@@ -238,7 +278,7 @@ class _Run:
         for value in list(cls.store.slots.values()):
             for _, one in list(value.groups):
                 if isinstance(one, FunctionObject) and (
-                    one.node in self._concerned and one.node not in self._machine.called
+                    one.node in self._concerned and one.node not in self.machine.called
                 ):
                     self._alone(one, bare=False, owner=cls)
 
@@ -246,13 +286,13 @@ class _Run:
         self, function: FunctionObject, bare: bool, owner: ClassObject | None = None
     ) -> Varied | None:
         """Call a function with arguments that are not known, and take back what it wrote."""
-        machine = self._machine
+        machine = self.machine
         machine.mask = machine.everyone
         found: list[Varied] = []
         arguments = function.node.args
         count = len(arguments.args) + len(arguments.posonlyargs)
         first = [] if owner is None or not count else [Varied.of(InstanceObject(owner))]
-        rest = [] if bare else [unknown(tainted=False)] * (count - len(first))
+        rest = [] if bare else [unknown(tainted=False, origin="?alone")] * (count - len(first))
         named = {
             one.arg: unknown(tainted=False)
             for one, default in zip(arguments.kwonlyargs, function.keyword_defaults, strict=True)
@@ -282,13 +322,13 @@ class _Run:
 
     def _initialise(self, cls: ClassObject, instance: Varied) -> None:
         """Give an object the attributes that ``__init__`` sets, its class's own or a parent's."""
-        for _, one in self._machine.from_class(cls, "__init__").groups:
+        for _, one in self.machine.from_class(cls, "__init__").groups:
             if isinstance(one, FunctionObject) and not any(
                 default is None for default in one.keyword_defaults
             ):
                 count = len(one.node.args.args) + len(one.node.args.posonlyargs) - 1
                 rest = [unknown(tainted=False)] * max(count, 0)
-                self._machine.call_function(one, (instance, *rest), {})
+                self.machine.call_function(one, (instance, *rest), {})
 
 
 def _is_bare(function: FunctionObject) -> bool:

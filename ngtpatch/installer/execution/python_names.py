@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-__all__ = ["OF_PYTHON", "is_of_some", "lacks"]
+__all__ = ["OF_PYTHON", "is_known", "is_of_some", "lacks"]
 
 _Version = tuple[int, int]
 
@@ -74,9 +74,14 @@ def lacks(name: str, python: _Version, *, asked: bool) -> bool:
     return (gone is not None and python >= gone) or python < _SINCE.get(name, (0, 0))
 
 
+def is_known(name: str) -> bool:
+    """Tell whether it is known which Pythons have *name*: not every one does."""
+    return name in _GONE or name in _SINCE
+
+
 def is_of_some(name: str) -> bool:
     """Tell whether only some Pythons have *name*, and which is not known here."""
     module, _, last = name.rpartition(".")
     here = sys.modules.get(module) if module in sys.stdlib_module_names else None
-    known = name in _GONE or name in _GONE_IF_ASKED or name in _SINCE
+    known = is_known(name) or name in _GONE_IF_ASKED
     return here is not None and not known and not hasattr(here, last)

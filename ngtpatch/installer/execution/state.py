@@ -178,6 +178,12 @@ class Frame:
     yields: Any = None
     #: The names that the function itself binds: no other is meant by them.
     own: frozenset[str] = frozenset()
+    #: Whether it is the body of a class, whose names nobody inside sees.
+    is_class: bool = False
+    #: How many handlers there were around the call.
+    trials: int = 1
+    #: Whether it is a comprehension, whose ``:=`` binds in the frame around it.
+    is_inner: bool = False
 
 
 @lru_cache(maxsize=4)
@@ -210,6 +216,12 @@ class State:
         self.line = 1
         #: How often something that was bound was bound anew.
         self.changes = 0
+        #: Where something that has no order was gone through first.
+        self.unordered_at: Place | None = None
+        #: Whether it is gone through from its end.
+        self.backwards = False
+        #: How often something was bound at all.
+        self.writes = 0
         self._told = _told_by(self.worlds)
         #: Where the budget was used up.
         self.gave_up_at: Place | None = None
@@ -220,7 +232,13 @@ class State:
         #: By the identity of a dictionary's store: that store, and what was taken as its views.
         self._shown: dict[int, tuple[NameStore, list[NameStore]]] = {}
         self._shown_of: dict[int, NameStore] = {}
+        #: The guests that may have left, and may be here as well: what is bound for them, and
+        #: what the function's own names hold, may not have been bound.
+        self._weak = self._weak_own = 0
+        self._is_undecided = False
         self._journals: list[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]] = []
+        #: What something unknown may bind at any time: the store, and for whom it may differ.
+        self.loose: dict[tuple[int, Any], tuple[NameStore, int]] = {}
 
     def where(self, holds: Callable[[World], bool]) -> int:
         """Return the guests for whom *holds*."""
@@ -355,7 +373,16 @@ class State:
     def write(self, store: NameStore, name: Any, value: Varied, mask: int | None = None) -> None:
         """Bind *name* in *store*, on the guests that are here."""
         mask = self.mask if mask is None else mask
+        if self.loose and (id(store), name) in self.loose:
+            tainted = bool(self.loose[id(store), name][1] & mask) or self.depends(
+                value.within(mask)
+            )
+            value = Varied(((mask, Unknown(tainted, "" if tainted else f"?{name}")),))
         old = store.slots.get(name, NOTHING)
+        weak = self._weak_own if store is self._own_store() else self._weak
+        if weak & mask & old.mask:
+            value = join((*value.within(mask).groups, *old.within(weak & mask).groups))
+        self.writes += 1
         self.changes += bool(old.groups)
         if self._journals:
             self._journals[-1].setdefault((id(store), name), (store, name, old))
@@ -366,6 +393,47 @@ class State:
         if name == "items" and id(store) in self._shown:
             for view in self._shown[id(store)][1]:
                 self.write(view, name, Varied(((mask, Unknown(tainted=True)),)), mask)
+
+    def _own_store(self) -> NameStore | None:
+        """Return the store of the names that only the function sees that is executed."""
+        local = self.frames[-1].local if self.frames else None
+        return None if local is None or local.captured else local
+
+    def weigh(self) -> None:
+        """Find who may have left by a way that comes together with this one later on."""
+        if not self._is_undecided:
+            return
+        outside = own = 0
+        for frame in self.frames:
+            own = 0
+            for loop in frame.loops:
+                own |= loop.broken | loop.continued
+            outside |= frame.left | own
+        start = self.frames[-1].trials if self.frames else 0
+        for at, trial in enumerate(self.trials):
+            # What nobody handles ends the program.
+            for one in trial.thrown if at else ():
+                outside |= one.guests
+                own |= one.guests if at >= start else 0
+        self._weak, self._weak_own = outside, own
+
+    def loosen(self, store: NameStore, name: Any, mask: int) -> None:
+        """Note that something unknown may bind *name* in *store* from now on, at any time."""
+        here = self.mask
+        self.mask = self.everyone
+        tainted = mask if self.depends(store.get(name)) else 0
+        self.mask = here
+        old = self.loose.get((id(store), name), (store, 0))[1]
+        self.loose[id(store), name] = store, old | tainted
+        self.write(store, name, Varied.of(None), mask)
+
+    def expose(self, *values: Varied, inner: bool = False) -> None:
+        """Note that something unknown can reach *values*; *inner*: only what is in them."""
+        raise NotImplementedError
+
+    def act(self, left: Varied | None = None) -> None:
+        """Do to what something unknown can reach whatever may be done to it."""
+        raise NotImplementedError
 
     def show(self, store: NameStore, view: NameStore) -> None:
         """Remember that *view* holds what is in *store*: it is not followed when that changes."""
@@ -429,13 +497,16 @@ class State:
             covered = 0
             for mask, after, frame, left in written:
                 # What a way that returned has bound in its own function is seen by nobody.
-                live = mask & ~left if store is frame.local else mask
+                own = store is frame.local and not store.captured
+                live = mask & ~left if own else mask
                 covered |= live
                 groups += after.get(key, base).within(live).groups
             groups += base.within(~covered).groups
             self.spend(len(groups) >> 4)
             store.slots[name] = bounded(merged(join(groups)))
         self.mask = rest
+        self._is_undecided = True
+        self.weigh()
 
     def done_late(self, run: Callable[[], None], *own: NameStore) -> None:
         """Execute now what Python does when somebody asks for it.
@@ -499,9 +570,24 @@ class State:
         mask = self.mask if mask is None else mask & self.mask
         if mask:
             instance = InstanceObject(self.error_class(name))
-            instance.store.slots["args"] = Varied.of(args)
+            # What Python says in words is not the same on every one.
+            told = args if name in _SAID_AS_GIVEN else (Unknown(tainted=True),)
+            instance.store.slots["args"] = Varied.of(told)
             instance.store.slots["code"] = Varied.of(args[0] if args else None)
             self.throw(instance, mask)
+
+    def throw_some(self, raised: Sequence[tuple[int, str, tuple[Plain, ...]]], kept: int) -> None:
+        """Raise each of Python's own exceptions, with its guests and arguments.
+
+        A guest of *kept* has another value as well, and may come through.
+        """
+        here = self.mask
+        gone = 0
+        for mask, name, args in raised:
+            self.mask = here
+            self.throw_named(name, mask, *args)
+            gone |= mask
+        self.mask = here & ~(gone & ~kept)
 
     def throw_with(self, name: str, code: Varied) -> None:
         """Raise one of Python's own exceptions with an argument that may differ."""
@@ -535,6 +621,9 @@ class State:
             self.note("call", guests)  # nobody handles it
         else:
             self.trials[-1].told |= guests
+
+
+_SAID_AS_GIVEN = frozenset({"SystemExit", "StopIteration"})
 
 
 def _is_of(name: str, origin: str) -> bool:

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.either_python import may_be_2, may_be_3
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
     ClassObject,
+    External,
     FileObject,
     InstanceObject,
     NameStore,
@@ -29,13 +32,17 @@ class Trying(Matching):
 
     def _do_raise(self, node: ast.Raise) -> None:
         if node.exc is None:
-            for thrown in reversed(self.handling):
-                again = thrown.guests & self.mask
-                if again:
-                    self.trials[-1].thrown.append(
-                        Thrown(again, thrown.error, thrown.place, thrown.decided)
-                    )
-                    self.mask &= ~again
+            for caught in reversed(self.handling):
+                here = self.mask
+                for thrown in caught:
+                    # Any of those that a guest may have come here by; where it is asked on
+                    # which Pythons something may end, one of them tells.
+                    again = thrown.guests & (self.mask if self.of_python else here)
+                    if again:
+                        self.trials[-1].thrown.append(
+                            Thrown(again, thrown.error, thrown.place, thrown.decided)
+                        )
+                        self.mask &= ~again
             self.throw_named("RuntimeError")
             return
         value = self.evaluate(node.exc)
@@ -50,29 +57,40 @@ class Trying(Matching):
 
         self.dispatch(value, throw)
 
-    handling: list[Thrown]
+    #: What each handler that is executed has caught.
+    handling: list[list[Thrown]]
 
     def _do_try(self, node: ast.Try) -> None:
+        if node.finalbody:
+            self._in_any_case(
+                lambda trial: self._try_and_handle(node, trial),
+                lambda: self.execute(node.finalbody),
+            )
+            return
         trial = Trial()
         self.trials.append(trial)
-        if not node.finalbody:
-            self._try_and_handle(node, trial)
-            self.trials[-1].perhaps |= trial.perhaps
-            return
+        self._try_and_handle(node, trial)
+        self.trials[-1].perhaps |= trial.perhaps
+        self.weigh()
+
+    def _in_any_case(self, body: Callable[[Trial], None], last: Callable[[], None]) -> None:
+        """Execute *body*, and *last* for who comes through it and who leaves."""
+        trial = Trial()
         outer = Trial()
-        self.trials.insert(-1, outer)
+        self.trials += [outer, trial]
         frame = self.frames[-1]
         returned, frame.returned = frame.returned, []
         loop = frame.loops[-1] if frame.loops else Loop()
         broken, continued = loop.broken, loop.continued
         loop.broken = loop.continued = 0
-        self._try_and_handle(node, trial)
-        self._finally(node, outer)
+        body(trial)
+        self._finally(last, outer)
         frame.returned = [*returned, *frame.returned]
         loop.broken |= broken
         loop.continued |= continued
         self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
         self.raised_by_some(outer.told)
+        self.weigh()
 
     def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
         here = self.mask
@@ -126,13 +144,24 @@ class Trying(Matching):
             if handler.name:
                 groups = [(one.guests, one.error) for one in (*caught, vague)]
                 self.bind(handler.name, self.gather(groups))
-            self.handling += [*caught, vague]
+            self.handling.append([*caught, vague])
             try:
                 self.execute(handler.body)
+                if handler.name:
+                    self._unbind(handler.name)
             finally:
-                del self.handling[len(self.handling) - len(caught) - 1 :]
+                self.handling.pop()
 
         return run
+
+    def _unbind(self, name: str) -> None:
+        """Forget what a handler has bound: on Python 3 it is there no more."""
+        frame = self.frames[-1]
+        store = frame.outside.get(name, frame.local)
+        if not may_be_2(self):
+            self.write(store, name, NOTHING)
+        elif may_be_3(self):
+            self.write(store, name, unknown(tainted=True))
 
     def _matching(
         self, handler: ast.ExceptHandler, thrown: Sequence[Thrown]
@@ -161,7 +190,7 @@ class Trying(Matching):
                 left.append(one)
         return matching, left
 
-    def _finally(self, node: ast.Try, outer: Trial) -> None:
+    def _finally(self, last: Callable[[], None], outer: Trial) -> None:
         """Execute what is done in any case, on those who come through and those who leave."""
         frame = self.frames[-1]
         loop = frame.loops[-1] if frame.loops else Loop()
@@ -174,7 +203,7 @@ class Trying(Matching):
         loop.broken = loop.continued = 0
         self.mask = normal | broken | continued | _all_guests([(m, _nothing) for m, _ in returned])
         self.mask |= _all_guests([(one.guests, _nothing) for one in leaving])
-        self.execute(node.finalbody)
+        last()
         through = self.mask
         for one in leaving:
             if one.guests & through:
@@ -203,17 +232,42 @@ class Trying(Matching):
             wrapped = ast.Try(body=node.body, handlers=[handler], orelse=[], finalbody=[])
             self._do_try(ast.copy_location(wrapped, node))
             return
-        thrown = len(self.trials[-1].thrown)
-        self.execute(node.body)
-        swallows = any(self.defines(one, "__exit__") for value in exits for _, one in value.groups)
-        if swallows and len(self.trials[-1].thrown) > thrown:
-            self.note("dynamic", self.trials[-1].thrown[-1].guests)
-        for value in exits:
-            self.dispatch(value, self._left)
+        acting = [value for value in exits if any(self._acts(one) for _, one in value.groups)]
+        if not acting:
+            self._managed(node.body, exits)
+            return
+
+        def body(trial: Trial) -> None:
+            self._managed(node.body, exits)
+            self.trials.pop()
+            self.trials[-1].thrown += trial.thrown
+
+        def last() -> None:
+            for value in reversed(acting):
+                self.dispatch(value, self._left)
+
+        # By return, break or an exception it is left all the same.
+        self._in_any_case(body, last)
+
+    def _acts(self, manager: Plain) -> bool:
+        return isinstance(manager, InstanceObject) and self.defines(manager, "__exit__")
+
+    def _managed(self, body: Sequence[ast.stmt], managers: Sequence[Varied]) -> None:
+        """Execute *body*; what is raised there may be swallowed by its managers."""
+        before = len(self.trials[-1].thrown)
+        self.execute(body)
+        swallows = any(
+            self._acts(one) or (isinstance(one, Unknown | External) and not _only_closes(one))
+            for value in managers
+            for _, one in value.groups
+        )
+        for thrown in self.trials[-1].thrown[before:] if swallows else ():
+            self.note("dynamic", thrown.guests)
 
     def _left(self, manager: Plain) -> Varied:
-        if isinstance(manager, InstanceObject) and self.defines(manager, "__exit__"):
-            self.call(self.attribute(Varied.of(manager), "__exit__"), (NONE, NONE, NONE), {})
+        if self._acts(manager):
+            vague = tuple(unknown(tainted=False) for _ in range(3))
+            self.call(self.attribute(Varied.of(manager), "__exit__"), vague, {})
         return NONE
 
     def _entered(self, manager: Plain) -> Varied:
@@ -241,6 +295,18 @@ def _suppressed(node: ast.expr) -> list[str]:
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
         return [ast.unparse(one) for one in node.args]
     return []
+
+
+# Their managers close or release something, whatever happens.
+_CLOSING = re.compile(
+    r"^(?:open|io\.|codecs\.open|tarfile\.|zipfile\.|gzip\.|bz2\.|lzma\.|tempfile\.|socket\."
+    r"|threading\.|multiprocessing\.|subprocess\.|os\.|urllib|mmap\.|sqlite3\.|contextlib\.closing)"
+)
+
+
+def _only_closes(manager: Unknown | External) -> bool:
+    name = manager.origin if isinstance(manager, Unknown) else manager.name
+    return _CLOSING.match(name) is not None
 
 
 def _nothing() -> None:

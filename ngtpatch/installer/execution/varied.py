@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "ALL", "NOTHING", "Plain", "Unknown", "Varied", "bounded", "identity_of", "join", "merged",
-    "met",
+    "ALL", "NOTHING", "Plain", "Unknown", "Varied", "bounded", "identity_of", "is_vague", "join",
+    "merged", "met",
 ]  # fmt: skip
 
 #: What a value is on one guest: an atom of Python, a tuple of such, or an object of this package.
@@ -39,6 +39,13 @@ class Unknown:
 
     tainted: bool
     origin: str = ""
+
+
+def is_vague(value: Plain) -> bool:
+    """Tell whether a value, or a part of a tuple, is not known."""
+    if isinstance(value, tuple):
+        return any(is_vague(one) for one in value)
+    return isinstance(value, Unknown)
 
 
 def identity_of(value: Plain) -> Any:
