@@ -176,7 +176,7 @@ class Escaping(Evaluation):
             return
         self._calling_back.add(id(one))
         self.loosely += 1
-        start = NameStore().born
+        start = now()
         try:
             for _ in range(_ROUNDS):
                 if not self._called_once_more(one, mask, heard, start):

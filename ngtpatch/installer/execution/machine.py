@@ -19,6 +19,7 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     Native,
     Wrapped,
+    now,
 )
 from ngtpatch.installer.execution.state import Frame, Loop
 from ngtpatch.installer.execution.trying import Trying
@@ -475,11 +476,15 @@ class Statements(Trying):
         return self.mask
 
     def _do_break(self, node: ast.Break) -> None:
-        self.frames[-1].loops[-1].broken |= self.mask
+        loop = self.frames[-1].loops[-1]
+        loop.broken |= self.mask
+        loop.when = now()
         self.mask = 0
 
     def _do_continue(self, node: ast.Continue) -> None:
-        self.frames[-1].loops[-1].continued |= self.mask
+        loop = self.frames[-1].loops[-1]
+        loop.continued |= self.mask
+        loop.when = now()
         self.mask = 0
 
     def _do_return(self, node: ast.Return) -> None:
@@ -487,6 +492,8 @@ class Statements(Trying):
         frame = self.frames[-1]
         frame.returned += value.within(self.mask).groups
         frame.left |= self.mask
+        frame.left_this_way |= self.mask
+        frame.when = now()
         self.mask = 0
 
     # Imports -------------------------------------------------------------------------------

@@ -34,11 +34,17 @@ __all__ = [
     "View",
     "Viewed",
     "Wrapped",
+    "now",
     "plain",
 ]
 
 
 _births = count()
+
+
+def now() -> int:
+    """Return a moment that is later than all before: whatever is born from here on is younger."""
+    return next(_births)
 
 
 class NameStore:
@@ -51,7 +57,7 @@ class NameStore:
         self.captured = False
         self.slots: dict[Any, Varied] = {}
         #: It is younger than those with a lower number.
-        self.born = next(_births)
+        self.born = now()
 
     def get(self, name: Any) -> Varied:
         """Return what *name* holds; nothing on the guests where it was never bound."""

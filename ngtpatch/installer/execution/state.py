@@ -14,6 +14,7 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     ModuleObject,
     NameStore,
+    now,
 )
 from ngtpatch.installer.execution.varied import (
     NOTHING,
@@ -133,6 +134,7 @@ class Thrown:
     error: Plain
     place: Place
     decided: Place
+    when: int = field(default_factory=now)
 
 
 _MAX_VIEWS = 64
@@ -155,10 +157,19 @@ class Trial:
 
 @dataclass
 class Loop:
-    """Guests that left a loop, or its round."""
+    """Guests that left a loop, or its round.
+
+    Attributes:
+        broken: those who go on behind it.
+        continued: those who go on with the next round.
+        aside: those of both who had left when a ``try`` with a ``finally`` was begun.
+        when: when somebody left last.
+    """
 
     broken: int = 0
     continued: int = 0
+    aside: int = 0
+    when: int = 0
 
 
 @dataclass
@@ -172,7 +183,10 @@ class Frame:
     owner: ClassObject | None = None
     first: Varied = NOTHING
     returned: list[tuple[int, Plain]] = field(default_factory=list)
+    #: Who returned, of them those who did on the way of a fork that is executed, and when the last.
     left: int = 0
+    left_this_way: int = 0
+    when: int = 0
     loops: list[Loop] = field(default_factory=list)
     outside: dict[str, NameStore] = field(default_factory=dict)
     yields: Any = None
@@ -236,6 +250,8 @@ class State:
         #: what the function's own names hold, may not have been bound.
         self._weak = self._weak_own = 0
         self._is_undecided = False
+        #: When each of them left.
+        self._leaves: list[tuple[int, int]] = []
         self._journals: list[dict[tuple[int, Any], tuple[NameStore, Any, Varied]]] = []
         #: What something unknown may bind at any time: the store, and for whom it may differ.
         self.loose: dict[tuple[int, Any], tuple[NameStore, int]] = {}
@@ -281,7 +297,7 @@ class State:
         for frame in self.frames:
             gone |= frame.left
             for loop in frame.loops:
-                gone |= loop.broken | loop.continued
+                gone |= loop.broken | loop.continued | loop.aside
         return bool(gone & ~self.mask)
 
     def stain(self, origin: str, *values: Varied) -> None:
@@ -379,9 +395,10 @@ class State:
             )
             value = Varied(((mask, Unknown(tainted, "" if tainted else f"?{name}")),))
         old = store.slots.get(name, NOTHING)
-        weak = self._weak_own if store is self._own_store() else self._weak
-        if weak & mask & old.mask:
-            value = join((*value.within(mask).groups, *old.within(weak & mask).groups))
+        weak = (self._weak_own if store is self._own_store() else self._weak) & mask & old.mask
+        weak = weak and weak & self._left_since(store.born)
+        if weak:
+            value = join((*value.within(mask).groups, *old.within(weak).groups))
         self.writes += 1
         self.changes += bool(old.groups)
         if self._journals:
@@ -403,19 +420,32 @@ class State:
         """Find who may have left by a way that comes together with this one later on."""
         if not self._is_undecided:
             return
+        leaves: list[tuple[int, int]] = []
         outside = own = 0
         for frame in self.frames:
             own = 0
             for loop in frame.loops:
-                own |= loop.broken | loop.continued
+                gone = loop.broken | loop.continued | loop.aside
+                own |= gone
+                leaves.append((loop.when, gone))
             outside |= frame.left | own
+            leaves.append((frame.when, frame.left))
         start = self.frames[-1].trials if self.frames else 0
         for at, trial in enumerate(self.trials):
             # What nobody handles ends the program.
             for one in trial.thrown if at else ():
                 outside |= one.guests
                 own |= one.guests if at >= start else 0
-        self._weak, self._weak_own = outside, own
+                leaves.append((one.when, one.guests))
+        self._weak, self._weak_own, self._leaves = outside, own, leaves
+
+    def _left_since(self, born: int) -> int:
+        """Return who left when what was born then was there: the others never heard of it."""
+        found = 0
+        for when, guests in self._leaves:
+            if when >= born:
+                found |= guests
+        return found
 
     def loosen(self, store: NameStore, name: Any, mask: int) -> None:
         """Note that something unknown may bind *name* in *store* from now on, at any time."""
@@ -474,8 +504,7 @@ class State:
             if not mask:
                 continue
             frame = self.frames[-1]
-            left = frame.left
-            frame.left = 0
+            left, frame.left_this_way = frame.left_this_way, 0
             self.mask = mask
             with self._journal() as journal:
                 run()
@@ -487,8 +516,8 @@ class State:
                 store.slots[name] = join(
                     (*now.within(~(both & mask)).groups, *old.within(both & mask).groups)
                 )
-            written.append((mask & both, after, frame, frame.left))
-            frame.left |= left
+            written.append((mask & both, after, frame, frame.left_this_way))
+            frame.left_this_way |= left
             rest |= self.mask
         self.spend(8 + 2 * len(touched))
         for key, (store, name, _) in touched.items():
@@ -514,7 +543,7 @@ class State:
         Where that matters, since it changes what is outside of it (*own* is its own)
         or raises, it is a use that is not understood.
         """
-        start, raised, here = NameStore().born, len(self.trials[-1].thrown), self.mask
+        start, raised, here = now(), len(self.trials[-1].thrown), self.mask
         with self._journal() as journal:
             run()
         # What we ourselves bind for its elements has a name that no program can write.

@@ -17,6 +17,7 @@ from ngtpatch.installer.execution.objects import (
     FileObject,
     InstanceObject,
     NameStore,
+    now,
 )
 from ngtpatch.installer.execution.state import Loop, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
@@ -82,12 +83,15 @@ class Trying(Matching):
         returned, frame.returned = frame.returned, []
         loop = frame.loops[-1] if frame.loops else Loop()
         broken, continued = loop.broken, loop.continued
+        aside = loop.aside
+        loop.aside |= broken | continued
         loop.broken = loop.continued = 0
         body(trial)
         self._finally(last, outer)
         frame.returned = [*returned, *frame.returned]
         loop.broken |= broken
         loop.continued |= continued
+        loop.aside = aside
         self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
         self.raised_by_some(outer.told)
         self.weigh()
@@ -213,6 +217,8 @@ class Trying(Matching):
         frame.returned += [(mask & through, value) for mask, value in returned if mask & through]
         loop.broken |= broken & through
         loop.continued |= continued & through
+        # What was made meanwhile they know as well.
+        loop.when = frame.when = now()
         self.mask = normal & through
 
     _do_trystar = _do_try
