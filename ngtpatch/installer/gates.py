@@ -60,13 +60,15 @@ def gates(tree: Mapping[str, bytes]) -> Iterator[Gate]:
     for ending in execution.endings:
         if ending.guests != every and not ending.success and not ending.alone:
             explained |= ending.certain
+    decided: dict[tuple[str, int], tuple[int, int]] = {}
     for ending in execution.endings:
-        if ending.success or ending.alone:
-            continue
-        # What may end any of them decides only where nothing else explains that it does.
-        if ending.guests != every or ending.certain & ~explained:
-            certain, possible = found.get(ending.decided, (0, 0))
-            found[ending.decided] = certain | ending.certain, possible | ending.guests
+        if not ending.success and not ending.alone:
+            certain, possible = decided.get(ending.decided, (0, 0))
+            decided[ending.decided] = certain | ending.certain, possible | ending.guests
+    for place, (certain, possible) in decided.items():
+        # What may end any that comes so far decides only where nothing else explains that it does.
+        if possible | explained != every or certain & ~explained:
+            found[place] = certain, possible
     # What is not understood may be about the distribution; that is found without a Python, too.
     known = {
         (one.path, one.line) for one in execute(tree, (_ACCEPTED,), every_function=False).findings

@@ -30,6 +30,7 @@ from ngtpatch.installer.execution.objects import (
     ReadOnly,
     SuperObject,
     Wrapped,
+    now,
 )
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 

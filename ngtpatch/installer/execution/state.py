@@ -590,9 +590,15 @@ class State:
         """Raise *error* on the guests of *mask*, which are then no longer here."""
         mask = self.mask if mask is None else mask & self.mask
         if mask:
-            decided = self.splits[-1] if self.splits else self.place
-            self.trials[-1].thrown.append(Thrown(mask, error, self.place, decided))
+            self.trials[-1].thrown += [
+                Thrown(guests, error, self.place, decided)
+                for guests, decided in self.decided_by(mask)
+            ]
             self.mask &= ~mask
+
+    def decided_by(self, mask: int) -> list[tuple[int, Place]]:
+        """Return what has decided that the guests of *mask* came here, by guests."""
+        return [(mask, self.splits[-1] if self.splits else self.place)]
 
     def throw_named(self, name: str, mask: int | None = None, *args: Plain) -> None:
         """Raise one of Python's own exceptions."""

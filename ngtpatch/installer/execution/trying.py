@@ -19,7 +19,7 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     now,
 )
-from ngtpatch.installer.execution.state import Loop, Thrown, Trial
+from ngtpatch.installer.execution.state import Loop, Place, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.scopes import only_logs
 
@@ -36,9 +36,8 @@ class Trying(Matching):
             for caught in reversed(self.handling):
                 here = self.mask
                 for thrown in caught:
-                    # Any of those that a guest may have come here by; where it is asked on
-                    # which Pythons something may end, one of them tells.
-                    again = thrown.guests & (self.mask if self.of_python else here)
+                    # Any of those that a guest may have come here by.
+                    again = thrown.guests & here
                     if again:
                         self.trials[-1].thrown.append(
                             Thrown(again, thrown.error, thrown.place, thrown.decided)
@@ -60,6 +59,22 @@ class Trying(Matching):
 
     #: What each handler that is executed has caught.
     handling: list[list[Thrown]]
+    #: How many conditions had decided when the last of them was entered.
+    _decided_before = 0
+    #: Who may have come there by what is not modelled as well.
+    _vaguely = 0
+
+    def decided_by(self, mask: int) -> list[tuple[int, Place]]:
+        """Return what has decided that the guests of *mask* came here, by guests.
+
+        What a handler does in any case was decided where that was which it has caught.
+        """
+        if not (self.of_python and self.handling) or len(self.splits) > self._decided_before:
+            return super().decided_by(mask)
+        found = [(one.guests & mask, one.decided) for one in self.handling[-1]]
+        found.append((self._vaguely & mask, self.handling[-1][-1].decided))
+        rest = mask & ~_all_guests([(guests, _nothing) for guests, _ in found])
+        return [*(row for row in found if row[0]), *(super().decided_by(rest) if rest else ())]
 
     def _do_try(self, node: ast.Try) -> None:
         if node.finalbody:
@@ -138,23 +153,27 @@ class Trying(Matching):
         certain = _all_guests([(one.guests, _nothing) for one in caught])
 
         def run() -> None:
-            perhaps = self.mask & ~certain & loose
+            perhaps = self.mask & loose
             # Where something unmodelled was raised, any state of the body's may be seen.
             for store, name, old in before if perhaps else ():
                 now = store.get(name).within(perhaps)
                 either = self.gather((*now.groups, *old.within(perhaps).groups))
                 self.write(store, name, either, perhaps)
-            vague = Thrown(perhaps, Unknown(tainted=False), self.place, self.place)
+            # What is not modelled raises something of the kind that is seen to be raised.
+            vague = Thrown(perhaps & ~certain, Unknown(tainted=False), self.place, self.place)
             if handler.name:
                 groups = [(one.guests, one.error) for one in (*caught, vague)]
                 self.bind(handler.name, self.gather(groups))
             self.handling.append([*caught, vague])
+            outer = self._decided_before, self._vaguely
+            self._decided_before, self._vaguely = len(self.splits), perhaps
             try:
                 self.execute(handler.body)
                 if handler.name:
                     self._unbind(handler.name)
             finally:
                 self.handling.pop()
+                self._decided_before, self._vaguely = outer
 
         return run
 
