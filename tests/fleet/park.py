@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -120,14 +121,17 @@ def key_windows(key: bytes, length: int = 16) -> set[bytes]:
     a base64 group (by the length of the random serial number) in the same letters.
     """
     body = b"".join(key.splitlines()[1:-1])[_HEADER:]
-    public = (
-        serialization.load_pem_private_key(key, None)
-        .public_key()
-        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
     known = set[bytes]()
-    for shift in range(3):
-        known |= _windows(b64encode(bytes(shift) + public), length)
+    with suppress(ValueError, TypeError):  # damaged, or encrypted: nobody has its public half
+        public = (
+            serialization.load_pem_private_key(key, None)
+            .public_key()
+            .public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        for shift in range(3):
+            known |= _windows(b64encode(bytes(shift) + public), length)
     return _windows(body, length) - known
 
 
