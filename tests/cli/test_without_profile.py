@@ -146,15 +146,21 @@ def test_auto_asks_the_disc_as_the_name_does(
     assert (tmp_path / "o.iso").read_bytes() == vendor.read_bytes()
 
 
-def test_auto_says_of_a_disc_that_does_not_accept_it_what_the_name_says(
-    vendor: Path, tmp_path: Path
-) -> None:
+def unaccepted_centos(vendor: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Return a tree of NGT that does not accept CentOS, and the os-release of one."""
     tree = tmp_path / "tree"
     assert run("rebuild", vendor, "-d", "rocky", "--output-tree", tree).returncode == 0
     for path in (*tree.glob("installer/linux/src/*.py"), tree / "installer/linux/uninstall_ngt.py"):
         path.write_text(path.read_text().replace("centos", "someone else"))
     guest = tmp_path / "os-release"
     guest.write_text('NAME="CentOS Linux"\nVERSION_ID="8"\nID="centos"\nID_LIKE="rhel fedora"\n')
+    return tree, guest
+
+
+def test_auto_says_of_a_disc_that_does_not_accept_it_what_the_name_says(
+    vendor: Path, tmp_path: Path
+) -> None:
+    tree, guest = unaccepted_centos(vendor, tmp_path)
     code, auto = document("rebuild", tree, "-d", "auto", "--os-release", guest, "-n")
     named_code, named = document("rebuild", tree, "-d", "centos", "-n")
     assert code == named_code == 4
@@ -170,12 +176,7 @@ def test_a_known_name_that_a_disc_does_not_accept_is_not_sent_to_a_profile_there
     vendor: Path, tmp_path: Path
 ) -> None:
     """'profile new' makes none for CentOS: neither command may send anybody there."""
-    tree = tmp_path / "tree"
-    assert run("rebuild", vendor, "-d", "rocky", "--output-tree", tree).returncode == 0
-    for path in (*tree.glob("installer/linux/src/*.py"), tree / "installer/linux/uninstall_ngt.py"):
-        path.write_text(path.read_text().replace("centos", "someone else"))
-    guest = tmp_path / "os-release"
-    guest.write_text('NAME="CentOS Linux"\nVERSION_ID="8"\nID="centos"\nID_LIKE="rhel fedora"\n')
+    tree, guest = unaccepted_centos(vendor, tmp_path)
     makes_none = run("profile", "new", "--os-release", guest, "-o", tmp_path / "c.toml")
     assert makes_none.stdout.startswith("no new profile is needed")
     hints = set()

@@ -202,14 +202,8 @@ class Escaping(Evaluation):
         def nothing() -> None:
             """It is not called."""
 
-        self._journals.append({})
-        try:
+        with self._journal() as journal:
             self.fork([(mask, nothing), (mask, run)])
-        finally:
-            journal = self._journals.pop()
-            for key, entry in journal.items():
-                if self._journals:
-                    self._journals[-1].setdefault(key, entry)
         fresh = False
         for store, name, old in journal.values():
             if store.born < start and not str(name).startswith("\x00"):
