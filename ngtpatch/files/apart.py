@@ -50,6 +50,6 @@ def require_apart(
         else:
             continue
         raise UsageError(
-            "same-file", f"{told}, which is never overwritten", path=str(output),
+            "same-file", f"{told}, which no output replaces", path=str(output),
             hint="name another output",
         )  # fmt: skip

@@ -49,7 +49,7 @@ def require_no_input(path: Path | None, inputs: Iterable[str | Path | None]) -> 
         inside = stat.S_ISDIR(found.st_mode) and Path(os.path.realpath(given)) in real.parents
         if same or (inside and not _is_whole(path)):
             raise UsageError(
-                "same-file", "is an input of this run, which is never overwritten",
+                "same-file", "is an input of this run, which no output replaces",
                 path=str(path), hint=_HINT,
             )  # fmt: skip
 
