@@ -118,7 +118,8 @@ class Calling(Escaping):
         shows = not (says.says or name.startswith("?alone")) and any(
             is_of_one(self, value) for value in args
         )
-        if ((tainted or depends or asks) and ends) or (shows and checks):
+        noted = ((tainted or depends or asks) and ends) or (shows and checks)
+        if noted:
             self.note("call")
         if ends:
             self.reach(name)
@@ -132,7 +133,9 @@ class Calling(Escaping):
         heard = self.call_back(args)
         told = len(self.findings) > before or self.depends(*heard)
         self._keep(args, name, tells=says.tells, also=told or asks or shows)
-        self.perhaps(tells=(asks or shows) and (says.looks or not says.tells))
+        # A call that is not understood itself is the place to read, and not who handles it, too.
+        tells = asks or (shows and not noted)
+        self.perhaps(tells=tells and (says.looks or not says.tells))
         if tainted or depends or asks or shows or told:
             return unknown(tainted=True)
         return self._derived(name, (*args, *heard))
