@@ -18,9 +18,9 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.endings import Ending, Forked
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, Given, execute
-from ngtpatch.installer.execution.state import Ending, Forked
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors

@@ -11,6 +11,7 @@ from types import GeneratorType
 from ngtpatch.installer.execution.callee_names import said_by
 from ngtpatch.installer.execution.container_methods import as_iterator
 from ngtpatch.installer.execution.escaping import Escaping, is_an_object_s
+from ngtpatch.installer.execution.frames import Frame
 from ngtpatch.installer.execution.guest_texts import asks, is_of_one
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
@@ -24,7 +25,6 @@ from ngtpatch.installer.execution.objects import (
     Native,
     Wrapped,
 )
-from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join, merged
 
 __all__ = ["Calling"]

@@ -10,9 +10,9 @@ from types import GeneratorType
 from ngtpatch.installer.execution.comparing import Comparing, Cond
 from ngtpatch.installer.execution.container_methods import as_iterator
 from ngtpatch.installer.execution.either_python import by_python, may_be_2, may_be_3
+from ngtpatch.installer.execution.frames import Frame
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.objects import Container, InstanceObject, NameStore
-from ngtpatch.installer.execution.state import Frame
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, is_vague
 
 __all__ = ["Displays"]

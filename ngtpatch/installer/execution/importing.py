@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution import library, natives
+from ngtpatch.installer.execution.frames import Frame, Thrown, Trial
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.machine import Statements
 from ngtpatch.installer.execution.objects import (
@@ -20,7 +21,6 @@ from ngtpatch.installer.execution.objects import (
     ModuleObject,
     NameStore,
 )
-from ngtpatch.installer.execution.state import Frame, Thrown, Trial
 from ngtpatch.installer.execution.syntax_age import oldest_python
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.leaving import Leaving
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     Chained,
@@ -25,7 +26,6 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
     plain,
 )
-from ngtpatch.installer.execution.state import State
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, merged, met
 
 __all__ = ["NONE", "Unmodelled", "Values", "unknown"]
@@ -71,7 +71,7 @@ def unknown(*, tainted: bool, origin: str = "") -> Varied:
     return Varied.of(Unknown(tainted, "" if tainted else origin))
 
 
-class Values(State):
+class Values(Leaving):
     """Lifts functions of plain values to values by guest."""
 
     def combine(self, operands: Sequence[Varied]) -> list[tuple[int, tuple[Plain, ...]]] | None:

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution.frames import Frame, Loop
 from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in_place
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
@@ -21,7 +22,6 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
     now,
 )
-from ngtpatch.installer.execution.state import Frame, Loop
 from ngtpatch.installer.execution.trying import Trying
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
 from ngtpatch.installer.scopes import only_logs

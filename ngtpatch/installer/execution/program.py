@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.execution.concern import concerned
+from ngtpatch.installer.execution.endings import Ending, Forked, OpenUse, OpenUseKind
+from ngtpatch.installer.execution.frames import Thrown
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.objects import (
@@ -20,14 +22,7 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     ModuleObject,
 )
-from ngtpatch.installer.execution.state import (
-    Ending,
-    Exhausted,
-    Forked,
-    OpenUse,
-    OpenUseKind,
-    Thrown,
-)
+from ngtpatch.installer.execution.state import Exhausted
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python, programs, started_by

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.either_python import may_be_2, may_be_3
+from ngtpatch.installer.execution.endings import Place
+from ngtpatch.installer.execution.frames import Loop, Thrown, Trial
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.match_statement import Matching
 from ngtpatch.installer.execution.objects import (
@@ -19,7 +21,6 @@ from ngtpatch.installer.execution.objects import (
     NameStore,
     now,
 )
-from ngtpatch.installer.execution.state import Loop, Place, Thrown, Trial
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
 from ngtpatch.installer.scopes import only_logs
 
