@@ -280,14 +280,7 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
         console.warn(f"{failure.name}{named}: {failure.error}")
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
-    if summary.left:
-        more = f" and {len(summary.left) - 1} more" if len(summary.left) > 1 else ""
-        console.warn(
-            f"{told.destination}: {summary.left[0]}{more} is there from before, under the name of a"
-            " VM that failed: this run did not write it"
-        )
-    elif summary.left is None:
-        console.warn(f"{told.destination}: does not say if images of VMs that failed are there")
+    _warn_of_others(console, summary, told.destination)
     left = summary.total - summary.written - summary.kept - summary.failed
     parts = [
         f"{count} {word}"
@@ -304,14 +297,36 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
         console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
-        # By the plan alone: a run that ends early, another shard, or another name leaves images
-        # with the identities that these VMs had before.
-        where = f"{'inventory' if plan.compared else 'shard'} and among the other VMs of its ledger"
-        console.note(f"Planned to be unique in its {where}; no image was read for that.")
+        # No wider than what was looked at: an image without a row may have anything on it.
+        if not summary.shared:
+            where = "inventory" if plan.compared else "shard"
+            console.note(f"By its {where} and the ledgers there, no other VM has its identity.")
         if "://" not in plan.settings.destination:
             console.next("ngtpatch", "identity", "check", plan.settings.destination)
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
+
+
+def _warn_of_others(console: Console, summary: InjectSummary, destination: str) -> None:
+    """Name the images that are there from before, and are not what the run would have made."""
+    if summary.left:
+        said = "is there from before, under the name of a VM that failed: this run did not write it"
+        if (more := len(summary.left) - 1) > 0:
+            said = (
+                f"and {more} more are there from before, under the names of VMs that failed: this"
+                " run did not write them"
+            )
+        console.warn(f"{destination}: {summary.left[0]} {said}")
+    elif summary.left is None:
+        console.warn(f"{destination}: does not say if images of VMs that failed are there")
+    for one in summary.shared[:_SHOWN]:
+        what = "ngt_uuid" if one.code == "duplicate-uuid" else "certificate"
+        console.warn(
+            f"{one.output}: has the {what} that {one.other} has, which is there from before and"
+            " was not made anew: --resume makes it, or remove it"
+        )
+    if len(summary.shared) > _SHOWN:
+        console.warn(f"... and {len(summary.shared) - _SHOWN} more that share an identity")
 
 
 @contextmanager

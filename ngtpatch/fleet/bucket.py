@@ -33,9 +33,11 @@ from ngtpatch.fleet.base_object import (
     tag_of_parts,
     without_identity,
 )
+from ngtpatch.fleet.ledger_document import LedgerRow
 from ngtpatch.fleet.order import STORE_TIMEOUT, Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
 from ngtpatch.fleet.store_refusals import hint_of, status_of
+from ngtpatch.identity.assemble import Marks
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import ByteSource
 from ngtpatch.iso.read.regions import merge_ranges
@@ -44,6 +46,8 @@ from ngtpatch.iso.write.sinks import Written
 __all__ = ["Bucket"]
 
 _BASES = ".ngtpatch/base-"
+# Metadata of each object.
+_BASE_DIGEST, _REGIONS_DIGEST = "ngtpatch-base-sha256", "ngtpatch-regions-sha256"
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 
 # How often an upload is begun again that another run took for a dead one's.
@@ -157,6 +161,18 @@ class Bucket:
                 for item in self._listed(page, "Contents")
             }
         return [name for name in outputs if name in present]
+
+    def marks(self, row: LedgerRow) -> Marks | None:
+        """Return what *row* says, where the object is the one that it tells of.
+
+        Of any other nothing is known: it is not read. Raises RemoteError.
+        """
+        found = self._head(self.prefix + row.output) if row.state == "done" else None
+        told = {} if found is None else found.get("Metadata", {})
+        wanted = {_BASE_DIGEST: row.base_sha256, _REGIONS_DIGEST: row.regions_sha256}
+        if {name: told.get(name) for name in wanted} != wanted:
+            return None
+        return row.ngt_uuid, row.certificate_sha256
 
     def reach(self) -> None:
         """Ask the bucket for a name. Raises RemoteError if it does not answer as a bucket does."""
@@ -467,7 +483,4 @@ def _is_address(url: str) -> bool:
 
 
 def _metadata(base: Base, plan: EditPlan) -> dict[str, str]:
-    return {
-        "ngtpatch-base-sha256": str(base.sha256),
-        "ngtpatch-regions-sha256": plan.digest,
-    }
+    return {_BASE_DIGEST: str(base.sha256), _REGIONS_DIGEST: plan.digest}

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.ledger_document import LedgerRow
 from ngtpatch.fleet.order import Held, Known, Settings, Unfit
 from ngtpatch.fleet.output_directory import OutputDirectory
 from ngtpatch.fleet.parts import MINIMUM
+from ngtpatch.identity.assemble import Marks
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.write.sinks import Written
 
@@ -41,6 +43,12 @@ class Destination(Protocol):
 
     def existing(self, outputs: Collection[str]) -> list[str]:
         """Return those of *outputs* that are there."""
+
+    def marks(self, row: LedgerRow) -> Marks | None:
+        """Return what no two VMs share of the image that is there, about which *row* is.
+
+        None where that is not the row's image, and what it is is not looked at.
+        """
 
     def reach(self) -> None:
         """Return if it can be reached. Raises RemoteError."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ngtpatch.fleet.claims import StillShared
 from ngtpatch.fleet.plan import FleetPlan
 from ngtpatch.fleet.run import InjectSummary
 
@@ -31,7 +32,8 @@ class InjectDocument:
     ``notes`` says how much of it is missing. ``base_replaced``: the path ``base`` leads to another
     file by now, or to none; ``base_sha256`` is that of the base that was used. ``left``: images
     that are there under the names of VMs that failed, and which this run did not write; null where
-    the store does not say.
+    the store does not say. ``shared``: images that have the identity of one that was to be made
+    anew and was not.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"
@@ -51,6 +53,7 @@ class InjectDocument:
     notes: tuple[str, ...]
     base_replaced: bool
     left: tuple[str, ...] | None
+    shared: tuple[StillShared, ...]
 
     @classmethod
     def of(cls, plan: FleetPlan, summary: InjectSummary) -> InjectDocument:
@@ -75,6 +78,7 @@ class InjectDocument:
             notes=plan.notes,
             base_replaced=summary.base_replaced,
             left=summary.left,
+            shared=summary.shared,
         )
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -26,8 +27,9 @@ from ngtpatch.files.json_members import Members
 from ngtpatch.files.writing import explained
 from ngtpatch.fleet.ledger_document import LedgerRow, is_row
 from ngtpatch.fleet.order import Known, VmResult
+from ngtpatch.identity.assemble import Marks
 
-__all__ = ["SCHEMA", "Ledger", "owners"]
+__all__ = ["SCHEMA", "Ledger", "rows_but"]
 
 SCHEMA = LedgerRow.SCHEMA
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -37,9 +39,13 @@ _BEGIN = f'{{"schema": "{SCHEMA}", "name": '.encode()
 # A row has a kilobyte; an error in it may quote a few names. More is not ours.
 _LONGEST = 64 << 10
 _MOST_ROWS = 2_000_000
-# An output's name, which stands before it, has no quotes.
-_VM_UUID = re.compile(rb', "vm_uuid": (?:"([0-9a-f-]+)"|null)[,}]')
-_Owner = tuple[str, "str | None", str, "str | None", "str | None"]
+# What a row that is done says, in the order that it is written in; in a text each quote has a
+# backslash before it.
+_DONE = re.compile(
+    rb', "state": "done", "output": ("[^"\\]*"), "vm_uuid": (?:"[^"]*"|null), "size": \d+, '
+    rb'"base_sha256": "[^"]*", "regions_sha256": "[^"]*", "sha256": (?:"[^"]*"|null), '
+    rb'"ngt_uuid": (?:"([^"\\]*)"|null), "certificate_sha256": (?:"([^"\\]*)"|null)[,}]'
+)
 
 
 class Ledger:
@@ -52,12 +58,10 @@ class Ledger:
         torn: whether the last line has no end: a run was killed while it wrote it, or still runs.
     """
 
-    def __init__(
-        self, path: Path, *, skipped: Callable[[str, str | None], bool] | None = None
-    ) -> None:
-        """Read what *path* holds already, but for rows of VMs that are *skipped*.
+    def __init__(self, path: Path, *, skipped: Callable[[str, Marks], bool] | None = None) -> None:
+        """Read what *path* holds already, but for rows of images that are *skipped*.
 
-        That is asked of a VM's name and UUID, as the row's beginning says them.
+        That is asked of an output's name and what its image has, by a row that is done.
 
         Raises:
             InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
@@ -165,14 +169,6 @@ class Ledger:
             row["base_sha256"], row["regions_sha256"], row["size"], row.get("sha256"), times
         )
 
-    def owners(self) -> Iterator[_Owner]:
-        """Yield what :func:`owners` says."""
-        for output in self._rows:
-            row = self._row(output)
-            if row["state"] == "done":
-                marks = row.get("ngt_uuid"), row.get("certificate_sha256")
-                yield row["name"], row.get("vm_uuid"), output, *marks
-
     def _line(self, output: str) -> bytes:
         """Return an output's row with its end of line."""
         where = self._rows[output]
@@ -247,8 +243,9 @@ class Ledger:
             number += 1
             output = None
             if self._skipped is not None and line[-1:] == b"\n":
-                vm = _vm(line)
-                if vm is not None and self._skipped(*vm):
+                image = _image(line)
+                if image is not None and self._skipped(*image):
+                    self._rows.pop(image[0], None)  # this one is the later
                     self._sound += len(line)
                     continue
             if len(line) <= _LONGEST:
@@ -265,31 +262,26 @@ class Ledger:
             self._sound += len(line)
 
 
-def owners(path: Path, skipped: Callable[[str, str | None], bool]) -> Iterator[_Owner]:
-    """Yield (VM, its UUID, output, ngt_uuid, certificate's fingerprint) of rows that are done.
+def rows_but(path: Path, skipped: Callable[[str, Marks], bool]) -> Iterator[LedgerRow]:
+    """Yield the rows of a ledger, but for those of images that are *skipped*.
 
-    Rows of VMs that are *skipped* may be left out: the ledgers of a run's other shards hold little
-    else. Raises as :class:`Ledger`.
+    The ledgers of fifty thousand VMs hold little else. Raises as :class:`Ledger`.
     """
-    ledger = Ledger(path, skipped=skipped)
-    try:
-        yield from ledger.owners()
-    finally:
-        ledger.close()
+    with closing(Ledger(path, skipped=skipped)) as ledger:
+        yield from map(LedgerRow.of, ledger.rows())
 
 
-def _vm(line: bytes) -> tuple[str, str | None] | None:
-    """Return whom a row's beginning says it is about, by name and UUID; None where it does not."""
-    end = line.find(b'", ', len(_BEGIN))
-    told = _VM_UUID.search(line, end)
-    if end == -1 or told is None or not line.startswith(_BEGIN):
+def _image(line: bytes) -> tuple[str, Marks] | None:
+    """Return an output and what its image has, by a row that is done and written as ours are."""
+    found = _DONE.search(line, len(_BEGIN)) if line.startswith(_BEGIN) else None
+    if found is None:
         return None
     try:
-        name: str = json.loads(line[len(_BEGIN) : end + 1])
-    except (ValueError, RecursionError):  # such as a name with '", ' in it
+        output = found[1][1:-1].decode()
+    except UnicodeDecodeError:
         return None
-    uuid = told[1].decode() if told[1] else None
-    return (name, uuid) if isinstance(name, str) else None
+    ngt_uuid, certificate = (None if mark is None else mark.decode() for mark in found.group(2, 3))
+    return output, (ngt_uuid, certificate)
 
 
 def _begins_like_a_row(line: bytes) -> bool:

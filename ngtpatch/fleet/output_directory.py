@@ -12,16 +12,20 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-from ngtpatch.errors import UsageError
+from ngtpatch.errors import NgtpatchError, UsageError
 from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
 from ngtpatch.files.writing import explained
 from ngtpatch.fleet.base import Base
+from ngtpatch.fleet.ledger_document import LedgerRow
 from ngtpatch.fleet.order import Held, Known, Unfit
+from ngtpatch.identity.assemble import Marks, marks_of
+from ngtpatch.identity.bundle import Identity
 from ngtpatch.iso.edit.image_edit import EditPlan
 from ngtpatch.iso.read.bytesource import FileSource, FileState
 from ngtpatch.iso.read.regions import BLOCK, Overlay
+from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import Written, write_file
 
 __all__ = ["OutputDirectory"]
@@ -130,6 +134,19 @@ class OutputDirectory:
         """Return the ledgers of all runs into this directory."""
         whole = self.ledger((1, 1))
         return [p for p in (whole, *sorted(self.path.glob("ledger-*-of-*.jsonl"))) if p.exists()]
+
+    def marks(self, row: LedgerRow) -> Marks | None:
+        """Return what no two VMs share of the image that is there, by its own files.
+
+        What the row says, where it cannot be read.
+        """
+        path = self.path / row.output
+        try:
+            # As by identity check: nothing is built upon it.
+            with Volume(FileSource(path), path, second_opinion=False) as volume:
+                return marks_of(Identity.from_tree(volume.tree, source=str(path)), None)
+        except (NgtpatchError, OSError):
+            return row.ngt_uuid, row.certificate_sha256
 
     def prepare(self, base: Base) -> None:
         """Do nothing: a directory needs no copy of the base."""

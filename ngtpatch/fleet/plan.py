@@ -45,9 +45,6 @@ class FleetPlan:
         shard: (K, N); (1, 1) is everything.
         total: VMs in the whole inventory.
         notes: what the inventory's reader should know.
-        names: of all VMs of the inventory, whatever the shard.
-        told_apart: of those, the names whose VMs are known to have UUIDs.
-        vm_uuids: of all VMs that are known to have one.
         complete: False where the inventory is a cluster's list that is not whole.
         inventory_sha256: of the inventory.
         templates_sha256: of what names and values are made by besides.
@@ -59,13 +56,10 @@ class FleetPlan:
     shard: tuple[int, int]
     total: int
     notes: tuple[str, ...]
-    names: frozenset[str] = frozenset()
     complete: bool | None = None
     inventory_sha256: str = ""
     templates_sha256: str = ""
     compared: bool = True
-    told_apart: frozenset[str] = frozenset()
-    vm_uuids: frozenset[str] = frozenset()
 
     def whole(self) -> Whole:
         """Return what shards take from this plan, which is one of all VMs."""
@@ -133,12 +127,9 @@ def plan_fleet(
         for row in rows
     )
     notes = (*inventory.notes, *settings.cleanup.said, *_unknown(shard, inventory, whole))
-    everyone = (*rows, *inventory.others)
     return FleetPlan(
-        settings, orders, shard, inventory.total, notes, inventory.names, inventory.complete,
-        inventory.sha256, templates, shard == (1, 1) or whole is not None,
-        frozenset(row.name for row in everyone if row.vm_uuid is not None),
-        frozenset(row.vm_uuid for row in everyone if row.vm_uuid is not None),
+        settings, orders, shard, inventory.total, notes, inventory.complete, inventory.sha256,
+        templates, shard == (1, 1) or whole is not None,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
@@ -18,15 +18,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ngtpatch.disclosure import redacted
 from ngtpatch.errors import OutputError, RemoteError, UsageError
 from ngtpatch.files.locked import StillHeldError
 from ngtpatch.fleet import workshop
+from ngtpatch.fleet.claims import StillShared, claims_against, refusing, still_shared
 from ngtpatch.fleet.destination import Destination, open_destination
-from ngtpatch.fleet.ledger import Ledger, owners
+from ngtpatch.fleet.ledger import Ledger
 from ngtpatch.fleet.order import Order, VmResult
 from ngtpatch.fleet.plan import FleetPlan
-from ngtpatch.identity.inventory import Row
 
 __all__ = ["InjectSummary", "foreseen", "run_fleet"]
 
@@ -57,6 +56,8 @@ class InjectSummary:
         base_replaced: the base's path leads to another file by now than the one that was used.
         left: the images that are there under the names of VMs that failed: an earlier run's; None
             where the store does not say.
+        shared: images of this run that have an identity of one that it was to make anew, and did
+            not: that VM failed, or was not begun.
     """
 
     total: int
@@ -71,6 +72,7 @@ class InjectSummary:
     warnings: tuple[tuple[str, str], ...]
     base_replaced: bool = False
     left: tuple[str, ...] | None = ()
+    shared: tuple[StillShared, ...] = ()
 
 
 def run_fleet(
@@ -120,7 +122,8 @@ def run_fleet(
         ledger_path = destination.ledger(plan.shard)
         destination.sweep({*outputs, ledger_path.name})
         ledger = stack.enter_context(Ledger(ledger_path))
-        plan = _unique(plan, destination)
+        claims = claims_against(plan, destination)
+        plan = refusing(plan, claims)
         workshop.prepare(plan.settings)
         if resume:
             plan = replace(
@@ -130,7 +133,8 @@ def run_fleet(
             )
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(jobs, thread_name_prefix="vm"))
-        tally = _Tally(len(plan.orders), ledger, report)
+        watched = {output for claim in claims for output in (claim.holder, claim.row.output)}
+        tally = _Tally(len(plan.orders), ledger, report, watched)
         if begun is not None:
             begun.set()
         replaced = False
@@ -146,7 +150,10 @@ def run_fleet(
             destination.sweep(outputs)
             ledger.settle(order.output for order in plan.orders)
         summary = tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
-        return replace(summary, base_replaced=replaced, left=_left(destination, tally.failed))
+        return replace(
+            summary, base_replaced=replaced, left=_left(destination, tally.failed),
+            shared=tuple(still_shared(claims, tally.made)),
+        )  # fmt: skip
 
 
 def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
@@ -165,58 +172,7 @@ def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
     else:
         _refuse_existing(destination, plan.settings.destination, outputs)
     Ledger(destination.ledger(plan.shard)).close()  # each of its rows is one
-    return _unique(plan, destination)
-
-
-def _unique(plan: FleetPlan, destination: Destination) -> FleetPlan:
-    """Refuse who shares an ngt_uuid or a certificate with an image of another run.
-
-    That is one of another inventory, or another shard's where the whole inventory was not looked
-    at. As far as the ledgers beside the outputs tell; of other directories nothing is known.
-    """
-    place, mine = plan.settings.destination, {order.output for order in plan.orders}
-    by_name = plan.names - plan.told_apart
-    # A ledger says them as they may be shown.
-    names, by_name = (some | frozenset(map(redacted, some)) for some in (plan.names, by_name))
-
-    def known(name: str, vm_uuid: str | None) -> bool:
-        """Say whether a VM is one that the others of this plan were compared with."""
-        if not plan.compared:
-            return False
-        return name in names if vm_uuid is None else vm_uuid in plan.vm_uuids or name in by_name
-
-    found = [
-        (f"{what} {value}" if what == "ngt_uuid" else "the certificate", value, name, uuid, output)
-        for path in destination.ledgers()
-        for name, uuid, output, ngt_uuid, certificate in owners(path, known)
-        if not known(name, uuid) and output not in mine
-        for what, value in (("ngt_uuid", ngt_uuid), ("certificate", certificate))
-        if value
-    ]
-    if not found:
-        return plan
-    there = set(destination.existing({output for *_, output in found}))
-    taken: dict[str, list[tuple[str, str, str | None]]] = {}
-    for words, value, name, uuid, output in found:
-        if output in there:
-            taken.setdefault(value, []).append((words, name, uuid))
-    orders = []
-    for order in plan.orders:
-        for mark in (order.ngt_uuid, order.certificate_sha256):
-            for words, name, uuid in taken.get(mark or "", ()):
-                if order.refusal is None and not _is_of(order.row, name, uuid):
-                    code = "duplicate-uuid" if mark == order.ngt_uuid else "duplicate-certificate"
-                    message = f"{words} is also that of {name}, whose image is in {place}"
-                    order = replace(order, refusal=(code, message))  # noqa: PLW2901
-        orders.append(order)
-    return replace(plan, orders=tuple(orders))
-
-
-def _is_of(row: Row, name: str, vm_uuid: str | None) -> bool:
-    """Say whether a ledger's row is about the VM of *row*: by UUIDs, where both have one."""
-    if vm_uuid is not None and row.vm_uuid is not None:
-        return vm_uuid == row.vm_uuid
-    return name in (row.name, redacted(row.name))
+    return refusing(plan, claims_against(plan, destination))
 
 
 def _refuse_existing(destination: Destination, place: str, outputs: set[str]) -> None:
@@ -335,13 +291,16 @@ class _Tally:
     """Counts outcomes and owns what is told of them."""
 
     def __init__(
-        self, total: int, ledger: Ledger, report: Callable[[VmResult, int, int], None] | None
-    ) -> None:
+        self, total: int, ledger: Ledger, report: Callable[[VmResult, int, int], None] | None,
+        watched: Collection[str],
+    ) -> None:  # fmt: skip
         self.total, self.done = total, 0
         self._ledger, self._report = ledger, report
         self._counts = {"written": 0, "kept": 0, "failed": 0}
         self._bytes = self._unwritable = 0
         self.failed: set[str] = set()
+        # Of *watched*, which there are few of.
+        self._watched, self.made = watched, set[str]()
         self._failures: list[VmResult] = []
         self._warnings: list[tuple[str, str]] = []
 
@@ -351,6 +310,8 @@ class _Tally:
         self._counts[outcome.state] += 1
         self._bytes += outcome.bytes_written
         self._unwritable += outcome.code in OutputError.CODES
+        if outcome.state != "failed" and outcome.output in self._watched:
+            self.made.add(outcome.output)
         if outcome.state == "failed":
             self.failed.add(outcome.output)
             if len(self._failures) < _SHOWN_FAILURES:

@@ -69,6 +69,11 @@ class Park:
             file.touch(mode=0o600)
             file.write_bytes(data)
 
+    def move(self, old: str, new: str, **instead: Any) -> None:
+        """Give *new* what *old* has, and *old* something else."""
+        self.give(new, self.material[old])
+        self.give(old, m.files(40 + int(old[2:]), kind="p256", **(instead or FRESH)))
+
     def rows(self, name: str = "ledger.jsonl") -> dict[str, dict[str, Any]]:
         """The ledger by VM; a VM twice would be noticed."""
         lines = (self.out / name).read_text().splitlines()

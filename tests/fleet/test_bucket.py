@@ -21,7 +21,7 @@ import pytest
 
 from ngtpatch.files.wellknown import KEY
 from ngtpatch.iso.read.volume import Volume
-from tests.fleet.park import FRESH, Park, betrayed, key_windows, park
+from tests.fleet.park import EXPIRED, FRESH, Park, betrayed, key_windows, park
 from tests.fleet.store_proxy import proxied
 from tests.identity import material as m
 from tests.requirements import missing
@@ -158,6 +158,24 @@ def test_resume_asks_the_store(tmp_path: Path, store: Store) -> None:
     assert made.inject().returncode == 0
     for name in made.material:
         assert store.get(f"{name}.iso") == (made.out / f"{name}.iso").read_bytes()
+
+
+def test_objects_with_what_another_vm_is_to_get(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 2)
+    assert inject(made, store, "--config-only").returncode == 0
+    made.move("vm1", "vm2")
+    new = ("--config-only", "--resume", "--json", "--name", "new-{{ name }}.iso")
+    [failure] = json.loads(inject(made, store, *new).stdout)["failures"]
+    assert failure["name"] == "vm2"
+    assert "as vm1.iso (make that one anew, or remove it" in failure["error"]
+    # An object that is another by now is not the one that the row tells of.
+    store.client.put_object(Bucket="ngt", Key="fleet/vm1.iso", Body=b"another")
+    assert inject(made, store, *new).returncode == 0
+    made.move("vm2", "vm1", **EXPIRED)
+    run = inject(made, store, *new)
+    assert run.returncode == 6
+    told = {(one["output"], one["other"]) for one in json.loads(run.stdout)["shared"]}
+    assert told == {("new-vm1.iso", "new-vm2.iso")}
 
 
 def test_a_base_that_somebody_planted_is_never_copied(tmp_path: Path, store: Store) -> None:

@@ -272,8 +272,8 @@ def test_what_a_shard_knows_of_the_others(tmp_path: Path) -> None:
 def test_a_shard_says_of_itself_alone_that_it_is_unique(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 4)
     said = "".join(made.inject("--shard", f"{k}/2").stderr for k in (1, 2))
-    assert "Planned to be unique in its shard and among the other VMs of its ledger" in said
-    assert "unique in its inventory" not in said
+    assert "By its shard and the ledgers there, no other VM has its identity." in said
+    assert "By its inventory" not in said
 
 
 def test_a_file_of_the_whole_is_of_this_inventory_and_these_certificates(tmp_path: Path) -> None:

@@ -61,7 +61,6 @@ class Inventory:
         complete: False where a cluster's list is known not to be whole; None where nobody says.
         others: the VMs that are not in the share, as far as the inventory's own text tells;
             empty where they are known.
-        names: of all VMs.
         total: how many VMs that is.
         sha256: of what was read.
     """
@@ -73,7 +72,6 @@ class Inventory:
     notes: tuple[str, ...] = ()
     complete: bool | None = None
     others: tuple[Row, ...] = ()
-    names: frozenset[str] = frozenset()
     total: int = 0
     sha256: str = ""
 
@@ -159,11 +157,9 @@ def load_listing(
 def _inventory(
     path: Path, read: _Read, directory: Path, certificates: Path | None, share: Share | None
 ) -> Inventory:
-    names = [raw_name(record) for record in read.records]
     records = read.records
     if share is not None and share.others_known:
-        told = zip(records, names, strict=True)
-        records = [record for record, name in told if share.mine(name)]
+        records = [record for record in records if share.mine(raw_name(record))]
     rows, problems = validate(records, directory=directory)
     others: tuple[Row, ...] = ()
     if share is not None and not share.others_known:
@@ -174,7 +170,7 @@ def _inventory(
         problems = (*problems, *more)
     return Inventory(
         path, read.form, rows, (*read.problems, *problems), tuple(read.notes), read.complete,
-        others, frozenset(names), len(read.records), read.sha256,
+        others, len(read.records), read.sha256,
     )  # fmt: skip
 
 
