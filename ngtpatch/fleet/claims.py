@@ -19,6 +19,7 @@ from ngtpatch.fleet.ledger_document import LedgerRow
 from ngtpatch.fleet.order import Order
 from ngtpatch.fleet.plan import FleetPlan
 from ngtpatch.identity.assemble import Marks
+from ngtpatch.identity.config import in_one_case
 from ngtpatch.identity.inventory import Row
 
 __all__ = ["Claim", "StillShared", "claims_against", "refusing", "still_shared"]
@@ -134,6 +135,6 @@ def _marks(order: Order) -> Marks:
 def _is_of(row: Row, other: LedgerRow) -> bool:
     """Say whether a ledger's row is about the VM of *row*: by UUIDs, where both have one."""
     if other.vm_uuid is not None and row.vm_uuid is not None:
-        return other.vm_uuid == row.vm_uuid
+        return other.vm_uuid.lower() == row.vm_uuid
     # A ledger says names as they may be shown.
-    return other.name in (row.name, redacted(row.name))
+    return in_one_case(other.name) in (in_one_case(row.name), in_one_case(redacted(row.name)))

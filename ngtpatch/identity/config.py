@@ -21,7 +21,7 @@ from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.wellknown import CONFIG
 from ngtpatch.identity.findings import Finding, Severity
 
-__all__ = ["KEYS", "ORDER", "UUID", "Config", "minimal", "parse_sets", "problems"]
+__all__ = ["KEYS", "ORDER", "UUID", "Config", "in_one_case", "minimal", "parse_sets", "problems"]
 
 MAX_BYTES = 1 << 20
 
@@ -150,6 +150,12 @@ class Config:
                 f"--set {key}={text}: {key} is a JSON {type(present).__name__} here",
             )
         return value
+
+
+def in_one_case(name: str) -> str:
+    """Return *name*, where it begins with a UUID with that in lower case: equal ones are one."""
+    head = name[:36]
+    return head.lower() + name[36:] if UUID.fullmatch(head) else name
 
 
 def minimal(ngt_version: str) -> Config:

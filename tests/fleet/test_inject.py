@@ -342,6 +342,33 @@ def test_a_file_of_the_whole_is_computed_again_wherever_it_is(tmp_path: Path) ->
             assert run.returncode == 0, run.stderr
 
 
+def test_a_uuid_is_one_in_whatever_case_it_is_written(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 3)
+    certificates = made.root / "certificates"
+    one, two, three = (f"0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{n:02}" for n in (1, 2, 3))
+    (certificates / "vm1").rename(certificates / one.upper())
+    for name, end in (("ngt_config.json", ".json"), ("client-cert.pem", ".crt"),
+                      ("client-key.pem", "-key.pem")):  # fmt: skip
+        (certificates / "vm2" / name).rename(certificates / (two.upper() + end))
+    (certificates / "vm3").rename(certificates / three)
+    # By the VM's UUID, by its ngt_uuid, and by a name that is one.
+    rows = f"vm1,{one},\nvm2,,{two}\n{three.upper()},,\n"
+    (made.root / "vms.csv").write_text("name,vm_uuid,ngt_uuid\n" + rows)
+    run = made.inject("--config-only")
+    assert run.returncode == 0, run.stderr
+    made.material[three.upper()] = made.material.pop("vm3")
+    del made.material["vm2"]  # its configuration has the row's ngt_uuid
+    assert made.wrong() == []
+    # The same VM in other case, under another name: no other VM's image.
+    (made.root / "vms.csv").write_text(f"name\n{three}\n")
+    run = made.inject("--config-only", "--name", "{{ name }}-new.iso")
+    assert run.returncode == 0, run.stderr
+    shutil.copytree(certificates / three, certificates / three.upper())
+    run = made.inject("--config-only", "--resume", "--json")
+    assert run.returncode == 3
+    assert "both fit" in json.loads(run.stdout)["error"]["message"]
+
+
 def test_vms_of_one_name_are_told_apart_by_uuid(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 3)
     one, two = (f"0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b{n:02}" for n in (1, 2))

@@ -29,6 +29,7 @@ from ngtpatch.files.wellknown import (
     CONFIG_NAME,
     KEY_NAME,
 )
+from ngtpatch.identity.config import in_one_case
 from ngtpatch.identity.inventory.row import InFolder, RawRow, Row, RowProblem
 
 __all__ = ["folder_records", "join"]
@@ -62,28 +63,30 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
     """Complete *rows* with the files of *directory*; what a row names itself comes first.
 
     A file is looked for by the VM's name (unless another VM has it, too), then its UUID, then its
-    ngt_uuid. Where two of them lead to different files that is a problem, not a choice. Nothing
-    is asked of files that are not of *rows*: those may be a small share of what is there.
+    ngt_uuid, in whatever case a UUID is written. Where two of them lead to different files that is
+    a problem, not a choice. Nothing is asked of files that are not of *rows*: those may be a small
+    share of what is there.
     """
-    place, present = str(directory), frozenset(os.listdir(directory))  # noqa: PTH208 - names alone
-    shared = f"{place}/{AUTHORITY_NAME}" if AUTHORITY_NAME in present else None
+    place, present = str(directory), _SpelledNames(os.listdir(directory))  # noqa: PTH208 - names alone
+    shared = f"{place}/{AUTHORITY_NAME}" if present.of(AUTHORITY_NAME) else None
     joined: list[Row] = []
     problems: list[RowProblem] = []
     for row in rows:
         name = None if row.twin else row.name
-        keys = dict.fromkeys(k for k in (name, row.vm_uuid, row.sets.get("ngt_uuid")) if k)
-        inside = {key: _inside(f"{place}/{key}") for key in keys if key in present}
+        stated = (name, row.vm_uuid, row.sets.get("ngt_uuid"))
+        keys = dict.fromkeys(in_one_case(key) for key in stated if key)
+        inside = {name: _inside(f"{place}/{name}") for key in keys for name in present.of(key)}
         found: dict[str, str] = {}
         for part, column in _COLUMNS.items():
             if getattr(row, part) is not None:
                 continue
             hits: list[tuple[str, str]] = []
             for key in keys:
-                there = inside.get(key, ())
-                hits += [(key, name) for name in _INSIDE[part] if name in there]
-                hits += [("", key + end) for end in _BESIDE[part] if key + end in present]
+                for folder in present.of(key):
+                    hits += [(folder, name) for name in _INSIDE[part] if name in inside[folder]]
+                hits += [("", file) for end in _BESIDE[part] for file in present.of(key + end)]
             if len(hits) > 1:
-                one, other = (f"{key}/{name}" if key else name for key, name in hits[:2])
+                one, other = ("/".join(filter(None, hit)) for hit in hits[:2])
                 message = f"{one} and {other} in {directory} both fit"
                 problems.append(RowProblem(row.number, column, message))
             elif hits and hits[0][0] == row.name:  # as most are, and then named once for all
@@ -117,6 +120,23 @@ def folder_records(
             if file.exists():
                 cells[column] = str(file.relative_to(directory))
         yield RawRow(number, cells)
+
+
+class _SpelledNames:
+    """The names in a directory; those that begin with a UUID in each case it is written in."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        # Most are written in lower case, and there may be fifty thousand.
+        self._otherwise: dict[str, list[str]] = {}
+        for name in self._names:
+            if (plain := in_one_case(name)) != name:
+                self._otherwise.setdefault(plain, []).append(name)
+
+    def of(self, name: str) -> list[str]:
+        """Return the names there that are *name*, which has its UUID in lower case."""
+        there = [name] if name in self._names else []
+        return there + sorted(self._otherwise.get(name, ()))
 
 
 def _inside(folder: str) -> frozenset[str]:
