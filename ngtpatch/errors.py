@@ -174,7 +174,14 @@ class OutputError(NgtpatchError):
 
     exit_code = 8
     CODES: ClassVar[frozenset[str]] = frozenset(
-        {"disk-full", "half-written", "read-only", "not-writable", "not-written"}
+        {
+            "disk-full",
+            "half-written",
+            "ledger-changed",
+            "not-writable",
+            "not-written",
+            "read-only",
+        }
     )
 
 

@@ -9,6 +9,7 @@ is rewritten with one row per VM, in the inventory's order.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
@@ -39,6 +40,7 @@ _BEGIN = f'{{"schema": "{SCHEMA}", "name": '.encode()
 # A row has a kilobyte; an error in it may quote a few names. More is not ours.
 _LONGEST = 64 << 10
 _MOST_ROWS = 2_000_000
+_BLOCK = 1 << 20
 # What a row that is done says, in the order that it is written in; in a text each quote has a
 # backslash before it.
 _DONE = re.compile(
@@ -72,7 +74,9 @@ class Ledger:
         # By output: where its row begins; of one that is not in the file yet, the row.
         self._rows: dict[str, int | bytes] = {}
         self._late: list[str] = []
+        # How much of the file is rows that were read or written here, and what that is.
         self._sound = 0
+        self._content = hashlib.sha256()
         self.torn = False
         self._descriptor = -1
         self._seen: tuple[int, int] | None = None
@@ -179,7 +183,12 @@ class Ledger:
         return self._reader.readline()
 
     def _row(self, output: str) -> dict[str, Any]:
-        return json.loads(self._line(output)) if output in self._rows else {}
+        if output not in self._rows:
+            return {}
+        try:
+            return cast(dict[str, Any], json.loads(self._line(output)))
+        except ValueError:  # it was a row when it was read
+            raise self._changed() from None
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Yield every row, the last one of each output."""
@@ -202,6 +211,7 @@ class Ledger:
                 elif os.write(self._descriptor, data) == len(data):
                     self._rows[output] = self._sound
                     self._sound += len(data)
+                    self._content.update(data)
                     self._late.pop(0)
                 else:  # the disk is full in the middle of a row: the next write says so
                     os.ftruncate(self._descriptor, self._sound)
@@ -215,7 +225,8 @@ class Ledger:
         Returns whether that was possible: on a full file system the appended file stays.
 
         Raises:
-            OutputError: ``disk-full``: not even all rows could be appended.
+            OutputError: ``disk-full``: not even all rows could be appended; ``ledger-changed``:
+                another program wrote to the file, which is left as it is.
         """
         names = [name for name in order if name in self._rows]
         mine = set(names)
@@ -223,10 +234,12 @@ class Ledger:
             with new_file(self.path, force=True, mode=0o600) as file:
                 for name in (*(name for name in self._rows if name not in mine), *names):
                     file.write(self._line(name))
+                self._require_own_content()
         except OutputError as error:
             if error.code != "disk-full":
                 raise
             self._append_late()  # there may be room for that
+            self._require_own_content()
             if self._late:
                 raise OutputError(
                     "disk-full",
@@ -236,6 +249,26 @@ class Ledger:
             return False
         self._late.clear()
         return True
+
+    def _require_own_content(self) -> None:
+        """Return if the file has what was read and written here, and no more."""
+        assert self._reader is not None  # noqa: S101 - since it is written to
+        found, offset = hashlib.sha256(), 0
+        while block := os.pread(self._reader.fileno(), _BLOCK, offset):
+            found.update(block)
+            offset += len(block)
+        if offset != self._sound or found.digest() != self._content.digest():
+            raise self._changed()
+
+    def _changed(self) -> OutputError:
+        return OutputError(
+            "ledger-changed",
+            "another program wrote to it while the run was using it: what became of the VMs is not "
+            "what it says",
+            path=str(self.path),
+            hint="move this file away, and run the same command with --resume: it reads the images "
+            "that are there",
+        )
 
     def _read(self, file: BinaryIO) -> None:
         number = 0
@@ -260,6 +293,7 @@ class Ledger:
                 )  # fmt: skip
             self._rows[output] = self._sound
             self._sound += len(line)
+            self._content.update(line)
 
 
 def rows_but(path: Path, skipped: Callable[[str, Marks], bool]) -> Iterator[LedgerRow]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -58,6 +61,27 @@ class Park:
     def inject(self, *more: object) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
         return program.run(*self.arguments(*more)[3:], env=ENVIRONMENT)
+
+    def inject_while(
+        self, change: Callable[[], object], *more: object, rows: int = 2
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end; it is halted after *rows* rows, and *change* is made."""
+        ledger = self.out / "ledger.jsonl"
+        with subprocess.Popen(
+            self.arguments("--config-only", "--jobs", 1, *more), env=ENVIRONMENT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            while not ledger.exists() or ledger.read_bytes().count(b"\n") < rows:
+                assert process.poll() is None
+                time.sleep(0.001)
+            process.send_signal(signal.SIGSTOP)
+            try:
+                change()
+                assert process.poll() is None
+            finally:
+                process.send_signal(signal.SIGCONT)
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def give(self, name: str, files: dict[str, bytes]) -> None:
         """Give a VM other files than it had."""

@@ -288,6 +288,47 @@ def test_what_is_not_a_row_is_never_dropped(one: Park, tail: bytes) -> None:
         ledger.write_bytes(sound)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_bytes(b"notes of mine\n"),
+        lambda path: os.truncate(path, 10),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"vm1.iso", b"vm2.iso")),
+        lambda path: path.write_bytes(path.read_bytes() + FAILED + b"\n"),
+    ],
+    ids=["overwritten", "truncated", "changed", "longer"],
+)
+def test_a_ledger_that_another_program_writes_to_is_no_success(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    made = park(tmp_path / "park", 40)
+    ledger, data = made.out / "ledger.jsonl", list[bytes]()
+
+    def meanwhile() -> None:
+        change(ledger)
+        data.append(ledger.read_bytes())
+
+    run = made.inject_while(meanwhile, "--json")
+    assert run.returncode == 8, run.stderr
+    error = json.loads(run.stdout)["error"]
+    assert (error["code"], error["path"]) == ("ledger-changed", str(ledger))
+    # Rows were appended; nothing was put in the place of what the other wrote.
+    assert ledger.read_bytes().startswith(data[0])
+    ledger.rename(made.root / "away")
+    run = made.inject("--config-only", "--resume")
+    assert (run.returncode, "40 kept" in run.stdout) == (0, True)
+    assert made.wrong() == []
+
+
+def test_a_ledger_that_is_moved_away_is_written_anew(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 40)
+    ledger = made.out / "ledger.jsonl"
+    run = made.inject_while(lambda: ledger.rename(made.root / "away"))
+    assert run.returncode == 0, run.stderr
+    assert len(made.rows()) == 40
+    assert made.wrong() == []
+
+
 def test_a_row_is_what_the_schema_says(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 2)
     made.give("vm2", {**made.material["vm2"], "config/client-key.pem": b"no key"})
