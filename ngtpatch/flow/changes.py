@@ -15,11 +15,12 @@ from ngtpatch.flow.opened import OpenedSource
 if TYPE_CHECKING:
     from ngtpatch.flow.traces import Traces
     from ngtpatch.patching.agents import AgentPatches
-    from ngtpatch.patching.apply import ChangedFile, Patched
+    from ngtpatch.patching.apply import Patched
     from ngtpatch.patching.doubts import Doubt
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import Already, LeftFile
     from ngtpatch.patching.patch import Patch
+    from ngtpatch.patching.planning import ChangedFile
     from ngtpatch.patching.profile import Profile
 
 __all__ = ["Changes", "IdentityRequest", "plan_changes"]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ngtpatch.iso.read.bytesource import ByteSource
     from ngtpatch.iso.read.volume import Volume
     from ngtpatch.iso.write.sinks import Written
-    from ngtpatch.patching.apply import ChangedFile
+    from ngtpatch.patching.planning import ChangedFile
 
 # Of identity that the vendor's disc has no entry for: its owner's alone.
 _ADDED_MODE = 0o600

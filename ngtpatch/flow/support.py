@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from ngtpatch.installer.hazards import Hazard
     from ngtpatch.installer.recognition import Site
     from ngtpatch.installer.subject import DistroFacts
-    from ngtpatch.patching.apply import PatchPlan
     from ngtpatch.patching.kin_proof import KinProof
     from ngtpatch.patching.likeness import Treated
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import LeftFile
+    from ngtpatch.patching.planning import PatchPlan
     from ngtpatch.patching.profile import Profile, Profiles
 
 __all__ = ["support", "try_profile"]
@@ -195,8 +195,8 @@ class _Installer:
     def plan(self, profiles: Sequence[Profile]) -> None:
         """PatchPlan the patches for each of *profiles*, and execute the outcome for all at once."""
         from ngtpatch.patching.agents import patch_agents
-        from ngtpatch.patching.apply import plan
         from ngtpatch.patching.kin_proof import prove
+        from ngtpatch.patching.planning import plan
 
         treated = patch_agents(self._payloads, profiles, self._patches).treated
         self._treated.update((profile.id, treated) for profile in profiles)
@@ -315,7 +315,10 @@ class _Installer:
             left=left_beside(self._sites, patched, (profile,)),
             agents=agents,
             sought={
-                path: ("unsupported" if path in after else branch, branch)
+                path: (
+                    "unsupported" if path in {*after, *planned.importing} else branch,
+                    branch,
+                )
                 for path, branch in planned.sought.items()
             },
         )

@@ -222,7 +222,7 @@ class _Rule:
         count = 0
         unaccepted: dict[int, bool] = {}
         about_names: set[int] = set()
-        places: dict[tuple[str, int, int], Extension] = {}
+        places: dict[tuple[str, str, int, int], Extension] = {}
         for test, truth, about in self._tests(source, shipped):
             if about:
                 about_names.add(test.head)
@@ -333,7 +333,7 @@ class _Rule:
                 here.meetings[relation, right, spot] = lefts
         kin = {world: self._kin[world] for world in short}
         needles = {world: self._needles[world].needles for world in short}
-        proven: dict[tuple[str, int, int], Extension] = {}
+        proven: dict[tuple[str, str, int, int], Extension] = {}
         for one in wanted_texts(here, kin, self._bits, needles):
             for literal in literals(source.tree, frozenset({one.text})) if not one.word else ():
                 for place in places_of(source, literal, one.new):

@@ -56,6 +56,8 @@ class Outcome:
         already: the places that need no change.
         sought: the branch of the kin, where the place was found by executing the file; None
             where a chain was read.
+        uses: uses of a constant that is extended, by file and line, which that may change.
+        elsewhere: the change, where it is one of a file that this one imports, and its path.
     """
 
     insertions: tuple[Insertion, ...] = ()
@@ -63,3 +65,4 @@ class Outcome:
     already: tuple[Already, ...] = ()
     sought: str | None = None
     uses: tuple[tuple[str, int], ...] = ()
+    elsewhere: tuple[str, tuple[Insertion, ...]] | None = None

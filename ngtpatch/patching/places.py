@@ -35,7 +35,7 @@ __all__ = ["SHAPES", "Extension", "places_of"]
 SHAPES = {
     "operand": "one more operand of or (of and, where each is negated)",
     "lone test": "a test of its own, which becomes an operand",
-    "entry": "one more entry of a tuple, list or set, also of a constant of the same file",
+    "entry": "one more entry of a tuple, list or set, also of a constant",
     "key": "one more key of a dictionary, with the value that the kin's has",
     "row": "one more row of a table, like the kin's",
     "argument": "one more argument of a call",
@@ -56,6 +56,7 @@ class Extension:
     """A row with one more element: what could be inserted.
 
     Attributes:
+        source: the file.
         shape: what it is; a key of :data:`SHAPES`.
         key: equal for two places that are the same row.
         line: where it is, in the file.
@@ -64,8 +65,9 @@ class Extension:
         row: the node that is extended.
     """
 
+    source: PythonSource = field(compare=False, repr=False)
     shape: str
-    key: tuple[str, int, int]
+    key: tuple[str, str, int, int]
     line: int
     insertions: tuple[Insertion, ...]
     texts: tuple[str, ...]
@@ -157,7 +159,8 @@ class _Maker:
             line, column = getattr(row, "lineno", 1), getattr(row, "col_offset", 0)
             # A statement of one expression starts where this does.
             kind = "row" if shape in ("entry", "row", "argument") else shape
-            yield Extension(shape, (kind, line, column), line, made, tuple(self._texts), row)
+            key = (self._source.path, kind, line, column)
+            yield Extension(self._source, shape, key, line, made, tuple(self._texts), row)
 
     # Rows -----------------------------------------------------------------------------------
 

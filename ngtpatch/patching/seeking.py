@@ -11,23 +11,18 @@ where several are, nobody knows which the vendor would have chosen, and none is.
 from __future__ import annotations
 
 import ast
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ngtpatch.errors import Refusal
-from ngtpatch.installer.execution.program import Execution, execute
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.installer.scopes import only_logs
 from ngtpatch.patching.constant_uses import ConstantUse, uses_of
 from ngtpatch.patching.guests import known_worlds, stranger_beside
-from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.literals import Literal, literals
+from ngtpatch.patching.onlooker import Fate, Onlooker, Sight
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.unnamed import branch_lines, scope_of
@@ -39,11 +34,6 @@ __all__ = ["Seeker", "Sought"]
 _MOST_STEPS = 300_000
 #: Places that may be a part of a constant, which others may use.
 _OF_CONSTANTS = frozenset({"entry", "row", "key", "word"})
-_LINE_END = re.compile(r"\r\n|\r|\n")
-
-_Fate = frozenset[tuple[str, ...]]
-_Way = frozenset[tuple[str, int]]
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -65,29 +55,13 @@ class Sought:
     keep: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What an execution showed of each guest.
-
-    Attributes:
-        fates: how its programs end, and what it is given.
-        ways: the statements that it comes to.
-        unsure: who comes to something that is not understood.
-        either: the tests that may be true or false for it: something else than it decides.
-    """
-
-    fates: Mapping[World, _Fate]
-    ways: Mapping[World, _Way]
-    unsure: frozenset[World]
-    either: Mapping[World, _Way]
-
-
 class Seeker:
     """Looks for the insertion in one file."""
 
     def __init__(self, source: PythonSource, beside: Mapping[str, bytes], sought: Sought) -> None:
         self._source, self._sought = source, sought
         self._beside = beside
+        self._tree = {**beside, source.path: source.encode(source.text)}
         self._path = source.path
         new = list(sought.kin)
         names = {world.name.lower() for world in new}
@@ -96,79 +70,16 @@ class Seeker:
         others = [one for one in (*known_worlds(), *kept) if one.name.lower() not in names]
         strangers = [stranger_beside(world) for world in (*new, *kin)]
         self._others = list(dict.fromkeys([*strangers, *others, *kin]))
-        self._worlds = tuple(dict.fromkeys([*new, *self._others]))
-        self._bits = {world: 1 << at for at, world in enumerate(self._worlds)}
-        # A line that only tells something is no part of what becomes of a guest.
-        self._logging = {
-            node.lineno
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
-        }
+        worlds = tuple(dict.fromkeys([*new, *self._others]))
+        self._onlooker = Onlooker(source, beside, worlds)
         self._watch = Watch()
-        self._shipped = self._shown(self._executed(source.encode(source.text), self._watch), {})
+        self._shipped = self._onlooker.as_shipped(self._watch)
         self._left = _MOST_STEPS
         self._used: dict[ast.AST, Sequence[ConstantUse]] = {}
 
-    # Executing ------------------------------------------------------------------------------
-
-    def _executed(self, content: bytes, watch: Watch) -> Execution:
-        tree = {**self._beside, self._path: content}
-        return execute(tree, self._worlds, paths=[self._path], watch=watch)
-
-    def _shown(self, execution: Execution, lines: Mapping[int, int | None]) -> _Shown:
-        """Return what was shown, with this file's lines as *lines* has them."""
-
-        def line_of(path: str, line: int) -> int | None:
-            return lines.get(line, line) if path == self._path else line
-
-        rows: list[tuple[int, tuple[str, ...]]] = []
-        for one in execution.endings:
-            where = str(line_of(one.path, one.line))
-            what = (one.path, where, one.error, str(one.success), str(one.alone))
-            rows.append((one.guests & ~one.certain, (*what, "perhaps")))
-            rows.append((one.certain, what))
-        for (path, function), groups in execution.given.items():
-            rows += [(mask, (path, function, what)) for mask, what in groups]
-        either = [
-            (mask, (path, line_of(path, number) or 0))
-            for (path, number), mask in (execution.watch or Watch()).open.items()
-        ]
-        ways: list[tuple[int, tuple[str, int]]] = []
-        for (path, number), mask in (execution.watch or Watch()).reached.items():
-            line = line_of(path, number)
-            if line is not None and (path != self._path or line not in self._logging):
-                ways.append((mask, (path, line)))
-        unsure = 0
-        for use in execution.findings:
-            unsure |= use.guests
-        return _Shown(
-            self._by_world(rows), self._by_world(ways), frozenset(self._of(unsure)),
-            self._by_world(either),
-        )  # fmt: skip
-
-    def _by_world(self, rows: Iterable[tuple[int, _Row]]) -> dict[World, frozenset[_Row]]:
-        """Return the rows of each guest. Guests with the same are few kinds: each is made once."""
-        alike: dict[int, set[_Row]] = {}
-        for mask, row in rows:
-            alike.setdefault(mask, set()).add(row)
-        kinds: list[tuple[int, frozenset[_Row]]] = [((1 << len(self._worlds)) - 1, frozenset())]
-        for mask, some in alike.items():
-            kinds = [
-                (guests & here, found | some if here == mask else found)
-                for guests, found in kinds
-                for here in (mask, ~mask)
-                if guests & here
-            ]
-        return {world: found for mask, found in kinds for world in self._of(mask)}
-
-    def _of(self, mask: int) -> Iterator[World]:
-        for world, bit in self._bits.items():
-            if mask & bit:
-                yield world
-
     # Judging --------------------------------------------------------------------------------
 
-    def _is_accepted(self, world: World, shown: _Shown) -> bool:
+    def _is_accepted(self, world: World, shown: Sight) -> bool:
         """Tell whether something else becomes of *world* than of a name nobody knows.
 
         Certainly so: it must not come to the end that the other comes to, whatever else decides;
@@ -189,13 +100,13 @@ class Seeker:
             return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
         return fate != strange or shown.ways[world] != shown.ways[stranger]
 
-    def _ends(self, fate: _Fate) -> set[tuple[str, ...]]:
+    def _ends(self, fate: Fate) -> set[tuple[str, ...]]:
         """Return the ends of a guest's fate that are ends of the program."""
         # How the functions that nobody calls would end is no end of the factory's.
         alone = "True" if self._path == FACTORY else ""
         return {row[:4] for row in fate if len(row) > 3 and row[4] != alone}
 
-    def _alike(self, world: World, like: World, shown: _Shown) -> bool:
+    def _alike(self, world: World, like: World, shown: Sight) -> bool:
         return (
             shown.fates[world] == shown.fates[like]
             and shown.ways[world] == shown.ways[like]
@@ -284,7 +195,7 @@ class Seeker:
                 return False
         return True
 
-    def _is_given(self, fate: _Fate, branch: str) -> bool:
+    def _is_given(self, fate: Fate, branch: str) -> bool:
         """Tell whether a fate has the branch's installer, and certainly that."""
         given = [row for row in fate if len(row) == 3 and _is_of_the_disc(row[2])]
         picked = {row[:2] for row in given}
@@ -313,97 +224,129 @@ class Seeker:
         uses: Sequence[ConstantUse] = ()
         if place.shape in _OF_CONSTANTS:
             # What asks for an element by its place finds the same one, if the new one is last.
-            last = place.shape != "word" and _is_last(self._source, place)
-            uses = [use for use in self._uses(place.row) if not (last and use.kind == "place")]
+            last = place.shape != "word" and _is_last(place.source, place)
+            uses = [
+                use
+                for use in self._uses(place.source, place.row)
+                if not (last and use.kind == "place")
+            ]
+        is_here = place.source.path == self._path
         return Outcome(
-            place.insertions, len(place.texts), already, sought=self._sought.branch,
+            place.insertions if is_here else (),
+            len(place.texts),
+            already,
+            sought=self._sought.branch,
             uses=tuple((use.path, use.line) for use in uses),
-        )  # fmt: skip
+            elsewhere=None if is_here else (place.source.path, place.insertions),
+        )
 
     def _proven(
         self, chosen: Mapping[World, World], short: Mapping[World, World]
     ) -> list[Extension]:
-        wanted = wanted_texts(self._watch, short, self._bits, self._sought.needles)
-        for find in (self._literal, self._word, self._by_name, self._part, self._cased):
-            proven: dict[tuple[str, int, int], Extension] = {}
-            for ladder in find(wanted):
-                for place in ladder:
-                    if place.key in proven:
-                        break
-                    if self._is_right(place, chosen):
-                        proven[place.key] = place
-                        break
-            if proven:
-                return list(proven.values())
+        wanted = wanted_texts(self._watch, short, self._onlooker.bits, self._sought.needles)
+        # What other files import changes more than the file itself does: it comes after.
+        for sources in ((self._source,), tuple(self._imported(wanted))):
+            for find in (self._literal, self._word, self._by_name, self._part, self._cased):
+                proven: dict[tuple[str, str, int, int], Extension] = {}
+                for source in sources:
+                    for ladder in find(source, wanted):
+                        for place in ladder:
+                            if place.key in proven:
+                                break
+                            if self._is_right(place, chosen):
+                                proven[place.key] = place
+                                break
+                if proven:
+                    return list(proven.values())
         return []
 
-    def _literal(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+    def _imported(self, wanted: Sequence[Wanted]) -> Iterator[PythonSource]:
+        """Yield the other files that were executed and hold what decides."""
+        texts = {(one.word or one.text).lower().encode() for one in wanted}
+        for path in sorted({path for path, _ in self._watch.reached} - {self._path}):
+            data = self._beside.get(path, b"")
+            if any(text in data.lower() for text in texts):
+                try:
+                    yield parse(path, data)
+                except (Refusal, RecursionError):
+                    continue
+
+    def _literal(
+        self, source: PythonSource, wanted: Sequence[Wanted]
+    ) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides."""
         texts = frozenset(one.text for one in wanted if one.word is None)
-        for literal in literals(self._source.tree, texts):
+        for literal in literals(source.tree, texts):
             for one in wanted:
                 if one.text == literal.text and one.word is None:
-                    yield self._places(literal, one.new)
+                    yield self._places(source, literal, one.new)
 
-    def _places(self, literal: Literal, new: Sequence[str]) -> Iterator[Extension]:
-        return places_of(self._source, literal, new, last=lambda row: bool(self._uses(row)))
+    def _places(
+        self, source: PythonSource, literal: Literal, new: Sequence[str]
+    ) -> Iterator[Extension]:
+        return places_of(source, literal, new, last=lambda row: bool(self._uses(source, row)))
 
-    def _by_name(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+    def _by_name(
+        self, source: PythonSource, wanted: Sequence[Wanted]
+    ) -> Iterator[Iterator[Extension]]:
         """Yield the places around each name of a literal that decides."""
         texts = frozenset(one.text for one in wanted if one.word is None)
-        for literal in literals(self._source.tree, texts, named=True):
+        for literal in literals(source.tree, texts, named=True):
             for one in wanted:
                 if one.text == literal.text and one.word is None:
-                    yield self._places(literal, one.new)
+                    yield self._places(source, literal, one.new)
 
-    def _part(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+    def _part(
+        self, source: PythonSource, wanted: Sequence[Wanted]
+    ) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that is put into a longer text which decides."""
         words = {one.word: one.new for one in wanted if one.word is not None}
-        for literal in literals(self._source.tree, frozenset(words)):
-            yield self._places(literal, words[literal.text])
+        for literal in literals(source.tree, frozenset(words)):
+            yield self._places(source, literal, words[literal.text])
 
-    def _cased(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+    def _cased(
+        self, source: PythonSource, wanted: Sequence[Wanted]
+    ) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides once its case is changed."""
         texts = {one.text.lower(): one.new for one in wanted if one.word is None}
         names = [world.name for world in self._sought.kin]
-        for literal in literals(self._source.tree, frozenset(_texts_like(self._source, texts))):
+        for literal in literals(source.tree, frozenset(_texts_like(source, texts))):
             new = texts[literal.text.lower()]
             if literal.text != literal.text.lower():
                 new = tuple(_as_named(one, names) for one in new)
-            yield self._places(literal, new)
+            yield self._places(source, literal, new)
 
-    def _uses(self, row: ast.AST) -> Sequence[ConstantUse]:
+    def _uses(self, source: PythonSource, row: ast.AST) -> Sequence[ConstantUse]:
         """Return the uses of a row that one more element may change, and that nobody has seen."""
         if row not in self._used:
-            every = uses_of(self._beside, self._source, row)
+            every = uses_of(self._tree, source, row)
             self._used[row] = [use for use in every if not self._is_seen(use)]
         return self._used[row]
 
     def _is_seen(self, use: ConstantUse) -> bool:
         """Tell whether what a use decides was compared when each change was executed."""
-        reached = use.path == self._path and (use.path, use.line) in self._watch.reached
+        reached = (use.path, use.line) in self._watch.reached
         return reached and (use.tested or use.kind == "unclear")
 
-    def _word(self, wanted: Sequence[Wanted]) -> Iterator[Iterator[Extension]]:
+    def _word(
+        self, source: PythonSource, wanted: Sequence[Wanted]
+    ) -> Iterator[Iterator[Extension]]:
         """Yield the place in each longer text of which a word decides."""
         words = {one.word or one.text: one.new for one in wanted}
-        texts = frozenset(_texts_with(self._source, words))
-        for literal in literals(self._source.tree, texts):
+        texts = frozenset(_texts_with(source, words))
+        for literal in literals(source.tree, texts):
             for word, new in words.items():
                 if word in literal.text:
-                    yield places_of(self._source, literal, new, inside=word)
+                    yield places_of(source, literal, new, inside=word)
 
     def _is_right(self, place: Extension, chosen: Mapping[World, World]) -> bool:
         if self._left <= 0:
             return False
+        watch = Watch()
         try:
-            content = insert(self._source, place.insertions)
-            parse(self._path, content)
+            after = self._onlooker.with_change(place.source, place.insertions, watch)
         except Refusal:
             return False
-        lines = _lines(self._source, place.insertions)
-        watch = Watch()
-        after = self._shown(self._executed(content, watch), lines)
         self._left -= watch.steps
         # A constant that something unknown is called with is used in a way nobody has seen.
         if any(text in one for one in watch.handed - self._watch.handed for text in place.texts):
@@ -419,9 +362,8 @@ class Seeker:
         )
 
     def _several(self, proven: Sequence[Extension]) -> Refusal:
-        lines = "\n".join(
-            self._source.excerpt(line) for line in sorted({place.line for place in proven})
-        )
+        places = {(place.source.path, place.line): place.source for place in proven}
+        lines = "\n".join(places[path, line].excerpt(line) for path, line in sorted(places))
         return Refusal(
             "anchor-ambiguous",
             f"{len(proven)} places would each make it treat the new names like their kin:\n{lines}",
@@ -466,31 +408,3 @@ def _as_named(text: str, names: Sequence[str]) -> str:
         if at >= 0:
             return name[at : at + len(text)]
     return text
-
-
-def _lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:
-    """Return what each line of the changed file was, as shipped; None for one that is new."""
-    found: dict[int, int | None] = {}
-    shift = 0
-    total = len(source.starts)
-    at = 1
-    for insertion in sorted(insertions, key=lambda one: one.offset):
-        count = len(_LINE_END.findall(insertion.text))
-        line = bisect_right(source.starts, insertion.offset)
-        for number in range(at, line + 1):
-            found[number + shift] = number
-        if count:
-            start = source.starts[line - 1]
-            leads = not source.text[start : insertion.offset].strip()
-            first = line if leads else line + 1
-            for number in range(first, first + count):
-                found[number + shift] = None
-            if leads:
-                found[line + count + shift] = line
-            at = line + 1
-            shift += count
-        else:
-            at = line + 1
-    for number in range(at, total + 1):
-        found[number + shift] = number
-    return found

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an execution shows of each guest: how its programs end, what it is given, where it comes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ngtpatch.installer.execution.program import Execution, execute
+from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.python_source import PythonSource, parse
+from ngtpatch.installer.scopes import only_logs
+from ngtpatch.patching.insertion import Insertion, insert
+
+__all__ = ["Fate", "Onlooker", "Sight"]
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+Fate = frozenset[tuple[str, ...]]
+"""Rows of an end (file, line, error, success, alone) and of what a function gives."""
+_Way = frozenset[tuple[str, int]]
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What an execution showed of each guest.
+
+    Attributes:
+        fates: how its programs end, and what it is given.
+        ways: the statements that it comes to.
+        unsure: who comes to something that is not understood.
+        either: the tests that may be true or false for it: something else than it decides.
+    """
+
+    fates: Mapping[World, Fate]
+    ways: Mapping[World, _Way]
+    unsure: frozenset[World]
+    either: Mapping[World, _Way]
+
+
+class Onlooker:
+    """Executes one file of a tree for many guests.
+
+    Args:
+        source: the file.
+        beside: the files that it may import.
+        worlds: the guests.
+    """
+
+    def __init__(
+        self, source: PythonSource, beside: Mapping[str, bytes], worlds: Sequence[World]
+    ) -> None:
+        self._path, self._worlds = source.path, tuple(worlds)
+        self._tree = {**beside, source.path: source.encode(source.text)}
+        self.bits: Mapping[World, int] = {world: 1 << at for at, world in enumerate(self._worlds)}
+        # A line that only tells something is no part of what becomes of a guest.
+        self._logging = {
+            node.lineno
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
+        }
+
+    def as_shipped(self, watch: Watch) -> Sight:
+        """Return what the files show as they are; *watch* is told what is compared and reached."""
+        return self._shown(self._executed({}, watch), "", {})
+
+    def with_change(
+        self, source: PythonSource, insertions: Sequence[Insertion], watch: Watch
+    ) -> Sight:
+        """Return what they show once *source*, one of them, has *insertions*, by its old lines.
+
+        Raises:
+            Refusal: it cannot be inserted, or what comes out is no source.
+        """
+        content = insert(source, insertions)
+        parse(source.path, content)
+        execution = self._executed({source.path: content}, watch)
+        return self._shown(execution, source.path, _lines(source, insertions))
+
+    def _executed(self, changed: Mapping[str, bytes], watch: Watch) -> Execution:
+        tree = {**self._tree, **changed}
+        return execute(tree, self._worlds, paths=[self._path], watch=watch)
+
+    def _shown(self, execution: Execution, changed: str, lines: Mapping[int, int | None]) -> Sight:
+        """Return what was shown, with the lines of the file *changed* as *lines* has them."""
+
+        def line_of(path: str, line: int) -> int | None:
+            return lines.get(line, line) if path == changed else line
+
+        rows: list[tuple[int, tuple[str, ...]]] = []
+        for one in execution.endings:
+            where = str(line_of(one.path, one.line))
+            what = (one.path, where, one.error, str(one.success), str(one.alone))
+            rows.append((one.guests & ~one.certain, (*what, "perhaps")))
+            rows.append((one.certain, what))
+        for (path, function), groups in execution.given.items():
+            rows += [(mask, (path, function, what)) for mask, what in groups]
+        either = [
+            (mask, (path, line_of(path, number) or 0))
+            for (path, number), mask in (execution.watch or Watch()).open.items()
+        ]
+        ways: list[tuple[int, tuple[str, int]]] = []
+        for (path, number), mask in (execution.watch or Watch()).reached.items():
+            line = line_of(path, number)
+            if line is not None and (path != self._path or line not in self._logging):
+                ways.append((mask, (path, line)))
+        unsure = 0
+        for use in execution.findings:
+            unsure |= use.guests
+        return Sight(
+            self._by_world(rows), self._by_world(ways), frozenset(self._of(unsure)),
+            self._by_world(either),
+        )  # fmt: skip
+
+    def _by_world(self, rows: Iterable[tuple[int, _Row]]) -> dict[World, frozenset[_Row]]:
+        """Return the rows of each guest. Guests with the same are few kinds: each is made once."""
+        alike: dict[int, set[_Row]] = {}
+        for mask, row in rows:
+            alike.setdefault(mask, set()).add(row)
+        kinds: list[tuple[int, frozenset[_Row]]] = [((1 << len(self._worlds)) - 1, frozenset())]
+        for mask, some in alike.items():
+            kinds = [
+                (guests & here, found | some if here == mask else found)
+                for guests, found in kinds
+                for here in (mask, ~mask)
+                if guests & here
+            ]
+        return {world: found for mask, found in kinds for world in self._of(mask)}
+
+    def _of(self, mask: int) -> Iterator[World]:
+        for world, bit in self.bits.items():
+            if mask & bit:
+                yield world
+
+
+def _lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:
+    """Return what each line of the changed file was, as shipped; None for one that is new."""
+    found: dict[int, int | None] = {}
+    shift = 0
+    total = len(source.starts)
+    at = 1
+    for insertion in sorted(insertions, key=lambda one: one.offset):
+        count = len(_LINE_END.findall(insertion.text))
+        line = bisect_right(source.starts, insertion.offset)
+        for number in range(at, line + 1):
+            found[number + shift] = number
+        if count:
+            start = source.starts[line - 1]
+            leads = not source.text[start : insertion.offset].strip()
+            first = line if leads else line + 1
+            for number in range(first, first + count):
+                found[number + shift] = None
+            if leads:
+                found[line + count + shift] = line
+            at = line + 1
+            shift += count
+        else:
+            at = line + 1
+    for number in range(at, total + 1):
+        found[number + shift] = number
+    return found
