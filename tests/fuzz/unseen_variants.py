@@ -322,6 +322,7 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         "__builtins__": vars(python),
         "open": lambda path: io.StringIO(release),
     }
+    shipped = [(module, dict(vars(module))) for module in _LIBRARY.values()]
     try:
         exec(code, scope)  # noqa: S102 - the generated factory
         return getattr(scope["get_linux_installer"](), "__name__", "nothing")  # type: ignore[operator]
@@ -329,3 +330,11 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         return "exit"
     except Exception as error:
         return type(error).__name__
+    finally:
+        # What one factory assigns to a module of Python's own, the next one must not find there.
+        for module, names in shipped:
+            if vars(module) != names:
+                for name in {*vars(module)} - {*names}:
+                    delattr(module, name)
+                for name, value in names.items():
+                    setattr(module, name, value)
