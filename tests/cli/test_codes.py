@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import ngtpatch
+from ngtpatch.files.locked import locked
 from ngtpatch.files.wellknown import LABEL, VM_PATHS
 from ngtpatch.iso.read.entry import MOST_ENTRIES
 from ngtpatch.iso.read.volume import Volume
@@ -268,6 +269,27 @@ def test_a_defect_is_one_document_too(inputs: Path) -> None:
     )
     assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (1, "unexpected")
     assert "Traceback" not in ran.stderr
+
+
+WHILE_AN_HOUR_GOES_BY = """
+import itertools, ngtpatch.files.locked as room
+room.monotonic = itertools.count(step=1200).__next__
+from ngtpatch.cli.app import app
+app()
+"""
+
+
+def test_a_build_that_holds_its_output_for_an_hour(inputs: Path, tmp_path: Path) -> None:
+    shutil.copy(inputs / "base.iso", tmp_path)
+    words = ["packer", "prepare", "base.iso", "-d", "rocky", "-o", "made", "--json"]
+    assert program.run(*words, cwd=tmp_path).returncode == 0
+    [lock] = (tmp_path / "made").glob(".ngtpatch-*.lock")
+    with locked(lock, wait=0):
+        ran = subprocess.run(
+            [sys.executable, "-c", WHILE_AN_HOUR_GOES_BY, *words],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (1, "locked"), ran.stderr
 
 
 LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"

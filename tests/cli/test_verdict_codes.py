@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from ngtpatch.iso.read.build_record import BuildRecord
+from ngtpatch.iso.read.build_record import BuildRecord, Change
 from ngtpatch.iso.read.volume import Volume
 from tests import program
+from tests.iso.test_forged import forged
 from tests.requirements import tool
 
 FACTORY = "installer/linux/src/installer_factory.py"
@@ -128,6 +129,18 @@ def test_what_is_not_verified(here: Path) -> None:
         file.write(b"x" * 2048)
     assert "bytes-behind" in problems("verify el.iso --base ngt.iso", here)
     assert error("reset bare.iso -o x.iso", here) == (4, "identity-scrubbed")
+
+
+@pytest.mark.parametrize("code", ["record-untrue", "unrecorded"])
+def test_a_record_that_lies_well(here: Path, code: str) -> None:
+    """Its digests are right; the files are not what it says. Nothing is made of such an image."""
+    changes = record_of(here / "el.iso").changes
+    added = (*changes, Change("gone", None, "22" * 32, kind="added"))
+    lie = added if code == "record-untrue" else changes[1:]
+    (here / "lie.iso").write_bytes(forged((here / "el.iso").read_bytes(), changes=lie))
+    assert problems("verify lie.iso", here) == {code}
+    assert error("rebuild lie.iso -d almalinux -o x.iso", here) == (4, "source-disproved")
+    assert not (here / "x.iso").exists()
 
 
 def test_a_directory_that_is_not_as_its_document_says(here: Path) -> None:

@@ -45,11 +45,12 @@ class Dask:
 
 
 @contextmanager
-def started(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def started(command: list[str], log: Path, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", *command], stdout=file, stderr=file, env=ENVIRONMENT
-        )
+            [sys.executable, "-m", *command], stdout=file, stderr=file,
+            env={**ENVIRONMENT, **variables},
+        )  # fmt: skip
         try:
             yield process
         finally:
@@ -58,7 +59,7 @@ def started(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"
 
 
 @contextmanager
-def dask(root: Path) -> Iterator[Dask]:
+def dask(root: Path, **variables: str) -> Iterator[Dask]:
     if find_spec("distributed") is None:
         missing("Dask", "pip install 'ngtpatch[dask]'")
     known = root / "scheduler.json"
@@ -71,7 +72,7 @@ def dask(root: Path) -> Iterator[Dask]:
         "distributed.cli.dask_worker", "--scheduler-file", str(known), "--no-nanny",
         "--no-dashboard", "--nthreads", "1", "--local-directory", str(root / "scratch"),
     ]  # fmt: skip
-    with started(scheduler, logs[0]) as leader:
+    with started(scheduler, logs[0], **variables) as leader:
         while not known.exists() or not known.read_text().endswith("}"):
             time.sleep(0.05)
         with started(worker, logs[1]) as one, started(worker, logs[2]) as two:
@@ -121,7 +122,7 @@ def under_way(made: Park, cluster: Dask) -> subprocess.Popen[str]:
     """Start a run on two workers; return it when the first images are there."""
     two_workers(made, cluster)
     run = subprocess.Popen(
-        made.arguments("--scheduler", cluster.address, "--jobs", 2),
+        made.arguments("--scheduler", cluster.address, "--jobs", 2, "--json"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
     )  # fmt: skip
     while len(list(made.out.glob("*.iso"))) < 4 and run.poll() is None:
@@ -135,7 +136,7 @@ def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
         run = under_way(made, cluster)
         cluster.scheduler.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
-    assert run.returncode == 7, out + err
+    assert (run.returncode, json.loads(out)["error"]["code"]) == (7, "executor"), out + err
     assert "Traceback" not in err
     assert len(err.splitlines()) < 16
     for name in {path.stem for path in made.out.glob("*.iso")}:
@@ -152,11 +153,33 @@ def test_a_cluster_without_workers_is_not_waited_for(tmp_path: Path) -> None:
         for worker in cluster.workers:
             worker.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
-    assert (run.returncode, "has no workers any more" in err) == (7, True), out + err
+    assert (run.returncode, json.loads(out)["error"]["code"]) == (7, "executor"), out + err
+    assert "has no workers any more" in err
     assert "Traceback" not in err
     assert made.inject("--resume").returncode == 0
     assert made.wrong() == []
     assert made.listing() == made.expected_listing()
+
+
+def test_a_vm_whose_workers_die_is_a_row(tmp_path: Path) -> None:
+    """A scheduler that takes the first death for the VM's fault; the worker never began."""
+    made = park(tmp_path / "park", 6)
+    with dask(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as cluster:
+        two_workers(made, cluster)
+        cluster.workers[0].send_signal(signal.SIGSTOP)
+        run = subprocess.Popen(
+            made.arguments("--scheduler", cluster.address, "--jobs", 2, "--json"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        )  # fmt: skip
+        while not list(made.out.glob("*.iso")) and run.poll() is None:  # the other has begun
+            time.sleep(0.01)
+        cluster.workers[0].send_signal(signal.SIGKILL)
+        out, err = run.communicate(timeout=120)
+    codes = [row.get("code") for row in made.rows().values()]
+    assert (run.returncode, set(codes)) == (6, {None, "worker-lost"}), out + err
+    assert {one["code"] for one in json.loads(out)["failures"]} == {"worker-lost"}
+    assert made.inject("--resume").returncode == 0
+    assert made.wrong() == []
 
 
 def test_a_worker_with_another_base_refuses(tmp_path: Path) -> None:

@@ -446,3 +446,13 @@ def test_an_upload_above_64_mib_goes_in_parts(
     assert verbs.count("S3 PUT") == 3
     assert bucket.objects() == []
     assert json.loads(ran.stdout)["created"] is True
+
+
+@pytest.mark.parametrize("status", [403, 413])
+def test_an_upload_that_is_refused_makes_no_image(
+    central: Central, bucket: Library, iso: Path, vm: str, status: int
+) -> None:
+    central.state.faults = [Fault("S3 PUT", "", answers(status), 99)]
+    ran = central.push(iso, "--vm", vm, "--json")
+    assert (ran.exit_code, ran.document["error"]["code"]) == (7, "upload"), ran.stderr
+    assert (names(central), bucket.objects(), central.state.discs(vm)) == ([], [], [])
