@@ -180,6 +180,7 @@ class OutputError(NgtpatchError):
             "ledger-changed",
             "not-writable",
             "not-written",
+            "output-moved",
             "read-only",
         }
     )

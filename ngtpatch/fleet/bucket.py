@@ -133,6 +133,9 @@ class Bucket:
                 hint="wait for it (--wait SECONDS), or name another prefix",
             ) from None  # fmt: skip
 
+    def require_held(self) -> None:
+        """Do nothing: a bucket has no locks, and moves nowhere."""
+
     def foresee(self) -> None:
         """Refuse a current directory that takes no ledger. Raises OutputError."""
         require_writable(Path(), self.ledger((1, 1)))

@@ -32,6 +32,9 @@ class Destination(Protocol):
     ) -> AbstractContextManager[None]:
         """Hold it for one run. Raises UsageError ``busy``; StillHeldError where *stop* was set."""
 
+    def require_held(self) -> None:
+        """Return if what is written goes to the place that is held. Raises OutputError."""
+
     def foresee(self) -> None:
         """Refuse a place where a run could not be held, and make nothing. Raises UsageError."""
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-from ngtpatch.errors import NgtpatchError, UsageError
+from ngtpatch.errors import NgtpatchError, OutputError, UsageError
 from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.locked import StillHeldError, locked
 from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
@@ -43,6 +43,8 @@ class OutputDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Of the directory while it is held: as long as it is open, no other has its inode.
+        self._descriptor: int | None = None
 
     @contextmanager
     def held(
@@ -62,8 +64,32 @@ class OutputDirectory:
         Raises:
             StillHeldError: *stop* was set while another run held it.
             UsageError: ``busy``, ``address``, ``not-a-directory``, ``unsafe-lock``.
+            OutputError: as :meth:`require_held`, also of what the block finds no more.
         """
         state = self._create()
+        with self._open():
+            try:
+                with self._held_alone(state, shard, wait, stop):
+                    self.require_held()
+                    yield
+            except FileNotFoundError:
+                self.require_held()
+                raise
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._descriptor = descriptor
+        try:
+            yield
+        finally:
+            self._descriptor = None
+            os.close(descriptor)
+
+    @contextmanager
+    def _held_alone(
+        self, state: Path, shard: tuple[int, int], wait: float, stop: threading.Event | None
+    ) -> Iterator[None]:
         deadline = monotonic() + wait
         with ExitStack() as stack:
             while True:
@@ -95,6 +121,27 @@ class OutputDirectory:
             if other.stem.rpartition("-")[2] != str(shard[1]):
                 with locked(other, wait=0, mode=0o600):
                     pass
+
+    def require_held(self) -> None:
+        """Return if the path leads to the directory that is held.
+
+        Raises:
+            OutputError: ``output-moved``.
+        """
+        if self._descriptor is None:
+            return
+        try:
+            if os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):  # noqa: PTH116
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        raise OutputError(
+            "output-moved",
+            "is not the directory any more that this run writes to: that was moved or removed",
+            path=str(self.path),
+            hint="what was made is in it, where it is now: move it back, and run the same command "
+            "with --resume",
+        )
 
     def foresee(self) -> None:
         """Refuse a directory that a run could not be held in, and make nothing.

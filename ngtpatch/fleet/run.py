@@ -103,6 +103,8 @@ def run_fleet(
 
     Raises:
         UsageError: ``busy``; ``output-exists``: without *resume* or ``settings.replace``.
+        OutputError: ``output-moved``: the destination is another directory by now;
+            ``ledger-changed``, or what the file system said of the ledger.
         RemoteError: ``executor``: the executor broke, or has no workers any more; ``s3``: the store
             cannot be reached. What was done is in the ledger.
     """
@@ -146,6 +148,7 @@ def run_fleet(
         finally:
             replaced = workshop.base_was_replaced()
             workshop.close()
+            destination.require_held()
             # Of workers that died: their VMs were made by others, or failed.
             destination.sweep(outputs)
             ledger.settle(order.output for order in plan.orders)
@@ -216,9 +219,10 @@ def _outcomes(
             trouble = _trouble(future)
             if trouble is None:
                 outcomes = future.result()
-                yield from outcomes
-                if broken is None and any(one.code == "s3" for one in outcomes):
-                    broken = _gone(destination)
+                if broken is None:
+                    broken = _gone(destination, outcomes)
+                # Of images that may be in another directory nothing is written down.
+                yield from () if isinstance(broken, OutputError) else outcomes
             elif isinstance(trouble, CancelledError):  # who knew of it is gone
                 broken = trouble
             elif len(orders) > 1:  # one of them may be what kills workers: each by itself
@@ -227,7 +231,7 @@ def _outcomes(
                 # make() raises nothing: the worker itself was lost.
                 message = f"its worker was lost ({type(trouble).__name__})"
                 yield VmResult.failure(orders[0], RemoteError("worker-lost", message))
-    if isinstance(broken, RemoteError):
+    if isinstance(broken, (OutputError, RemoteError)):
         raise broken
     if broken is not None:
         raise RemoteError(
@@ -253,14 +257,18 @@ def _next(
             )  # fmt: skip
 
 
-def _gone(destination: Destination) -> RemoteError | None:
+def _gone(
+    destination: Destination, outcomes: Iterable[VmResult]
+) -> OutputError | RemoteError | None:
     """Return what keeps the destination from being reached at all; None when it is there.
 
     Ten thousand VMs would each wait for a store that hangs.
     """
     try:
-        destination.reach()
-    except RemoteError as error:
+        destination.require_held()
+        if any(one.code == "s3" for one in outcomes):
+            destination.reach()
+    except (OutputError, RemoteError) as error:
         return error
     return None
 

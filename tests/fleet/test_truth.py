@@ -329,6 +329,58 @@ def test_a_ledger_that_is_moved_away_is_written_anew(tmp_path: Path) -> None:
     assert made.wrong() == []
 
 
+def moved(made: Park) -> None:
+    made.out.rename(made.root / "away")
+
+
+def moved_with_all(made: Park) -> None:
+    made.root.rename(made.root.parent / "elsewhere")
+
+
+def another_in_its_place(made: Park) -> None:
+    moved(made)
+    made.out.mkdir()
+
+
+@pytest.mark.parametrize("change", [moved, moved_with_all, another_in_its_place])
+def test_a_directory_that_is_moved_ends_the_run(
+    tmp_path: Path, change: Callable[[Park], None]
+) -> None:
+    made = park(tmp_path / "park", 40)
+    run = made.inject_while(lambda: change(made), "--json")
+    assert run.returncode == 8, run.stderr
+    error = json.loads(run.stdout)["error"]
+    assert (error["code"], error["path"]) == ("output-moved", str(made.out))
+    # Not each of the VMs that are left is tried, and no ledger is put into another directory.
+    assert not list(tmp_path.glob("park/out/ledger*"))
+    if change is moved_with_all:
+        (made.root.parent / "elsewhere").rename(made.root)
+    else:
+        shutil.rmtree(made.out, ignore_errors=True)
+        (made.root / "away").rename(made.out)
+    rows = made.rows()
+    assert 2 <= len(rows) < 10
+    assert {row["state"] for row in rows.values()} == {"done"}
+    assert made.inject("--config-only", "--resume").returncode == 0
+    assert made.wrong() == []
+
+
+def test_a_directory_that_is_moved_while_it_is_waited_for(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    (made.out / ".ngtpatch").mkdir(parents=True)
+    with locked(made.out / ".ngtpatch/1-of-1.lock", wait=0, mode=0o600):
+        run = subprocess.Popen(
+            made.arguments("--wait", 60), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        )
+        while not (made.out / ".ngtpatch/gate.lock").exists():
+            assert run.poll() is None
+            time.sleep(0.01)
+        moved(made)
+        errors = run.communicate()[1]
+    assert run.returncode == 8
+    assert f"{made.out}: is not the directory any more" in errors
+
+
 def test_a_row_is_what_the_schema_says(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 2)
     made.give("vm2", {**made.material["vm2"], "config/client-key.pem": b"no key"})
