@@ -16,7 +16,7 @@ from ngtpatch.files.digest import sha256_of_bytes
 from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
 from ngtpatch.fleet.output_place import folded, over_inputs
-from ngtpatch.fleet.whole import STALE, Whole, fingerprint, require_of
+from ngtpatch.fleet.whole import AS_COMPUTED, STALE, Whole, fingerprint, require_of
 from ngtpatch.identity.assemble import Marks, Recipe, identity_of, marks_of, sets_of
 from ngtpatch.identity.check import Sharing
 from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
@@ -146,7 +146,9 @@ def _told(rows: Iterable[Row], known: _Known, whole: Whole) -> dict[str, tuple[s
         if whole.fingerprints.get(number) != fingerprint(*known[row.label]):
             found[row.label] = STALE
         elif number in whole.refused:
-            found[row.label] = whole.refused[number]
+            code, message = whole.refused[number]
+            # Of the others' files nothing is read here: one of them may be put right by now.
+            found[row.label] = (code, f"{message}{AS_COMPUTED}")
     return found
 
 

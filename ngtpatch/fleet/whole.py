@@ -20,7 +20,15 @@ from ngtpatch.errors import InputError
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.json_file import read_json_object
 
-__all__ = ["STALE", "Whole", "fingerprint", "read_whole", "require_of", "write_whole"]
+__all__ = [
+    "AS_COMPUTED",
+    "STALE",
+    "Whole",
+    "fingerprint",
+    "read_whole",
+    "require_of",
+    "write_whole",
+]
 
 _LIMIT = 256 << 20
 _HINT = "'ngtpatch inject -n --whole FILE' with the same inventory and templates writes it"
@@ -29,6 +37,7 @@ STALE = (
     "its configuration or certificate is not the one that --whole FILE was computed of, so that "
     "nothing is known of another VM that shares it: compute the file again",
 )
+AS_COMPUTED = " (as of --whole FILE; where that was put right since, compute the file again)"
 
 
 @dataclass(frozen=True)

@@ -296,6 +296,23 @@ def test_a_file_of_the_whole_is_of_this_inventory_and_these_certificates(tmp_pat
     assert made.inject("--resume", "--whole", whole).returncode == 2
 
 
+def test_what_a_file_of_the_whole_says_of_others_may_have_been_put_right(tmp_path: Path) -> None:
+    made, whole = park(tmp_path / "park", 8), tmp_path / "whole.json"
+    made.give("vm8", {**made.material["vm8"], CONFIG: made.material["vm1"][CONFIG]})
+    assert made.inject("--dry-run", "--whole", whole).returncode == 0
+    made.give("vm1", m.files(21, **FRESH))
+    codes = refused(made, "--whole", whole)
+    assert {name: code for name, code in codes.items() if code} == {
+        "vm1": "whole-stale", "vm8": "duplicate-uuid",
+    }  # fmt: skip
+    rows = [made.rows(f"ledger-{k}-of-3.jsonl").get("vm8") for k in (1, 2, 3)]
+    [error] = [row["error"] for row in rows if row is not None]
+    assert "is also that of vm1 (as of --whole FILE" in error
+    assert "compute the file again" in error
+    assert made.inject("--dry-run", "--force", "--whole", whole).returncode == 0
+    assert set(refused(made, "--whole", whole).values()) == {None}
+
+
 WHOLE_OVER = [
     "vms.csv", "base.iso", "certificates/vm2/client-key.pem", "certificates/vm2/ngt_config.json",
     "certificates/unused/client-key.pem", "template.json", "by-link.pem",
