@@ -115,7 +115,7 @@ def command(
                 connection, owners, journal=ledger.parent / "push.jsonl", own=journal,
                 options=how, jobs=jobs, stop=stop, report=_reporter(console),
             )  # fmt: skip
-        _show_fleet(console, told)
+        _show_fleet(console, told, dry_run=dry_run)
         return
     owners = _owners(ledger, inventory)
     result = _single(connection(), iso, named, owners, journal, how, eject=eject)
@@ -192,18 +192,22 @@ def _show(console: Console, result: Pushed) -> None:
 def _reporter(console: Console) -> Callable[[VmPushed, int, int], None]:
     def report(outcome: VmPushed, count: int, total: int) -> None:
         if outcome.action == "failed":
-            console.warn(f"[{count}/{total}] {outcome.name}: {outcome.error}")
+            # What has no image is told by the VM's name already.
+            about = (outcome.error or "").removeprefix(f"{outcome.name}: ")
+            console.warn(f"[{count}/{total}] {outcome.name}: {about}")
         else:
             console.detail(f"[{count}/{total}] {outcome.name}: {outcome.action}")
 
     return report
 
 
-def _show_fleet(console: Console, told: FleetPushed) -> None:
+def _show_fleet(console: Console, told: FleetPushed, *, dry_run: bool) -> None:
     console.result(told)
+    done = "would be done" if dry_run else "done"
+    end = _DONE["planned"] if dry_run else f"see {told.journal}"
     console.say(
-        f"{told.total} VMs: {told.done} done, {told.skipped} done before, {told.failed} failed;"
-        f" see {told.journal}"
+        f"{told.total} VMs: {told.done} {done}, {told.skipped} done before, {told.failed} failed;"
+        f" {end}"
     )
     for note in dict.fromkeys(note for vm in told.vms for note in vm.notes):
         console.note(note)

@@ -206,7 +206,11 @@ def _short(path: str) -> str:
 
 
 def _described(hazard: HazardFound) -> str:
-    end = "a rebuild mends it" if hazard.mended_by else ("stops" if hazard.stops else "goes on")
+    end = "stops" if hazard.stops else "goes on"
+    if hazard.mended_by:
+        end = "a rebuild mends it"
+    elif not hazard.on_way:
+        end = "stops where it is run; not seen to be on the way of the installation"
     place = _short(hazard.path) + (f":{hazard.line}" if hazard.line else "")
     parts = (hazard.code, place, f"{hazard.text} [{end}]")
     return "  ".join(part for part in parts if part)
@@ -259,7 +263,19 @@ def _summary(console: Console, found: Support, *, explicit: bool) -> None:
             f"{len(stopped)} accepted by name, but a hazard that no rebuild for it mends stops the"
             " installation there."
         )
-    if any(row.runs is None for row in found.distros):
+    beside = dict.fromkeys(
+        hazard.path
+        for row in found.distros
+        if row.verdict != "refused"
+        for hazard in row.hazards
+        if not hazard.on_way and not hazard.mended_by
+    )
+    if beside:
+        console.say(
+            f"A hazard stands in {', '.join(map(_short, beside))}. The installation was followed,"
+            " and not seen to come there; whether it does is not known."
+        )
+    if any(row.python is None for row in found.distros):
         console.say("Where the Python is not known (?), hazards were not judged.")
 
 

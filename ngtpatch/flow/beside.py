@@ -7,15 +7,20 @@ itself later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
+from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.recognition import UNKNOWN, UNSUPPORTED, Site
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.apply import Patched
 from ngtpatch.patching.outcome import LeftFile
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["left_beside", "standing_beside"]
+__all__ = ["left_beside", "reached", "standing_beside"]
+
+_CODE = (".py", ".sh")
 
 
 def left_beside(
@@ -50,6 +55,34 @@ def standing_beside(sites: Iterable[Site], guests: Sequence[DistroFacts]) -> Ite
             continue
         found.add(site.path)
         yield LeftFile(site.path, "not-understood", message)
+
+
+def reached(tree: Mapping[str, bytes], way: Collection[str]) -> frozenset[str]:
+    """Return the installer's files that *way* has, and those whose names stand in one of them.
+
+    A library of the disc whose effect is known is imported, and not executed. A name in a text is
+    less than an import; what is not named is not reached, as far as names tell.
+
+    Args:
+        tree: the disc's files.
+        way: those that were executed.
+    """
+    code = {path for path in tree if path.startswith(ROOT) and path.endswith(_CODE)}
+    found = {*way, *(path for path in code if path.endswith(".sh"))}
+    waiting = [*found]
+    while waiting:
+        text = tree.get(waiting.pop(), b"")
+        new = [path for path in code - found if re.search(_called(path), text)]
+        found.update(new)
+        waiting += new
+    return frozenset(found)
+
+
+def _called(path: str) -> bytes:
+    """Return a pattern of what a file is called by those that import it or start it."""
+    name = PurePosixPath(path)
+    word = name.parent.name if name.stem == "__init__" else name.stem
+    return rb"(?<!\w)%s(?!\w)" % re.escape(word.encode(errors="surrogateescape"))
 
 
 def _facts(profiles: Sequence[Profile]) -> Iterator[DistroFacts]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,7 +185,21 @@ class _Installer:
         self._patches = load_tried_patches(patch_dirs)
         self._plans: dict[str, PatchPlan | Refusal] = {}
         self._proofs: dict[str, KinProof] = {}
-        self._way: frozenset[str] | None = None
+
+    @cached_property
+    def _way(self) -> frozenset[str]:
+        """The files that were executed for one of the known distributions, or would have been."""
+        from ngtpatch.installer.execution.program import execute
+        from ngtpatch.patching.guests import known_worlds
+
+        found = execute(self._tree, known_worlds())
+        return found.files | found.started | found.unread.keys()
+
+    @cached_property
+    def _reached(self) -> frozenset[str]:
+        from ngtpatch.flow.beside import reached
+
+        return reached(self._tree, self._way)
 
     def unseen(self) -> tuple[str, ...]:
         """Return a sentence for each file of which something was not looked into."""
@@ -332,10 +347,11 @@ class _Installer:
         left = effect.left if guest.can_be_asked_for else self._standing_beside(guest)
         beside = {one.path for one in left}
         verdict, refused = _verdict([one for one in sites if one.path not in beside], effect)
-        stops = any(one.stops and not one.mended_by for one in hazards)
+        stopping = [one for one in hazards if one.stops and not one.mended_by]
+        stops = any(one.on_way for one in stopping)
         runs: bool | None = verdict != "refused" and not stops
-        if (guest.python is None or verdict == "uncertain") and not stops:
-            runs = None  # all that is known is what stops on any Python
+        if (guest.python is None or verdict == "uncertain" or stopping) and not stops:
+            runs = None  # all that is known is what stops on any Python, and on the way
         return DistroSupport(
             profile=guest.profile,
             name=guest.title,
@@ -375,14 +391,10 @@ class _Installer:
         There is no plan for such a guest, of which that would be known.
         """
         from ngtpatch.flow.beside import standing_beside
-        from ngtpatch.installer.execution.program import execute
-        from ngtpatch.patching.guests import known_worlds
 
         guests = tuple(guest.facts)
         if not any(one.decide(facts).branch in _NOWHERE for one in self._sites for facts in guests):
             return ()
-        if self._way is None:
-            self._way = execute(self._tree, known_worlds()).files
         return tuple(
             standing_beside([one for one in self._sites if one.path not in self._way], guests)
         )
@@ -405,6 +417,7 @@ class _Installer:
                     text=one.text,
                     stops=one.stops,
                     mended_by=one.mended_by if gone and guest.can_be_asked_for else None,
+                    on_way=not one.stops or one.path in self._reached,
                 )
 
 

@@ -52,8 +52,10 @@ class HazardFound:
         path: the file; empty where it is the disc itself.
         line: the line in it, as shipped; 0 where it is not about one.
         text: what happens.
-        stops: whether the installation ends there; otherwise a step has no effect.
+        stops: whether what runs there ends; otherwise a step has no effect.
         mended_by: the kind of patch with which a rebuild mends it; None where it stays.
+        on_way: whether the installation may come there. Of a file that was not reached when the
+            installer was followed, and that no reached file names, that is not known.
     """
 
     code: str
@@ -62,6 +64,7 @@ class HazardFound:
     text: str
     stops: bool
     mended_by: str | None
+    on_way: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class DistroSupport:
         verdict: about its name: ``recognised`` as shipped, ``patchable``, ``uncertain`` where
             something on the way of the installation is not understood, or ``refused``.
         runs: whether, with the patches, no hazard that stops the installation remains; None
-            where its Python is not known, or the verdict is uncertain.
+            where its Python is not known, the verdict is uncertain, or one remains beside the
+            way of the installation.
         refused: the reason, with the verdict ``refused``.
         opt_in: what is not proven about it, where it must be asked for by name.
         unproven: with the verdict ``uncertain``, the lines that are not understood.

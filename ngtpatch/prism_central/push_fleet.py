@@ -24,7 +24,10 @@ __all__ = ["FleetPushed", "VmPushed", "push_fleet"]
 
 @dataclass(frozen=True)
 class VmPushed:
-    """What became of one VM. ``action`` is as in a push's own document, or ``failed``."""
+    """What became of one VM.
+
+    ``action`` is as in a push's own document, ``skipped`` or ``failed``.
+    """
 
     name: str
     action: str
@@ -42,7 +45,7 @@ class FleetPushed:
     Attributes:
         journal: where the rows are kept; a second run skips what is done there.
         total: VMs in the ledger.
-        done: attached, or there already.
+        done: attached, or there already; in a dry run, those that would be.
         skipped: done by an earlier run.
         failed: see ``vms``.
         interrupted: it was told to stop; those in flight were ended.

@@ -154,7 +154,7 @@ def _word(accepted: bool) -> str:
 
 
 def _installs(row: DistroSupport, *, seen: bool) -> tuple[str, Standing]:
-    stops = [hazard for hazard in row.hazards if hazard.stops]
+    stops = [hazard for hazard in row.hazards if hazard.stops and hazard.on_way]
     told: tuple[str, Standing] = ("no hazard was found", "good")
     if not seen:
         told = ("no hazard was found in what was looked into", "warn")

@@ -154,6 +154,34 @@ def test_recognised_is_said_of_names_and_not_of_what_is_not_understood(
     assert "no patch is needed" not in said
 
 
+@pytest.mark.parametrize(
+    "text", ["import platform\nname = platform.linux_distribution()\n", "print 'for Python 2'\n"]
+)
+def test_a_hazard_beside_the_way_is_told_and_does_not_stop_the_installation(
+    images: dict[int, Path], tmp_path: Path, text: str
+) -> None:
+    tree = tmp_path / "tree"
+    assert ngtpatch("rebuild", images[2], "-d", "rocky", "--output-tree", tree).exit_code == 0
+    (tree / "installer/linux/src/old_probe.py").write_text(text)
+    asked = ("support", tree, "-d", "rocky")
+    said = ngtpatch(*asked).stdout
+    assert "but stops" not in said
+    assert "not seen to be on the way of the installation" in said
+    assert (
+        "A hazard stands in src/old_probe.py. The installation was followed, and not seen" in said
+    )
+    assert "no patch is needed" not in said
+    rows = json.loads(ngtpatch(*asked, "--json").stdout)["distros"]
+    [row] = [one for one in rows if one["version"] == "9"]
+    [found] = [one for one in row["hazards"] if one["path"].endswith("old_probe.py")]
+    assert (row["verdict"], row["runs"]) == ("recognised", None)
+    assert (found["stops"], found["on_way"], found["mended_by"]) == (True, False, None)
+    # Where a file of the way names it, it may be reached, by whatever that file does with the name.
+    program = tree / "installer/linux/install_ngt.py"
+    program.write_text(program.read_text() + "# See old_probe.\n")
+    assert "recognised, but stops" in ngtpatch(*asked).stdout
+
+
 def test_a_rebuild_is_said_to_mend_only_what_one_does(
     images: dict[int, Path], tmp_path: Path
 ) -> None:
