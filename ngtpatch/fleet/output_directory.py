@@ -278,7 +278,8 @@ class OutputDirectory:
 
 def _stale(base: Base, plan: EditPlan, known: Known | None) -> Unfit | None:
     if known is not None and known.base_sha256 != base.sha256:
-        return Unfit("it was made from another base")
+        # A config-only image lies over one that is made of the base's own config/.
+        return Unfit("it was made from another base, or of the other kind (config-only or full)")
     if known is not None and known.regions_sha256 != plan.digest:
         return Unfit("its configuration, certificate or key is another one by now")
     return None

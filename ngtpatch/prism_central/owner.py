@@ -47,7 +47,7 @@ class Owner:
     @property
     def key(self) -> str:
         """What a journal knows it by."""
-        return f"{self.name} ({self.vm_uuid})" if self.twin else self.name
+        return f"{self.name} ({self.vm_uuid})" if self.twin and self.vm_uuid else self.name
 
 
 def owners_of_ledger(path: Path, inventory: Path | None = None) -> tuple[Owner, ...]:

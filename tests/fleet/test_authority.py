@@ -362,3 +362,22 @@ def test_another_inventory_into_the_same_directory_shares_nothing(tmp_path: Path
     # Once that image is gone, so is the reason.
     (made.out / "vm1.iso").unlink()
     assert made.inject("--resume").returncode == 0
+
+
+def test_vms_that_are_called_as_an_authoritys_file_is(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 4)
+    place = made.root / "certificates"
+    names = {"vm1": "ca", "vm2": "web-ca", "vm3": "web", "vm4": "alpaca"}
+    for before, name in names.items():
+        (place / before).rename(place / name)
+        made.material[name] = made.material.pop(before)
+    (place / "ca/ca-cert.pem").rename(place / "ca-cert.pem")
+    (place / "web/ca-cert.pem").rename(place / "web-ca-cert.pem")
+    (place / "alpaca/client-cert.pem").rename(place / "alpaca-cert.pem")
+    for name, end in (("ngt_config.json", "json"), ("client-cert.pem", "crt"),
+                      ("client-key.pem", "key")):  # fmt: skip
+        (place / "web-ca" / name).rename(place / f"web-ca.{end}")
+    (made.root / "vms.csv").write_text("name\nca\nweb-ca\nweb\nalpaca\n")
+    run = made.inject()
+    assert run.returncode == 0, run.stderr
+    assert made.wrong() == []

@@ -232,6 +232,9 @@ def test_bad_identities_are_refused_row_by_row(tmp_path: Path) -> None:
     assert (made.out / "vm1.iso").stat().st_ino == inode
 
 
+OTHER_BASE = "it was made from another base, or of the other kind (config-only or full)"
+
+
 def refused(made: Park, *more: object) -> dict[str, str | None]:
     """Run three shards, one after the other; return each VM's error code."""
     codes = {}
@@ -384,6 +387,43 @@ def test_a_uuid_is_one_in_whatever_case_it_is_written(tmp_path: Path) -> None:
     run = made.inject("--config-only", "--resume", "--json")
     assert run.returncode == 3
     assert "both fit" in json.loads(run.stdout)["error"]["message"]
+
+
+def test_vms_of_one_name_without_a_uuid_are_named_by_it(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    (made.root / "base.iso").unlink()
+    assert made.ngtpatch("sample", "-o", made.root / "vendor.iso").returncode == 0
+    stripped = made.ngtpatch(
+        "identity", "strip", made.root / "vendor.iso", "-o", made.root / "base.iso"
+    )
+    assert stripped.returncode == 0, stripped.stderr
+    (made.root / "vms.csv").write_text("name\nweb\nweb\n")
+    run = made.inject("--json")
+    message = json.loads(run.stdout)["error"]["message"]
+    assert run.returncode == 3
+    assert "a column vm_uuid would tell the two apart" in message
+    assert "'web' has no certificate" in message
+    assert "None" not in message
+
+
+def test_why_an_image_of_the_other_kind_is_made_anew(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    for more in ((), ("--config-only",), ()):
+        assert made.inject("--resume", *more).returncode == 0
+        remade = made.rows()["vm1"].get("remade")
+        assert remade in (None, OTHER_BASE)
+    assert remade == OTHER_BASE
+
+
+def test_a_clusters_list_that_is_not_whole_ends_with_5(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    uuid = "0c8d9f3e-5a8b-4f6e-9d63-2d6f0f7a1b01"
+    data = {"data": [{"extId": uuid, "name": "vm1"}], "metadata": {"totalAvailableResults": 2}}
+    (made.root / "vms.csv").write_text(json.dumps(data))
+    run = made.inject("--json")
+    told = json.loads(run.stdout)
+    assert (run.returncode, told["complete"], told["written"]) == (5, False, 1)
+    assert made.wrong() == []
 
 
 def test_vms_of_one_name_are_told_apart_by_uuid(tmp_path: Path) -> None:

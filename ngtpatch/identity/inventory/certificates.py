@@ -84,7 +84,12 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
             for key in keys:
                 for folder in present.of(key):
                     hits += [(folder, name) for name in _INSIDE[part] if name in inside[folder]]
-                hits += [("", file) for end in _BESIDE[part] for file in present.of(key + end)]
+                hits += [
+                    ("", file)
+                    for end in _BESIDE[part]
+                    for file in present.of(key + end)
+                    if part == "authority" or not _is_an_authoritys(file)
+                ]
             if len(hits) > 1:
                 one, other = ("/".join(filter(None, hit)) for hit in hits[:2])
                 message = f"{one} and {other} in {directory} both fit"
@@ -120,6 +125,11 @@ def folder_records(
             if file.exists():
                 cells[column] = str(file.relative_to(directory))
         yield RawRow(number, cells)
+
+
+def _is_an_authoritys(file: str) -> bool:
+    """Say so of a name that is also the certificate's of a VM that is called ca, or web-ca."""
+    return file == AUTHORITY_NAME or file.endswith(_BESIDE["authority"])
 
 
 class _SpelledNames:

@@ -158,7 +158,7 @@ class Row:
     def label(self) -> str:
         """What tells it from the others of its inventory: the name, where that is not enough
         with the UUID."""
-        return f"{self.name} ({self.vm_uuid})" if self.twin else self.name
+        return f"{self.name} ({self.vm_uuid})" if self.twin and self.vm_uuid else self.name
 
     def file(self, part: _PartName) -> str | None:
         """Return where a part of its material is, as text."""
@@ -228,7 +228,7 @@ def _told_apart(rows: Sequence[Row]) -> tuple[Sequence[Row], list[RowProblem]]:
             message = f"{shortened(row.name)!r} is also the name of row {before.number}; "
             message += "a column vm_uuid would tell the two apart"
             problems.append(RowProblem(row.number, "name", message))
-        elif row.twin and row.label in counts:
+        elif row.label != row.name and row.label in counts:
             message = f"{shortened(row.label)!r} is the name of another row"
             problems.append(RowProblem(row.number, "name", message))
     return marked, problems
