@@ -38,28 +38,31 @@ def render(text: str, values: Mapping[str, Any], *, path: str) -> str:
     """Return the template *text* filled with *values*.
 
     Raises:
-        InputError: ``template``: its syntax, or a name that the row does not have.
+        InputError: ``template``: its syntax, a name that the row does not have, or more of
+            something than any value needs.
     """
     from jinja2 import TemplateError
 
+    from ngtpatch.identity.bounded_sandbox import bounded_text
+
     try:
-        return _compiled(text, path).render(values)
+        return bounded_text(_compiled(text, path), values)
     except TemplateError as error:
         raise InputError("template", str(error.message), path=path) from None
+    except MemoryError:
+        raise InputError("template", "needs more memory than there is", path=path) from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InputError("template", f"{type(error).__name__}: {error}", path=path) from None
 
 
 @lru_cache(maxsize=64)
 def _compiled(text: str, path: str) -> Template:
-    from jinja2 import StrictUndefined, TemplateSyntaxError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2 import TemplateSyntaxError
 
-    # Sandboxed: a template is data that arrived with an inventory. Nothing is HTML here.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-    )
+    from ngtpatch.identity.bounded_sandbox import BoundedSandbox
+
+    # Sandboxed: a template is data that arrived with an inventory.
     try:
-        return environment.from_string(text)
+        return BoundedSandbox().from_string(text)
     except TemplateSyntaxError as error:
         raise InputError("template", f"line {error.lineno}: {error.message}", path=path) from None

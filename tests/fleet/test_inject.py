@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -413,6 +414,40 @@ def test_why_an_image_of_the_other_kind_is_made_anew(tmp_path: Path) -> None:
         remade = made.rows()["vm1"].get("remade")
         assert remade in (None, OTHER_BASE)
     assert remade == OTHER_BASE
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ 'x' * 10**9 }}", "* would make 1,000,000,000 at once"),
+        ("{{ 10**12 * name }}", "* would make"),
+        ("{{ 2 ** (10**9) }}", "** would make"),
+        ("{{ name.ljust(10**9) }}", "ljust would make"),
+        ("{{ name | center(width=10**9) }}", "center would make"),
+        ("{{ '%999999999d' % 1 }}", "% would make"),
+        ("{{ '%999999999s' | format(1) }}", "format would make"),
+        ("{{ '{:>999999999}'.format(1) }}", "format would make"),
+        ("{% for n in range(99999) %}{{ 'x' * 999 }}{% endfor %}", "the template would make"),
+    ],
+)
+def test_a_name_that_would_be_endless_is_named(tmp_path: Path, template: str, said: str) -> None:
+    made = park(tmp_path / "park", 2)
+    begin = time.monotonic()
+    run = made.inject("--name", template, "--json")
+    assert run.returncode == 3, run.stderr
+    assert f"--name: {said}" in json.loads(run.stdout)["error"]["message"]
+    assert time.monotonic() - begin < 30
+    run = made.inject("--set", f"cluster_ip={template}", "--config-only")
+    assert run.returncode == 6, run.stderr
+    assert said in run.stderr
+
+
+def test_a_name_of_numbers_that_are_not_large(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    name = "{{ '%03d' % (7 * 2) }}{{ name.rjust(5, '0') }}{{ '-' * 3 + '{:>2}'.format(10**7) }}"
+    run = made.inject("--config-only", "--name", f"{name}.iso")
+    assert run.returncode == 0, run.stderr
+    assert (made.out / "01400vm1---10000000.iso").exists()
 
 
 def test_a_clusters_list_that_is_not_whole_ends_with_5(tmp_path: Path) -> None:
