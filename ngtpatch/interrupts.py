@@ -10,12 +10,21 @@ import atexit
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["EXIT_CODE", "Interrupted", "deferred", "exit_at_once", "heed", "heeded", "told_by"]
+__all__ = [
+    "EXIT_CODE",
+    "Interrupted",
+    "abandon",
+    "deferred",
+    "exit_at_once",
+    "heed",
+    "heeded",
+    "told_by",
+]
 
 EXIT_CODE = 130
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -82,6 +91,13 @@ def deferred() -> Iterator[None]:
         yield
     for number in came[:1]:
         os.kill(os.getpid(), number)
+
+
+def abandon(message: bytes) -> NoReturn:
+    """End the process now and wait for nobody, as a kill does; *message* goes to stderr."""
+    with suppress(OSError):
+        os.write(2, message)
+    os._exit(EXIT_CODE)
 
 
 def exit_at_once() -> None:

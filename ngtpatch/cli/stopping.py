@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,15 +17,19 @@ __all__ = ["stopping"]
 
 @contextmanager
 def stopping(console: Console, begun: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Turn the first signal to end into an event; a later one interrupts at once.
+    """Turn the first signal to end into an event; a later one ends the process as a kill does.
 
-    So does the first while *begun* is not set: nothing is in flight then. Another run is waited
-    for, or a store that does not answer.
+    Threads are at work then, and wait for a store or a cluster that may not answer: an exception
+    in this one would be followed by waiting for them, and could leave a lock taken that they need.
+    While *begun* is not set nothing is in flight, and the first interrupts at once: another run is
+    waited for, or a store.
     """
     stop = threading.Event()
 
     def handler(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set() or (begun is not None and not begun.is_set()):
+        if stop.is_set():
+            interrupts.abandon(_abandoned())
+        if begun is not None and not begun.is_set():
             raise interrupts.Interrupted
         stop.set()
         with suppress(RuntimeError):  # in the middle of another message
@@ -32,3 +37,9 @@ def stopping(console: Console, begun: threading.Event | None = None) -> Iterator
 
     with interrupts.heeded(handler):
         yield stop
+
+
+def _abandoned() -> bytes:
+    # A bar may stand in this line, and keep the cursor hidden.
+    line = b"\r\x1b[K\x1b[?25h" if os.isatty(2) else b""
+    return line + b"ngtpatch: interrupted at once: what was in flight is not finished\n"

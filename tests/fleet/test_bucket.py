@@ -278,6 +278,35 @@ def test_a_store_that_hangs_is_told_after_seconds(tmp_path: Path, store: Store) 
         assert time.monotonic() - begin < 25
 
 
+def test_a_second_signal_does_not_wait_for_a_store_that_hangs(tmp_path: Path, store: Store) -> None:
+    made = park(tmp_path / "park", 8)
+
+    def hanging(verb: str, path: str, count: int) -> str:
+        return "hang" if verb == "PUT" else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], hanging) as (url, asked):
+        run = subprocess.Popen(
+            made.arguments("--output-dir", "s3://ngt/fleet", "--config-only", "--jobs", 2,
+                           "--store-timeout", 60),
+            stderr=subprocess.PIPE, text=True, env=through(store, url).environment, cwd=made.root,
+        )  # fmt: skip
+        while not any(one.startswith("PUT") for one in asked):
+            assert run.poll() is None
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+        assert run.stderr is not None
+        while "finishing what is in flight" not in run.stderr.readline():
+            assert run.poll() is None
+        time.sleep(2.1)  # what comes just after a signal means the same
+        assert run.poll() is None
+        begin = time.monotonic()
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=120)
+        assert time.monotonic() - begin < 10
+    assert run.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
 def test_no_right_is_used_that_is_not_needed(tmp_path: Path, store: Store) -> None:
     made = park(tmp_path / "park", 2)
     with proxied(store.environment["AWS_ENDPOINT_URL"], lambda *_: "pass") as (url, asked):
