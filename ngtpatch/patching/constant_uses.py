@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import Function
-from ngtpatch.patching.places import parents_of
+from ngtpatch.patching.places import Extension, parents_of
 from ngtpatch.patching.use_judgement import Alias, UseJudge
 
-__all__ = ["ConstantUse", "uses_of"]
+__all__ = ["ConstantUse", "UnseenUses", "uses_of"]
 
+#: Places that may be a part of a constant, which others may use.
+_OF_CONSTANTS = frozenset({"entry", "row", "key", "word"})
 _Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -60,6 +63,47 @@ def uses_of(
 ) -> tuple[ConstantUse, ...]:
     """Return the uses of the constant that *row*, a display in *source*, is (or is part of)."""
     return tuple(dict.fromkeys(_Uses(tree, source).find(row)))
+
+
+class UnseenUses:
+    """The uses of constants that were not compared when each change was executed.
+
+    Args:
+        tree: the files.
+        watch: what was compared and reached in them, as shipped.
+    """
+
+    def __init__(self, tree: Mapping[str, bytes], watch: Watch) -> None:
+        self._tree, self._watch = tree, watch
+        self._found: dict[ast.AST, Sequence[ConstantUse]] = {}
+
+    def of(self, source: PythonSource, row: ast.AST) -> Sequence[ConstantUse]:
+        """Return the uses of a row that one more element may change, and that nobody has seen."""
+        if row not in self._found:
+            every = uses_of(self._tree, source, row)
+            self._found[row] = [use for use in every if not self._is_seen(use)]
+        return self._found[row]
+
+    def beside(self, place: Extension) -> Sequence[ConstantUse]:
+        """Return those that what is inserted at *place* may change."""
+        if place.shape not in _OF_CONSTANTS:
+            return ()
+        # What asks for an element by its place finds the same one, if the new one is last.
+        last = place.shape != "word" and _is_last(place.source, place)
+        uses = self.of(place.source, place.row)
+        return [use for use in uses if not (last and use.kind == "place")]
+
+    def _is_seen(self, use: ConstantUse) -> bool:
+        reached = (use.path, use.line) in self._watch.reached
+        return reached and (use.tested or use.kind == "unclear")
+
+
+def _is_last(source: PythonSource, place: Extension) -> bool:
+    """Tell whether what is inserted stands behind all elements of its row."""
+    elements: Sequence[ast.expr] = getattr(place.row, "elts", getattr(place.row, "values", ()))
+    ends = (source.offset(one.end_lineno or 0, one.end_col_offset or 0) for one in elements)
+    last = max(ends, default=0)
+    return all(one.offset >= last for one in place.insertions)
 
 
 class _Uses:

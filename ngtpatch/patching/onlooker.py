@@ -17,7 +17,7 @@ from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
 from ngtpatch.patching.insertion import Insertion, insert
 
-__all__ = ["Fate", "Onlooker", "Sight"]
+__all__ = ["Fate", "Onlooker", "Sight", "shipped_lines"]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -45,53 +45,59 @@ class Sight:
 
 
 class Onlooker:
-    """Executes one file of a tree for many guests.
+    """Executes files of a tree, each as a program, for many guests.
 
     Args:
-        source: the file.
-        beside: the files that it may import.
+        sources: the files.
+        tree: all that they may import, and they themselves.
         worlds: the guests.
     """
 
     def __init__(
-        self, source: PythonSource, beside: Mapping[str, bytes], worlds: Sequence[World]
+        self,
+        sources: Sequence[PythonSource],
+        tree: Mapping[str, bytes],
+        worlds: Sequence[World],
     ) -> None:
-        self._path, self._worlds = source.path, tuple(worlds)
-        self._tree = {**beside, source.path: source.encode(source.text)}
+        self._paths = [source.path for source in sources]
+        self._tree, self._worlds = tree, tuple(worlds)
         self.bits: Mapping[World, int] = {world: 1 << at for at, world in enumerate(self._worlds)}
         # A line that only tells something is no part of what becomes of a guest.
         self._logging = {
-            node.lineno
+            (source.path, node.lineno)
+            for source in sources
             for node in ast.walk(source.tree)
             if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
         }
 
     def as_shipped(self, watch: Watch) -> Sight:
         """Return what the files show as they are; *watch* is told what is compared and reached."""
-        return self._shown(self._executed({}, watch), "", {})
+        return self._shown(self._executed({}, watch), {})
 
-    def with_change(
-        self, source: PythonSource, insertions: Sequence[Insertion], watch: Watch
+    def with_changes(
+        self, changes: Sequence[tuple[PythonSource, Sequence[Insertion]]], watch: Watch
     ) -> Sight:
-        """Return what they show once *source*, one of them, has *insertions*, by its old lines.
+        """Return what they show with these insertions into files of the tree, by the old lines.
 
         Raises:
-            Refusal: it cannot be inserted, or what comes out is no source.
+            Refusal: something cannot be inserted, or what comes out is no source.
         """
-        content = insert(source, insertions)
-        parse(source.path, content)
-        execution = self._executed({source.path: content}, watch)
-        return self._shown(execution, source.path, _lines(source, insertions))
+        contents: dict[str, bytes] = {}
+        lines: dict[str, Mapping[int, int | None]] = {}
+        for source, insertions in changes:
+            contents[source.path] = insert(source, insertions)
+            parse(source.path, contents[source.path])
+            lines[source.path] = shipped_lines(source, insertions)
+        return self._shown(self._executed(contents, watch), lines)
 
     def _executed(self, changed: Mapping[str, bytes], watch: Watch) -> Execution:
-        tree = {**self._tree, **changed}
-        return execute(tree, self._worlds, paths=[self._path], watch=watch)
+        return execute({**self._tree, **changed}, self._worlds, paths=self._paths, watch=watch)
 
-    def _shown(self, execution: Execution, changed: str, lines: Mapping[int, int | None]) -> Sight:
-        """Return what was shown, with the lines of the file *changed* as *lines* has them."""
+    def _shown(self, execution: Execution, lines: Mapping[str, Mapping[int, int | None]]) -> Sight:
+        """Return what was shown, with the lines of changed files as *lines* has them."""
 
         def line_of(path: str, line: int) -> int | None:
-            return lines.get(line, line) if path == changed else line
+            return lines[path].get(line, line) if path in lines else line
 
         rows: list[tuple[int, tuple[str, ...]]] = []
         for one in execution.endings:
@@ -108,7 +114,7 @@ class Onlooker:
         ways: list[tuple[int, tuple[str, int]]] = []
         for (path, number), mask in (execution.watch or Watch()).reached.items():
             line = line_of(path, number)
-            if line is not None and (path != self._path or line not in self._logging):
+            if line is not None and (path, line) not in self._logging:
                 ways.append((mask, (path, line)))
         unsure = 0
         for use in execution.findings:
@@ -139,7 +145,7 @@ class Onlooker:
                 yield world
 
 
-def _lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:
+def shipped_lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:
     """Return what each line of the changed file was, as shipped; None for one that is new."""
     found: dict[int, int | None] = {}
     shift = 0

@@ -10,7 +10,6 @@ where several are, nobody knows which the vendor would have chosen, and none is.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,22 +17,20 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
-from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.patching.constant_uses import ConstantUse, uses_of
+from ngtpatch.installer.python_source import PythonSource
+from ngtpatch.patching.candidates import Candidates
+from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import known_worlds, stranger_beside
-from ngtpatch.patching.literals import Literal, literals
 from ngtpatch.patching.onlooker import Fate, Onlooker, Sight
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
-from ngtpatch.patching.places import Extension, places_of
+from ngtpatch.patching.places import Extension
 from ngtpatch.patching.unnamed import branch_lines, scope_of
-from ngtpatch.patching.wanted_texts import Wanted, wanted_texts
+from ngtpatch.patching.wanted_texts import wanted_texts
 
 __all__ = ["Seeker", "Sought"]
 
 #: Steps for all that is tried in one file: some seconds.
 _MOST_STEPS = 300_000
-#: Places that may be a part of a constant, which others may use.
-_OF_CONSTANTS = frozenset({"entry", "row", "key", "word"})
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,6 @@ class Seeker:
 
     def __init__(self, source: PythonSource, beside: Mapping[str, bytes], sought: Sought) -> None:
         self._source, self._sought = source, sought
-        self._beside = beside
         self._tree = {**beside, source.path: source.encode(source.text)}
         self._path = source.path
         new = list(sought.kin)
@@ -71,11 +67,11 @@ class Seeker:
         strangers = [stranger_beside(world) for world in (*new, *kin)]
         self._others = list(dict.fromkeys([*strangers, *others, *kin]))
         worlds = tuple(dict.fromkeys([*new, *self._others]))
-        self._onlooker = Onlooker(source, beside, worlds)
+        self._onlooker = Onlooker([source], self._tree, worlds)
         self._watch = Watch()
         self._shipped = self._onlooker.as_shipped(self._watch)
         self._left = _MOST_STEPS
-        self._used: dict[ast.AST, Sequence[ConstantUse]] = {}
+        self._uses = UnseenUses(self._tree, self._watch)
 
     # Judging --------------------------------------------------------------------------------
 
@@ -221,22 +217,13 @@ class Seeker:
         already = tuple(
             Already(self._path, one, self._sought.branch) for one in ids if one not in whose
         )
-        uses: Sequence[ConstantUse] = ()
-        if place.shape in _OF_CONSTANTS:
-            # What asks for an element by its place finds the same one, if the new one is last.
-            last = place.shape != "word" and _is_last(place.source, place)
-            uses = [
-                use
-                for use in self._uses(place.source, place.row)
-                if not (last and use.kind == "place")
-            ]
         is_here = place.source.path == self._path
         return Outcome(
             place.insertions if is_here else (),
             len(place.texts),
             already,
             sought=self._sought.branch,
-            uses=tuple((use.path, use.line) for use in uses),
+            uses=tuple((use.path, use.line) for use in self._uses.beside(place)),
             elsewhere=None if is_here else (place.source.path, place.insertions),
         )
 
@@ -244,12 +231,15 @@ class Seeker:
         self, chosen: Mapping[World, World], short: Mapping[World, World]
     ) -> list[Extension]:
         wanted = wanted_texts(self._watch, short, self._onlooker.bits, self._sought.needles)
+        names = [world.name for world in self._sought.kin]
+        candidates = Candidates(wanted, names, lambda source, row: bool(self._uses.of(source, row)))
+        imported = sorted({path for path, _ in self._watch.reached} - {self._path})
         # What other files import changes more than the file itself does: it comes after.
-        for sources in ((self._source,), tuple(self._imported(wanted))):
-            for find in (self._literal, self._word, self._by_name, self._part, self._cased):
+        for sources in ((self._source,), tuple(candidates.sources(self._tree, imported))):
+            for find in candidates.kinds:
                 proven: dict[tuple[str, str, int, int], Extension] = {}
                 for source in sources:
-                    for ladder in find(source, wanted):
+                    for ladder in find(source):
                         for place in ladder:
                             if place.key in proven:
                                 break
@@ -260,91 +250,12 @@ class Seeker:
                     return list(proven.values())
         return []
 
-    def _imported(self, wanted: Sequence[Wanted]) -> Iterator[PythonSource]:
-        """Yield the other files that were executed and hold what decides."""
-        texts = {(one.word or one.text).lower().encode() for one in wanted}
-        for path in sorted({path for path, _ in self._watch.reached} - {self._path}):
-            data = self._beside.get(path, b"")
-            if any(text in data.lower() for text in texts):
-                try:
-                    yield parse(path, data)
-                except (Refusal, RecursionError):
-                    continue
-
-    def _literal(
-        self, source: PythonSource, wanted: Sequence[Wanted]
-    ) -> Iterator[Iterator[Extension]]:
-        """Yield the places around each literal that decides."""
-        texts = frozenset(one.text for one in wanted if one.word is None)
-        for literal in literals(source.tree, texts):
-            for one in wanted:
-                if one.text == literal.text and one.word is None:
-                    yield self._places(source, literal, one.new)
-
-    def _places(
-        self, source: PythonSource, literal: Literal, new: Sequence[str]
-    ) -> Iterator[Extension]:
-        return places_of(source, literal, new, last=lambda row: bool(self._uses(source, row)))
-
-    def _by_name(
-        self, source: PythonSource, wanted: Sequence[Wanted]
-    ) -> Iterator[Iterator[Extension]]:
-        """Yield the places around each name of a literal that decides."""
-        texts = frozenset(one.text for one in wanted if one.word is None)
-        for literal in literals(source.tree, texts, named=True):
-            for one in wanted:
-                if one.text == literal.text and one.word is None:
-                    yield self._places(source, literal, one.new)
-
-    def _part(
-        self, source: PythonSource, wanted: Sequence[Wanted]
-    ) -> Iterator[Iterator[Extension]]:
-        """Yield the places around each literal that is put into a longer text which decides."""
-        words = {one.word: one.new for one in wanted if one.word is not None}
-        for literal in literals(source.tree, frozenset(words)):
-            yield self._places(source, literal, words[literal.text])
-
-    def _cased(
-        self, source: PythonSource, wanted: Sequence[Wanted]
-    ) -> Iterator[Iterator[Extension]]:
-        """Yield the places around each literal that decides once its case is changed."""
-        texts = {one.text.lower(): one.new for one in wanted if one.word is None}
-        names = [world.name for world in self._sought.kin]
-        for literal in literals(source.tree, frozenset(_texts_like(source, texts))):
-            new = texts[literal.text.lower()]
-            if literal.text != literal.text.lower():
-                new = tuple(_as_named(one, names) for one in new)
-            yield self._places(source, literal, new)
-
-    def _uses(self, source: PythonSource, row: ast.AST) -> Sequence[ConstantUse]:
-        """Return the uses of a row that one more element may change, and that nobody has seen."""
-        if row not in self._used:
-            every = uses_of(self._tree, source, row)
-            self._used[row] = [use for use in every if not self._is_seen(use)]
-        return self._used[row]
-
-    def _is_seen(self, use: ConstantUse) -> bool:
-        """Tell whether what a use decides was compared when each change was executed."""
-        reached = (use.path, use.line) in self._watch.reached
-        return reached and (use.tested or use.kind == "unclear")
-
-    def _word(
-        self, source: PythonSource, wanted: Sequence[Wanted]
-    ) -> Iterator[Iterator[Extension]]:
-        """Yield the place in each longer text of which a word decides."""
-        words = {one.word or one.text: one.new for one in wanted}
-        texts = frozenset(_texts_with(source, words))
-        for literal in literals(source.tree, texts):
-            for word, new in words.items():
-                if word in literal.text:
-                    yield places_of(source, literal, new, inside=word)
-
     def _is_right(self, place: Extension, chosen: Mapping[World, World]) -> bool:
         if self._left <= 0:
             return False
         watch = Watch()
         try:
-            after = self._onlooker.with_change(place.source, place.insertions, watch)
+            after = self._onlooker.with_changes([(place.source, place.insertions)], watch)
         except Refusal:
             return False
         self._left -= watch.steps
@@ -372,39 +283,8 @@ class Seeker:
         )
 
 
-def _is_last(source: PythonSource, place: Extension) -> bool:
-    """Tell whether what is inserted stands behind all elements of its row."""
-    elements: Sequence[ast.expr] = getattr(place.row, "elts", getattr(place.row, "values", ()))
-    ends = (source.offset(one.end_lineno or 0, one.end_col_offset or 0) for one in elements)
-    last = max(ends, default=0)
-    return all(one.offset >= last for one in place.insertions)
-
-
 def _is_of_the_disc(what: str) -> bool:
     return what.startswith(("class ", "function ", "a ", "external ")) and what not in (
         "a value",
         "a container",
     )
-
-
-def _texts_with(source: PythonSource, words: Mapping[str, object]) -> Iterator[str]:
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.Constant(value=str(text)) if any(one in text != one for one in words):
-                yield text
-
-
-def _texts_like(source: PythonSource, texts: Mapping[str, object]) -> Iterator[str]:
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.Constant(value=str(text)) if text not in texts and text.lower() in texts:
-                yield text
-
-
-def _as_named(text: str, names: Sequence[str]) -> str:
-    """Return *text* in the case in which one of *names* has it."""
-    for name in names:
-        at = name.lower().find(text.lower())
-        if at >= 0:
-            return name[at : at + len(text)]
-    return text
