@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from ngtpatch.installer.recognition import Site
     from ngtpatch.installer.subject import DistroFacts
     from ngtpatch.patching.kin_proof import KinProof
-    from ngtpatch.patching.likeness import Treated
     from ngtpatch.patching.osrelease import OsRelease
     from ngtpatch.patching.outcome import LeftFile
     from ngtpatch.patching.planning import PatchPlan
     from ngtpatch.patching.profile import Profile, Profiles
+    from ngtpatch.patching.treated import Treated
 
 __all__ = ["support", "try_profile"]
 

@@ -18,11 +18,12 @@ from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
-from ngtpatch.patching.likeness import Treated, Treatment, liken
+from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.treated import Treated, Treatment
 
 __all__ = ["AgentPatches", "patch_agents", "read_agents"]
 

@@ -9,7 +9,7 @@ on another distribution of the same release is the distribution's.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
@@ -80,8 +80,14 @@ class Compared:
             return True
         return (decides or self.at(path, test.lines)) and not perhaps
 
-    def outside(self, source: PythonSource) -> tuple[int, bool] | None:
+    def outside(
+        self, source: PythonSource, proven: Collection[int] = ()
+    ) -> tuple[int, bool] | None:
         """Return the first line that chooses by names and is no test of a branch, or None.
+
+        Args:
+            source: the file.
+            proven: lines that are known to do for the new names.
 
         Returns:
             The line, and whether the kin is named in one of them; otherwise it is seen to be
@@ -91,6 +97,8 @@ class Compared:
         if is_of_the_library(source.path):
             return None
         for node, texts in outside_of_tests(source.tree):
+            if node.lineno in proven:
+                continue
             # A table that a test asks is where the test is.
             table = not isinstance(node, ast.Compare | ast.Call)
             if any(

@@ -11,14 +11,15 @@ as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, execute
 from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.way import importing
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.branch_tests import BranchTest, branch_tests
@@ -31,57 +32,20 @@ from ngtpatch.patching.guests import (
     worlds_of,
 )
 from ngtpatch.patching.insertion import Insertion, insert
+from ngtpatch.patching.kin_search import KinSearch
 from ngtpatch.patching.literals import literals
 from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.searched_places import SearchedPlaces
+from ngtpatch.patching.treated import Likened, Treated, Treatment
 from ngtpatch.patching.wanted_texts import wanted_texts
 
-__all__ = ["Likened", "Treated", "Treatment", "liken"]
+__all__ = ["liken"]
 
 _MOST_PROGRAMS = 60
 _SHOWN = 5
 #: Steps for all that is tried in an archive, beside what is read: some seconds.
 _MOST_STEPS = 300_000
-
-Treatment = Literal["alike", "extended", "unaccepted", "left"]
-
-
-@dataclass(frozen=True)
-class Treated:
-    """A place of a file that decides by distribution.
-
-    Attributes:
-        path: the file.
-        line: where, as shipped.
-        treatment: ``alike``: the new names fare as their kin does; ``extended``: they do now;
-            ``unaccepted``: it does not accept the kin either, and stays; ``left``: it could not
-            be made to, and stays.
-        reason: why it was left; empty otherwise.
-        profiles: ids of those whose names were added, with ``extended``.
-    """
-
-    path: str
-    line: int
-    treatment: Treatment
-    reason: str = ""
-    profiles: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Likened:
-    """What the kin rule makes of some files.
-
-    Attributes:
-        contents: the files that change.
-        insertions: what changes them.
-        edits: how many operands each got.
-        treated: the places that decide, by path and line.
-    """
-
-    contents: Mapping[str, bytes]
-    insertions: Mapping[str, tuple[Insertion, ...]]
-    edits: Mapping[str, int]
-    treated: tuple[Treated, ...]
 
 
 def liken(files: Mapping[str, bytes], profiles: Sequence[Profile]) -> Likened:
@@ -95,16 +59,25 @@ def liken(files: Mapping[str, bytes], profiles: Sequence[Profile]) -> Likened:
     if not deciding or not profiles:
         return Likened({}, {}, {}, ())
     rule = _Rule(files, deciding, profiles)
-    return rule.applied()
+    likened = rule.applied()
+    if all(one.treatment != "left" for one in likened.treated):
+        return likened
+    return rule.searched(likened) or likened
 
 
 class _Rule:
     """The rule, on one tree."""
 
     def __init__(
-        self, files: Mapping[str, bytes], deciding: Sequence[str], profiles: Sequence[Profile]
+        self,
+        files: Mapping[str, bytes],
+        deciding: Sequence[str],
+        profiles: Sequence[Profile],
+        proven: Mapping[str, Collection[int]] = MappingProxyType({}),
     ) -> None:
+        """*proven*: by file the lines of statements that were proven to do for the new names."""
         self._files, self._deciding, self._profiles = files, deciding, profiles
+        self._settled = proven
         self._kin: dict[World, World] = {}
         self._needles: dict[World, Profile] = {}
         for profile in profiles:
@@ -122,7 +95,8 @@ class _Rule:
         self._problems: dict[str, str] = {}
         self._sources = dict(self._read(deciding))
         mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
-        self._programs = [*mains, *deciding][:_MOST_PROGRAMS]
+        started = mains or importing(files, deciding)
+        self._programs = [*started, *deciding][:_MOST_PROGRAMS]
         self._treated: list[Treated] = []
         self._unsettled: list[tuple[str, int]] = []
         self._watch = Watch()
@@ -174,6 +148,40 @@ class _Rule:
             {path: edits[path] for path in contents},
             tuple(sorted(self._treated, key=lambda one: (one.path, one.line))),
         )
+
+    def searched(self, likened: Likened) -> Likened | None:
+        """Return what else is proven where tests were left as they are; None where nothing is."""
+        tree = {**self._files, **likened.contents}
+        programs = [
+            parse(path, tree[path]) for path in self._programs if path not in self._problems
+        ]
+        needles = {world: profile.needles for world, profile in self._needles.items()}
+        search = KinSearch(tree, programs, self._kin, needles, self._others)
+        extra = SearchedPlaces(search.places())
+        if not extra.contents:
+            return None if likened.contents else self._alike_outside(search)
+        again = _Rule(
+            {**tree, **extra.contents}, self._deciding, self._profiles, extra.statements
+        ).applied()
+        left = {one.path for one in again.treated if one.treatment == "left"}
+        if again.contents or left & extra.contents.keys():
+            return None
+        ids = frozenset(one.id for one in self._needles.values())
+        return extra.added_to(likened, self._files, again.treated, ids)
+
+    def _alike_outside(self, search: KinSearch) -> Likened | None:
+        """Return what is said of files in which nothing has to change, though no test tells so."""
+        alike = search.alike()
+        if not any(alike.values()):
+            return None
+        again = _Rule(self._files, self._deciding, self._profiles, alike).applied()
+        rows = {(one.path, one.line): one for one in again.treated}
+        for path, lines in alike.items():
+            for line in sorted(lines)[:1]:
+                treatment: Treatment = "alike" if lines[line] else "unaccepted"
+                rows.setdefault((path, line), Treated(path, line, treatment))
+        treated = sorted(rows.values(), key=lambda one: (one.path, one.line))
+        return replace(again, treated=tuple(treated))
 
     def _decided_elsewhere(self, final: Execution) -> Iterator[Treated]:
         """Yield the places that decide by what another file names, and still do."""
@@ -250,7 +258,8 @@ class _Rule:
                 )
             ]
             lost = [world.name for world in differing if world not in short and accepts]
-            if lost:
+            # In a loop a test is asked more than once: what both come to was proven to be the same.
+            if lost and not self._settled:
                 reason = f"what it does with {min(lost)!r} and with its kin cannot be told apart"
                 self._treated.append(Treated(source.path, test.line, "left", reason))
             elif short:
@@ -271,7 +280,7 @@ class _Rule:
         for line, nobody in unaccepted.items():
             if nobody and line in about_names and line not in unfollowed:
                 self._treated.append(Treated(source.path, line, "unaccepted"))
-        outside = self._compared.outside(source)
+        outside = self._compared.outside(source, self._settled.get(source.path, ()))
         if outside is not None:
             line, accepts = outside
             reason = "it is not the test of a branch" if accepts else ""

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ngtpatch.installer.execution.library import BUNDLED, MODELLED
 from ngtpatch.installer.execution.worlds import World
+from ngtpatch.patching.places import parents_of
 
-__all__ = ["is_of_the_library", "named_in", "names_kin", "outside_of_tests"]
+__all__ = ["chosen_outside", "is_of_the_library", "named_in", "names_kin", "outside_of_tests"]
 
 _NAMES = re.compile(
     r"centos|red ?hat|\brhel|\boracle\b|ubuntu|debian|fedora|\bsuse|opensuse|\bsles\b|rocky"
@@ -78,3 +79,31 @@ def outside_of_tests(tree: ast.AST) -> Iterator[tuple[ast.expr, tuple[str, ...]]
         texts = tuple(text for text in named if len(text) <= _LONGEST and "/" not in text)
         if texts and isinstance(node, ast.expr):
             yield node, texts
+
+
+def chosen_outside(tree: ast.Module) -> list[ast.expr]:
+    """Return what is chosen by comparing with names of distributions where there is no ``if``.
+
+    That is the comparison, with all that takes its answer for true or false around it: ``or``,
+    ``not``, ``any()``, the expression that is one thing or another by it.
+    """
+    parents = parents_of(tree)
+    found: dict[ast.expr, None] = {}
+    for node, _ in outside_of_tests(tree):
+        if not isinstance(node, ast.Compare | ast.Call):
+            continue
+        whole: ast.expr = node
+        around: ast.AST = node
+        while (parent := parents.get(around)) is not None:
+            match parent:
+                case ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.IfExp():
+                    whole = parent
+                case ast.Call(func=ast.Name(id="any" | "all" | "bool")):
+                    whole = parent
+                case ast.GeneratorExp() | ast.ListComp() | ast.comprehension():
+                    pass
+                case _:
+                    break
+            around = parent
+        found[whole] = None
+    return sorted(found, key=lambda one: (one.lineno, one.col_offset))

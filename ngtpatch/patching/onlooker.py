@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.program import Execution, execute
-from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.watching import ExpressionSpan, Watch, span_of
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
 from ngtpatch.patching.insertion import Insertion, insert
+from ngtpatch.patching.naming import chosen_outside
 
 __all__ = ["Fate", "Onlooker", "Sight", "shipped_lines"]
 
@@ -36,12 +38,14 @@ class Sight:
         ways: the statements that it comes to.
         unsure: who comes to something that is not understood.
         either: the tests that may be true or false for it: something else than it decides.
+        told: what each expression is that chooses by names and is no test, by its number.
     """
 
     fates: Mapping[World, Fate]
     ways: Mapping[World, _Way]
     unsure: frozenset[World]
     either: Mapping[World, _Way]
+    told: Mapping[World, Fate]
 
 
 class Onlooker:
@@ -51,6 +55,7 @@ class Onlooker:
         sources: the files.
         tree: all that they may import, and they themselves.
         worlds: the guests.
+        chosen: whether what chooses by names where there is no ``if`` is asked for, too.
     """
 
     def __init__(
@@ -58,7 +63,10 @@ class Onlooker:
         sources: Sequence[PythonSource],
         tree: Mapping[str, bytes],
         worlds: Sequence[World],
+        *,
+        chosen: bool = False,
     ) -> None:
+        self._chosen = {one.path: _chosen(one) for one in sources} if chosen else {}
         self._paths = [source.path for source in sources]
         self._tree, self._worlds = tree, tuple(worlds)
         self.bits: Mapping[World, int] = {world: 1 << at for at, world in enumerate(self._worlds)}
@@ -72,7 +80,7 @@ class Onlooker:
 
     def as_shipped(self, watch: Watch) -> Sight:
         """Return what the files show as they are; *watch* is told what is compared and reached."""
-        return self._shown(self._executed({}, watch), {})
+        return self._shown(self._executed({}, watch, self._chosen), {}, self._chosen)
 
     def with_changes(
         self, changes: Sequence[tuple[PythonSource, Sequence[Insertion]]], watch: Watch
@@ -84,16 +92,32 @@ class Onlooker:
         """
         contents: dict[str, bytes] = {}
         lines: dict[str, Mapping[int, int | None]] = {}
+        chosen = dict(self._chosen)
         for source, insertions in changes:
             contents[source.path] = insert(source, insertions)
-            parse(source.path, contents[source.path])
+            after = parse(source.path, contents[source.path])
             lines[source.path] = shipped_lines(source, insertions)
-        return self._shown(self._executed(contents, watch), lines)
+            if self._chosen:
+                chosen[source.path] = _chosen(after)
+                if len(chosen[source.path]) != len(self._chosen.get(source.path, _chosen(source))):
+                    raise Refusal("shape", "something else is chosen in it", path=source.path)
+        return self._shown(self._executed(contents, watch, chosen), lines, chosen)
 
-    def _executed(self, changed: Mapping[str, bytes], watch: Watch) -> Execution:
+    def _executed(
+        self,
+        changed: Mapping[str, bytes],
+        watch: Watch,
+        chosen: Mapping[str, Sequence[ExpressionSpan]],
+    ) -> Execution:
+        watch.asked = frozenset(span for spans in chosen.values() for span in spans)
         return execute({**self._tree, **changed}, self._worlds, paths=self._paths, watch=watch)
 
-    def _shown(self, execution: Execution, lines: Mapping[str, Mapping[int, int | None]]) -> Sight:
+    def _shown(
+        self,
+        execution: Execution,
+        lines: Mapping[str, Mapping[int, int | None]],
+        chosen: Mapping[str, Sequence[ExpressionSpan]],
+    ) -> Sight:
         """Return what was shown, with the lines of changed files as *lines* has them."""
 
         def line_of(path: str, line: int) -> int | None:
@@ -116,12 +140,18 @@ class Onlooker:
             line = line_of(path, number)
             if line is not None and (path, line) not in self._logging:
                 ways.append((mask, (path, line)))
+        told = [
+            (mask, (path, str(number), what))
+            for path, spans in chosen.items()
+            for number, span in enumerate(spans)
+            for mask, what in (execution.watch or Watch()).told.get(span, ())
+        ]
         unsure = 0
         for use in execution.findings:
             unsure |= use.guests
         return Sight(
             self._by_world(rows), self._by_world(ways), frozenset(self._of(unsure)),
-            self._by_world(either),
+            self._by_world(either), self._by_world(told),
         )  # fmt: skip
 
     def _by_world(self, rows: Iterable[tuple[int, _Row]]) -> dict[World, frozenset[_Row]]:
@@ -143,6 +173,10 @@ class Onlooker:
         for world, bit in self.bits.items():
             if mask & bit:
                 yield world
+
+
+def _chosen(source: PythonSource) -> list[ExpressionSpan]:
+    return [span_of(source.path, one) for one in chosen_outside(source.tree)]
 
 
 def shipped_lines(source: PythonSource, insertions: Sequence[Insertion]) -> dict[int, int | None]:

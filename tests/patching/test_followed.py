@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.patching.known_names import known_names
-from ngtpatch.patching.likeness import Likened, liken
+from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.profile import load_profiles
+from ngtpatch.patching.treated import Likened
 from tests.interpreters import interpreter
 
 ASK = "distro.linux_distribution()[0].lower()"
@@ -157,7 +158,7 @@ def test_a_table_that_is_asked_outside_of_a_test_is_named() -> None:
     found = likened(
         {
             "agent.py": "import distro\n\n\ndef tool():\n"
-            f'    return {{"centos linux": 1, "ubuntu": 2}}.get({ASK})\n'
+            '    return {"centos linux": 1, "ubuntu": 2}.get(open("/etc/kind").read())\n'
         }
     )
     assert [(one.line, one.treatment) for one in found.treated] == [(5, "left")]
@@ -189,7 +190,7 @@ def test_an_expression_is_no_table_though_a_test_asks_for_the_same_text() -> Non
     )
     assert [(one.path, one.treatment) for one in found.treated] == [
         ("agent.py", "extended"),
-        ("utils.py", "left"),
+        ("utils.py", "extended"),
     ]
 
 

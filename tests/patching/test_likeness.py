@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.patching.known_names import known_names
-from ngtpatch.patching.likeness import Likened, liken
+from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.profile import load_profiles
+from ngtpatch.patching.treated import Likened
 from tests.interpreters import interpreter
 
 HEAD = "import platform\n\n\n"
@@ -113,6 +114,99 @@ def tool():
     if {ASK}.startswith(("centos", "red hat")):
         return "dracut"
 """,
+    "a flag of the module": f"""
+NAME = {ASK}
+IS_EL = "centos" in NAME
+
+
+def answer():
+    if IS_EL:
+        return "rpm"
+    return "none"
+""",
+    "a function that tells": f"""
+def is_el(name):
+    return "centos" in name or "red hat" in name
+
+
+def answer():
+    if is_el({ASK}):
+        return "rpm"
+    return "none"
+""",
+    "a flag of an object": f"""
+class Agent(object):
+    def __init__(self):
+        self.name = {ASK}
+        self.is_el = self.name.startswith("centos")
+
+    def tool(self):
+        if self.is_el:
+            return "lsinitrd"
+        return "lsinitramfs"
+
+
+def answer():
+    return Agent().tool()
+""",
+    "a table that is gone through": f"""
+TOOLS = {{"centos": "lsinitrd", "ubuntu": "lsinitramfs"}}
+
+
+def answer():
+    name = {ASK}
+    for key, tool in sorted(TOOLS.items()):
+        if key in name:
+            return tool
+    return "none"
+""",
+    "rows that are gone through": f"""
+TOOLS = [
+    ("centos", "lsinitrd"),
+    ("red hat", "lsinitrd"),
+    ("ubuntu", "lsinitramfs"),
+]
+
+
+def answer():
+    name = {ASK}
+    for key, tool in TOOLS:
+        if key in name:
+            return tool
+    return "none"
+""",
+    "a table that is asked": f"""
+TOOLS = {{
+    "centos linux": "lsinitrd",
+    "ubuntu": "lsinitramfs",
+}}
+
+
+def answer():
+    return TOOLS.get({ASK})
+""",
+    "an assertion": f"""
+def answer():
+    name = {ASK}
+    assert "centos" in name or "ubuntu" in name
+    return "any"
+""",
+    "a chain, and a flag beside it": f"""
+NAME = {ASK}
+HAS_DRACUT = "red hat" in NAME or "centos" in NAME
+
+
+def answer():
+    if "centos" in NAME or "red hat" in NAME:
+        tool = "rpm"
+    elif "ubuntu" in NAME:
+        tool = "deb"
+    else:
+        tool = "none"
+    if HAS_DRACUT:
+        tool += " dracut"
+    return tool
+""",
 }
 RUN = """
 import platform, sys
@@ -157,7 +251,7 @@ def test_the_new_name_fares_as_its_kin_and_every_other_as_before(tmp_path: Path,
     assert before["Rocky Linux"] != before["CentOS Linux"]
     assert after["Rocky Linux"] == before["CentOS Linux"]
     assert {**after, "Rocky Linux": ""} == {**before, "Rocky Linux": ""}
-    assert {one.treatment for one in found.treated} == {"extended"}
+    assert "extended" in {one.treatment for one in found.treated} <= {"extended", "alike"}
     again = likened(found.contents["bin/a.py"].decode())
     assert not again.contents
     assert {one.treatment for one in again.treated} == {"alike"}
@@ -176,7 +270,7 @@ def test_where_the_kin_is_not_accepted_nothing_changes_and_it_is_said() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f'def answer():\n    return "centos" in {ASK}\n',
+        f'import random\ndef answer():\n    return "centos" in {ASK}[random.random():]\n',
         f'def answer():\n    if {ASK}[:6] in ("centos",) + ("centos",):\n        return 1\n',
         f'import random\nif "centos" in {ASK} and random.random() < 2:\n    x = 1\n',
         "def answer(:\n    centos\n",
@@ -246,8 +340,13 @@ def test_one_new_name_after_another_and_families_by_their_own_kin(tmp_path: Path
 @pytest.mark.parametrize(
     ("table", "test", "line"),
     [
-        ("KINDS = {'centos': 1, 'red hat': 1}", "[one for one in names.KINDS if one in name]", 6),
-        ("def known(name):\n  return 'centos' in name", "names.known(name)", 6),
+        ("KINDS = {'centos': 1, 'red hat': 1}", "[one for one in names.KINDS if one in name]", 0),
+        ("def known(name):\n  return 'centos' in name", "names.known(name)", 0),
+        (
+            "KINDS = ['centos']\nMORE = ['centos']",
+            "[one for one in names.KINDS + names.MORE if one in name]",
+            6,
+        ),
         (
             "import told\ndef known():\n  if 'centos' in told.ask().lower():\n    return 1\n"
             "  return 0",
@@ -255,7 +354,7 @@ def test_one_new_name_after_another_and_families_by_their_own_kin(tmp_path: Path
             0,
         ),
     ],
-    ids=["table", "expression", "test that is extended"],
+    ids=["table", "expression", "one of two", "test that is extended"],
 )
 def test_a_place_that_decides_by_what_another_file_names_is_not_silent(
     table: str, test: str, line: int

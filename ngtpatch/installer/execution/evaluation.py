@@ -19,7 +19,8 @@ from ngtpatch.installer.execution.objects import (
     External,
     FunctionObject,
 )
-from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
+from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, join
+from ngtpatch.installer.execution.watching import span_of
 
 __all__ = ["Evaluation"]
 
@@ -111,9 +112,16 @@ class Evaluation(Displays):
                 self.note("dynamic")
                 return unknown(tainted=True)
             found: Varied = getattr(self, f"_{type(node).__name__.lower()}", self._unmodelled)(node)
+            if self.watch is not None and self.watch.asked:
+                self._tell(node, found)
             return found
         finally:
             self.depth -= 1
+
+    def _tell(self, node: ast.expr, value: Varied) -> None:
+        if self.watch is not None:
+            path = self.frames[-1].module.path or ""
+            self.watch.tell(span_of(path, node), value, self.mask)
 
     def _unmodelled(self, node: ast.expr) -> Varied:
         self.note("dynamic")
@@ -268,12 +276,18 @@ class Evaluation(Displays):
         match node:
             case ast.UnaryOp(op=ast.Not()):
                 true, false, doubt = self.condition(node.operand)
-                return false, true, doubt
+                found = false, true, doubt
             case ast.BoolOp():
-                return self._any_of(node.values, negated=isinstance(node.op, ast.And))
+                found = self._any_of(node.values, negated=isinstance(node.op, ast.And))
             case ast.Compare():
-                return self._comparison(node)
-        return self.truth(self.evaluate(node))
+                found = self._comparison(node)
+            case _:
+                return self.truth(self.evaluate(node))
+        if self.watch is not None and self.watch.asked:
+            true, false, doubt = found
+            rows = ((true & ~doubt, True), (false & ~doubt, False), (doubt, Unknown(tainted=True)))
+            self._tell(node, join(rows))
+        return found
 
     def _any_of(self, nodes: Sequence[ast.expr], *, negated: bool) -> Cond:
         """Evaluate operands as long as they decide nothing. ``and`` is this with both negated."""

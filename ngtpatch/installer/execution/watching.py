@@ -6,17 +6,21 @@ Asked for by who looks for the place that decides; an execution that nobody watc
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from typing import Any
 
 from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
-__all__ = ["Meeting", "Watch"]
+__all__ = ["ExpressionSpan", "Meeting", "Watch", "span_of"]
 
 _Texts = tuple[tuple[int, str | frozenset[str]], ...]
 #: The relation, what stood on the right, and the place.
 Meeting = tuple[str, str | frozenset[str], tuple[str, int]]
+
+#: A file, and the lines and columns between which an expression stands in it.
+ExpressionSpan = tuple[str, int, int, int, int]
 
 _MOST = 4_000
 
@@ -33,6 +37,8 @@ class Watch:
         open: by file and line of a condition, the guests on which it may be true or false.
         handed: the texts of the disc that something unknown was called with, which may do
             anything by them.
+        asked: expressions whose values are to be noted, by file and where they start and end.
+        told: what each of them was, and on which guests.
         steps: how many steps it took.
     """
 
@@ -40,6 +46,8 @@ class Watch:
     reached: dict[tuple[str, int], int] = field(default_factory=dict)
     open: dict[tuple[str, int], int] = field(default_factory=dict)
     handed: set[str] = field(default_factory=set)
+    asked: frozenset[ExpressionSpan] = frozenset()
+    told: dict[ExpressionSpan, list[tuple[int, str]]] = field(default_factory=dict)
     steps: int = 0
 
     def meet(
@@ -57,6 +65,12 @@ class Watch:
     def come(self, place: tuple[str, int], mask: int) -> None:
         """Note that the guests of *mask* came to a statement."""
         self.reached[place] = self.reached.get(place, 0) | mask
+
+    def tell(self, span: ExpressionSpan, value: Varied, mask: int) -> None:
+        """Note what an expression is, if it is one of those that are asked for."""
+        if span in self.asked:
+            rows = self.told.setdefault(span, [])
+            rows += [(guests, _named(one)) for guests, one in value.each(mask)]
 
     def leave_open(self, place: tuple[str, int], mask: int) -> None:
         """Note that a condition may be true or false on the guests of *mask*."""
@@ -78,6 +92,19 @@ class Watch:
                     parts = [*items, *items.values()] if isinstance(items, dict) else items
                     for part in parts:
                         self.hand(Varied.of(part), guests, depth - 1)
+
+
+def span_of(path: str, node: ast.expr) -> ExpressionSpan:
+    """Return where an expression stands."""
+    end = node.end_lineno or node.lineno
+    return (path, node.lineno, node.col_offset, end, node.end_col_offset or 0)
+
+
+def _named(value: Plain) -> str:
+    if isinstance(value, Unknown):
+        return "unknown"
+    is_atom = value is None or isinstance(value, str | bytes | int | float)
+    return repr(value) if is_atom else type(value).__name__
 
 
 def _texts(value: Varied, mask: int) -> _Texts:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ngtpatch.installer.execution.library import BUNDLED, MODELLED
 from ngtpatch.installer.layout import FACTORY, ROOT
 from ngtpatch.installer.payloads import head_of, size_of
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 
-__all__ = ["is_python", "is_shell", "programs", "shell_scripts", "started_by"]
+__all__ = ["importing", "is_python", "is_shell", "programs", "shell_scripts", "started_by"]
 
 _PYTHON = ("install_ngt.py", "uninstall_ngt.py", "uninstall_ngt_core.py")
 _SHELL = ("install_ngt.sh", "setup_python.sh", "uninstall_ngt.sh")
@@ -59,6 +59,23 @@ def started_by(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
         for one in _mentioned(tree, path):
             if is_python(tree, one) and one != path:
                 yield one
+
+
+def importing(tree: Mapping[str, bytes], paths: Sequence[str]) -> list[str]:
+    """Return the Python files that import one of *paths*, by its name, or one that does."""
+    found: dict[str, None] = {}
+    waiting = list(paths)
+    while waiting:
+        folder, _, name = waiting.pop().rpartition("/")
+        stem = folder.rpartition("/")[2] if name == "__init__.py" else name.removesuffix(".py")
+        line = re.compile(
+            rb"^[ \t]*(?:from|import)\b[^#\r\n]*\b%s\b" % re.escape(stem.encode()), re.M
+        )
+        for path in sorted(tree):
+            if path not in found and path not in paths and line.search(tree[path]):
+                found[path] = None
+                waiting.append(path)
+    return sorted(found)
 
 
 def shell_scripts(

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the agent's files could be given new names, whatever its tests look like.
+
+A test may ask a flag, a helper or a table that stands elsewhere, in the file or in one that it
+imports. So all files are executed together, and each place around a text that decides is tried:
+it is one of those that are needed if it takes away some of what a new name and its kin come to
+differently, adds nothing to that, and changes nothing for anybody else. All of them together must
+take away everything.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.python_source import PythonSource
+from ngtpatch.patching.candidates import Candidates
+from ngtpatch.patching.constant_uses import UnseenUses
+from ngtpatch.patching.guests import stranger_beside
+from ngtpatch.patching.insertion import Insertion
+from ngtpatch.patching.naming import chosen_outside, outside_of_tests
+from ngtpatch.patching.onlooker import Onlooker, Sight
+from ngtpatch.patching.places import Extension
+from ngtpatch.patching.wanted_texts import wanted_texts
+
+__all__ = ["KinSearch"]
+
+#: Steps for all that is tried in a tree: some seconds.
+_MOST_STEPS = 300_000
+
+_KINDS = ("fate", "way", "either", "told")
+_Key = tuple[World, str, str | int, str | int]
+
+
+class KinSearch:
+    """Looks for the places.
+
+    Args:
+        tree: the files.
+        programs: those that are executed, each as a program.
+        kin: for each new name the known one that it is to be treated as.
+        needles: the tokens that stand for each new name.
+        others: everybody else.
+    """
+
+    def __init__(
+        self,
+        tree: Mapping[str, bytes],
+        programs: Sequence[PythonSource],
+        kin: Mapping[World, World],
+        needles: Mapping[World, Sequence[str]],
+        others: Sequence[World],
+    ) -> None:
+        self._tree, self._kin, self._needles = tree, kin, needles
+        self._programs = programs
+        self._rest = tuple(dict.fromkeys([*kin.values(), *others]))
+        worlds = tuple(dict.fromkeys([*kin, *self._rest]))
+        self._onlooker = Onlooker(programs, tree, worlds, chosen=True)
+        self._watch = Watch()
+        self._shipped = _apart_by_guest(self._onlooker.as_shipped(self._watch))
+        self._uses = UnseenUses(tree, self._watch)
+        self._apart = frozenset(self._differences(self._shipped))
+        self._left = _MOST_STEPS
+
+    def places(self) -> tuple[Extension, ...]:
+        """Return the places that together do; none where nothing is proven, or several would do."""
+        found: dict[tuple[str, str, int, int], tuple[Extension, frozenset[_Key]]] = {}
+        short = {world: like for world, like in self._kin.items() if self._is_apart(world)}
+        if not short:
+            return ()
+        candidates = Candidates(
+            wanted_texts(self._watch, short, self._onlooker.bits, self._needles),
+            [world.name for world in self._kin],
+            lambda source, row: bool(self._uses.of(source, row)),
+        )
+        reached = sorted({path for path, _ in self._watch.reached})
+        sources = tuple(candidates.sources(self._tree, reached))
+        for find in candidates.kinds:
+            for source in sources:
+                for ladder in find(source):
+                    for place in ladder:
+                        if place.key in found:
+                            break
+                        if taken := self._taken_away([place]):
+                            found[place.key] = place, taken
+                            break
+            if frozenset().union(*(taken for _, taken in found.values())) == self._apart:
+                break
+        places = tuple(place for place, _ in found.values())
+        # Where two would take away the same, nobody knows which the vendor would have chosen.
+        alone = sum(len(taken) for _, taken in found.values()) == len(self._apart)
+        if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
+            return ()
+        return () if any(self._uses.beside(place) for place in places) else places
+
+    def alike(self) -> Mapping[str, Mapping[int, bool]]:
+        """Return what chooses by names where there is no ``if``, and does it for all as for kin.
+
+        Nothing where new names and their kin come to anything differently.
+
+        Returns:
+            By file and line, whether the kin is accepted there.
+        """
+        found: dict[str, dict[int, bool]] = {}
+        for source in () if self._apart else self._programs:
+            lines = found.setdefault(source.path, {})
+            for number, node in enumerate(chosen_outside(source.tree)):
+                key = (source.path, str(number))
+                told = {w: _told(self._shipped, w, key) for w in self._kin.values()}
+                if all(told.values()) and all(_told(self._shipped, w, key) for w in self._kin):
+                    accepts = any(
+                        rows != _told(self._shipped, stranger_beside(world), key)
+                        for world, rows in told.items()
+                    )
+                    end = node.end_lineno or node.lineno
+                    lines.update(dict.fromkeys(range(node.lineno, end + 1), accepts))
+            lines.update(dict.fromkeys(self._tables(source), True))
+        return found
+
+    def _tables(self, source: PythonSource) -> Iterator[int]:
+        """Yield the lines of tables that were asked, and have the new names beside the kin's."""
+        asked: set[str] = set()
+        for _, right, _ in self._watch.meetings:
+            asked |= {right} if isinstance(right, str) else right
+        for lefts in self._watch.meetings.values():
+            asked |= {text for _, text in lefts if isinstance(text, str)}
+        for node, texts in outside_of_tests(source.tree):
+            if not isinstance(node, ast.Compare | ast.Call) and asked.intersection(texts):
+                low = [text.lower() for text in texts]
+                if all(
+                    any(needle.lower() in text for needle in needles for text in low)
+                    for needles in self._needles.values()
+                ):
+                    yield node.lineno
+
+    def _is_apart(self, world: World) -> bool:
+        return any(key[0] == world for key in self._apart)
+
+    def _taken_away(self, places: Sequence[Extension]) -> frozenset[_Key]:
+        """Return which differences are gone with *places*; none where anything else is changed."""
+        if self._left <= 0:
+            return frozenset()
+        watch = Watch()
+        changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
+        for place in places:
+            changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
+        try:
+            after = _apart_by_guest(self._onlooker.with_changes(tuple(changes.values()), watch))
+        except Refusal:
+            return frozenset()
+        self._left -= watch.steps
+        texts = [text for place in places for text in place.texts]
+        # A text that something unknown is called with is used in a way nobody has seen.
+        handed = watch.handed - self._watch.handed
+        if any(text in one for one in handed for text in texts):
+            return frozenset()
+        if any(_rows(one, after) != _rows(one, self._shipped) for one in self._rest):
+            return frozenset()
+        if not after.unsure.isdisjoint(self._kin):
+            return frozenset()
+        left = frozenset(self._differences(after))
+        return self._apart - left if left < self._apart else frozenset()
+
+    def _differences(self, sight: Sight) -> Iterator[_Key]:
+        """Yield where a new name comes to something else than its kin does."""
+        for world, like in self._kin.items():
+            both = zip(_KINDS, _rows(world, sight), _rows(like, sight), strict=True)
+            for kind, mine, theirs in both:
+                yield from ((world, kind, row[0], row[1]) for row in mine ^ theirs)
+
+
+def _apart_by_guest(sight: Sight) -> Sight:
+    """Return *sight* without the tests that are open for everybody: these tell nobody apart.
+
+    Such as those of a function that is executed by itself, with whatever it may be given.
+    """
+    common = frozenset.intersection(*map(frozenset, sight.either.values()))
+    return replace(sight, either={one: rows - common for one, rows in sight.either.items()})
+
+
+def _told(sight: Sight, world: World, key: tuple[str, str]) -> frozenset[str]:
+    return frozenset(row[2] for row in sight.told[world] if row[:2] == key)
+
+
+def _rows(world: World, sight: Sight) -> tuple[frozenset[tuple[str | int, ...]], ...]:
+    return sight.fates[world], sight.ways[world], sight.either[world], sight.told[world]
