@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -517,3 +519,34 @@ def test_a_fleet_is_resumable_and_one_failure_is_a_row(
         assert not betrayed(
             material["config/client-key.pem"], (made.out / "push.jsonl").read_bytes()
         ), name
+
+
+def test_a_second_signal_does_not_wait_for_a_cluster_that_hangs(
+    central: Central, bucket: Library, tmp_path: Path
+) -> None:
+    made = park(tmp_path / "park", 6)
+    assert made.inject().returncode == 0
+    for name in made.material:
+        central.state.add_vm(name)
+    second = []
+
+    def end(handler: Any) -> bool:
+        os.kill(central.state.client, signal.SIGTERM)
+        time.sleep(2.2)  # what comes just after a signal means the same
+        second.append(time.monotonic())
+        os.kill(central.state.client, signal.SIGTERM)
+        while Path(f"/proc/{central.state.client}").exists() and time.monotonic() < second[0] + 20:
+            time.sleep(0.05)
+        return cut(handler)
+
+    ledger = made.out / "ledger.jsonl"
+    central.state.faults = [Fault("POST", INSERT, end, 1)]
+    ran = central.push("--ledger", ledger, "-j", 2)
+    assert ran.exit_code == 130
+    assert time.monotonic() - second[0] < 10
+    assert "interrupted at once: what was in flight is not finished" in ran.stderr
+    ran = central.push("--ledger", ledger, "--json")
+    assert (ran.exit_code, ran.document["done"] + ran.document["skipped"]) == (0, 6)
+    assert (names(central), bucket.objects()) == ([], [])
+    for vm in central.state.vms.values():
+        assert central.state.discs(vm.ext_id) == [f"{vm.name}.iso"]
