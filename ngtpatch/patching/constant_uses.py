@@ -135,7 +135,8 @@ class _Uses:
             if not is_python(self._tree, path):
                 return
             data = self._tree[path]
-            if constant.name.encode() not in data and b"import *" not in data:
+            name = re.escape(constant.name.encode())
+            if not re.search(rb"\b%s\b|import[\s\\]*\*" % name, data):
                 return
             try:
                 self._sources[path] = parse(path, data)

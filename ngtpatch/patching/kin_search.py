@@ -29,8 +29,8 @@ from ngtpatch.patching.wanted_texts import wanted_texts
 
 __all__ = ["KinSearch"]
 
-#: Steps for all that is tried in a tree: some seconds.
-_MOST_STEPS = 300_000
+#: Steps for all that is tried in a tree: a second or two.
+_MOST_STEPS = 100_000
 
 _KINDS = ("fate", "way", "either", "told")
 _Key = tuple[World, str, str | int, str | int]

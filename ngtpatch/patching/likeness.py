@@ -34,6 +34,7 @@ from ngtpatch.patching.guests import (
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.kin_search import KinSearch
 from ngtpatch.patching.literals import literals
+from ngtpatch.patching.naming import is_of_the_library
 from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.searched_places import SearchedPlaces
@@ -152,8 +153,12 @@ class _Rule:
     def searched(self, likened: Likened) -> Likened | None:
         """Return what else is proven where tests were left as they are; None where nothing is."""
         tree = {**self._files, **likened.contents}
+        own = [path for path in self._deciding if not is_of_the_library(path)]
+        about = {*own, *importing(self._files, own)}
         programs = [
-            parse(path, tree[path]) for path in self._programs if path not in self._problems
+            parse(path, tree[path])
+            for path in self._programs
+            if path in about and path not in self._problems and not is_of_the_library(path)
         ]
         needles = {world: profile.needles for world, profile in self._needles.items()}
         search = KinSearch(tree, programs, self._kin, needles, self._others)
