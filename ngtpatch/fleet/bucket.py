@@ -50,6 +50,8 @@ _BASES = ".ngtpatch/base-"
 _BASE_DIGEST, _REGIONS_DIGEST = "ngtpatch-base-sha256", "ngtpatch-regions-sha256"
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 
+# Of an object that is gone, or another by now; or, of Swift, whose parts are gone.
+_NOT_KEPT = (404, 409, 412)
 # How often an upload is begun again that another run took for a dead one's.
 _TRIES = 3
 # What is read back of an object: so much at once, and around what changed.
@@ -80,6 +82,8 @@ class Bucket:
         self.prefix = f"{prefix}/" if prefix else ""
         self._tags: dict[str, str | None] = {}
         self._asking = threading.Lock()
+        # The uploads that were open when sweep() was called first: keys and ids.
+        self._open: set[tuple[str, str]] | None = None
         try:
             self._boto3, self._errors = import_module("boto3"), import_module("botocore.exceptions")
         except ImportError:
@@ -200,22 +204,31 @@ class Bucket:
     def sweep(self, outputs: Collection[str]) -> int:
         """Abort the uploads that a killed run left open; return how many. Raises RemoteError.
 
+        Those are the ones that were open when this was called first, and still are: another
+        machine's run may be at work there, and Swift breaks an object whose upload is aborted just
+        when it is completed. One that is alive all the same is begun again there.
+
         Where no output is put together of parts there are none, and the right to list them is not
-        needed. One that is another machine's, and alive, is begun again there.
+        needed.
         """
         if not self._in_parts:
             return 0
         wanted = {self.prefix + name for name in outputs}
         bases = f"{self.prefix}{_BASES}"
-        count = 0
         with self._remote():
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket, Prefix=self.prefix
             )
-            for upload in (u for page in pages for u in self._listed(page, "Uploads")):
-                if upload["Key"] in wanted or upload["Key"].startswith(bases):
-                    count += self._abort(upload["Key"], upload["UploadId"])
-        return count
+            found = {
+                (upload["Key"], upload["UploadId"])
+                for page in pages
+                for upload in self._listed(page, "Uploads")
+                if upload["Key"] in wanted or upload["Key"].startswith(bases)
+            }
+            if self._open is None:
+                self._open = found
+                return 0
+            return sum(self._abort(*upload) for upload in sorted(found & self._open))
 
     def _abort(self, key: str, upload: str) -> bool:
         """Abort an upload; say whether it was there. Another run may have ended it meanwhile."""
@@ -308,7 +321,12 @@ class Bucket:
         with self._remote():
             for offset, length in ranges:
                 end = min(offset + length, plan.size)
-                data = self._range(key, found["ETag"], offset, end - offset)
+                try:
+                    data = self._range(key, found["ETag"], offset, end - offset)
+                except self._errors.ClientError as error:
+                    if status_of(error) not in _NOT_KEPT:
+                        raise
+                    return None
                 if data != read_part(overlay, Part(offset, end - offset, copied=False)):
                     return None
                 hasher.update(data)

@@ -307,6 +307,44 @@ def test_a_second_signal_does_not_wait_for_a_store_that_hangs(tmp_path: Path, st
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("status", ["404", "409", "412"])
+def test_an_object_that_cannot_be_read_back_is_made_anew(
+    tmp_path: Path, store: Store, status: str
+) -> None:
+    """It is gone or another by now; or what it was put together of is, as Swift says by 409."""
+    made = park(tmp_path / "park", 2)
+    assert inject(made, store, "--config-only").returncode == 0
+
+    def broken(verb: str, path: str, count: int) -> str:
+        return status if verb == "GET" and "vm1.iso" in path else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], broken) as (url, _):
+        run = inject(made, through(store, url), "--config-only", "--resume")
+    assert run.returncode == 0, run.stderr
+    assert "1 written, 1 kept" in run.stdout
+
+
+def test_what_another_machine_uploads_is_not_aborted_while_it_lasts(
+    tmp_path: Path, store: Store
+) -> None:
+    made = park(tmp_path / "park", 2, payload=7 * MIB)
+    begun: list[str] = []
+
+    def other(verb: str, path: str, count: int) -> str:
+        if verb == "HEAD" and not begun:  # after the first look at what is open
+            answer = store.client.create_multipart_upload(Bucket="ngt", Key="fleet/vm2.iso")
+            begun.append(answer["UploadId"])
+        return "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], other) as (url, _):
+        assert inject(made, through(store, url), "--jobs", 1).returncode == 0
+    assert begun
+    assert store.open_uploads() == ["fleet/vm2.iso"]
+    # The next run finds it there when it begins, and still at its end.
+    assert inject(made, store, "--resume").returncode == 0
+    assert store.open_uploads() == []
+
+
 def test_no_right_is_used_that_is_not_needed(tmp_path: Path, store: Store) -> None:
     made = park(tmp_path / "park", 2)
     with proxied(store.environment["AWS_ENDPOINT_URL"], lambda *_: "pass") as (url, asked):
