@@ -324,6 +324,24 @@ def test_an_object_that_cannot_be_read_back_is_made_anew(
     assert "1 written, 1 kept" in run.stdout
 
 
+@pytest.mark.parametrize("whose", ["base-", "vm1.iso"])
+def test_an_upload_that_fails_is_aborted(tmp_path: Path, store: Store, whose: str) -> None:
+    made = park(tmp_path / "park", 2, payload=12 * MIB)
+
+    def refused(verb: str, path: str, count: int) -> str:
+        part = verb == "PUT" and "partNumber" in path
+        return "403" if part and whose in path else "pass"
+
+    with proxied(store.environment["AWS_ENDPOINT_URL"], refused) as (url, asked):
+        run = inject(made, through(store, url))
+    assert run.returncode in (6, 7)
+    assert "the credentials need s3:PutObject there" in run.stderr
+    assert [one for one in asked if one.startswith("POST") and whose in one]
+    assert store.open_uploads() == []
+    assert inject(made, store, "--resume").returncode == 0
+    assert copies(made, store) == []
+
+
 def test_what_another_machine_uploads_is_not_aborted_while_it_lasts(
     tmp_path: Path, store: Store
 ) -> None:
