@@ -47,7 +47,8 @@ profile: $(VENV)/installed ## A distribution into the tree, from OS_RELEASE=FILE
 test: $(VENV)/dev ## Run the tests
 	@# Hundreds of tests start the program anew: compiled once, also where Python is told not to.
 	@$(BIN)/python -m compileall -q -x sample/sources ngtpatch
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@# Told PYTEST_ARGS of one's own, it is a part of them perhaps, and has not every code.
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(if $(filter file,$(origin PYTEST_ARGS)),--every-code)
 
 test-min: $(VENV)-min/installed ## Run the tests on the oldest dependencies that are allowed
 	@# Releases of 2023 use what newer ones deprecate: no failure of ours.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tests.told import printed
 from tests.zygote import SOCKET, ask
 
 __all__ = ["put_on_path", "run", "zygote"]
@@ -75,8 +76,8 @@ def run(
         )  # fmt: skip
         for file in (stdout, stderr):
             file.seek(0)
-        printed, told = (file.read().decode() for file in (stdout, stderr))
-    return subprocess.CompletedProcess(["ngtpatch", *words], code, printed, told)
+        out, err = (file.read().decode() for file in (stdout, stderr))
+    return subprocess.CompletedProcess(["ngtpatch", *words], code, printed(out), err)
 
 
 def put_on_path(directory: Path, *modules: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from ngtpatch.sample.disc import disc
 from tests import program
 from tests.fleet.park import park
 from tests.requirements import missing
+from tests.told import printed
 
 INPUTS = {
     "other.json": b'{"schema": "ngtpatch.diff/1"}',
@@ -114,14 +115,14 @@ def test_what_the_system_refuses_besides_is_told_in_its_words(inputs: Path) -> N
         for words in ("diff base.iso base.iso", "rebuild base.iso -d rocky -n"):
             ran = shell(f"ulimit -n {most}; $PYTHON -m ngtpatch {words} --json", inputs)
             assert "Traceback" not in ran.stderr
-            codes.add(json.loads(ran.stdout).get("error", {}).get("code"))
+            codes.add(json.loads(printed(ran.stdout)).get("error", {}).get("code"))
     assert "os-error" in codes
 
 
 def test_an_installation_without_its_data_says_so(tmp_path: Path) -> None:
     shutil.copytree(Path(ngtpatch.__file__).parent, tmp_path / "ngtpatch")
     ran = shell("$PYTHON -m ngtpatch profile list --json", tmp_path)
-    told = json.loads(ran.stdout)["error"]
+    told = json.loads(printed(ran.stdout))["error"]
     assert (ran.returncode, told["code"], told["path"]) == (
         1, "installation", str(tmp_path / "ngtpatch"),
     )  # fmt: skip
@@ -161,6 +162,12 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (root / "bare.iso").open("w+b") as file:
         master(file, kept, volume_id=LABEL, created=0, trees=USUAL_TREES)
     return root
+
+
+def test_a_disc_without_a_configuration_is_not_for_packer(bare: Path, tmp_path: Path) -> None:
+    words = ("packer", "prepare", bare / "bare.iso", "-d", "rocky", "-o", "shared", "--json")
+    ran = program.run(*words, cwd=tmp_path)
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (4, "no-config"), ran.stderr
 
 
 def misnamed(image: bytearray, folder: int, root: int) -> None:
@@ -235,7 +242,7 @@ def test_an_iso_of_another_user_is_not_replaced(inputs: Path, tmp_path: Path) ->
     ran = subprocess.run(
         [sys.executable, "-c", AS_NOBODY], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    told = json.loads((tmp_path / "document").read_text())["error"]
+    told = json.loads(printed((tmp_path / "document").read_text()))["error"]
     assert (ran.returncode, told["code"]) == (1, "not-permitted"), ran.stderr
     assert (tmp_path / "shared" / name).read_bytes() == b"mine"
 
@@ -267,7 +274,7 @@ def test_a_defect_is_one_document_too(inputs: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", script], cwd=inputs, capture_output=True, text=True, check=False
     )
-    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (1, "unexpected")
+    assert (ran.returncode, json.loads(printed(ran.stdout))["error"]["code"]) == (1, "unexpected")
     assert "Traceback" not in ran.stderr
 
 
@@ -289,7 +296,9 @@ def test_a_build_that_holds_its_output_for_an_hour(inputs: Path, tmp_path: Path)
             [sys.executable, "-c", WHILE_AN_HOUR_GOES_BY, *words],
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
-    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (1, "locked"), ran.stderr
+    assert (ran.returncode, json.loads(printed(ran.stdout))["error"]["code"]) == (1, "locked"), (
+        ran.stderr
+    )
 
 
 LACKING = "import sys; sys.modules[{!r}] = None; from ngtpatch.cli.app import app; app()"
@@ -301,7 +310,10 @@ def test_provenance_without_its_extra_is_refused_before_anything(inputs: Path) -
         [sys.executable, "-c", LACKING.format("cyclonedx"), *words],
         cwd=inputs, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "extra-missing")
+    assert (ran.returncode, json.loads(printed(ran.stdout))["error"]["code"]) == (
+        2,
+        "extra-missing",
+    )
     assert not (inputs / "x.iso").exists()
 
 

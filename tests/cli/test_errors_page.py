@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from ngtpatch import errors
 from ngtpatch.cli.app import app
+from tests import program
+from tests.told import codes_of_the_page, of_the_library, untold
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -80,20 +82,8 @@ def given_codes() -> dict[str, str]:
     return found
 
 
-def rows() -> dict[str, tuple[str, str]]:
-    """Return cause and remedy of each code on the page."""
-    found: dict[str, tuple[str, str]] = {}
-    for line in (ROOT / "docs/errors.md").read_text().splitlines():
-        if line.startswith("| `"):
-            _, codes, cause, remedy, _ = re.split(r" *(?<!\\)\| *", line)
-            for code in re.findall(r"`([^`]+)`", codes):
-                assert code not in found, f"{code} stands there twice"
-                found[code] = cause, remedy
-    return found
-
-
 def test_every_code_has_a_cause_and_a_remedy() -> None:
-    page, given = rows(), given_codes()
+    page, given = codes_of_the_page(), given_codes()
     assert len(given) > 120
     assert {code: where for code, where in given.items() if code not in page} == {}
     assert COMPUTED - page.keys() == set()
@@ -109,12 +99,29 @@ def test_every_code_is_named_by_a_test() -> None:
         around = r"(?<![\w-]){}(?![\w-])" if "-" in code else r"""["'`]{}["'`]"""
         return re.search(around.format(re.escape(code)), tests) is not None
 
-    assert {code for code in rows() if not named(code)} == set()
+    assert {code for code in codes_of_the_page() if not named(code)} == set()
+
+
+def test_a_code_counts_when_a_command_has_printed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That each of them was is asked at the end of ``make test``: see tests/told.py."""
+    seen: set[str] = set()
+    monkeypatch.setattr("tests.told.TOLD", seen)
+    assert {"not-found", "usage"} < untold()
+    assert not {"no-stdout", "needs-digest"} & untold()
+    program.run("--json", "inspect", "nowhere.iso")
+    assert seen == {"not-found"}
+    assert "not-found" not in untold()
+
+
+def test_what_is_said_to_be_of_the_library_is_on_the_page() -> None:
+    assert of_the_library() < codes_of_the_page().keys()
 
 
 def test_no_code_is_on_the_page_that_nothing_gives() -> None:
     there = texts()
-    assert [code for code in rows() if code not in there and code not in COMPUTED] == []
+    assert [
+        code for code in codes_of_the_page() if code not in there and code not in COMPUTED
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -136,4 +143,4 @@ def test_an_error_document_is_of_the_form_that_is_printed(
     document = json.loads(runner.invoke(app, ["--json", *words]).stdout)
     jsonschema.validate(document, schema)
     assert document["error"]["code"] == code
-    assert code in rows()
+    assert code in codes_of_the_page()

@@ -21,6 +21,7 @@ from tests.iso.images import Zoo
 from tests.iso.test_foreign_files import FOREIGN
 from tests.iso.test_structure import Faulty, both, number
 from tests.requirements import tool
+from tests.told import printed
 
 FACTORY = "installer/linux/src/installer_factory.py"
 LICENSE = "installer/linux/License.txt"
@@ -214,7 +215,7 @@ def test_a_disk_that_fails_in_place_and_once_more(sample: Path, tmp_path: Path) 
         [tool("strace", "strace"), "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, *words],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (8, "half-written")
+    assert (ran.returncode, json.loads(printed(ran.stdout))["error"]["code"]) == (8, "half-written")
     assert "it is neither old nor new" in ran.stderr
 
 
@@ -233,5 +234,5 @@ def test_a_disk_that_keeps_another_letter_than_it_was_given(sample: Path, tmp_pa
         [sys.executable, "-c", OF_A_LYING_DISK, *words],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (5, "read-back")
+    assert (ran.returncode, json.loads(printed(ran.stdout))["error"]["code"]) == (5, "read-back")
     assert list(tmp_path.iterdir()) == []

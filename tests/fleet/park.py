@@ -23,6 +23,7 @@ from ngtpatch.iso.read.volume import Volume
 from ngtpatch.sample import write_sample
 from tests import program
 from tests.identity import material as m
+from tests.told import printed
 
 TODAY = datetime.now(timezone.utc)
 FRESH: dict[str, Any] = {"begin": TODAY - timedelta(days=1)}
@@ -81,7 +82,9 @@ class Park:
             finally:
                 process.send_signal(signal.SIGCONT)
             output, errors = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        return subprocess.CompletedProcess(
+            process.args, process.returncode, printed(output), errors
+        )
 
     def give(self, name: str, files: dict[str, bytes]) -> None:
         """Give a VM other files than it had."""
@@ -100,7 +103,7 @@ class Park:
 
     def rows(self, name: str = "ledger.jsonl") -> dict[str, dict[str, Any]]:
         """The ledger by VM; a VM twice would be noticed."""
-        lines = (self.out / name).read_text().splitlines()
+        lines = printed((self.out / name).read_text()).splitlines()
         rows = {row["name"]: row for row in map(json.loads, lines)}
         assert len(rows) == len(lines)
         return rows

@@ -17,6 +17,7 @@ import pytest
 from ngtpatch.errors import NgtpatchError, RemoteError, UsageError
 from tests.fleet.park import ENVIRONMENT, Park, betrayed, park
 from tests.requirements import missing
+from tests.told import printed
 
 # What a curious administrator would see of the tasks, asked for while they are there.
 TASKS = """
@@ -136,7 +137,7 @@ def test_a_scheduler_that_dies_is_one_message(tmp_path: Path) -> None:
         run = under_way(made, cluster)
         cluster.scheduler.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
-    assert (run.returncode, json.loads(out)["error"]["code"]) == (7, "executor"), out + err
+    assert (run.returncode, json.loads(printed(out))["error"]["code"]) == (7, "executor"), out + err
     assert "Traceback" not in err
     assert len(err.splitlines()) < 16
     for name in {path.stem for path in made.out.glob("*.iso")}:
@@ -153,7 +154,7 @@ def test_a_cluster_without_workers_is_not_waited_for(tmp_path: Path) -> None:
         for worker in cluster.workers:
             worker.send_signal(signal.SIGKILL)
         out, err = run.communicate(timeout=120)
-    assert (run.returncode, json.loads(out)["error"]["code"]) == (7, "executor"), out + err
+    assert (run.returncode, json.loads(printed(out))["error"]["code"]) == (7, "executor"), out + err
     assert "has no workers any more" in err
     assert "Traceback" not in err
     assert made.inject("--resume").returncode == 0

@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from tests import program
 from tests.prism_central.stand_in import API_KEY, PASSWORD, TOKEN, USER, StandIn, State
+from tests.told import printed
 from tests.zygote import ask
 
 # Whatever is printed may not hold one of these.
@@ -103,7 +104,7 @@ class Central:
     @staticmethod
     def shown(ran: Ran) -> Ran:
         for canary in CANARIES:
-            assert canary not in ran.stdout + ran.stderr
+            assert canary not in printed(ran.stdout) + ran.stderr
         assert "Traceback" not in ran.stderr
         return ran
 
