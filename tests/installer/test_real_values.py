@@ -83,3 +83,41 @@ def test_what_was_wrong_once_is_so_on_both(python: str) -> None:
         only = [f"{head}print 1\n{text}" for text in ONCE_WRONG.values()]
         wrong, _ = compare(only, python)
         assert not wrong, wrong[0]
+
+
+LATE = {
+    "enumerate": "enumerate(a)",
+    "an iterator": "((0, x) for x in iter(a))",
+    "map": "map(lambda x: (0, x), a)",
+    "filter": "zip('abcdefg', filter(None, a))",
+    "a generator expression": "((0, x) for x in a)",
+    "a generator": "g()",
+    "zip": "zip('abcdefg', a)",
+    "zip of zip": "zip('abcdefg', (x for x, _ in zip(a, 'abcdefg')))",
+    "a chain": "zip('abcdefg', itertools.chain(a, [9]))",
+    "a slice": "zip('abcdefg', itertools.islice(a, 7))",
+}
+
+
+@pytest.mark.parametrize("python", ["2.7", "3.6", "3.12"])
+def test_what_is_gone_through_late_sees_changes_on_the_way(python: str) -> None:
+    head = "import itertools\na = [1, 2, 3]\ndef g():\n    for x in a:\n        yield 0, x\n"
+    loop = "r0 = []\nfor _, x in {}:\n    if len(a) < 5:\n        a.append(x)\n    r0.append(x)\n"
+    texts = [head + loop.format(late) for late in LATE.values()]
+    wrong, _ = compare(texts, python)
+    assert not wrong, wrong[0]
+
+
+def test_what_else_changes_on_the_way_is_no_doubt() -> None:
+    loop = "a = [1, 2, 3]\nr0 = []\nfor at, x in enumerate(a):\n    r0.append((at, x))\n"
+    wrong, counted = compare([loop, loop.replace("enumerate(a)", "zip('abc', a)")], "3.12")
+    assert not wrong
+    assert counted["claimed to be one"] == counted["claimed"] == 6
+
+
+@pytest.mark.parametrize("python", ["3.6", "3.12"])
+def test_zip_may_be_strict(python: str) -> None:
+    text = "try:\n    r0 = list(zip([1], {}, strict={}))\nexcept Exception:\n    r0 = 1\n"
+    cases = [("[1]", True), ("[1]", False), ("[1, 2]", True), ("[1, 2]", False)]
+    wrong, _ = compare([text.format(*case) for case in cases], python)
+    assert not wrong, wrong[0]

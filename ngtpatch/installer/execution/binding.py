@@ -33,6 +33,8 @@ class Binding(State):
         super().__init__(worlds, steps=steps)
         #: How often something that was bound was bound anew.
         self.changes = 0
+        #: Of the containers that were gone through, for each of what is done late.
+        self.gone_through: list[dict[int, NameStore]] = []
         #: How often something was bound at all.
         self.writes = 0
         #: By the identity of a dictionary's store: that store, and what was taken as its views.
@@ -199,12 +201,21 @@ class Binding(State):
         self._is_undecided = True
         self.weigh()
 
-    def done_late(self, run: Callable[[], None], *own: NameStore) -> None:
-        """Execute now what Python does when somebody asks for it.
+    def done_late(self, run: Callable[[], None], *own: NameStore) -> tuple[NameStore, ...]:
+        """Execute now what Python does when somebody asks for it; return what it goes through.
 
         Where that matters, since it changes what is outside of it (*own* is its own)
         or raises, it is a use that is not understood.
         """
+        gone_through: dict[int, NameStore] = {}
+        self.gone_through.append(gone_through)
+        try:
+            self._done_late(run, *own)
+        finally:
+            self.gone_through.pop()
+        return tuple(one for one in gone_through.values() if one not in own)
+
+    def _done_late(self, run: Callable[[], None], *own: NameStore) -> None:
         start, raised, here = now(), len(self.trials[-1].thrown), self.mask
         with self._journal() as journal:
             run()

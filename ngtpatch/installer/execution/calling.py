@@ -275,10 +275,10 @@ class Calling(Escaping):
         if yields:
             frame.yields = Container(list, ())
             own = (frame.local, frame.yields.store)
-            self.done_late(lambda: self.execute(node.body), *own)
+            sources = self.done_late(lambda: self.execute(node.body), *own)
             for mask, _ in frame.returned:
                 self.mask |= mask
-            return as_iterator(self, GeneratorType, Varied.of(frame.yields))
+            return as_iterator(self, GeneratorType, Varied.of(frame.yields), sources)
         self.execute(node.body)
         groups = list(frame.returned)
         if self.mask:

@@ -320,8 +320,15 @@ def as_view(machine: Any, kind: type, found: Varied) -> Varied:
     return machine.gather(groups)  # type: ignore[no-any-return]
 
 
-def as_iterator(machine: Any, kind: type, found: Varied, *, listed: bool = False) -> Varied:
-    """Return a list as an iterator, but where Python 2 has a list of it (*listed*)."""
+def as_iterator(
+    machine: Any,
+    kind: type,
+    found: Varied,
+    sources: Sequence[NameStore],
+    *,
+    listed: bool = False,
+) -> Varied:
+    """Return a list as an iterator over *sources*; where Python 2 has a list (*listed*), that."""
     lists = 0
     if listed and machine.of_python:
         lists = machine.where(lambda world: (world.python or (2,)) < (3,))
@@ -334,7 +341,12 @@ def as_iterator(machine: Any, kind: type, found: Varied, *, listed: bool = False
             continue
         groups.append((mask & lists, one))
         groups += [
-            (guests, items if isinstance(items, Unknown) else OneWay(kind, items, machine.changes))
+            (
+                guests,
+                items
+                if isinstance(items, Unknown)
+                else OneWay(kind, items, machine.changes, tuple(sources)),
+            )
             for guests, items in one.store.get("items").each(mask & ~lists)
         ]
     return machine.gather(groups)  # type: ignore[no-any-return]

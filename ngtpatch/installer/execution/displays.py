@@ -210,8 +210,8 @@ class Displays(Comparing):
         def run() -> None:
             found.append(self._comprehended(node.generators, lambda: self.evaluate(node.elt), list))
 
-        self.done_late(run)
-        return as_iterator(self, GeneratorType, found[0])
+        sources = self.done_late(run)
+        return as_iterator(self, GeneratorType, found[0], sources)
 
     def _listcomp(self, node: ast.ListComp) -> Varied:
         return self._comprehended(

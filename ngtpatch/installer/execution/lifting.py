@@ -19,6 +19,7 @@ from ngtpatch.installer.execution.objects import (
     InstanceObject,
     Kept,
     ModuleObject,
+    NameStore,
     Native,
     OneWay,
     SuperObject,
@@ -333,6 +334,8 @@ class Values(Leaving):
         self, value: Varied
     ) -> Iterator[tuple[int, Sequence[Plain] | Unknown]]:
         """Yield what iterating over *value* gives, by guest."""
+        for late in self.gone_through:
+            late.update((id(one), one) for one in self.sources_of(value))
         for mask, one in value.each(self.mask):
             match one:
                 case Chained():
@@ -371,6 +374,29 @@ class Values(Leaving):
                         isinstance(one, InstanceObject)
                     )  # fmt: skip
                     yield mask, Unknown(tainted, "" if tainted else origin)
+
+    def sources_of(self, *values: Varied) -> tuple[NameStore, ...]:
+        """Return what Python goes through where it goes through *values*: of each container."""
+        found: dict[int, NameStore] = {}
+        waiting = list(values)
+        while waiting:
+            for mask, one in waiting.pop().each(self.mask):
+                if not isinstance(one, Container):
+                    continue
+                store = self.shown_in(one.store)
+                stores = [store, *(one.sources if isinstance(one, OneWay) else ())]
+                found.update((id(each), each) for each in stores)
+                if isinstance(one, Chained):
+                    waiting += one.parts
+                    inner = one.parts[0].each(mask) if one.deep else ()
+                    waiting += [
+                        Varied(((guests, part),))
+                        for each_mask, row in inner
+                        for guests, items in _items_of(row, each_mask)
+                        if isinstance(items, tuple)
+                        for part in items
+                    ]
+        return tuple(found.values())
 
     def in_some_order(self, items: Sequence[Plain]) -> Sequence[Plain]:
         """Return *items*, which have no order, in one: the other one is tried as well."""
@@ -499,3 +525,7 @@ def _is_ours(value: Any) -> bool:
 
 def _public_name(error: Exception) -> str:
     return type(error).__name__
+
+
+def _items_of(row: Plain, mask: int) -> Sequence[tuple[int, Plain]]:
+    return row.store.get("items").each(mask) if isinstance(row, Container) else ((mask, row),)

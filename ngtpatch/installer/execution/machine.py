@@ -12,7 +12,6 @@ from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
     ClassObject,
-    Container,
     External,
     FileObject,
     FunctionObject,
@@ -439,11 +438,7 @@ class Statements(Trying):
 
     def _held(self, value: Varied) -> list[tuple[NameStore, Varied]]:
         """Return the containers that are iterated over with what is in each."""
-        stores = [
-            self.shown_in(one.store)
-            for _, one in value.each(self.mask) if isinstance(one, Container)
-        ]  # fmt: skip
-        return [(store, store.get("items").within(self.mask)) for store in stores]
+        return [(store, store.get("items").within(self.mask)) for store in self.sources_of(value)]
 
     def _note_changed(self, held: list[tuple[NameStore, Varied]]) -> None:
         """Note where a container is changed while it is iterated over, and goes on."""

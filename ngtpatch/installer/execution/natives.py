@@ -315,8 +315,9 @@ def _mapped(*, keeps: bool) -> _Run:
             machine.mask = here
 
         element = ast.Name(id="\x00element")
-        machine.done_late(lambda: machine.iterate(args[1], element, each), rows.store)
-        return as_iterator(machine, filter if keeps else map, Varied.of(rows), listed=True)
+        sources = machine.done_late(lambda: machine.iterate(args[1], element, each), rows.store)
+        kind = filter if keeps else map
+        return as_iterator(machine, kind, Varied.of(rows), sources, listed=True)
 
     return run
 
@@ -472,10 +473,14 @@ def _next(machine: Any, args: _Args, named: _Named) -> Varied:
 
 
 def _zip(machine: Any, args: _Args, named: _Named) -> Varied:
+    if named:
+        # strict= raises on some Pythons by the lengths, and on all older ones.
+        machine.perhaps()
+        return unknown(tainted=machine.depends(*args, *named.values()))
     found: Varied = machine.lift(
         lambda *rows: [tuple(row) for row in zip(*rows, strict=False)], *map(machine.in_a_row, args)
     )
-    return as_iterator(machine, zip, found, listed=True)
+    return as_iterator(machine, zip, found, machine.sources_of(*args), listed=True)
 
 
 def _enumerated(*args: Any) -> list[tuple[Any, ...]]:
@@ -487,7 +492,8 @@ def _iterated(kind: type, listed: Callable[..., Any]) -> _Run:
         if named:
             return unknown(tainted=machine.depends(*args, *named.values()))
         rows = (machine.in_a_row(args[0]), *args[1:]) if args else ()
-        return as_iterator(machine, kind, machine.lift(listed, *rows))
+        found = machine.lift(listed, *rows)
+        return as_iterator(machine, kind, found, machine.sources_of(*args[:1]))
 
     return run
 
@@ -520,7 +526,8 @@ def _iter(machine: Any, args: _Args, named: _Named) -> Varied:
     if len(args) != 1:
         machine.note("loop")
         return unknown(tainted=True)
-    return as_iterator(machine, type(iter(())), _converted(list)(machine, args, named))
+    found = _converted(list)(machine, args, named)
+    return as_iterator(machine, type(iter(())), found, machine.sources_of(*args))
 
 
 def opened(machine: Any, args: _Args, named: _Named) -> Varied:

@@ -244,13 +244,16 @@ class OneWay(View):
 
     Attributes:
         age: how many changes there had been when it was made: later ones it might see.
+        sources: of the containers that Python goes through while it gives its elements.
     """
 
-    __slots__ = ("age",)
+    __slots__ = ("age", "sources")
 
-    def __init__(self, kind: type, items: Plain, age: int) -> None:
+    def __init__(
+        self, kind: type, items: Plain, age: int, sources: tuple[NameStore, ...] = ()
+    ) -> None:
         super().__init__(kind, items)
-        self.age = age
+        self.age, self.sources = age, sources
 
 
 class Chained(View):
