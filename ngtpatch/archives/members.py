@@ -91,6 +91,23 @@ class Member:
             raise ArchiveDamaged(f"{self.name} is cut off")
         return content
 
+    def head(self, start: bytes, length: int) -> bytes:
+        """Return the first *length* bytes; nothing where it does not begin with *start*.
+
+        Raises:
+            ArchiveDamaged: it cannot be read.
+        """
+        found = b""
+        with self._readable():
+            stream = self.stream()
+            while len(found) < length and start.startswith(found[: len(start)]):
+                wanted = length if found.startswith(start) else len(start)
+                block = stream.read(wanted - len(found))
+                if not block:
+                    break
+                found += block
+        return found if found.startswith(start) else b""
+
     def digest(self) -> bytes:
         """Return the SHA-256 of its content, read block by block; empty for what is not a file.
 

@@ -23,9 +23,11 @@ from ngtpatch.files.tree import FileTree
 __all__ = [
     "MAX_UNPACKED",
     "MEMBER",
+    "PACKED_BEHIND",
     "PayloadArchive",
     "Script",
     "SearchEnded",
+    "has_packed_behind",
     "head_of",
     "is_archive",
     "opener",
@@ -41,6 +43,9 @@ MAX_UNPACKED = 1 << 30
 #: Stands between an archive's path and that of the script in it.
 MEMBER = "!"
 
+#: What a script is that unpacks what follows it, as makeself writes them.
+PACKED_BEHIND = "a script with something packed behind it"
+
 _SCRIPTS = (".py", ".sh")
 # What Python imports from is a zip archive, too.
 _NESTED = (".egg", ".whl", ".pyz")
@@ -50,6 +55,7 @@ _PACKED = {
 }  # fmt: skip
 _PROGRAM = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:python|sh\b)")
 _LARGEST_NESTED = 16 << 20
+_HEAD = 1 << 18
 _SHOWN = 3
 _MOST_SOURCES = 32 << 20
 
@@ -177,14 +183,18 @@ def _scripts(
             if not member.regular:
                 if member.fixed == "it is encrypted":
                     beyond.append(f"{member.name} is encrypted")
-            elif _may_be_script(member.name):
-                if member.size <= largest and _is_script(member.name, data := member.read()):
+            elif _may_be_script(member.name) and member.size <= largest:
+                if _is_script(member.name, data := member.read()):
                     name = path + MEMBER + shown_name(member.name)
                     yield Script(name, data, sealed or member.fixed)
+                    if has_packed_behind(data):
+                        beyond.append(f"{member.name} is {PACKED_BEHIND}")
             elif (packer := _packer(member.name)) is not None:
                 beyond.append(f"{member.name} is compressed by {packer}")
             elif is_archive(member.name) or member.name.endswith(_NESTED):
                 yield from _within(path, member, largest, beyond)
+            elif (hidden := _hidden(member)) is not None:
+                beyond.append(f"{member.name} is {hidden}")
     except ArchiveDamaged as error:
         raise SearchEnded(str(error)) from None
     if beyond:
@@ -201,8 +211,12 @@ def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Itera
     name = "nested.zip" if member.name.endswith(_NESTED) else member.name
     try:
         for inner in _members(lambda: io.BytesIO(data), name, MAX_UNPACKED):
-            if inner.regular and _may_be_script(inner.name):
-                if inner.size <= largest and _is_script(inner.name, content := inner.read()):
+            if not inner.regular:
+                continue
+            if _may_be_script(inner.name) and inner.size <= largest:
+                if _is_script(inner.name, content := inner.read()):
+                    if has_packed_behind(content):
+                        beyond.append(f"{member.name} holds {inner.name}, {PACKED_BEHIND}")
                     yield Script(
                         shown_name(f"{path}{MEMBER}{member.name}{MEMBER}{inner.name}"),
                         content,
@@ -212,6 +226,8 @@ def _within(path: str, member: Member, largest: int, beyond: list[str]) -> Itera
                 beyond.append(f"{member.name} holds {inner.name}, compressed by {packer}")
             elif is_archive(inner.name) or inner.name.endswith(_NESTED):
                 beyond.append(f"{member.name} holds a further archive, {inner.name}")
+            elif (hidden := _hidden(inner)) is not None:
+                beyond.append(f"{member.name} holds {inner.name}, {hidden}")
     except ArchiveDamaged as error:
         beyond.append(f"{member.name}: {error}")
 
@@ -223,6 +239,21 @@ def _may_be_script(name: str) -> bool:
 def _is_script(name: str, data: bytes) -> bool:
     """Tell whether a member is a script, by its name or its first line."""
     return name.endswith(_SCRIPTS) or _PROGRAM.match(data) is not None
+
+
+def has_packed_behind(data: bytes) -> bool:
+    """Tell whether a file starts as a script and has what is no text behind that."""
+    return _PROGRAM.match(data) is not None and b"\0" in data[:_HEAD]
+
+
+def _hidden(member: Member) -> str | None:
+    """Return what a member that was not read is, where scripts may be in it; None for others."""
+    head = member.head(b"#!", _HEAD)
+    if has_packed_behind(head):
+        return PACKED_BEHIND
+    if _may_be_script(member.name) and (member.name.endswith(_SCRIPTS) or _PROGRAM.match(head)):
+        return "a script that is too large to be looked into"
+    return None
 
 
 def _packer(name: str) -> str | None:

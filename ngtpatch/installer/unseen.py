@@ -7,14 +7,20 @@ Whoever says what decides on a disc says this, too: nothing is known of what is 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ngtpatch.archives.members import shown_name
 from ngtpatch.installer.compiled import is_cached, source_of
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.layout import ROOT
-from ngtpatch.installer.payloads import MEMBER, PayloadArchive, head_of, is_archive
+from ngtpatch.installer.payloads import (
+    MEMBER,
+    PACKED_BEHIND,
+    PayloadArchive,
+    has_packed_behind,
+    head_of,
+    is_archive,
+)
 
 __all__ = ["unseen"]
 
@@ -27,7 +33,6 @@ _PACKED = (
     (b"\x1f\x8b", "compressed by gzip"),
     (b"PK\x03\x04", "a zip archive that is not named .zip"),
 )
-_SCRIPT = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:python|sh\b)")
 _SHOWN = 3
 
 
@@ -54,8 +59,8 @@ def _packed(tree: Mapping[str, bytes], path: str) -> str | None:
     for magic, what in _PACKED:
         if head.startswith(magic):
             return f"it is {what}"
-    if _SCRIPT.match(head_of(tree, path, 128)) and b"\0" in head_of(tree, path, _HEAD):
-        return "it is a script with something packed behind it"
+    if head.startswith(b"#!") and has_packed_behind(head_of(tree, path, _HEAD)):
+        return f"it is {PACKED_BEHIND}"
     return None
 
 

@@ -55,7 +55,7 @@ def test_an_archive_longer_than_the_limit_ends_the_search() -> None:
         list(scripts({AGENT: bomb}, AGENT, largest=99, limit=1 << 19))
 
 
-def test_links_and_large_members_are_passed_over() -> None:
+def test_links_are_passed_over_and_a_script_that_is_too_large_is_named() -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         link = tarfile.TarInfo("link.py")
@@ -64,7 +64,11 @@ def test_links_and_large_members_are_passed_over() -> None:
         large = tarfile.TarInfo("large.py")
         large.size = 100
         tar.addfile(large, io.BytesIO(b"#" * 100))
-    assert list(scripts({AGENT: packed.getvalue()}, AGENT, largest=99)) == []
+        data = tarfile.TarInfo("large.txt")
+        data.size = 100
+        tar.addfile(data, io.BytesIO(b"#" * 100))
+    with pytest.raises(SearchEnded, match=r"^large\.py is a script that is too large to be looked"):
+        list(scripts({AGENT: packed.getvalue()}, AGENT, largest=99))
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
