@@ -78,10 +78,13 @@ class Candidates:
     def _cased(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides once its case is changed."""
         texts = {one.text.lower(): one.new for one in self._wanted if one.word is None}
-        for literal in literals(source.tree, frozenset(_texts_like(source, texts))):
+        exact = frozenset(one.text for one in self._wanted)
+        for literal in literals(source.tree, frozenset(_texts_like(source, texts)) - exact):
             new = texts[literal.text.lower()]
             if literal.text != literal.text.lower():
                 new = tuple(_as_named(one, self._names) for one in new)
+            else:
+                new = tuple(one.lower() for one in new)
             yield self._places(source, literal, new)
 
     def _word(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
@@ -104,7 +107,7 @@ def _texts_with(source: PythonSource, words: Mapping[str, object]) -> Iterator[s
 def _texts_like(source: PythonSource, texts: Mapping[str, object]) -> Iterator[str]:
     for node in ast.walk(source.tree):
         match node:
-            case ast.Constant(value=str(text)) if text not in texts and text.lower() in texts:
+            case ast.Constant(value=str(text)) if text.lower() in texts:
                 yield text
 
 

@@ -12,9 +12,11 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.module_values import NameOf
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python
 from ngtpatch.installer.python_source import PythonSource, parse
@@ -49,20 +51,35 @@ class ConstantUse:
 
 @dataclass(frozen=True)
 class _Constant:
-    """A name that stands for the row: in a module, a class or a function."""
+    """A name that stands for the row: in a module, a class or a function.
+
+    Or a function that gives it, where it is *called*.
+    """
 
     path: str
     name: str
     scope: _Scope
     depth: int
     ordered: bool
+    called: bool = False
 
 
 def uses_of(
-    tree: Mapping[str, bytes], source: PythonSource, row: ast.AST
+    tree: Mapping[str, bytes],
+    source: PythonSource,
+    row: ast.AST,
+    changed: Mapping[NameOf, bool] = MappingProxyType({}),
 ) -> tuple[ConstantUse, ...]:
-    """Return the uses of the constant that *row*, a display in *source*, is (or is part of)."""
-    return tuple(dict.fromkeys(_Uses(tree, source).find(row)))
+    """Return the uses of the constant that *row* in *source* is, or is part of.
+
+    Args:
+        tree: the files.
+        source: one of them.
+        row: a display, a text or a statement.
+        changed: names that hold something else once there is one more element, and whether what
+            they held before has the same places in it.
+    """
+    return tuple(dict.fromkeys(_Uses(tree, source).find(row, changed)))
 
 
 class UnseenUses:
@@ -84,14 +101,25 @@ class UnseenUses:
             self._found[row] = [use for use in every if not self._is_seen(use)]
         return self._found[row]
 
-    def beside(self, place: Extension) -> Sequence[ConstantUse]:
-        """Return those that what is inserted at *place* may change."""
-        if place.shape not in _OF_CONSTANTS:
+    def beside(
+        self, place: Extension, changed: Mapping[NameOf, bool] | None = None
+    ) -> Sequence[ConstantUse]:
+        """Return those that what is inserted at *place* may change.
+
+        Args:
+            place: what is extended.
+            changed: names that hold something else then, as :func:`uses_of` takes them; without
+                it only rows are asked for.
+        """
+        if place.shape not in _OF_CONSTANTS and changed is None:
             return ()
         # What asks for an element by its place finds the same one, if the new one is last.
-        last = place.shape != "word" and _is_last(place.source, place)
-        uses = self.of(place.source, place.row)
-        return [use for use in uses if not (last and use.kind == "place")]
+        last = place.shape in _OF_CONSTANTS - {"word"} and _is_last(place.source, place)
+        return [
+            use
+            for use in uses_of(self._tree, place.source, place.row, changed or {})
+            if not (self._is_seen(use) or (last and use.kind == "place"))
+        ]
 
     def _is_seen(self, use: ConstantUse) -> bool:
         reached = (use.path, use.line) in self._watch.reached
@@ -112,12 +140,39 @@ class _Uses:
         self._sources: dict[str, PythonSource | None] = {source.path: source}
         self._source = source
 
-    def find(self, row: ast.AST) -> Iterator[ConstantUse]:
+    def find(self, row: ast.AST, changed: Mapping[NameOf, bool]) -> Iterator[ConstantUse]:
         count = len(getattr(row, "elts", getattr(row, "keys", ())))
         judge = UseJudge(parents_of(self._source.tree), count)
         waiting: list[_Constant] = []
-        yield from self._followed(judge, self._source, row, (0, True), waiting)
+        if isinstance(row, ast.stmt):
+            waiting += [_constant(self._source.path, one) for one in judge.added(row)]
+        elif isinstance(row, ast.expr):
+            yield from self._followed(judge, self._source, row, (0, True), waiting)
         seen: set[_Constant] = set()
+        yield from self._everywhere(waiting, count, seen)
+        names = {(one.path, getattr(one.scope, "name", ""), one.name) for one in seen}
+        for keeps_places in (True, False):
+            for name in sorted(one for one in changed if changed[one] is keeps_places):
+                scope = self._scope(name)
+                if scope is not None and (name.path, name.owner, name.name) not in names:
+                    waiting.append(_Constant(name.path, name.name, scope, 0, keeps_places))
+            for use in self._everywhere(waiting, 0, seen):
+                if not (keeps_places and use.kind == "place"):
+                    yield use
+
+    def _scope(self, name: NameOf) -> _Scope | None:
+        source = self._read(name.path)
+        if source is None or not name.owner:
+            return None if source is None else source.tree
+        return next(
+            (one for one in ast.walk(source.tree)
+             if isinstance(one, ast.ClassDef) and one.name == name.owner),
+            None,
+        )  # fmt: skip
+
+    def _everywhere(
+        self, waiting: list[_Constant], count: int, seen: set[_Constant]
+    ) -> Iterator[ConstantUse]:
         while waiting:
             constant = waiting.pop()
             if constant in seen:
@@ -127,6 +182,14 @@ class _Uses:
                 if path != constant.path and isinstance(constant.scope, Function):
                     continue
                 yield from self._in_file(path, constant, count, waiting)
+
+    def _read(self, path: str) -> PythonSource | None:
+        if path not in self._sources:
+            try:
+                self._sources[path] = parse(path, self._tree[path])
+            except (Refusal, RecursionError):
+                self._sources[path] = None
+        return self._sources[path]
 
     def _in_file(
         self, path: str, constant: _Constant, count: int, waiting: list[_Constant]
@@ -138,11 +201,7 @@ class _Uses:
             name = re.escape(constant.name.encode())
             if not re.search(rb"\b%s\b|import[\s\\]*\*" % name, data):
                 return
-            try:
-                self._sources[path] = parse(path, data)
-            except (Refusal, RecursionError):
-                self._sources[path] = None
-        source = self._sources[path]
+        source = self._read(path)
         if source is None:
             stem = _stem(constant.path).encode()
             data = self._tree[path]
@@ -150,10 +209,16 @@ class _Uses:
             if found is not None and stem in data:
                 yield ConstantUse(path, data.count(b"\n", 0, found.start()) + 1, "unclear", False)
             return
-        judge = UseJudge(parents_of(source.tree), count)
+        parents = parents_of(source.tree)
+        judge = UseJudge(parents, count)
         for node in self._named(source, constant, waiting):
+            given = parents[node] if constant.called else node
+            by_text = isinstance(node, ast.Call)
+            if by_text or (constant.called and getattr(given, "func", None) is not node):
+                yield ConstantUse(path, judge.line(node), "unclear", judge.is_tested(node))
+                continue
             yield from self._followed(
-                judge, source, node, (constant.depth, constant.ordered), waiting
+                judge, source, given, (constant.depth, constant.ordered), waiting
             )
 
     def _followed(
@@ -166,7 +231,7 @@ class _Uses:
     ) -> Iterator[ConstantUse]:
         for one in judge.judged(node, *at):
             if isinstance(one, Alias):
-                waiting.append(_Constant(source.path, one.name, one.scope, one.depth, one.ordered))
+                waiting.append(_constant(source.path, one))
             else:
                 yield ConstantUse(source.path, judge.line(node), one, judge.is_tested(node))
 
@@ -194,13 +259,17 @@ class _Uses:
                 case ast.Attribute(value=value, attr=attr, ctx=ast.Load()) if attr == name:
                     base = value.id if isinstance(value, ast.Name) else None
                     on_object = base in ("self", "cls")
-                    module = imported.get(_dotted(value))
+                    module = _module(_dotted(value), imported)
                     if in_class or not (on_object or module not in (None, _stem(constant.path))):
                         yield node
                 case ast.Call(
                     func=ast.Name(id="getattr"), args=[_, ast.Constant(value=text), *_]
                 ) if text == name:
                     yield node
+
+
+def _constant(path: str, one: Alias) -> _Constant:
+    return _Constant(path, one.name, one.scope, one.depth, one.ordered, one.called)
 
 
 def _imports(source: PythonSource) -> Iterator[tuple[str | None, ast.alias]]:
@@ -221,6 +290,13 @@ def _dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return f"{_dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else "?"
+
+
+def _module(dotted: str, imported: Mapping[str, str]) -> str | None:
+    """Return the last name of the module that *dotted* is; None where it may be anything."""
+    if dotted in imported:
+        return imported[dotted]
+    return _last(dotted) if dotted.partition(".")[0] in imported else None
 
 
 def _stem(path: str) -> str:

@@ -58,6 +58,8 @@ class Outcome:
             where a chain was read.
         uses: uses of a constant that is extended, by file and line, which that may change.
         elsewhere: the change, where it is one of a file that this one imports, and its path.
+        naming: files that were executed with this one, which needs no change, and have a token of
+            the new names.
     """
 
     insertions: tuple[Insertion, ...] = ()
@@ -66,3 +68,4 @@ class Outcome:
     sought: str | None = None
     uses: tuple[tuple[str, int], ...] = ()
     elsewhere: tuple[str, tuple[Insertion, ...]] | None = None
+    naming: tuple[str, ...] = ()

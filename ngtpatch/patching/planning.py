@@ -52,8 +52,8 @@ class PatchPlan:
         already: the places that need no change.
         anchors: the chains that were extended, as shipped, with the branch that accepts.
         puzzles: refusals that concern only files of which nobody knows that they decide.
-        sought: the files whose place was found by executing them, and the branch of the kin;
-            whether they change or need no change.
+        sought: the files whose place was found by executing them, and those that were executed
+            with them and hold it, with the branch of the kin; whether they change or need none.
         uses: uses of constants that are extended which that may change.
         importing: the files whose place is in one that they import, which changes.
     """
@@ -128,11 +128,12 @@ def plan(
         # What needs no change as shipped is told of that.
         already = alone.already if alone else ()
         changes[path] = replace(changed(path, given), already=already)
-        if len({one.insertions for one in given}) > 1 or (alone and alone.file):
-            after = {path: one.file.after for path, one in changes.items() if one.file}
-            for one in given:
-                if not _is_settled(one, {**tree, **after}, here[one.by], profiles, read=read):
-                    raise _apart(one, given)
+    after = {path: one.file.after for path, one in changes.items() if one.file}
+    for path, change in sorted(changes.items()) if imported else ():
+        if _decides(change, here.get(path, ())) and not _is_settled(
+            path, {**tree, **after}, here[path], profiles, read=read
+        ):
+            raise _apart(path, imported)
     return _planned(tree, changes, here, profiles, tuple(puzzles.values()))
 
 
@@ -150,7 +151,8 @@ def _planned(
     for path in sorted(changes):
         change = changes[path]
         if change.sought is not None:
-            sought |= dict.fromkeys((path, *(i.path for i in change.imported)), change.sought)
+            beside = (*(one.path for one in change.imported), *change.naming)
+            sought |= dict.fromkeys((path, *beside), change.sought)
         already += change.already
         uses |= change.uses
         if change.file is not None and change.sought is None:
@@ -212,6 +214,8 @@ class _Change:
         own: the ids of the patches that were made for this file.
         uses: uses of constants, by file and line, for which the change may mean something else.
         imported: what changes in the files that it imports.
+        naming: files that were executed with it and have a token of the new names, where it
+            needs no change.
     """
 
     file: ChangedFile | None
@@ -220,6 +224,7 @@ class _Change:
     own: tuple[str, ...]
     uses: frozenset[tuple[str, int]]
     imported: tuple[_Imported, ...]
+    naming: tuple[str, ...]
 
 
 def _change(
@@ -241,6 +246,7 @@ def _change(
     already: list[Already] = []
     uses: set[tuple[str, int]] = set()
     imported: list[_Imported] = []
+    naming: list[str] = []
     needed = {one.insertions: one for one in given}
     edits = sum(one.edits for one in needed.values())
     if given:
@@ -267,6 +273,7 @@ def _change(
         outcome = outcome or codemod.plan(source, patch, profiles, tree)
         sought = outcome.sought or sought
         uses |= set(outcome.uses)
+        naming += outcome.naming
         if not any(KINDS[patch.kind] is codemod for patch in patches if patch.id in used):
             already += outcome.already  # as shipped, not as an earlier patch of the kind left it
         if outcome.elsewhere is not None:
@@ -278,32 +285,49 @@ def _change(
             used.append(patch.id)
     ids = tuple(dict.fromkeys([*(one.patch for one in given), *used]))
     file = None if after == before else ChangedFile(path, before, after, edits, ids)
-    return _Change(file, tuple(already), sought, tuple(used), frozenset(uses), tuple(imported))
+    return _Change(
+        file,
+        tuple(already),
+        sought,
+        tuple(used),
+        frozenset(uses),
+        tuple(imported),
+        tuple(naming),
+    )
+
+
+def _decides(change: _Change, patches: Sequence[Patch]) -> bool:
+    """Tell whether a file treats the new names like their kin, as shipped or by its change."""
+    ids = {patch.id for patch in patches if patch.kind == "recognise"}
+    return bool(change.already or change.imported or ids.intersection(change.own))
 
 
 def _is_settled(
-    one: _Imported,
+    path: str,
     tree: Mapping[str, bytes],
     patches: Sequence[Patch],
     profiles: Sequence[Profile],
     *,
     read: bool,
 ) -> bool:
-    """Tell whether *tree*, in which all is changed, leaves nothing to do for who needs *one*."""
+    """Tell whether *tree*, in which all is changed, leaves nothing to do for a file of it."""
     try:
-        again = _change(one.by, tree, patches, profiles, read=read)
+        again = _change(path, tree, patches, profiles, read=read)
     except Refusal:
         return False
-    return not (again.file or again.imported)
+    return bool(again.already) and not (again.file or again.imported)
 
 
-def _apart(one: _Imported, given: Sequence[_Imported]) -> Refusal:
-    whom = " and ".join(sorted({each.by for each in given}))
+def _apart(path: str, imported: Mapping[str, Sequence[_Imported]]) -> Refusal:
+    """Return why what several files need does not do for the one at *path*."""
+    # What that file needs itself comes first.
+    where = min(imported, key=lambda one: (path not in {each.by for each in imported[one]}, one))
+    whom = " and ".join(sorted({each.by for each in imported[where]}))
     return Refusal(
         "conflict",
-        f"it would be changed for {whom}, and once all that is changed {one.by} was not seen to"
+        f"it would be changed for {whom}, and once all that is changed {path} was not seen to"
         " treat the new names like their kin",
-        path=one.path,
+        path=where,
         hint=ORDER_HAZARD,
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ngtpatch.errors import Refusal
+from ngtpatch.installer.execution.module_values import NameOf, keeps_places
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
@@ -68,7 +69,8 @@ class Seeker:
         self._others = list(dict.fromkeys([*strangers, *others, *kin]))
         worlds = tuple(dict.fromkeys([*new, *self._others]))
         self._onlooker = Onlooker([source], self._tree, worlds)
-        self._watch = Watch()
+        bits = self._onlooker.bits
+        self._watch = Watch(guests=sum(bits[one] for one in set(self._others)))
         self._shipped = self._onlooker.as_shipped(self._watch)
         self._left = _MOST_STEPS
         self._uses = UnseenUses(self._tree, self._watch)
@@ -209,7 +211,18 @@ class Seeker:
         ids = dict.fromkeys(self._sought.profiles.values())
         branch = self._sought.branch
         already = tuple(Already(self._path, one, branch) for one in ids)
-        return Outcome(already=already, sought=branch)
+        return Outcome(already=already, sought=branch, naming=tuple(self._naming()))
+
+    def _naming(self) -> Iterator[str]:
+        """Yield the other files that were executed and have a token of the new names."""
+        tokens = {token.encode() for each in self._sought.needles.values() for token in each}
+        for path in self._executed():
+            data = self._tree.get(path, b"").lower()
+            if any(token in data for token in tokens):
+                yield path
+
+    def _executed(self) -> Sequence[str]:
+        return sorted({path for path, _ in self._watch.reached} - {self._path})
 
     def _changed(self, place: Extension, short: Mapping[World, World]) -> Outcome:
         whose = {self._sought.profiles[world] for world in short}
@@ -217,15 +230,29 @@ class Seeker:
         already = tuple(
             Already(self._path, one, self._sought.branch) for one in ids if one not in whose
         )
+        uses = self._uses.beside(place, self._held_otherwise(place))
         is_here = place.source.path == self._path
         return Outcome(
             place.insertions if is_here else (),
             len(place.texts),
             already,
             sought=self._sought.branch,
-            uses=tuple((use.path, use.line) for use in self._uses.beside(place)),
+            uses=tuple((use.path, use.line) for use in uses),
             elsewhere=None if is_here else (place.source.path, place.insertions),
         )
+
+    def _held_otherwise(self, place: Extension) -> dict[NameOf, bool]:
+        """Return the names that hold something else with a change, for all whom it is not for.
+
+        And for each whether the elements of what it held have the same places.
+        """
+        watch = Watch(guests=self._watch.guests)
+        self._onlooker.with_changes([(place.source, place.insertions)], watch)
+        return {
+            name: keeps_places(before, held)
+            for name, held in watch.held.items()
+            if (before := self._watch.held.get(name, held)) != held
+        }
 
     def _proven(
         self, chosen: Mapping[World, World], short: Mapping[World, World]
@@ -233,9 +260,8 @@ class Seeker:
         wanted = wanted_texts(self._watch, short, self._onlooker.bits, self._sought.needles)
         names = [world.name for world in self._sought.kin]
         candidates = Candidates(wanted, names, lambda source, row: bool(self._uses.of(source, row)))
-        imported = sorted({path for path, _ in self._watch.reached} - {self._path})
         # What other files import changes more than the file itself does: it comes after.
-        for sources in ((self._source,), tuple(candidates.sources(self._tree, imported))):
+        for sources in ((self._source,), tuple(candidates.sources(self._tree, self._executed()))):
             for find in candidates.kinds:
                 proven: dict[tuple[str, str, int, int], Extension] = {}
                 for source in sources:

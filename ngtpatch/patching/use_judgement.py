@@ -13,7 +13,8 @@ from ngtpatch.installer.scopes import Function, only_logs
 __all__ = ["Alias", "UseJudge"]
 
 _Kind = Literal["place", "number", "unclear"]
-_Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Scope = ast.Module | ast.ClassDef | _Function
 
 # What gives the same elements again; without their order; and what asks for one by its value.
 _SAME = frozenset({"tuple", "list", "iter", "map", "dict", "fromkeys", "chain", "from_iterable"})
@@ -21,8 +22,9 @@ _LOOSE = frozenset({"set", "frozenset", "sorted", "reversed", "filter"})
 _ASKED = frozenset({"any", "all", "startswith", "endswith", "__contains__", "isinstance"})
 _ASKING = frozenset({
     "count", "__contains__", "get", "has_key", "__getitem__", "append", "extend", "add", "update",
-    "issuperset", "intersection", "isdisjoint",
+    "issuperset", "intersection", "isdisjoint", "search", "match", "fullmatch",
 })  # fmt: skip
+_ITSELF = frozenset({"self", "cls"})
 _VIEWS = frozenset({"keys", "values", "items", "iteritems", "union", "copy"})
 
 
@@ -35,12 +37,14 @@ class Alias:
         scope: the module, class or function that it is defined in.
         depth: how many displays there are around the row.
         ordered: whether its elements have the places that they have in the source.
+        called: whether it is a function that gives it.
     """
 
     name: str
     scope: _Scope
     depth: int
     ordered: bool
+    called: bool = False
 
 
 class UseJudge:
@@ -69,9 +73,6 @@ class UseJudge:
     ) -> Iterator[_Kind | Alias]:
         """Yield what a use is, and other names for the row; nothing where it is harmless."""
         statement = self._statement(node)
-        if isinstance(node, ast.Call):
-            yield "unclear"  # getattr()
-            return
         while True:
             parent = self._parents[node]
             if depth and not isinstance(parent, ast.Assign | ast.AnnAssign | ast.stmt):
@@ -145,6 +146,12 @@ class UseJudge:
                     if depth or not _only_asks(parent):
                         yield "unclear"
                     return
+                case ast.Return() if (given := self._function(parent)) is not None:
+                    yield self._given_by(given, depth, ordered)
+                    return
+                case ast.arguments() if (taken := self._parameter(parent, node)) is not None:
+                    yield Alias(*taken, depth, ordered)
+                    return
                 case ast.Starred():
                     yield "number"
                     return
@@ -156,6 +163,19 @@ class UseJudge:
             if not only_logs([statement]):
                 yield "unclear"
             return
+
+    def added(self, statement: ast.stmt) -> Iterator[Alias]:
+        """Yield names, of functions, for that to which a statement adds one element."""
+        match statement:
+            case ast.Expr(value=ast.Yield()):
+                function = self._function(statement)
+                if function is not None:
+                    yield self._given_by(function, 0, ordered=True)
+            case (
+                ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name))))
+                | ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))])
+            ) if isinstance(scope := self._scope(statement), Function):
+                yield Alias(name, scope, 0, ordered=False)
 
     def _deeper(self, parent: ast.AST, node: ast.AST) -> tuple[ast.AST, int] | None:
         """Return what a use of a display around the row goes on as, and how the depth changes."""
@@ -177,6 +197,8 @@ class UseJudge:
                     yield Alias(target.id, self._scope(statement), depth, ordered)
             elif isinstance(target, ast.Tuple | ast.List) and not depth:
                 yield "number"
+            elif isinstance(target, ast.Attribute) and (owner := self._owner(target)) is not None:
+                yield Alias(target.attr, owner, depth, ordered)
             else:
                 yield "unclear"
 
@@ -214,6 +236,39 @@ class UseJudge:
         while not isinstance(node, ast.Module | ast.ClassDef | Function):
             node = self._parents[node]
         return node
+
+    def _scope_around(self, node: ast.AST) -> _Scope:
+        return self._scope(self._parents[node])
+
+    def _given_by(self, function: _Function, depth: int, ordered: bool) -> Alias:
+        named = {getattr(one, "attr", getattr(one, "id", "")) for one in function.decorator_list}
+        called = not named & {"property", "cached_property"}
+        return Alias(function.name, self._scope_around(function), depth, ordered, called)
+
+    def _function(self, node: ast.AST) -> _Function | None:
+        """Return the function that *node* returns from."""
+        scope = self._scope(node)
+        return scope if isinstance(scope, Function) else None
+
+    def _owner(self, target: ast.Attribute) -> ast.ClassDef | None:
+        """Return the class of whose objects *target* is an attribute, where a method sets it."""
+        method = self._scope(target)
+        if not isinstance(method, Function) or getattr(target.value, "id", "") not in _ITSELF:
+            return None
+        around = self._scope_around(method)
+        return around if isinstance(around, ast.ClassDef) else None
+
+    def _parameter(self, every: ast.arguments, default: ast.AST) -> tuple[str, _Scope] | None:
+        """Return the parameter with this default, and its function."""
+        function = self._parents[every]
+        if not isinstance(function, Function):
+            return None
+        places = [*every.posonlyargs, *every.args]
+        pairs = [
+            *zip(places[len(places) - len(every.defaults) :], every.defaults, strict=True),
+            *zip(every.kwonlyargs, every.kw_defaults, strict=True),
+        ]
+        return next((one.arg, function) for one, value in pairs if value is default)
 
 
 def _is_count(node: ast.expr | None) -> bool:

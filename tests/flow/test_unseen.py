@@ -33,6 +33,56 @@ def with_files(base: Path, target: Path, agent: bytes, files: dict[str, bytes]) 
     return target
 
 
+MAKESELF = b"#!/bin/sh\n# unpacks itself\ntail -n +4 $0 | tar xz\nexit 0\n"
+
+
+def test_what_is_packed_behind_a_script_in_an_archive_is_named(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    inner = tarred({"./pick.py": PICKS})
+    nested = tarred({"./deep.bin": MAKESELF + inner})
+    agent = tarred(
+        {
+            "./bin/pick.py": PICKS,
+            "./lib/agent.run": MAKESELF + inner,
+            "./lib/setup.sh": MAKESELF + inner,
+            "./lib/nested.tar.gz": nested,
+            "./lib/notes.txt": b"#!/bin/sh\nexit 0\n",
+            "./lib/data.bin": b"\0" * 99,
+        }
+    )
+    base = with_files(pairs(2).base, tmp_path / "base.iso", agent, {})
+    packed = "a script with something packed behind it"
+    expected = (
+        f"{AGENT}: not all of it was looked into: ./lib/agent.run is {packed}; ./lib/setup.sh is"
+        f" {packed}; ./lib/nested.tar.gz holds ./deep.bin, {packed}"
+    )
+    found = ngtpatch.support(base, distros=["rocky"])
+    assert expected in found.unseen
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / "out.iso")
+    assert expected in result.notices
+    assert f"{AGENT}!./bin/pick.py" in {one.path for one in result.changed}
+
+
+def test_a_script_in_an_archive_that_is_too_large_to_be_read_is_named(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    large = b"#" * 99 + b"\n"
+    agent = tarred(
+        {
+            "./bin/pick.py": PICKS,
+            "./bin/large.py": PICKS + large * 200_000,
+            "./bin/program": PROGRAM + large * 200_000,
+            "./bin/data": large * 200_000,
+        }
+    )
+    base = with_files(pairs(2).base, tmp_path / "base.iso", agent, {})
+    assert (
+        f"{AGENT}: not all of it was looked into: ./bin/large.py is a script that is too large to"
+        " be looked into; ./bin/program is a script that is too large to be looked into"
+    ) in ngtpatch.support(base, distros=["rocky"]).unseen
+
+
 def test_what_is_not_looked_into_is_named_by_rebuild_and_support_in_the_same_words(
     pairs: Pairs, tmp_path: Path
 ) -> None:
@@ -121,3 +171,37 @@ def test_of_an_installer_that_was_read_in_full_nothing_is_said(pairs: Pairs) -> 
         pair = pairs(era)
         assert ngtpatch.support(pair.base, distros=["rocky"]).unseen == ()
         assert not [one for one in pair.result.notices if "looked into" in one]
+
+
+FACTORY = f"{ROOT}installer_factory.py"
+
+
+def test_a_module_that_was_extended_is_no_place_that_is_not_understood(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    factory = b"""import sys
+import distro
+from families import EL
+def get_linux_installer():
+    name = distro.linux_distribution()[0].lower()
+    if any(one in name for one in EL):
+        from redhat_installer import RedhatInstaller
+        return RedhatInstaller
+    sys.exit(1)
+"""
+    base, output = tmp_path / "base.iso", tmp_path / "out.iso"
+    with Volume.open(pairs(2).base) as volume:
+        families = NewFile(b"EL = ['centos', 'red hat']\n", mode=0o644)
+        plan = edit(
+            volume,
+            replace={FACTORY: MemorySource(factory)},
+            add={f"{ROOT}families.py": families},
+        )
+        write_file(plan.overlay(), base)
+    asked = run("support", base, "-d", "rocky").out
+    assert "src/families.py" in asked
+    assert "may decide too" not in asked
+    assert f"patched  {ROOT}families.py" in run("rebuild", base, "-d", "rocky", "-o", output).out
+    asked = run("support", output, "-d", "rocky").out
+    assert "may decide too" not in asked
+    assert "recognised as it is: no patch is needed" in asked

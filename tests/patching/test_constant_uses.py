@@ -147,3 +147,73 @@ def test_what_only_asks_and_what_is_another_constant_is_no_doubt(tool: str) -> N
 def test_the_factorys_own_number_of_them_is_a_doubt() -> None:
     result = patched(factory("def known():\n    return len(RH)\n"))
     assert {(one.path, one.line, one.kind) for one in result.doubts} == {(FACTORY, 5, "constant")}
+
+
+#: By what is done with it: what a module has, how the factory asks it, and how a tool uses it.
+MADE_OF_IT = {
+    "appended": ("EL = []\nEL.append('centos')\nEL.append('red hat')\n", "EL", "len(f.EL)"),
+    "added": ("EL = set()\nEL.add('centos')\nEL.add('red hat')\n", "EL", "len(f.EL)"),
+    "assigned": ("EL = {}\nEL['centos'] = 1\nEL['red hat'] = 1\n", "EL", "len(f.EL)"),
+    "made by a function": (
+        "def row(*names):\n    return list(names)\nEL = row('centos', 'red hat')\n", "EL",
+        "len(f.EL)"),
+    "split": ("EL = 'centos,red hat'.split(',')\n", "EL", "len(f.EL)"),
+    "its greatest": ("EL = ['centos', 'red hat']\nONE = max(EL)\n", "EL", "f.ONE.upper()"),
+    "joined": ("EL = ['centos', 'red hat']\nALL = '-'.join(EL)\n", "EL", "f.ALL.upper()"),
+    "a pattern": (
+        "import re\nEL = ['centos', 'red hat']\nRX = re.compile('|'.join(EL))\n", "EL",
+        "f.RX.sub('', 'x')"),
+    "filled by a loop": (
+        "EL = ['centos', 'red hat']\nPKG = {}\nfor one in EL:\n    PKG[one] = 'ngt-' + one\n", "EL",
+        "sorted(f.PKG)[0]"),
+    "of a class": (
+        "EL = ['centos', 'red hat']\nclass Names(object):\n    ALL = '-'.join(EL)\n", "EL",
+        "f.Names.ALL.upper()"),
+    "a registry": (
+        "EL = {}\ndef add(name):\n    EL[name] = 1\nadd('centos')\nadd('red hat')\n", "EL",
+        "len(f.EL)"),
+    "given by a function": (
+        "def names():\n    return ['centos', 'red hat']\n", "names()", "len(f.names())"),
+    "yielded": (
+        "def names():\n    yield 'centos'\n    yield 'red hat'\n", "names()",
+        "len(list(f.names()))"),
+    "of an object": (
+        "class Names(object):\n    def __init__(self):\n        self.all = ['centos', 'red hat']\n",
+        "Names().all", "len(f.Names().all)"),
+    "a property": (
+        "class Names(object):\n    @property\n    def all(self):\n"
+        "        return ['centos', 'red hat']\n",
+        "Names().all", "len(f.Names().all)"),
+    "a default": (
+        "EL = ['centos', 'red hat']\ndef text(names=EL):\n    return '-'.join(names)\n", "EL",
+        "f.text().upper()"),
+}  # fmt: skip
+
+
+def with_module(module: str, asked: str, tool: str) -> Patched:
+    text = factory().replace("in RH", f"in families.{asked}")
+    text = text.replace("RH = ", "import families\nX = ")
+    beside = {
+        ROOT + "src/families.py": module.encode(),
+        TOOL: f"import families as f\nimport os\ndef main():  return {tool}\n".encode(),
+    }
+    return apply(tree_of(text) | beside, [ROCKY], PATCHES)
+
+
+@pytest.mark.parametrize("what", MADE_OF_IT)
+def test_a_use_of_what_a_constant_is_made_of_or_goes_into_is_a_doubt(what: str) -> None:
+    result = with_module(*MADE_OF_IT[what])
+    assert [one.path for one in result.changed] == [ROOT + "src/families.py"]
+    assert (TOOL, 3, "constant") in {(one.path, one.line, one.kind) for one in result.doubts}
+
+
+@pytest.mark.parametrize("what", ["appended", "a registry", "given by a function", "a default"])
+def test_what_asks_another_module_for_such_a_name_is_no_doubt(what: str) -> None:
+    module, asked, tool = MADE_OF_IT[what]
+    result = with_module(module, asked, tool.replace("f.", "os.path."))
+    assert TOOL not in {one.path for one in result.doubts}
+
+
+def test_a_place_that_stays_where_it_is_is_no_doubt() -> None:
+    module = "EL = []\nEL.append('red hat')\nEL.append('centos')\n"
+    assert with_module(module, "EL", "f.EL[0]").doubts == ()

@@ -51,6 +51,12 @@ SHAPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "a module in between": (
         factory("from common import EL", ANY.format("EL")),
         {"families.py": ROW, "common.py": "from families import EL\n"}),
+    "what is made of it": (
+        factory("from families import UPPER", "any(one in name.upper() for one in UPPER)"),
+        {"families.py": ROW + "UPPER = [one.upper() for one in EL]\n"}),
+    "a pattern of it": (
+        factory("from families import RX", "RX.search(name)"),
+        {"families.py": "import re\n" + ROW + "RX = re.compile('|'.join(EL))\n"}),
     "a package": (
         factory("from common import EL", ANY.format("EL")),
         {"common/families.py": ROW, "common/__init__.py": "from .families import EL\n"}),
@@ -187,6 +193,25 @@ def test_what_one_file_needs_and_undoes_for_another_is_refused() -> None:
     ) as caught:
         apply(with_uninstaller("len(EL) == 3 and name in IDS"), [ROCKY], PATCHES)
     assert (caught.value.code, caught.value.path) == ("conflict", SRC + "families.py")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "'rocky' in name and not any(one in name for one in EL) or 'centos' in name",
+        "name in ('rocky linux', 'centos linux') and len(EL) == 3",
+    ],
+)
+def test_what_one_file_needs_takes_nothing_from_one_that_accepts_the_name(test: str) -> None:
+    with pytest.raises(Refusal, match=r"changed for \S*factory\.py, .*uninstall_ngt\.py") as caught:
+        apply(with_uninstaller(test), [ROCKY], PATCHES)
+    assert (caught.value.code, caught.value.path) == ("conflict", SRC + "families.py")
+
+
+def test_one_that_accepts_the_name_and_still_does_is_no_conflict() -> None:
+    patched = apply(with_uninstaller("name in ('rocky linux', 'centos linux')"), [ROCKY], PATCHES)
+    assert [one.path for one in patched.changed] == [SRC + "families.py"]
+    assert (UNINSTALLER, "rocky") in {(one.path, one.profile) for one in patched.already}
 
 
 def test_another_user_of_the_constant_is_named() -> None:

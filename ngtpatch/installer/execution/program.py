@@ -14,6 +14,7 @@ from ngtpatch.installer.execution.endings import Ending, Forked, OpenUse, OpenUs
 from ngtpatch.installer.execution.frames import Thrown
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.lifting import unknown
+from ngtpatch.installer.execution.module_values import values_held
 from ngtpatch.installer.execution.objects import (
     ClassObject,
     Container,
@@ -204,6 +205,8 @@ class _Run:
             finally:
                 self._ended(machine.mask, alone=False)
             modules = list(machine.modules.values())
+            if machine.watch is not None and machine.watch.guests:
+                machine.watch.held.update(values_held(modules, machine.watch.guests))
             self._concerned = concerned(modules, machine) if self.every_function else frozenset()
             for module in modules:
                 self._functions(module, given, bare=True)

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from ngtpatch.installer.execution.module_values import HeldByGuests, NameOf
 from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
@@ -40,6 +41,8 @@ class Watch:
         asked: expressions whose values are to be noted, by file and where they start and end.
         told: what each of them was, and on which guests.
         steps: how many steps it took.
+        guests: those for whom it is asked what names hold; none by default.
+        held: what the names of the modules held for them once the program had ended.
     """
 
     meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
@@ -49,6 +52,8 @@ class Watch:
     asked: frozenset[ExpressionSpan] = frozenset()
     told: dict[ExpressionSpan, list[tuple[int, str]]] = field(default_factory=dict)
     steps: int = 0
+    guests: int = 0
+    held: dict[NameOf, HeldByGuests] = field(default_factory=dict)
 
     def meet(
         self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]
