@@ -16,6 +16,7 @@ DoubtKind = Literal[
     "call",
     "condition",
     "constant",
+    "digest",
     "dynamic",
     "ending",
     "lookup",
@@ -33,6 +34,7 @@ _EXPLAINED: Mapping[str, str] = {
     "condition": "a condition on a fact about the distribution that is not understood",
     "constant": "a constant that gets one more element is used by the number or place of its"
     " elements, or in a way that is not understood",
+    "digest": "a digest of a file that is changed stands here: who compares it finds another",
     "dynamic": "code that is made while it runs, or bound in a way that is not followed",
     "ending": "an end that its kin does not come to, by what is not understood",
     "lookup": "a fact about the distribution is looked up in something unknown",

@@ -16,6 +16,7 @@ from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.kin_proof import Anchor
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already
+from ngtpatch.patching.own_digests import own_digests
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.recognise import for_kin
@@ -54,7 +55,8 @@ class PatchPlan:
         puzzles: refusals that concern only files of which nobody knows that they decide.
         sought: the files whose place was found by executing them, and those that were executed
             with them and hold it, with the branch of the kin; whether they change or need none.
-        uses: uses of constants that are extended which that may change.
+        uses: uses of constants that are extended which that may change, and digests of what
+            changes.
         importing: the files whose place is in one that they import, which changes.
     """
 
@@ -158,15 +160,19 @@ def _planned(
         if change.file is not None and change.sought is None:
             own = [patch for patch in here.get(path, ()) if patch.id in change.own]
             anchors += _anchors(change.file, own, profiles)
+    files = tuple(file for path in sorted(changes) if (file := changes[path].file) is not None)
     return PatchPlan(
-        tuple(file for path in sorted(changes) if (file := changes[path].file) is not None),
+        files,
         tuple(_distinct(already)),
         tuple(anchors),
         puzzles,
         sought,
-        tuple(
-            Doubt(path, line, "constant", hashlib.sha256(tree[path]).hexdigest())
-            for path, line in sorted(uses)
+        (
+            *(
+                Doubt(path, line, "constant", hashlib.sha256(tree[path]).hexdigest())
+                for path, line in sorted(uses)
+            ),
+            *own_digests(tree, {file.path: file.before for file in files}),
         ),
         frozenset(path for path, one in changes.items() if one.imported),
     )
