@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -222,13 +223,27 @@ class _Command(click.Command):
                 known = option.envvar or ()
                 names = [known] if isinstance(known, str) else [*known]
                 option.envvar = list(dict.fromkeys([*names, own]))
-        rest = super().parse_args(ctx, args)
+        words = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is not click.UsageError:  # a subclass says all: this is a word too many
+                raise
+            raise click.UsageError(error.message + _torn_list(words), ctx=error.ctx) from None
         for option in self.params:
             _require_no_key(option, ctx.params.get(option.name or ""))
         _require_one_stdin(ctx)
         _require_outputs_apart(ctx, self.params)
         _tell_unknown_variables(ctx, self.params)
         return rest
+
+
+def _torn_list(words: Sequence[str]) -> str:
+    """Return what may have made one word too many: a blank beside the comma of a list."""
+    for one, other in pairwise(words):
+        if one.endswith(",") or other.startswith(","):
+            return f": {one!r} and {other!r} are two words; a list has no blank beside its commas"
+    return ""
 
 
 def _require_one_stdin(ctx: click.Context) -> None:

@@ -234,7 +234,7 @@ def report(
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
         console.say(f"sha256   {result.sha256}")
-    if not dry_run and result.output is not None and result.changed:
+    if not dry_run and result.output is not None:
         _next(console, result, profile_dirs)
 
 
@@ -248,7 +248,11 @@ def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path])
             why=f"then, on the guest, as root: {run}",
         )  # fmt: skip
         return
-    named = [word for profile in result.profiles for word in ("-d", profile)]
+    same = not result.changed and not result.overwritten and not result.rebuilt_before
+    if same and result.source == result.output:
+        return  # nothing happened to it, and without a record there is nothing to hold it against
+    asked = dict.fromkeys((*result.profiles, *(place.profile for place in result.already)))
+    named = [word for profile in asked for word in ("-d", profile)]
     named += [word for one in profile_dirs for word in ("--profiles", str(one))]
     if result.rebuilt_before:
         # The record, and so both commands, are about what the source itself was made from.
@@ -262,6 +266,8 @@ def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path])
     scrubbed = result.overwritten or any(entry.sha256_before is None for entry in result.changed)
     # What an earlier rebuild scrubbed is not told here.
     undo = base if scrubbed or result.rebuilt_before else ()
+    if same:
+        return  # it is the source itself: there is nothing to undo, and no record to do it by
     console.next("ngtpatch", "reset", output, *undo, "-o", "FILE", why=back)
 
 

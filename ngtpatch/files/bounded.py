@@ -68,6 +68,8 @@ def read_small_and_mode(
     A pipe is read to its end the first time, and known from then on.
     """
 
+    one = f"an {what}" if what[:1] in "aeio" else f"a {what}"
+
     def unusable(own_code: str, message: str) -> InputError:
         near = meant(path) if own_code == "not-found" else None
         return InputError(code or own_code, message, path=str(path), hint=near or hint)
@@ -85,12 +87,12 @@ def read_small_and_mode(
     except FileNotFoundError:
         raise unusable("not-found", f"there is no such {what}") from None
     except IsADirectoryError:
-        raise unusable("is-directory", f"is a directory: a {what} was expected") from None
+        raise unusable("is-directory", f"is a directory: {one} was expected") from None
     except OSError as error:
         refused = unreadable(error, path=str(path))
         refused.code, refused.hint = code or refused.code, refused.hint or hint
         raise refused from None
     if len(data) > limit:
         most = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
-        raise unusable("too-large", f"is larger than {most}, the most that a {what} may have")
+        raise unusable("too-large", f"is larger than {most}, the most that {one} may have")
     return data, stat.S_IMODE(status.st_mode)

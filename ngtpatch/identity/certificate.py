@@ -156,7 +156,8 @@ class PrivateKey:
             )
         except (ValueError, TypeError, UnsupportedAlgorithm):
             # `from None`: the text of the cause may quote what was in the file.
-            raise InputError("key-pem", "is not a private key in PEM", path=path) from None
+            what = "is not a private key in PEM" if pem.strip() else "is empty: no private key"
+            raise InputError("key-pem", what, path=path) from None
 
     @property
     def kind(self) -> tuple[str, int]:
@@ -271,9 +272,8 @@ def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
             _ = certificate.not_valid_after_utc, certificate.public_key()
     except Exception:
         # Everything: a bad DER structure surfaces as many classes of exception.
-        raise InputError(
-            "certificate-pem", "is not an X.509 certificate in PEM", path=path, hint=hint
-        ) from None
+        what = "is not an X.509 certificate in PEM" if pem.strip() else "is empty: no certificate"
+        raise InputError("certificate-pem", what, path=path, hint=hint) from None
     return found
 
 

@@ -155,7 +155,7 @@ def _forms(identity: Identity, parts: Mapping[str, bytes | None]) -> list[Findin
         if data is None:
             continue
         if problem := pem_problem(data):
-            hint = "write it as the cluster did: each line ends with LF"
+            hint = "write it as the cluster did: UTF-8 without BOM, and each line ends with LF"
             found.append(_error(identity, "pem-lines", problem, entry, hint))
         if entry != KEY and looks_like_key(data):
             message = "holds a private key beside the certificate"

@@ -171,9 +171,10 @@ def merged(
     result = replace(
         given,
         config=config.encode() if config is not None else None,
-        certificate=given.certificate or present.certificate,
-        key=given.key or present.key,
-        authority=given.authority or present.authority,
+        # An empty file was given all the same: it is judged, not taken for none.
+        certificate=present.certificate if given.certificate is None else given.certificate,
+        key=present.key if given.key is None else given.key,
+        authority=present.authority if given.authority is None else given.authority,
     )
     _refuse_mixture(present, given, before, config)
     return result, tuple(warnings)

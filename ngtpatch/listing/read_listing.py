@@ -183,8 +183,9 @@ def _parsed(text: str, path: str) -> tuple[Form, list[Page]]:
         except ValueError as error:
             raise InputError(_CODE, str(error), path=path) from None
     if not any(page.vms for page in pages):
-        said = next((line.strip() for line in text.splitlines() if line.strip()), "nothing")
-        raise InputError(_CODE, f"reports no VM; it begins: {said[:80]}", path=path, hint=_HOW)
+        said = next((line.strip() for line in text.splitlines() if line.strip()), None)
+        message = f"reports no VM; it begins: {said[:80]}" if said else "is empty: it reports no VM"
+        raise InputError(_CODE, message, path=path, hint=_HOW)
     return form, pages
 
 

@@ -141,7 +141,7 @@ def draft_profile(
             faults[0].code,
             "; ".join(fault.message for fault in faults),
             path=os_release.source,
-            hint="choose other first words of NAME with --needle",
+            hint="choose other first words of NAME with 'ngtpatch profile new --needle'",
         )
     data = _data(os_release, kin, id=_id(os_release, profiles, id), needle=needle, python=python)
     # Deferred: pydantic costs a tenth of a second, and kinship alone does not need it.

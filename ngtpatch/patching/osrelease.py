@@ -8,6 +8,7 @@ of a file is what the installer compares.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -106,6 +107,12 @@ def running_os_release() -> OsRelease:
 
 def _require_text(path: Path) -> str:
     raw = read_small(path, limit=_MAX_BYTES, what="os-release file", hint=_HOW)
+    if raw.startswith(BOM_UTF8):
+        # To the guest's own readers it is a part of the first name.
+        raise InputError(
+            "not-os-release", "starts with a byte order mark, which hides the first line from a"
+            " guest's readers", path=str(path), hint="save it as UTF-8 without BOM",
+        )  # fmt: skip
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -161,3 +161,72 @@ def test_a_file_whose_name_begins_like_a_home_is_named_as_a_path(tmp_path: Path)
     made = shell(f"{NGTPATCH} rebuild ./~x.iso -d rocky -o ./~y.iso", tmp_path)
     assert "ngtpatch verify './~y.iso' --base './~x.iso'" in made.stdout
     assert shell(f"{NGTPATCH} verify ./~y.iso", tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("empty", ["cert", "key", "ca-cert"])
+@pytest.mark.parametrize("data", ["", "\n"])
+def test_an_empty_part_of_an_identity_is_refused_and_not_taken_for_none(
+    base: Path, tmp_path: Path, empty: str, data: str
+) -> None:
+    told = subprocess.run(
+        [*shlex.split(f"{NGTPATCH} rebuild {base} -d rocky -o o.iso --{empty}"), "-"],
+        input=data, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode in (3, 4), told.stdout
+    assert "/dev/stdin: is empty" in told.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_vms_configuration_with_empty_files_gets_no_pair_of_the_base(
+    base: Path, tmp_path: Path
+) -> None:
+    shell(f"{NGTPATCH} extract {base} config/ngt_config.json -o old.json", tmp_path)
+    config = json.loads((tmp_path / "old.json").read_text())
+    config["ngt_uuid"] = "11111111-2222-4333-8444-555555555555"
+    (tmp_path / "new.json").write_text(json.dumps(config))
+    (tmp_path / "empty").touch()
+    (tmp_path / "vms.csv").write_text("name,config,cert,key\nvm1,new.json,empty,empty\n")
+    one = shell(
+        f"{NGTPATCH} rebuild {base} -d rocky -o o.iso --config new.json --cert empty --key empty",
+        tmp_path,
+    )
+    assert (one.returncode, (tmp_path / "o.iso").exists()) == (4, False), one.stderr
+    fleet = shell(f"{NGTPATCH} inject {base} --inventory vms.csv --output-dir out", tmp_path)
+    assert (fleet.returncode, (tmp_path / "out/vm1.iso").exists()) == (6, False), fleet.stderr
+    assert "empty: is empty: no certificate" in fleet.stderr
+
+
+def test_an_os_release_behind_a_byte_order_mark_says_so(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_bytes(b"\xef\xbb\xbfID=rocky\n" + ROCKY.encode())
+    told = shell(f"{NGTPATCH} support {base} --os-release - < os-release", tmp_path)
+    assert told.returncode == 3
+    assert "starts with a byte order mark" in told.stderr
+    assert "save it as UTF-8 without BOM" in told.stderr
+
+
+def test_what_is_too_large_or_empty_is_named_as_that(base: Path, tmp_path: Path) -> None:
+    large = f"head -c 70000 /dev/zero | {NGTPATCH} support {base} --os-release -"
+    assert "the most that an os-release file may have" in shell(large, tmp_path).stderr
+    empty = shell(f"{NGTPATCH} status - < /dev/null", tmp_path)
+    assert (empty.returncode, "is empty: it reports no VM" in empty.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("words", ["-d rocky, almalinux {}", "{} -d rocky ,almalinux"])
+def test_a_blank_beside_a_comma_is_named(base: Path, tmp_path: Path, words: str) -> None:
+    told = shell(f"{NGTPATCH} rebuild {words.format(base)} -o o.iso", tmp_path)
+    assert told.returncode == 2
+    assert "a list has no blank beside its commas" in " ".join(told.stderr.split())
+    other = shell(f"{NGTPATCH} rebuild {base} one two -d rocky -o o.iso", tmp_path)
+    assert "comma" not in other.stderr
+
+
+def test_what_needed_nothing_is_followed_by_a_verify_that_works(base: Path, tmp_path: Path) -> None:
+    made = shell(f"{NGTPATCH} rebuild {base} -d rhel -o 'o 1.iso'", tmp_path)
+    (follows,) = (line for line in made.stdout.splitlines() if line.startswith("next"))
+    assert follows.split()[-2:] == ["-d", "rhel"]
+    pasted = follows.removeprefix("next").strip().replace("ngtpatch", NGTPATCH, 1)
+    seen = shell(pasted, tmp_path)
+    assert (seen.returncode, seen.stdout.splitlines()[-1]) == (0, "identical")
+    # Without another file and without a record nothing could be held against anything.
+    again = shell(f"{NGTPATCH} rebuild 'o 1.iso' -d rhel --in-place", tmp_path)
+    assert (again.returncode, "next" in again.stdout) == (0, False)

@@ -143,7 +143,7 @@ def test_prism_s_json_is_read(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "begins: nothing"),
+        ("", "is empty: it reports no VM"),
         ("Error: VM with id x not found\n", "begins: Error: VM with id x"),
         ("{", "is not JSON"),
         ('{"data": {"isEnabled": true, "isReachable": true}}', "without the VM's extId"),
