@@ -9,7 +9,10 @@ written, terminals when something is printed.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+from pathlib import Path
 from typing import Any, BinaryIO
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "is_text",
     "printable",
     "redacted",
+    "shell_word",
     "stream_holds_private_key",
 ]
 
@@ -127,6 +131,21 @@ def printable(text: str) -> str:
     marks that turn the direction of writing.
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in redacted(text))
+
+
+def shell_word(word: str | Path) -> str:
+    """Return *word* as a shell is given it, by its bytes where it cannot be shown as it is.
+
+    A path is given as one, so that no name is taken for an option or a home directory.
+    """
+    text = f"./{word}" if isinstance(word, Path) and str(word)[:1] in ("-", "~") else str(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    shown = "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 0x80) or byte in b" ./_-" else f"\\{byte:03o}"
+        for byte in os.fsencode(text)
+    )
+    return f"$'{shown}'"  # as bash, zsh and ksh read it
 
 
 def is_text(name: str) -> bool:

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import shlex
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ import click
 
 from ngtpatch.cli.bar import Bar
 from ngtpatch.cli.wrapping import columns, joined, wrapped
-from ngtpatch.disclosure import as_text, printable, redacted
+from ngtpatch.disclosure import as_text, printable, redacted, shell_word
 from ngtpatch.document import ErrorDocument, ErrorTold, document
 from ngtpatch.errors import NgtpatchError, OutputError, UsageError
 from ngtpatch.files.progress import watched
@@ -32,8 +31,6 @@ from ngtpatch.files.writing import explained
 
 __all__ = ["Console", "lines"]
 
-# Words of a suggested command that stand for something the user has to name.
-_OPEN = ("FILE", "ISO", "OUT")
 _UNBOUNDED = 10_000
 
 
@@ -89,15 +86,10 @@ class Console:
         self._lines(printable(text), bold=True)
 
     def next(self, *words: object, why: str = "") -> None:
-        """Print what most people do now: a command, fit to be pasted, and what for.
-
-        A path is given as one, so that no name is taken for an option or a home directory.
-        """
-        plain = [
-            f"./{word}" if isinstance(word, Path) and str(word)[:1] in ("-", "~") else str(word)
-            for word in words
+        """Print what most people do now: a command, fit to be pasted, and what for."""
+        command = [
+            printable(shell_word(word if isinstance(word, Path) else str(word))) for word in words
         ]
-        command = [printable(word if word in _OPEN else _quoted(word)) for word in plain]
         behind = printable(f"({why})") if why else ""
         for line in joined("next     ", command, behind, columns(self._stream())):
             self._say(line)
@@ -263,17 +255,6 @@ class Console:
         # that a dumb terminal shows the codes as they are.
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
         return not plain and stream is not None and stream.isatty()
-
-
-def _quoted(word: str) -> str:
-    """Return *word* as a shell is given it, by its bytes where it cannot be shown as it is."""
-    if word.isprintable():
-        return shlex.quote(word)
-    shown = "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 0x80) or byte in b" ./_-" else f"\\{byte:03o}"
-        for byte in os.fsencode(word)
-    )
-    return f"$'{shown}'"  # as bash, zsh and ksh read it
 
 
 def _lines_of(cell: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from ngtpatch.disclosure import shell_word
 
 if TYPE_CHECKING:
     from ngtpatch.flow.rebuild import RebuildResult
@@ -159,8 +160,9 @@ def state_provenance(
 
 def undo_of(image: str, base: str, *, scrubbed: bool) -> Undo:
     """Return the command that gives the vendor's bytes again."""
-    words = ["ngtpatch", "reset", image, *(("--base", base) if scrubbed else ()), "-o", "FILE"]
-    command = " ".join(word if word == "FILE" else shlex.quote(word) for word in words)
+    ours = ("--base", Path(base)) if scrubbed else ()
+    words = ("ngtpatch", "reset", Path(image), *ours, "-o", "FILE")
+    command = " ".join(map(shell_word, words))
     sentence = "Gives the vendor's bytes again, and checks them."
     if scrubbed:
         sentence = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from ngtpatch.iso.read.volume import Volume
 from ngtpatch.report.image_page import Asked, ImagePage, page_of_images
 from ngtpatch.report.stated import Stated
 from ngtpatch.sample import write_sample
+
+ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +182,18 @@ def test_a_directory_has_no_map(tmp_path: Path) -> None:
     assert (code, told["verdict"]) == (0, "verified")
     assert "No map: a directory has no places." in page.read_text()
     assert "A directory has no record" in page.read_text()
+
+
+@pytest.mark.parametrize("name", ["-o.iso", "~o.iso", "o\x1b[31m 'p'\u202e.iso"])
+def test_the_undo_command_works_as_it_is_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    base, image, _ = rebuilt(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    image.rename(name)
+    command = page_of_images(base, Path(name), Asked()).undo.command
+    assert command is not None
+    assert command.isprintable()
+    pasted = command.replace("ngtpatch", f"{sys.executable} -m ngtpatch", 1).replace("FILE", "back")
+    subprocess.run(["bash", "-c", pasted], env={**os.environ, "PYTHONPATH": ROOT}, check=True)
+    assert Path("back").read_bytes() == base.read_bytes()
