@@ -229,7 +229,8 @@ def _agents(
     from ngtpatch.patching.agents import patch_agents, read_agents
 
     payloads = read_agents(source.tree)
-    return patch_agents(payloads, profiles, patches), unseen(source.tree, payloads)
+    agents = patch_agents(source.tree, payloads, profiles, patches)
+    return agents, unseen(source.tree, payloads)
 
 
 def _beside(

@@ -213,7 +213,7 @@ class _Installer:
         from ngtpatch.patching.kin_proof import prove
         from ngtpatch.patching.planning import plan
 
-        treated = patch_agents(self._payloads, profiles, self._patches).treated
+        treated = patch_agents(self._tree, self._payloads, profiles, self._patches).treated
         self._treated.update((profile.id, treated) for profile in profiles)
         for profile in profiles:
             try:

@@ -20,6 +20,7 @@ from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
+from ngtpatch.patching.own_digests import who_holds_digest
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
@@ -79,11 +80,15 @@ def read_agents(tree: Mapping[str, bytes]) -> tuple[PayloadArchive, ...]:
 
 
 def patch_agents(
-    payloads: Sequence[PayloadArchive], profiles: Sequence[Profile], patches: Sequence[Patch]
+    tree: Mapping[str, bytes],
+    payloads: Sequence[PayloadArchive],
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
 ) -> AgentPatches:
     """Return what the patches of the kind ``kin`` make of the archives' members.
 
-    Never refuses: what cannot be proven is left, and is among ``treated``.
+    Never refuses: what cannot be proven is left, and is among ``treated``. So is an archive of
+    which another file of *tree* holds a digest: who compares that would refuse a changed one.
     """
     fitting = [patch for patch in patches if patch.kind == "kin"]
     changed: list[ChangedFile] = []
@@ -96,10 +101,13 @@ def patch_agents(
             for file in edited
         }
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
+        if edited and (holder := who_holds_digest(tree, payload.path)):
+            reason = f"a digest of its archive stands in {holder}, which may be compared"
+            stays = dict.fromkeys(stale, reason)
         changed += [file for file in edited if file.path not in stays]
         treated += [
             replace(place, treatment="left", reason=stays[place.path])
-            if place.path in stays
+            if place.path in stays and place.treatment == "extended"
             else place
             for place in places
         ]

@@ -1,43 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the disc's own programs hold a digest of a file that is changed: they may compare it."""
+"""Where the disc itself holds a digest of a file that is changed: its programs may compare it.
+
+Looked into are the installer's scripts, and files that are called like a list of digests.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 from ngtpatch.installer.execution.way import is_python, is_shell
 from ngtpatch.installer.layout import ROOT
-from ngtpatch.installer.payloads import size_of
+from ngtpatch.installer.payloads import opener, size_of
 from ngtpatch.patching.doubts import Doubt
 
-__all__ = ["own_digests"]
+__all__ = ["own_digests", "who_holds_digest"]
 
-_LARGEST_SCRIPT = 1 << 20
-_ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+_LARGEST = 1 << 20
+_CHUNK = 1 << 20
+_LIST = re.compile(r"sum|md5|sha\d|digest|manifest", re.I)
+_HEX = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32,128}(?![0-9a-f])")
+#: By how many hexadecimal digits a digest has.
+_ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+
+_Places = dict[str, list[tuple[str, int]]]
 
 
 def own_digests(tree: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Iterator[Doubt]:
-    """Yield the lines of scripts that have a digest, in hexadecimal digits, of a changed file.
+    """Yield the lines that have a digest, in hexadecimal digits, of a changed file.
 
     Args:
         tree: the files as shipped.
         changed: those that change, as shipped.
     """
-    digests = [
-        hashlib.new(name, content, usedforsecurity=False).hexdigest().encode()
-        for content in changed.values()
-        for name in _ALGORITHMS
-    ]
-    for path in sorted(tree) if digests else ():
-        if (
-            path.startswith(ROOT)
-            and size_of(tree, path) <= _LARGEST_SCRIPT
-            and (is_python(tree, path) or is_shell(tree, path))
-        ):
+    held = _held(tree) if changed else {}
+    for path in sorted(changed):
+        for where, line in _of(tree, path, held):
+            yield Doubt(where, line, "digest", hashlib.sha256(tree[where]).hexdigest())
+
+
+def who_holds_digest(tree: Mapping[str, bytes], path: str) -> str | None:
+    """Return file and line of a digest of the file at *path*, of any size; None without one."""
+    for where, line in _of(tree, path, _held(tree)):
+        return f"{where}:{line}"
+    return None
+
+
+def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, int]]:
+    names = {_ALGORITHMS[len(digest)] for digest in held}
+    if not names:
+        return []
+    made = [hashlib.new(name, usedforsecurity=False) for name in sorted(names)]
+    with opener(tree, path)() as stream:
+        while chunk := stream.read(_CHUNK):
+            for one in made:
+                one.update(chunk)
+    return [place for one in made for place in held.get(one.hexdigest(), ()) if place[0] != path]
+
+
+def _held(tree: Mapping[str, bytes]) -> _Places:
+    """Return what looks like a digest in the files that may hold one, and where it stands."""
+    found: _Places = {}
+    for path in sorted(tree):
+        if path.startswith(ROOT) and size_of(tree, path) <= _LARGEST and _may_hold(tree, path):
             content = tree[path].lower()
-            for digest in digests:
-                at = content.find(digest)
-                if at >= 0:
-                    line = content.count(b"\n", 0, at) + 1
-                    yield Doubt(path, line, "digest", hashlib.sha256(tree[path]).hexdigest())
+            for match in _HEX.finditer(content):
+                if len(match[0]) in _ALGORITHMS:
+                    line = content.count(b"\n", 0, match.start()) + 1
+                    found.setdefault(match[0].decode(), []).append((path, line))
+    return found
+
+
+def _may_hold(tree: Mapping[str, bytes], path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return _LIST.search(name) is not None or is_python(tree, path) or is_shell(tree, path)

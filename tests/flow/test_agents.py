@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import ngtpatch
+from ngtpatch.installer.layout import ROOT
 from ngtpatch.iso.edit.image_edit import edit
 from ngtpatch.iso.edit.new_entry import NewFile
 from ngtpatch.iso.read.build_record import BuildRecord
@@ -212,6 +213,28 @@ def test_an_archive_that_cannot_be_written_again_is_left_and_said(
         "a.egg!pick.py:1: left as it is (it is inside an archive's archive" in one for one in said
     )
     assert any("not all of it was looked into: ./cut.tgz" in one for one in said)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("sha256", "src/check.py"), ("md5", "src/agent.md5")])
+def test_an_archive_whose_digest_stands_on_the_disc_stays(
+    pairs: Pairs, tmp_path: Path, kind: str, name: str
+) -> None:
+    """An installer that compares it before it unpacks would refuse the new one, for everybody."""
+    with Volume.open(pairs(2).base) as volume:
+        for path in volume.tree:
+            (tmp_path / "disc" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "disc" / path).write_bytes(volume.tree[path])
+    archive = tmp_path / "disc" / AGENT
+    digest = hashlib.new(kind, archive.read_bytes()).hexdigest()
+    (tmp_path / "disc" / ROOT / name).write_text(f"# agent\nSUM = '{digest}'\n")
+    result = ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "out")
+    assert (tmp_path / "out" / AGENT).read_bytes() == archive.read_bytes()
+    assert not [entry for entry in result.changed if entry.path.startswith(AGENT)]
+    said = f"a digest of its archive stands in {ROOT}{name}:2, which may be compared"
+    assert any(said in notice for notice in result.notices)
+    (tmp_path / "disc" / ROOT / name).unlink()
+    ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "other")
+    assert (tmp_path / "other" / AGENT).read_bytes() != archive.read_bytes()
 
 
 def test_no_room_for_an_archive_leaves_nothing(pairs: Pairs, tmp_path: Path) -> None:
