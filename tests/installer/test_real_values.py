@@ -49,6 +49,11 @@ ONCE_WRONG = {
     "division": "r0 = (1 / 2, 4 / 2, 7 // 2, 1.0 / 2)\n",
     "rounding": "r0 = (round(2.5), round(0.5), round(-1.5))\n",
     "a filtered text": "r0 = filter(None, 'abc')\nr1 = filter(None, (1, 0))\n",
+    "a list in a dictionary": (
+        "try:\n    r0 = [d] in {}\nexcept TypeError:\n    r0 = 'no'\n"
+        "try:\n    r1 = (1, set()) not in {'a': 1}\nexcept TypeError:\n    r1 = 'no'\n"
+        "r2 = (1, frozenset('a')) in {(1, frozenset('a')): 1}\n"
+    ),
     "a range": "r0 = range(3) == [0, 1, 2]\nr1 = isinstance(range(3), list)\n",
     "kinds of text": (
         "r0 = isinstance('a', bytes)\nr1 = isinstance(d, str)\nr2 = repr('a')\nr3 = '%r' % 'a'\n"

@@ -135,7 +135,12 @@ class Comparing(Attributes):
                    for _, value in right.each(self.mask)):  # fmt: skip
                 return self.dispatch(right, lambda one: self._contains(one, left, kind))
             keys = self.keys_of(right)
-            return None if keys is None else self.lift(_COMPARE[type(kind)], left, keys)
+            if keys is None:
+                return None
+            for mask, one in left.each(self.mask):
+                if _is_no_key(one):
+                    self.throw_named("TypeError", mask, "unhashable type")
+            return self.lift(_COMPARE[type(kind)], left, keys)
         if any(type(value).__name__ == "InstanceObject" for value in plains):
             if any(self.defines(value, "__eq__") for value in plains):
                 return self._by_method(left, right, negated=isinstance(kind, ast.NotEq))
@@ -290,3 +295,10 @@ def _says_distribution(value: Plain) -> bool:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     return isinstance(value, str) and DISTRIBUTION.search(value) is not None
+
+
+def _is_no_key(value: Plain) -> bool:
+    """Tell whether a dictionary can have no such key."""
+    if isinstance(value, tuple):
+        return any(map(_is_no_key, value))
+    return type(value) is Container and value.kind in (list, dict, set)
