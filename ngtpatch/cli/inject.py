@@ -302,7 +302,7 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
             where = "inventory" if plan.compared else "shard"
             console.note(f"By its {where} and the ledgers there, no other VM has its identity.")
         if "://" not in plan.settings.destination:
-            console.next("ngtpatch", "identity", "check", plan.settings.destination)
+            console.next("ngtpatch", "identity", "check", Path(plan.settings.destination))
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shlex
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch._version import __version__
-from ngtpatch.disclosure import printable
+from ngtpatch.disclosure import printable, shell_word
 from ngtpatch.report.fleet_page import CHECKS, FleetPage
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def html(page: ImagePage | FleetPage, *, made: str) -> str:
 
 
 def _of_a_fleet(page: FleetPage) -> dict[str, Any]:
-    directory = shlex.quote(page.directory)
+    directory = shell_word(Path(page.directory))
     first = next((row.output for row in page.rows if row.check != "failed"), "VM.iso")
     return {
         "checks": CHECKS,
         "state_choices": [(check, check) for check, _ in page.counts],
         "plan_command": f"ngtpatch identity check {directory} --plan -o renew.md",
-        "undo_command": f"ngtpatch reset {shlex.quote(f'{page.directory}/{first}')}"
+        "undo_command": f"ngtpatch reset {shell_word(Path(page.directory, first))}"
         " --base VENDOR.iso -o FILE",
     }
 

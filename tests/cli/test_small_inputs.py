@@ -230,3 +230,15 @@ def test_what_needed_nothing_is_followed_by_a_verify_that_works(base: Path, tmp_
     # Without another file and without a record nothing could be held against anything.
     again = shell(f"{NGTPATCH} rebuild 'o 1.iso' -d rhel --in-place", tmp_path)
     assert (again.returncode, "next" in again.stdout) == (0, False)
+
+
+def test_what_inject_and_a_fleets_page_suggest_takes_no_directory_for_an_option(
+    tmp_path: Path,
+) -> None:
+    fleet = park(tmp_path / "park", 1)
+    words = "inject base.iso --inventory vms.csv --certificates certificates --output-dir=-out"
+    made = shell(f"{NGTPATCH} {words}", fleet.root)
+    assert "ngtpatch identity check ./-out" in made.stdout + made.stderr
+    told = shell(f"{NGTPATCH} report -o page.html -- -out/ledger.jsonl", fleet.root)
+    assert told.returncode == 0, told.stderr
+    assert "ngtpatch reset ./-out/" in (fleet.root / "page.html").read_text()
