@@ -280,7 +280,7 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
         console.warn(f"{failure.name}{named}: {failure.error}")
     if summary.failed > _SHOWN:
         console.warn(f"... and {summary.failed - _SHOWN} more: see {summary.ledger}")
-    _warn_of_others(console, summary, told.destination)
+    _warn_of_others(console, plan, summary)
     left = summary.total - summary.written - summary.kept - summary.failed
     parts = [
         f"{count} {word}"
@@ -300,15 +300,19 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
         # No wider than what was looked at: an image without a row may have anything on it.
         if not summary.shared:
             where = "inventory" if plan.compared else "shard"
-            console.note(f"By its {where} and the ledgers there, no other VM has its identity.")
+            console.note(
+                f"By its {where} and the ledgers there, no other VM has its ngt_uuid or "
+                "certificate."
+            )
         if "://" not in plan.settings.destination:
             console.next("ngtpatch", "identity", "check", Path(plan.settings.destination))
     if summary.interrupted:
         console.warn("interrupted: what was in flight is finished; --resume does the rest")
 
 
-def _warn_of_others(console: Console, summary: InjectSummary, destination: str) -> None:
+def _warn_of_others(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     """Name the images that are there from before, and are not what the run would have made."""
+    destination = plan.settings.destination
     if summary.left:
         said = "is there from before, under the name of a VM that failed: this run did not write it"
         if (more := len(summary.left) - 1) > 0:
@@ -319,11 +323,14 @@ def _warn_of_others(console: Console, summary: InjectSummary, destination: str) 
         console.warn(f"{destination}: {summary.left[0]} {said}")
     elif summary.left is None:
         console.warn(f"{destination}: does not say if images of VMs that failed are there")
+    mine = {order.output for order in plan.orders} if summary.shared else set()
     for one in summary.shared[:_SHOWN]:
+        # One that the run was not to make is the same VM's, under another name.
+        advice = "--resume makes it, or remove it" if one.other in mine else "remove it"
         what = "ngt_uuid" if one.code == "duplicate-uuid" else "certificate"
         console.warn(
             f"{one.output}: has the {what} that {one.other} has, which is there from before and"
-            " was not made anew: --resume makes it, or remove it"
+            f" was not made anew: {advice}"
         )
     if len(summary.shared) > _SHOWN:
         console.warn(f"... and {len(summary.shared) - _SHOWN} more that share an identity")
@@ -332,7 +339,7 @@ def _warn_of_others(console: Console, summary: InjectSummary, destination: str) 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[VmResult, int, int], None]]:
     """Report outcomes: a bar on a terminal, plain lines elsewhere."""
-    if not sys.stderr.isatty() or console.verbosity < 0:
+    if sys.stderr is None or not sys.stderr.isatty() or console.verbosity < 0:
         yield _lines(console)
         return
     from rich.console import Console as RichConsole

@@ -47,7 +47,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class StillShared:
-    """An image that a run made, and one that it was to make anew and did not, with one identity.
+    """An image that a run made, and one that it did not make anew, with one identity.
 
     Attributes:
         code: ``duplicate-uuid`` or ``duplicate-certificate``.

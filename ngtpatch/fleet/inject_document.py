@@ -32,8 +32,8 @@ class InjectDocument:
     ``notes`` says how much of it is missing. ``base_replaced``: the path ``base`` leads to another
     file by now, or to none; ``base_sha256`` is that of the base that was used. ``left``: images
     that are there under the names of VMs that failed, and which this run did not write; null where
-    the store does not say. ``shared``: images that have the identity of one that was to be made
-    anew and was not.
+    the store does not say. ``shared``: images that have the identity of one from before that was
+    not made anew.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.inject/1"

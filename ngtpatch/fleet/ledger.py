@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
@@ -226,8 +226,9 @@ class Ledger:
 
         Raises:
             OutputError: ``disk-full``: not even all rows could be appended; ``ledger-changed``:
-                another program wrote to the file, which is left as it is.
+                another program wrote to the file or replaced it; it is left as it is.
         """
+        self._require_own_place()
         names = [name for name in order if name in self._rows]
         mine = set(names)
         try:
@@ -250,6 +251,13 @@ class Ledger:
         self._late.clear()
         return True
 
+    def _require_own_place(self) -> None:
+        """Return if nothing else is in the file's place: that is not written over."""
+        assert self._reader is not None  # noqa: S101 - since it is written to
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(self.path.lstat(), os.fstat(self._reader.fileno())):
+                raise self._changed()
+
     def _require_own_content(self) -> None:
         """Return if the file has what was read and written here, and no more."""
         assert self._reader is not None  # noqa: S101 - since it is written to
@@ -263,8 +271,8 @@ class Ledger:
     def _changed(self) -> OutputError:
         return OutputError(
             "ledger-changed",
-            "another program wrote to it while the run was using it: what became of the VMs is not "
-            "what it says",
+            "another program wrote to it, or replaced it, while the run was using it: what became "
+            "of the VMs is not what it says",
             path=str(self.path),
             hint="move this file away, and run the same command with --resume: it reads the images "
             "that are there",

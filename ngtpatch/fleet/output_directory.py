@@ -139,8 +139,9 @@ class OutputDirectory:
             "output-moved",
             "is not the directory any more that this run writes to: that was moved or removed",
             path=str(self.path),
-            hint="what was made is in it, where it is now: move it back, and run the same command "
-            "with --resume",
+            hint="what was made before is in it, where it is now, and what was in flight may be in "
+            "another directory that took its place, if one did: look there, move it back, and run "
+            "the same command with --resume",
         )
 
     def foresee(self) -> None:

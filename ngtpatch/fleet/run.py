@@ -56,8 +56,8 @@ class InjectSummary:
         base_replaced: the base's path leads to another file by now than the one that was used.
         left: the images that are there under the names of VMs that failed: an earlier run's; None
             where the store does not say.
-        shared: images of this run that have an identity of one that it was to make anew, and did
-            not: that VM failed, or was not begun.
+        shared: images of this run that have an identity of one from before that it did not make
+            anew: that VM failed, was not begun, or gets its image under another name now.
     """
 
     total: int

@@ -8,8 +8,9 @@ and the text as a whole; how long loops in loops take is not.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
+from string import Formatter
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateRuntimeError
@@ -21,10 +22,11 @@ __all__ = ["BoundedSandbox", "bounded_text"]
 _MOST = 1 << 20
 # Filters and methods that make as much as a number among their arguments says.
 _PADDING = frozenset({
-    "batch", "center", "expandtabs", "indent", "lipsum", "ljust", "rjust", "slice", "to_bytes",
-    "tojson", "zfill",
+    "batch", "center", "expandtabs", "generate_lorem_ipsum", "indent", "ljust", "rjust", "slice",
+    "to_bytes", "tojson", "zfill",
 })  # fmt: skip
-_FIELDS = re.compile(r"%[^A-Za-z%]*|\{[^{}]*\}")
+# Width and precision of a field, also behind a name, which may have anything in it.
+_PERCENT = re.compile(r"(?=[%)][-#0 +]*([0-9]{0,20}|\*)(?:\.([0-9]{1,20}|\*))?[hlL]?[A-Za-z])")
 
 
 class _TooMuchError(TemplateRuntimeError):
@@ -44,16 +46,18 @@ class BoundedSandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Return what *operator* gives. Raises TemplateRuntimeError where that is too much."""
-        made = _made(operator, left, right)
-        if made > _MOST:
-            raise _TooMuchError(operator, made)
+        _require(operator, _made(operator, left, right))
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call a function or a method of a value. Raises as :meth:`call_binop`."""
         name = getattr(__obj, "__name__", "")
         text = getattr(getattr(__obj, "__wrapped__", None), "__self__", None)
-        _require_small(name, (text, *args), kwargs)
+        if name in ("format", "format_map") and isinstance(text, str):
+            given = args[0].values() if name == "format_map" and args else kwargs.values()
+            _require(name, _widest(_in_braces(text), (*args, *given)))
+        elif name in _PADDING:
+            _require(name, _largest((*args, *kwargs.values())))
         return super().call(__context, __obj, *args, **kwargs)
 
 
@@ -69,20 +73,22 @@ def bounded_text(template: Template, values: Mapping[str, Any]) -> str:
 
 
 def _bounded(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    # In front of the value, which is no size, some are given the context.
+    value = 1 if hasattr(work, "jinja_pass_arg") else 0
+
     @wraps(work)
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        _require_small(name, args, kwargs)
+        given = (*args[value + 1 :], *kwargs.values())
+        if name != "format":
+            _require(name, _largest(given))
+        elif isinstance(args[value], str):
+            _require(name, _widest(_percent(args[value]), given))
         return work(*args, **kwargs)
 
     return bounded
 
 
-def _require_small(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    made = 0
-    if name in _PADDING:
-        made = max((one for one in (*args, *kwargs.values()) if isinstance(one, int)), default=0)
-    elif name == "format" and args and isinstance(args[0], str):
-        made = _widest(args[0])
+def _require(name: str, made: int) -> None:
     if made > _MOST:
         raise _TooMuchError(name, made)
 
@@ -93,7 +99,8 @@ def _made(operator: str, left: Any, right: Any) -> int:
     if operator == "+":
         return sum(sizes)
     if operator == "%":
-        return _widest(left) if isinstance(left, str) else 0
+        given = right if isinstance(right, tuple) else (right,)
+        return _widest(_percent(left), given) if isinstance(left, str) else 0
     whole = [isinstance(one, int) for one in (left, right)]
     if all(whole):
         return int(left).bit_length() * int(right) if operator == "**" else 0
@@ -102,7 +109,24 @@ def _made(operator: str, left: Any, right: Any) -> int:
     return 0
 
 
-def _widest(text: str) -> int:
-    """Return the largest number in what a format fills in."""
-    numbers = (n for field in _FIELDS.findall(text) for n in re.findall(r"[0-9]{1,20}", field))
-    return max(map(int, numbers), default=0)
+def _percent(text: str) -> Iterator[str]:
+    """Yield the widths and precisions that *text* has for %; ``*`` is an argument."""
+    for found in _PERCENT.findall(text):
+        yield from found
+
+
+def _in_braces(text: str) -> Iterator[str]:
+    """Yield the numbers of each field of ``str.format``, and ``*`` where one is an argument."""
+    for _, _, spec, _ in Formatter().parse(text):
+        yield from re.findall(r"[0-9]{1,20}", spec or "")
+        if "{" in (spec or ""):
+            yield "*"
+
+
+def _widest(widths: Iterable[str], given: Iterable[Any]) -> int:
+    """Return the largest of *widths*; those that are arguments are among what is *given*."""
+    return max((_largest(given) if one == "*" else int(one) for one in widths if one), default=0)
+
+
+def _largest(given: Iterable[Any]) -> int:
+    return max((one for one in given if isinstance(one, int)), default=0)

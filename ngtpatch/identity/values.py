@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["compile_template", "is_template", "read_template", "render"]
 
 _MAX_BYTES = 1 << 20
+# What filters and methods raise of values that are not for them; RuntimeError is also recursion.
+_OF_VALUES = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def read_template(path: Path) -> str:
@@ -51,7 +55,7 @@ def render(text: str, values: Mapping[str, Any], *, path: str) -> str:
         raise InputError("template", str(error.message), path=path) from None
     except MemoryError:
         raise InputError("template", "needs more memory than there is", path=path) from None
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except _OF_VALUES as error:
         raise InputError("template", f"{type(error).__name__}: {error}", path=path) from None
 
 
@@ -66,3 +70,5 @@ def _compiled(text: str, path: str) -> Template:
         return BoundedSandbox().from_string(text)
     except TemplateSyntaxError as error:
         raise InputError("template", f"line {error.lineno}: {error.message}", path=path) from None
+    except (MemoryError, RecursionError, SyntaxError):  # of Python's own compiler
+        raise InputError("template", "is nested too deep to be compiled", path=path) from None

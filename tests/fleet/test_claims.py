@@ -37,7 +37,8 @@ def test_a_vm_that_fails_keeps_an_image_with_what_another_got(tmp_path: Path) ->
         assert run.returncode == 6, run.stderr
         assert shared(json.loads(run.stdout)) == {("vm2.iso", "vm1.iso")}
         assert "vm2.iso: has the ngt_uuid that vm1.iso has" in run.stderr
-        assert "no other VM has its identity" not in run.stderr
+        assert "--resume makes it, or remove it" in run.stderr
+        assert "no other VM has" not in run.stderr
     made.give("vm1", m.files(41, kind="p256", **FRESH))
     run = made.inject("--config-only", "--resume", "--json")
     assert (run.returncode, shared(json.loads(run.stdout))) == (0, set())
@@ -93,7 +94,15 @@ def test_an_image_under_another_name(tmp_path: Path) -> None:
     assert made.inject("--config-only").returncode == 0
     # Its own older image, under another name, is no other VM's.
     new = ("--config-only", "--resume", "--name", "new-{{ name }}.iso", "--json")
-    assert made.inject(*new).returncode == 0
+    run = made.inject(*new)
+    assert run.returncode == 0
+    assert shared(json.loads(run.stdout)) == {
+        ("new-vm1.iso", "vm1.iso"),
+        ("new-vm2.iso", "vm2.iso"),
+    }
+    # No run under the new names makes the old ones.
+    assert "from before and was not made anew: remove it" in run.stderr
+    assert "--resume makes it" not in run.stderr
     shutil.rmtree(made.out)
     assert made.inject("--config-only").returncode == 0
     made.move("vm1", "vm2")

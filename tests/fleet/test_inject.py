@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import random
+import shlex
 import shutil
 import subprocess
 import time
@@ -20,7 +21,7 @@ from ngtpatch.iso.read.build_record import BuildRecord
 from ngtpatch.iso.read.regions import Region, regions_digest
 from ngtpatch.iso.read.volume import Volume
 from ngtpatch.iso.write.sinks import write_file
-from tests.fleet.park import EXPIRED, FRESH, Park, betrayed, key_windows, park
+from tests.fleet.park import ENVIRONMENT, EXPIRED, FRESH, Park, betrayed, key_windows, park
 from tests.identity import material as m
 from tests.requirements import tool
 
@@ -276,7 +277,9 @@ def test_what_a_shard_knows_of_the_others(tmp_path: Path) -> None:
 def test_a_shard_says_of_itself_alone_that_it_is_unique(tmp_path: Path) -> None:
     made = park(tmp_path / "park", 4)
     said = "".join(made.inject("--shard", f"{k}/2").stderr for k in (1, 2))
-    assert "By its shard and the ledgers there, no other VM has its identity." in said
+    assert (
+        "By its shard and the ledgers there, no other VM has its ngt_uuid or certificate." in said
+    )
     assert "By its inventory" not in said
 
 
@@ -427,6 +430,11 @@ def test_why_an_image_of_the_other_kind_is_made_anew(tmp_path: Path) -> None:
         ("{{ '%999999999d' % 1 }}", "% would make"),
         ("{{ '%999999999s' | format(1) }}", "format would make"),
         ("{{ '{:>999999999}'.format(1) }}", "format would make"),
+        ("{{ '%(n)999999999d' % {'n': 1} }}", "% would make"),
+        ("{{ '%*d' % (999999999, 1) }}", "% would make"),
+        ("{{ '{:>{}}'.format(1, 999999999) }}", "format would make"),
+        ("{{ '{n:>{w}}'.format_map({'n': 1, 'w': 999999999}) }}", "format_map would make"),
+        ("{{ lipsum(n=10**9) }}", "generate_lorem_ipsum would make"),
         ("{% for n in range(99999) %}{{ 'x' * 999 }}{% endfor %}", "the template would make"),
     ],
 )
@@ -440,6 +448,45 @@ def test_a_name_that_would_be_endless_is_named(tmp_path: Path, template: str, sa
     run = made.inject("--set", f"cluster_ip={template}", "--config-only")
     assert run.returncode == 6, run.stderr
     assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ name | xmlattr }}", "{{ cycler() }}", "{{ '(' | urlize(rel=3) }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ " + "(" * 999 + "1" + ")" * 999 + " }}",
+    ],
+    ids=range(5),
+)  # fmt: skip
+def test_a_template_whose_filters_fail_is_a_templates_fault(tmp_path: Path, template: str) -> None:
+    run = park(tmp_path / "park", 1).inject("--dry-run", "--name", template)
+    assert run.returncode == 3, run.stderr
+    assert "--name: " in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{{ 1700000000 | tojson }}", "1700000000"),
+        ("{{ '{} {}'.format('x', 1700000000) }}", "x 1700000000"),
+        ("{{ '{v20000000}'.format(v20000000=name) }}", "vm1"),
+        ("{{ '{2000000}%s' % name }}", "{2000000}vm1"),
+        ("{{ '100% 2000000 {}'.format(name) }}", "100% 2000000 vm1"),
+        ("{{ '%(of_the)s 20000000' % {'of_the': name} }}", "vm1 20000000"),
+    ],
+)
+def test_a_large_number_that_is_no_width(tmp_path: Path, template: str, name: str) -> None:
+    run = park(tmp_path / "park", 1).inject("--dry-run", "--name", f"{template}.iso", "--json")
+    assert run.returncode == 0, run.stderr
+    assert [order["output"] for order in json.loads(run.stdout)["orders"]] == [f"{name}.iso"]
+
+
+def test_a_run_without_standard_error(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 1)
+    command = shlex.join(made.arguments("--config-only"))
+    run = subprocess.run(["sh", "-c", f"exec {command} 2>&-"], env=ENVIRONMENT, check=False)
+    assert (run.returncode, made.wrong()) == (0, [])
 
 
 def test_a_name_of_numbers_that_are_not_large(tmp_path: Path) -> None:

@@ -295,8 +295,10 @@ def test_what_is_not_a_row_is_never_dropped(one: Park, tail: bytes) -> None:
         lambda path: os.truncate(path, 10),
         lambda path: path.write_bytes(path.read_bytes().replace(b"vm1.iso", b"vm2.iso")),
         lambda path: path.write_bytes(path.read_bytes() + FAILED + b"\n"),
+        lambda path: shutil.copy(path, f"{path}.new") and Path(f"{path}.new").replace(path),
+        lambda path: path.rename(f"{path}.old") and path.symlink_to(f"{path}.old"),
     ],
-    ids=["overwritten", "truncated", "changed", "longer"],
+    ids=["overwritten", "truncated", "changed", "longer", "saved-by-an-editor", "a-link"],
 )
 def test_a_ledger_that_another_program_writes_to_is_no_success(
     tmp_path: Path, change: Callable[[Path], object]
