@@ -88,7 +88,7 @@ def patch_agents(
     """Return what the patches of the kind ``kin`` make of the archives' members.
 
     Never refuses: what cannot be proven is left, and is among ``treated``. So is an archive of
-    which another file of *tree* holds a digest: who compares that would refuse a changed one.
+    which a script of *tree* holds a digest: who compares that would refuse a changed one.
     """
     fitting = [patch for patch in patches if patch.kind == "kin"]
     changed: list[ChangedFile] = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the disc itself holds a digest of a file that is changed: its programs may compare it.
+"""Where the disc's own programs hold a digest of a file that is changed: they may compare it.
 
-Looked into are the installer's scripts, and files that are called like a list of digests.
+Lists of digests beside the files are told of by a warning: who reads them is not known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ __all__ = ["own_digests", "who_holds_digest"]
 
 _LARGEST = 1 << 20
 _CHUNK = 1 << 20
-_LIST = re.compile(r"sum|md5|sha\d|digest|manifest", re.I)
 _HEX = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32,128}(?![0-9a-f])")
 #: By how many hexadecimal digits a digest has.
 _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
@@ -28,7 +27,7 @@ _Places = dict[str, list[tuple[str, int]]]
 
 
 def own_digests(tree: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Iterator[Doubt]:
-    """Yield the lines that have a digest, in hexadecimal digits, of a changed file.
+    """Yield the lines of scripts that have a digest, in hexadecimal digits, of a changed file.
 
     Args:
         tree: the files as shipped.
@@ -41,7 +40,7 @@ def own_digests(tree: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Iter
 
 
 def who_holds_digest(tree: Mapping[str, bytes], path: str) -> str | None:
-    """Return file and line of a digest of the file at *path*, of any size; None without one."""
+    """Return script and line of a digest of the file at *path*, of any size; None without one."""
     for where, line in _of(tree, path, _held(tree)):
         return f"{where}:{line}"
     return None
@@ -60,18 +59,17 @@ def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, 
 
 
 def _held(tree: Mapping[str, bytes]) -> _Places:
-    """Return what looks like a digest in the files that may hold one, and where it stands."""
+    """Return what looks like a digest in the scripts, and where it stands."""
     found: _Places = {}
     for path in sorted(tree):
-        if path.startswith(ROOT) and size_of(tree, path) <= _LARGEST and _may_hold(tree, path):
+        if (
+            path.startswith(ROOT)
+            and size_of(tree, path) <= _LARGEST
+            and (is_python(tree, path) or is_shell(tree, path))
+        ):
             content = tree[path].lower()
             for match in _HEX.finditer(content):
                 if len(match[0]) in _ALGORITHMS:
                     line = content.count(b"\n", 0, match.start()) + 1
                     found.setdefault(match[0].decode(), []).append((path, line))
     return found
-
-
-def _may_hold(tree: Mapping[str, bytes], path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return _LIST.search(name) is not None or is_python(tree, path) or is_shell(tree, path)

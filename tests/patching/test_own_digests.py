@@ -29,15 +29,6 @@ def test_the_line_with_the_digest_is_a_doubt(name: str, kind: str) -> None:
     assert "digest of a file that is changed" in str(patched.doubts[0])
 
 
-@pytest.mark.parametrize("name", ["SHA256SUMS", "src/families.py.md5", "manifest.json"])
-def test_a_list_of_digests_is_looked_into_too(name: str) -> None:
-    tree = disc("a name that is imported")
-    kind = "md5" if name.endswith("md5") else "sha256"
-    tree[ROOT + name] = f"{hashlib.new(kind, tree[FAMILIES]).hexdigest()}  families.py\n".encode()
-    doubts = apply(tree, [ROCKY], PATCHES).doubts
-    assert [(one.path, one.line, one.kind) for one in doubts] == [(ROOT + name, 1, "digest")]
-
-
 def test_a_digest_of_a_file_that_stays_is_none() -> None:
     tree = disc("a name that is imported")
     digest = hashlib.sha256(tree[FACTORY]).hexdigest()
