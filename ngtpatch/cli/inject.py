@@ -296,7 +296,7 @@ def _show(console: Console, plan: FleetPlan, summary: InjectSummary) -> None:
     )
     console.say(f"ledger: {summary.ledger}")
     if summary.written:
-        console.note("Each image carries its VM's key: mode 0600, and for that VM alone.")
+        console.note("Each image carries its VM's key: mode 0600; give it to that VM alone.")
         # No wider than what was looked at: an image without a row may have anything on it.
         if not summary.shared:
             where = "inventory" if plan.compared else "shard"
