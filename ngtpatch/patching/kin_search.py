@@ -22,7 +22,7 @@ from ngtpatch.patching.candidates import Candidates
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import stranger_beside
 from ngtpatch.patching.insertion import Insertion
-from ngtpatch.patching.naming import chosen_outside, outside_of_tests
+from ngtpatch.patching.naming import chosen_outside, named_in, names_kin, outside_of_tests
 from ngtpatch.patching.onlooker import Onlooker, Sight
 from ngtpatch.patching.places import Extension
 from ngtpatch.patching.wanted_texts import wanted_texts
@@ -122,20 +122,55 @@ class KinSearch:
         return found
 
     def _tables(self, source: PythonSource) -> Iterator[int]:
-        """Yield the lines of tables that were asked, and have the new names beside the kin's."""
-        asked: set[str] = set()
-        for _, right, _ in self._watch.meetings:
-            asked |= {right} if isinstance(right, str) else right
-        for lefts in self._watch.meetings.values():
-            asked |= {text for _, text in lefts if isinstance(text, str)}
+        """Yield the lines of rows that do for the new names what they do for the kin.
+
+        A dictionary gives both the same. Any other row is asked by tests, and by nothing for which
+        the place or number of its elements matters: what that comes to was not compared.
+        """
+        everywhere, tested = self._asked(frozenset()), self._asked(frozenset(self._judging()))
         for node, texts in outside_of_tests(source.tree):
-            if not isinstance(node, ast.Compare | ast.Call) and asked.intersection(texts):
+            if isinstance(node, ast.Dict) and everywhere.intersection(texts):
+                if self._gives_the_same(node):
+                    yield node.lineno
+            elif not isinstance(node, ast.Compare | ast.Call | ast.Dict):
                 low = [text.lower() for text in texts]
-                if all(
-                    any(needle.lower() in text for needle in needles for text in low)
-                    for needles in self._needles.values()
+                if (
+                    tested.intersection(texts)
+                    and all(
+                        any(needle.lower() in text for needle in needles for text in low)
+                        for needles in self._needles.values()
+                    )
+                    and not self._uses.of(source, node)
                 ):
                     yield node.lineno
+
+    def _judging(self) -> Iterator[tuple[str, int]]:
+        """Yield the lines of all tests, and of what chooses by names where there is none."""
+        for source in self._programs:
+            tests = [node.test for node in ast.walk(source.tree) if isinstance(node, ast.If)]
+            for node in (*tests, *chosen_outside(source.tree)):
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    yield source.path, line
+
+    def _asked(self, places: frozenset[tuple[str, int]]) -> set[str]:
+        """Return the texts that were compared at *places*; anywhere, where none is named."""
+        found: set[str] = set()
+        for (_, right, place), lefts in self._watch.meetings.items():
+            if not places or place in places:
+                for side in (right, *(text for _, text in lefts)):
+                    found |= {side} if isinstance(side, str) else side
+        return found
+
+    def _gives_the_same(self, node: ast.Dict) -> bool:
+        kin: set[str] = set()
+        new: set[str] = set()
+        for key, value in zip(node.keys, node.values, strict=True):
+            for text in () if key is None else named_in(key):
+                if names_kin(text, self._kin.values()):
+                    kin.add(ast.dump(value))
+                elif names_kin(text, self._kin):
+                    new.add(ast.dump(value))
+        return len(kin) == 1 and kin == new
 
     def _is_apart(self, world: World) -> bool:
         return any(key[0] == world for key in self._apart)

@@ -135,3 +135,16 @@ def test_what_is_not_proven_is_left_and_named(shape: str) -> None:
     found = likened(LEFT[shape])
     assert not found.contents
     assert [one for one in found.treated if one.treatment == "left"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "return {'centos linux': 'yum', 'rocky linux': 'none'}.get(name())",
+        "return ['a', 'b'][['centos linux', 'rocky linux'].index(name())]",
+    ],
+)
+def test_a_row_that_gives_the_new_name_something_else_is_not_called_alike(table: str) -> None:
+    found = likened({"agent.py": AGENT.format(top="", body=table)})
+    assert not found.contents
+    assert [one.treatment for one in found.treated] == ["left"]
