@@ -33,20 +33,15 @@ from ngtpatch.patching.guests import (
 )
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.kin_search import KinSearch
-from ngtpatch.patching.literals import literals
 from ngtpatch.patching.naming import is_of_the_library
-from ngtpatch.patching.places import Extension, places_of
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.searched_places import SearchedPlaces
 from ngtpatch.patching.treated import Likened, Treated, Treatment
-from ngtpatch.patching.wanted_texts import wanted_texts
 
 __all__ = ["liken"]
 
 _MOST_PROGRAMS = 60
 _SHOWN = 5
-#: Steps for all that is tried in an archive, beside what is read: some seconds.
-_MOST_STEPS = 300_000
 
 
 def liken(files: Mapping[str, bytes], profiles: Sequence[Profile]) -> Likened:
@@ -103,7 +98,6 @@ class _Rule:
         self._watch = Watch()
         self._compared = Compared(self._watch, self._bits, self._kin, {})
         self._unfollowed: dict[str, list[BranchTest]] = {}
-        self._steps = _MOST_STEPS
 
     def _read(self, paths: Sequence[str]) -> Iterator[tuple[str, PythonSource]]:
         for path in paths:
@@ -235,7 +229,6 @@ class _Rule:
         count = 0
         unaccepted: dict[int, bool] = {}
         about_names: set[int] = set()
-        places: dict[tuple[str, str, int, int], Extension] = {}
         for test, truth, about in self._tests(source, shipped):
             if about:
                 about_names.add(test.head)
@@ -268,13 +261,9 @@ class _Rule:
                 reason = f"what it does with {min(lost)!r} and with its kin cannot be told apart"
                 self._treated.append(Treated(source.path, test.line, "left", reason))
             elif short:
-                if test.header is None:
-                    place = self._sought(source, test, short, shipped)
-                    places[place.key] = place
-                else:
-                    needles = self._chosen(test, short)
-                    found.append(_extended(source, test, needles))
-                    count += len(needles)
+                needles = self._chosen(test, short)
+                found.append(_extended(source, test, needles))
+                count += len(needles)
                 whose = frozenset(self._needles[world].id for world in short)
                 self._treated.append(Treated(source.path, test.line, "extended", "", whose))
             elif accepts:
@@ -291,10 +280,6 @@ class _Rule:
             reason = "it is not the test of a branch" if accepts else ""
             stays: Treatment = "left" if accepts else "unaccepted"
             self._treated.append(Treated(source.path, line, stays, reason))
-        # One constant may decide several tests.
-        for place in places.values():
-            found += place.insertions
-            count += len(place.texts)
         return found, count
 
     def _tests(
@@ -331,69 +316,6 @@ class _Rule:
             > 1
             for world, kin in self._kin.items()
         )
-
-    def _sought(
-        self, source: PythonSource, test: BranchTest, short: Sequence[World], shipped: Execution
-    ) -> Extension:
-        """Return what has a test that is no or-chain treat the worlds as their kin.
-
-        Raises:
-            Refusal: ``shape``, ``anchor-ambiguous``: nothing is proven, or several places are.
-        """
-        here = Watch()
-        lines = range(test.line, test.last + 1)
-        for (relation, right, spot), lefts in self._watch.meetings.items():
-            if spot[0] == source.path and spot[1] in lines:
-                here.meetings[relation, right, spot] = lefts
-        kin = {world: self._kin[world] for world in short}
-        needles = {world: self._needles[world].needles for world in short}
-        proven: dict[tuple[str, str, int, int], Extension] = {}
-        for one in wanted_texts(here, kin, self._bits, needles):
-            for literal in literals(source.tree, frozenset({one.text})) if not one.word else ():
-                for place in places_of(source, literal, one.new):
-                    if place.key in proven:
-                        break
-                    if self._is_right(source, test, place, kin, shipped):
-                        proven[place.key] = place
-                        break
-        if self._steps <= 0 or not proven:
-            raise Refusal("shape", f"line {test.line} is no test that is proven to be extended")
-        if len(proven) > 1:
-            raise Refusal("anchor-ambiguous", f"{len(proven)} places decide line {test.line}")
-        return next(iter(proven.values()))
-
-    def _is_right(
-        self,
-        source: PythonSource,
-        test: BranchTest,
-        place: Extension,
-        kin: Mapping[World, World],
-        shipped: Execution,
-    ) -> bool:
-        """Tell whether a test then treats the worlds as their kin, and every test the others."""
-        if self._steps <= 0:
-            return False
-        try:
-            content = insert(source, place.insertions)
-            after = branch_tests(parse(source.path, content))
-        except Refusal:
-            return False
-        watch = Watch()
-        patched = self._executed({source.path: content}, watch)
-        self._steps -= watch.steps
-        if any(text in one for one in watch.handed - self._watch.handed for text in place.texts):
-            return False
-        for old, new in zip(branch_tests(source), after, strict=True):
-            was = shipped.conditions.get((source.path, old.line), (0, 0))
-            now = patched.conditions.get((source.path, new.line), (0, 0))
-            if any(self._seen(one, was) != self._seen(one, now)
-                   for one in (*self._others, *self._kin.values())):  # fmt: skip
-                return False
-            if old.line == test.line and any(
-                self._seen(world, now) != self._seen(like, now) for world, like in kin.items()
-            ):
-                return False
-        return True
 
     def _falls_short(self, world: World, test: BranchTest, truth: tuple[int, int]) -> bool:
         """Tell whether a test takes a world's kin, and not the world; who did not come to it
@@ -496,7 +418,7 @@ def _extended(source: PythonSource, test: BranchTest, needles: Sequence[str]) ->
     from ngtpatch.patching.chain import NotAChain, OperandTemplate, extend
 
     if test.header is None:
-        raise Refusal("shape", f"line {test.line} is not an or-chain of texts")
+        raise Refusal("shape", f"line {test.line} is no test that is proven to be extended")
     start, end = test.header
     usable = tuple(token is not None for token in test.tokens)
     try:
