@@ -34,12 +34,13 @@ def child(arguments: list[str]) -> int:
         return pid
     status = 70
     try:
-        from ngtpatch.cli.app import app
+        from ngtpatch.cli import main as program
 
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        app(arguments)
+        sys.argv = ["ngtpatch", *arguments]
+        program()
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 70
     finally:
