@@ -34,7 +34,7 @@ from ngtpatch.fleet.base_object import (
     without_identity,
 )
 from ngtpatch.fleet.ledger_document import LedgerRow
-from ngtpatch.fleet.order import STORE_TIMEOUT, Held, Known
+from ngtpatch.fleet.order import STORE_TIMEOUT, DirectoryMark, Held, Known
 from ngtpatch.fleet.parts import MINIMUM, Part, parts
 from ngtpatch.fleet.store_refusals import hint_of, status_of
 from ngtpatch.identity.assemble import Marks
@@ -139,6 +139,15 @@ class Bucket:
 
     def require_held(self) -> None:
         """Do nothing: a bucket has no locks, and moves nowhere."""
+
+    def mark(self) -> None:
+        """Return none: a bucket is known by its name."""
+
+    def join(self, held: DirectoryMark | None) -> None:
+        """Do nothing: a bucket cannot be replaced by another."""
+
+    def leave(self) -> None:
+        """Do nothing."""
 
     def foresee(self) -> None:
         """Refuse a current directory that takes no ledger. Raises OutputError."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.ledger_document import LedgerRow
-from ngtpatch.fleet.order import Held, Known, Settings, Unfit
+from ngtpatch.fleet.order import DirectoryMark, Held, Known, Settings, Unfit
 from ngtpatch.fleet.output_directory import OutputDirectory
 from ngtpatch.fleet.parts import MINIMUM
 from ngtpatch.identity.assemble import Marks
@@ -34,6 +34,15 @@ class Destination(Protocol):
 
     def require_held(self) -> None:
         """Return if what is written goes to the place that is held. Raises OutputError."""
+
+    def mark(self) -> DirectoryMark | None:
+        """Return which place is held; None where it cannot become another."""
+
+    def join(self, held: DirectoryMark | None) -> None:
+        """Write to the place that a run holds, and to no other. Raises OutputError."""
+
+    def leave(self) -> None:
+        """Close what :meth:`join` opened."""
 
     def foresee(self) -> None:
         """Refuse a place where a run could not be held, and make nothing. Raises UsageError."""

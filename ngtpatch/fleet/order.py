@@ -7,14 +7,24 @@ They hold paths and digests. Key material is read where it is used and never tra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ngtpatch.errors import NgtpatchError, of_any
 from ngtpatch.identity.assemble import Recipe
 from ngtpatch.identity.inventory import Row
 from ngtpatch.iso.read.bytesource import FileState
 
-__all__ = ["STORE_TIMEOUT", "Cleanup", "Held", "Known", "Order", "Settings", "Unfit", "VmResult"]
+__all__ = [
+    "STORE_TIMEOUT",
+    "Cleanup",
+    "DirectoryMark",
+    "Held",
+    "Known",
+    "Order",
+    "Settings",
+    "Unfit",
+    "VmResult",
+]
 
 # A store that says nothing for so long is not waited for; boto3 tries three times.
 STORE_TIMEOUT = 20.0
@@ -37,6 +47,20 @@ class Cleanup:
     beside: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     authority: bool = False
+
+
+class DirectoryMark(NamedTuple):
+    """Which directory a run holds, whatever its path leads to by now.
+
+    Attributes:
+        device: by number.
+        inode: likewise.
+        kernel: which gave the two; None where it has no name. Another may number them otherwise.
+    """
+
+    device: int
+    inode: int
+    kernel: str | None
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,7 @@ class Settings:
         allowed: paths of files on the base that hold a private key and are meant to.
         authority_room: config-only images are made with a place for the authority.
         store_timeout: seconds that an object store may say nothing.
+        held: the directory that the run holds; None before it does, and of a store.
     """
 
     base: str
@@ -82,6 +107,7 @@ class Settings:
     base_state: FileState | None = None
     base_tree_sha256: str | None = None
     store_timeout: float = STORE_TIMEOUT
+    held: DirectoryMark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from time import monotonic, sleep
 from ngtpatch.errors import NgtpatchError, OutputError, UsageError
 from ngtpatch.files.directories import foresee_directory, make_directory
 from ngtpatch.files.locked import StillHeldError, locked
-from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned
+from ngtpatch.files.temporaries import TEMPORARY, name_stem, remove_abandoned, unnamed_to
 from ngtpatch.files.writing import explained
 from ngtpatch.fleet.base import Base
 from ngtpatch.fleet.ledger_document import LedgerRow
-from ngtpatch.fleet.order import Held, Known, Unfit
+from ngtpatch.fleet.order import DirectoryMark, Held, Known, Unfit
 from ngtpatch.identity.assemble import Marks, marks_of
 from ngtpatch.identity.bundle import Identity
 from ngtpatch.iso.edit.image_edit import EditPlan
@@ -45,6 +45,8 @@ class OutputDirectory:
         self.path = path
         # Of the directory while it is held: as long as it is open, no other has its inode.
         self._descriptor: int | None = None
+        # What leads to that one, also when the path leads to another by now.
+        self._at = path
 
     @contextmanager
     def held(
@@ -67,24 +69,54 @@ class OutputDirectory:
             OutputError: as :meth:`require_held`, also of what the block finds no more.
         """
         state = self._create()
-        with self._open():
-            try:
-                with self._held_alone(state, shard, wait, stop):
-                    self.require_held()
-                    yield
-            except FileNotFoundError:
-                self.require_held()
-                raise
-
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._descriptor = descriptor
+        self._open()
         try:
-            yield
+            with self._held_alone(state, shard, wait, stop):
+                self.require_held()
+                yield
+        except FileNotFoundError:
+            self.require_held()
+            raise
         finally:
-            self._descriptor = None
-            os.close(descriptor)
+            self.leave()
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        at = unnamed_to(self._descriptor)
+        # Where /proc is not mounted the path is looked at before each image gets its name.
+        self._at = at if at.exists() else self.path
+
+    def leave(self) -> None:
+        """Close the directory."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor, self._at = None, self.path
+
+    def mark(self) -> DirectoryMark:
+        """Return which directory is held."""
+        assert self._descriptor is not None  # noqa: S101 - who asks holds it
+        status = os.fstat(self._descriptor)
+        return DirectoryMark(status.st_dev, status.st_ino, _kernel())
+
+    def join(self, held: DirectoryMark | None) -> None:
+        """Write to the directory that a run holds, and to no other.
+
+        By another kernel it may have another number: it is known by the run's locks there.
+
+        Raises:
+            OutputError: ``output-moved``: the path leads to another by now.
+        """
+        if held is None:
+            return
+        try:
+            self._open()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._moved() from None
+        here = self.mark()
+        elsewhere = held.kernel is None or here.kernel != held.kernel
+        if here != held and not (elsewhere and (self._at / _STATE).is_dir()):
+            self.leave()
+            raise self._moved()
 
     @contextmanager
     def _held_alone(
@@ -135,14 +167,31 @@ class OutputDirectory:
                 return
         except (FileNotFoundError, NotADirectoryError):
             pass
-        raise OutputError(
+        raise self._moved()
+
+    def _moved(self) -> OutputError:
+        return OutputError(
             "output-moved",
             "is not the directory any more that this run writes to: that was moved or removed",
             path=str(self.path),
-            hint="what was made before is in it, where it is now, and what was in flight may be in "
-            "another directory that took its place, if one did: look there, move it back, and run "
-            "the same command with --resume",
+            hint="what was made is in it, where it is now: move it back, and run the same command "
+            "with --resume",
         )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Have errors name the path that was given."""
+        at, path = str(self._at), str(self.path)
+        try:
+            yield
+        except NgtpatchError as error:
+            error.path = error.path and error.path.replace(at, path)
+            error.hint = error.hint and error.hint.replace(at, path)
+            raise
+        except OSError as error:
+            if isinstance(error.filename, str):
+                error.filename = error.filename.replace(at, path)
+            raise
 
     def foresee(self) -> None:
         """Refuse a directory that a run could not be held in, and make nothing.
@@ -226,7 +275,12 @@ class OutputDirectory:
         Any other, and with *digest* every one, is read as a whole: one whose run was killed before
         its row, one that was copied or touched.
         """
-        path = self.path / output
+        with self._told():
+            return self._holds(self._at / output, base, plan, known, digest=digest)
+
+    def _holds(
+        self, path: Path, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
+    ) -> Held | Unfit | None:
         try:
             status = path.lstat()
         except FileNotFoundError:
@@ -249,17 +303,19 @@ class OutputDirectory:
 
     def times(self, output: str) -> tuple[int, int] | None:
         """Return when the file was written to and changed, in nanoseconds."""
-        status = (self.path / output).lstat()
+        with self._told():
+            status = (self._at / output).lstat()
         return status.st_mtime_ns, status.st_ctime_ns
 
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the file is the very one that *plan* starts from."""
-        path = self.path / output
+        path = self._at / output
         return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
 
     def unfit(self, output: str) -> Unfit | None:
         """Return why a file is not kept whatever its bytes are: it is not this user's alone."""
-        return _not_ours((self.path / output).lstat())
+        with self._told():
+            return _not_ours((self._at / output).lstat())
 
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
@@ -269,12 +325,21 @@ class OutputDirectory:
         def complete(temporary: Path) -> None:
             _sync(temporary)
             base.require_same()
+            self.require_held()
 
         # Refreshed in place, the base stays open until its successor has its name.
-        return write_file(
-            plan.overlay(), self.path / output, force=replace, digest=digest, durable=False,
-            mode=0o600, check=complete, over_base=replace,
-        )  # fmt: skip
+        with self._told():
+            return write_file(
+                plan.overlay(), self._at / output, force=replace, digest=digest, durable=False,
+                mode=0o600, check=complete, over_base=replace,
+            )  # fmt: skip
+
+
+def _kernel() -> str | None:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        return None
 
 
 def _stale(base: Base, plan: EditPlan, known: Known | None) -> Unfit | None:

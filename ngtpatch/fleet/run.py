@@ -117,6 +117,7 @@ def run_fleet(
         except StillHeldError:
             ledger_path = destination.ledger(plan.shard)
             return InjectSummary(len(plan.orders), 0, 0, 0, 0, True, 0, ledger_path, (), ())
+        plan = replace(plan, settings=replace(plan.settings, held=destination.mark()))
         if resume or plan.settings.replace:
             destination.reach()
         else:
@@ -124,6 +125,7 @@ def run_fleet(
         ledger_path = destination.ledger(plan.shard)
         destination.sweep({*outputs, ledger_path.name})
         ledger = stack.enter_context(Ledger(ledger_path))
+        destination.require_held()  # images and ledger are in one
         claims = claims_against(plan, destination)
         plan = refusing(plan, claims)
         workshop.prepare(plan.settings)
@@ -221,8 +223,10 @@ def _outcomes(
                 outcomes = future.result()
                 if broken is None:
                     broken = _gone(destination, outcomes)
-                # Of images that may be in another directory nothing is written down.
-                yield from () if isinstance(broken, OutputError) else outcomes
+                # Each image is in the directory that is held. That one cannot be made there any
+                # more is no failure of its VM.
+                moved = isinstance(broken, OutputError)
+                yield from (one for one in outcomes if not moved or one.state != "failed")
             elif isinstance(trouble, CancelledError):  # who knew of it is gone
                 broken = trouble
             elif len(orders) > 1:  # one of them may be what kills workers: each by itself

@@ -34,7 +34,7 @@ class Workshop:
     """What a process needs to make images: the open base, the destination, the CA."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the base. Raises InputError, Refusal."""
+        """Open the base and the destination. Raises InputError, Refusal, OutputError."""
         self.settings = settings
         self.destination = open_destination(settings)
         self.authorities: tuple[Authority, ...] = ()
@@ -43,6 +43,11 @@ class Workshop:
         self.base = (
             None if settings.each else self._open(Path(settings.base), prove=settings.remote)
         )
+        try:
+            self.destination.join(settings.held)
+        except BaseException:
+            self.close()
+            raise
 
     def make(self, order: Order) -> VmResult:
         """Make one VM's image, or say why not. Raises nothing."""
@@ -58,7 +63,8 @@ class Workshop:
             return VmResult.failure(order, error)
 
     def close(self) -> None:
-        """Close the base."""
+        """Close the base and the destination."""
+        self.destination.leave()
         if self.base is not None:
             self.base.close()
 

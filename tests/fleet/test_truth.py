@@ -11,15 +11,18 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from ngtpatch.errors import BatchError, InputError, OutputError
 from ngtpatch.files.locked import locked
-from ngtpatch.fleet.inject import prepare
+from ngtpatch.fleet.inject import inject, prepare
 from ngtpatch.fleet.order import VmResult
 from ngtpatch.fleet.run import InjectSummary, run_fleet
 from ngtpatch.sample import write_sample
@@ -353,8 +356,8 @@ def test_a_directory_that_is_moved_ends_the_run(
     assert run.returncode == 8, run.stderr
     error = json.loads(run.stdout)["error"]
     assert (error["code"], error["path"]) == ("output-moved", str(made.out))
-    # Not each of the VMs that are left is tried, and no ledger is put into another directory.
-    assert not list(tmp_path.glob("park/out/ledger*"))
+    # Nothing is put into another directory, and not each of the VMs that are left is tried.
+    assert not list(tmp_path.glob("park/out/*"))
     if change is moved_with_all:
         (made.root.parent / "elsewhere").rename(made.root)
     else:
@@ -363,8 +366,38 @@ def test_a_directory_that_is_moved_ends_the_run(
     rows = made.rows()
     assert 2 <= len(rows) < 10
     assert {row["state"] for row in rows.values()} == {"done"}
+    assert made.listing() == {"ledger.jsonl", *(f"{name}.iso" for name in rows)}
     assert made.inject("--config-only", "--resume").returncode == 0
     assert made.wrong() == []
+
+
+class LateWorkers(ProcessPoolExecutor):
+    """Workers that begin when *change* was made."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        super().__init__(2, mp_context=get_context("spawn"))
+        self._change: Callable[[], object] | None = change
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        if self._change is not None:
+            self._change()
+            self._change = None
+        return super().submit(*arguments, **named)
+
+
+@pytest.mark.parametrize("change", [moved, another_in_its_place])
+def test_workers_that_begin_later_write_to_the_directory_that_is_held(
+    tmp_path: Path, change: Callable[[Park], None]
+) -> None:
+    made = park(tmp_path / "park", 4)
+    with LateWorkers(lambda: change(made)) as executor, pytest.raises(OutputError) as raised:
+        inject(
+            made.root / "base.iso", made.root / "vms.csv", made.out, config_only=True,
+            certificates=made.root / "certificates", executor=executor,
+        )  # fmt: skip
+    assert raised.value.code == "output-moved"
+    assert not list(tmp_path.glob("park/out/*"))
+    assert {path.name for path in (made.root / "away").iterdir()} == {".ngtpatch", "ledger.jsonl"}
 
 
 def test_a_directory_that_is_moved_while_it_is_waited_for(tmp_path: Path) -> None:
