@@ -215,16 +215,15 @@ def commands(home: Path) -> list[list[str]]:
 
 def test_no_command_shows_a_key_put_into_any_field(place: Path) -> None:
     """In one process each, with and without --json; nor is one left in a ledger."""
-    from click.testing import CliRunner
-
     from ngtpatch.cli.app import app
+    from tests.told import InProcess
 
     before = Path.cwd()
     os.chdir(place)
     try:
         for command in commands(place):
             for arguments in (command, [*command, "--json"]):
-                ran = CliRunner().invoke(app, arguments, prog_name="ngtpatch")
+                ran = InProcess().invoke(app, arguments, prog_name="ngtpatch")
                 assert ran.exit_code != 1, (arguments, ran.output)
                 assert secrets_in(ran.output) == [], arguments
                 assert secrets_in(ran.output.replace("\\n", "\n")) == [], arguments
@@ -295,9 +294,8 @@ SHORT = key_pem(private_key("ed25519")).decode().replace("\n", " ").replace("/",
 def test_no_file_or_directory_is_named_after_a_key(
     place: Path, tmp_path: Path, pem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from click.testing import CliRunner
-
     from ngtpatch.cli.app import app
+    from tests.told import InProcess
 
     monkeypatch.chdir(tmp_path)
     base, inventory = str(place / "base.iso"), str(place / "vms.csv")
@@ -322,7 +320,7 @@ def test_no_file_or_directory_is_named_after_a_key(
         *((["packer", "hook"], {**hook, name: pem}) for name in (*hook, "NGTPATCH_RESULT")),
     ]  # fmt: skip
     for arguments, more in refused:
-        ran = CliRunner().invoke(app, arguments, env=more, prog_name="ngtpatch")
+        ran = InProcess().invoke(app, arguments, env=more, prog_name="ngtpatch")
         assert ran.exit_code in (2, 3), (arguments, ran.output)
         assert [path.name for path in tmp_path.iterdir()] == ["keyed.csv"], arguments
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-__all__ = ["TOLD", "codes_of_the_page", "of_the_library", "printed", "untold"]
+from click.testing import CliRunner, Result
+
+__all__ = ["TOLD", "InProcess", "codes_of_the_page", "of_the_library", "printed", "untold"]
 
 TOLD: set[str] = set()
 
@@ -23,6 +26,16 @@ def printed(text: str) -> str:
     """Note the codes in what a command printed, or wrote to a ledger; return it."""
     TOLD.update(_CODE.findall(text))
     return text
+
+
+class InProcess(CliRunner):
+    """Runs a command in this process; what it prints counts like that of one in its own."""
+
+    def invoke(self, *arguments: Any, **options: Any) -> Result:
+        """Run it as :class:`CliRunner` does."""
+        result = super().invoke(*arguments, **options)
+        printed(result.output)
+        return result
 
 
 def codes_of_the_page() -> dict[str, tuple[str, str]]:

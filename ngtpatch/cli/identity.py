@@ -287,7 +287,7 @@ def strip(
 
     What is compressed is not looked into, and is named.
     """
-    from ngtpatch.cli.rebuild import report
+    from ngtpatch.cli.rebuild import follow, report
     from ngtpatch.flow.changes import IdentityRequest
     from ngtpatch.flow.rebuild import rebuild
 
@@ -297,6 +297,7 @@ def strip(
     )  # fmt: skip
     console.result(result)
     report(console, result, dry_run=dry_run)
+    follow(console, result)
 
 
 command.add_command(show, "show")

@@ -19,6 +19,7 @@ from ngtpatch.cli.output import Console
 from ngtpatch.disclosure import redacted
 from ngtpatch.errors import UsageError
 from ngtpatch.files.apart import require_apart
+from ngtpatch.files.bounded import STDIN
 
 if TYPE_CHECKING:
     from ngtpatch.identity.inventory import Inventory
@@ -40,6 +41,7 @@ __all__ = [
     "command",
     "digest_option",
     "distro_option",
+    "distro_option_of",
     "dry_run_option",
     "force_option",
     "global_options",
@@ -154,7 +156,6 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-STDIN = Path("/dev/stdin")
 PATH = _Path()
 INPUT = _Input()
 ISO = _Iso()
@@ -348,11 +349,16 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: Any) -> tuple[
     return found
 
 
-distro_option = click.option(
-    "-d", "--distro", "distros", metavar="ID", multiple=True, callback=_split,
-    shell_complete=profile_ids,
-    help="A distribution's profile; several by commas, or by repeating it.",
-)  # fmt: skip
+def distro_option_of(variable: str | None = None) -> Callable[[F], F]:
+    """Return the option that names distributions; *variable* names them, too."""
+    return click.option(
+        "-d", "--distro", "distros", metavar="ID", multiple=True, callback=_split,
+        shell_complete=profile_ids, envvar=variable,
+        help="A distribution's profile; several by commas, or by repeating it.",
+    )  # fmt: skip
+
+
+distro_option = distro_option_of()
 profiles_option = click.option(
     "--profiles", "profile_dirs", metavar="DIR", multiple=True, type=PATH,
     envvar="NGTPATCH_PROFILES", help="Profiles in addition to the shipped ones; may be repeated.",

@@ -9,7 +9,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import foresee, provenance_options, tell, wanted
+from ngtpatch.cli.provenance import foresee, proof, provenance_options, tell, wanted
 from ngtpatch.errors import VerificationError
 from ngtpatch.packer import (
     HookRequest,
@@ -37,10 +37,7 @@ def command() -> None:
 
 @options.command("ngtpatch packer prepare ngt.iso -d rocky -o build")
 @click.argument("iso", type=options.ISO, envvar="NGTPATCH_ISO")
-@click.option(
-    "-d", "--distro", "distros", metavar="ID", multiple=True, envvar="NGTPATCH_DISTRO",
-    help="A distribution's profile; may be repeated.",
-)  # fmt: skip
+@options.distro_option_of("NGTPATCH_DISTRO")
 @click.option(
     "-o", "--output", metavar="DIR", type=options.OUTPUT, default=Path(),
     envvar="NGTPATCH_OUTPUT", show_default="here",
@@ -80,8 +77,6 @@ def prepare(
     profile_dirs: tuple[Path, ...], patch_dirs: tuple[Path, ...], force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write the ISO and the variables that a template attaches it by."""
-    # NGTPATCH_DISTRO holds them as the hook's does: separated by commas.
-    distros = tuple(filter(None, ",".join(distros).replace(" ", "").split(",")))
     documented = wanted(provenance=provenance, sign_key=sign_key)
     require_variables(variables, force=force)
     result = prepare_iso(
@@ -110,6 +105,11 @@ def prepare(
     _report(console, result, variables)
     if written is not None:
         tell(console, written)
+    told, made = proof(provenance=provenance, sign_key=sign_key)
+    if told:
+        # Only what was changed has a record to be verified by.
+        base = ("--base", iso) if result.as_shipped else ()
+        console.next("ngtpatch", "verify", Path(result.iso_path), *base, *told, why=made)
     console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
     console.result(result)
 

@@ -11,11 +11,13 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
+from ngtpatch.disclosure import shell_word
+from ngtpatch.files.bounded import STDIN
 
 if TYPE_CHECKING:
     from ngtpatch.provenance import Provenance
 
-__all__ = ["foresee", "provenance_options", "tell", "wanted"]
+__all__ = ["foresee", "proof", "provenance_options", "tell", "wanted"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,3 +59,14 @@ def tell(console: Console, written: Provenance) -> None:
     """Name the documents."""
     for path in (written.statement, written.sbom, written.sums):
         console.say(f"wrote    {path}")
+
+
+def proof(*, provenance: bool, sign_key: Path | None) -> tuple[tuple[str, ...], str]:
+    """Return what 'ngtpatch verify' is told of the documents, and where its key comes from."""
+    if sign_key is None:
+        return (("--provenance",) if provenance else ()), ""
+    # Only the builder has the private half, and where its public one is kept is not known here.
+    made = f"openssl pkey -in {shell_word(sign_key)} -pubout -out PUBLIC.pem"
+    if sign_key == STDIN or not sign_key.is_file():
+        made = "the public half of the key that signed"
+    return ("--key", "PUBLIC.pem"), f"PUBLIC.pem: {made}"

@@ -14,7 +14,7 @@ import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
-from ngtpatch.cli.provenance import foresee, provenance_options, tell, wanted
+from ngtpatch.cli.provenance import foresee, proof, provenance_options, tell, wanted
 from ngtpatch.errors import UsageError
 from ngtpatch.files.atomic import check_target
 from ngtpatch.files.directories import foresee_directory, make_directory
@@ -168,11 +168,12 @@ def command(
                 written.append(write_provenance(product, sign_key=sign_key, outputs=outputs))
     for number, result in enumerate(results):
         report(
-            console, result, dry_run=dry_run, profile_dirs=profile_dirs,
-            as_tree=output_tree is not None,
+            console, result, dry_run=dry_run, as_tree=output_tree is not None,
         )  # fmt: skip
         if written:
             tell(console, written[number])
+        stated = proof(provenance=provenance, sign_key=sign_key)
+        follow(console, result, profile_dirs=profile_dirs, stated=stated)
     # Last: what fails before is the one document.
     console.result(RebuiltEach(tuple(results)) if each else results[0])
 
@@ -206,10 +207,9 @@ def _each(
 
 
 def report(
-    console: Console, result: RebuildResult, *, dry_run: bool, as_tree: bool = False,
-    profile_dirs: Sequence[Path] = (),
-) -> None:  # fmt: skip
-    """Print what was done, for people, and what comes next."""
+    console: Console, result: RebuildResult, *, dry_run: bool, as_tree: bool = False
+) -> None:
+    """Print what was done, for people."""
     would = "would be " if dry_run else ""
     for entry in result.changed:
         console.say(f"{would}{entry.done:<8} {entry.path}{_edits(entry)}")
@@ -234,12 +234,15 @@ def report(
         console.say(f"wrote    {result.output}  ({result.size:,} bytes)")
     if result.sha256 is not None:
         console.say(f"sha256   {result.sha256}")
-    if not dry_run and result.output is not None:
-        _next(console, result, profile_dirs)
 
 
-def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path]) -> None:
-    assert result.output is not None  # noqa: S101 - asked before
+def follow(
+    console: Console, result: RebuildResult, *, profile_dirs: Sequence[Path] = (),
+    stated: tuple[Sequence[str], str] = ((), ""),
+) -> None:  # fmt: skip
+    """Print what comes next, if a file was written; *stated* is what :func:`proof` gave."""
+    if result.output is None:
+        return
     if Path(result.output).is_dir():
         # Which program starts an installer is the script's to find out: not all are Python 3's.
         run = shlex.join(["./ngt-install", "--source", result.output])
@@ -262,7 +265,13 @@ def _next(console: Console, result: RebuildResult, profile_dirs: Sequence[Path])
         base = () if result.source == result.output else ("--base", Path(result.source))
         which, back = "", "undoes it"
     output = Path(result.output)
-    console.next("ngtpatch", "verify", output, *base, *named, why=which)
+    told, made = stated
+    if told and result.rebuilt_before:
+        # They name what this was made from, the record what that was made from: no base is both.
+        console.next("ngtpatch", "verify", output, *named, *told, why=made)
+        told, made = (), ""
+    why = "; ".join(filter(None, (which, made)))
+    console.next("ngtpatch", "verify", output, *base, *named, *told, why=why)
     scrubbed = result.overwritten or any(entry.sha256_before is None for entry in result.changed)
     # What an earlier rebuild scrubbed is not told here.
     undo = base if scrubbed or result.rebuilt_before else ()

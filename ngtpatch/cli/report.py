@@ -92,5 +92,12 @@ def command(
     what = "would be written" if dry_run else "wrote   "
     where = output if output is not None else "a page"
     console.say(f"{what} {where}  ({result.size:,} bytes)")
+    if result.output is not None:
+        page = Path(result.output)
+        console.next("xdg-open", page, why="or in any browser: it loads nothing from a network")
+    if not result.ok and out is not None:
+        named = [word for one in distros for word in ("-d", one)]
+        named += [word for one in profile_dirs for word in ("--profiles", str(one))]
+        console.next("ngtpatch", "verify", out, "--base", source, *named, why="says what is wrong")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)

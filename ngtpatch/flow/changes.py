@@ -63,9 +63,14 @@ class IdentityRequest:
         return bool(self.config or self.certificate or self.key or self.sets or authority)
 
     @property
+    def replaces(self) -> bool:
+        """Whether one VM's own files are put in: whoever asks for that knows whose disc it is."""
+        return bool(self.config or self.certificate or self.key)
+
+    @property
     def gives(self) -> bool:
         """Whether the output is for another than its source may have been for."""
-        return self.strip or bool(self.config or self.certificate or self.key)
+        return self.strip or self.replaces
 
 
 def no_agents() -> AgentPatches:
@@ -193,10 +198,10 @@ def plan_changes(
     elif traces is not None:
         wiped, forgotten = traces.wipe, traces.forget
         notices += _said(traces, "overwritten:")
-    if carries and not identity.injects:
-        notices.append(
-            "the output carries a VM's identity; do not share it, or use --strip-identity"
-        )
+    if carries and not identity.replaces:
+        # Who sets a value cannot strip as well.
+        or_strip = "" if identity.injects else ", or use --strip-identity"
+        notices.append(f"the output carries a VM's identity; do not share it{or_strip}")
     return Changes(
         contents={**after, **contents},
         added=frozenset(path for path in contents if path not in source.tree),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
+from ngtpatch.disclosure import shell_word
 from ngtpatch.errors import InputError
 from ngtpatch.files.apart import require_apart
 from ngtpatch.files.atomic import check_target
@@ -79,6 +80,8 @@ def reset(
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(base_image(base))
+        if volume.record is None:
+            raise _without_record(volume, original)
         vendor = original_volume(volume, original)
         _require_right(original, vendor, volume)
         mode = _mode(vendor)
@@ -105,6 +108,30 @@ def _mode(vendor: Volume) -> int:
         return 0o600
     traces = find_traces(OpenedSource(vendor.path, vendor.tree, vendor))
     return 0o600 if traces.found or traces.beside else 0o666
+
+
+def _without_record(volume: Volume, base: Volume | None) -> InputError:
+    """Return what there is to be done with an image that nothing on it tells how to undo."""
+    from ngtpatch.iso.compare.byte_difference import byte_difference
+
+    path = volume.path
+    if base is None:
+        told = "has no record: ngtpatch did not write this image, or the record is lost"
+        ask = f"ngtpatch verify {shell_word(path)} --base ISO"
+        hint = f"the vendor's own has nothing to undo: use it as it is. '{ask}' tells whether it"
+        hint += " is that ISO; if not, take the vendor's"
+    else:
+        named = f"the image that is made of {base.path}" if base.path.is_dir() else f"{base.path}"
+        if byte_difference(volume.source, base.source, first_only=True):
+            told = f"has no record, and it is not {named}: nothing on it tells how to undo it"
+            hint = f"if {base.path} is the vendor's, use that itself"
+            if base.record is not None:
+                hint = f"{base.path} has one: if that was made of {path}, name them the other way"
+                hint += " round"
+        else:
+            told = f"has no record, and it is {named}, byte for byte: there is nothing to undo"
+            hint = "use it as it is"
+    return InputError("no-record", told, path=str(path), hint=hint)
 
 
 def _require_right(base: Volume | None, vendor: Volume, volume: Volume) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.absent import unopened
 from ngtpatch.files.atomic import check_target, new_file
-from ngtpatch.files.bounded import read_small
+from ngtpatch.files.bounded import called, read_small
 from ngtpatch.files.wellknown import WARN_DAYS
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["ReportResult", "report"]
 
 _HEAD = 4096
-_STDIN = Path("/dev/stdin")
 _MAX_DOCUMENT = 64 << 20
 _HINT = "name BASE and OUT, what 'ngtpatch --json rebuild' printed, or a ledger"
 
@@ -150,7 +149,7 @@ def _of_a_document(path: Path, asked: Asked) -> ImagePage:
     document = read_rebuild(path)
     missing = list(_missing(document.source, document.output))
     if missing or document.output is None:
-        source = "standard input" if path == _STDIN else str(path)
+        source = called(path)
         return page_of_document(document, source, missing)
     return page_of_images(
         Path(document.source), Path(document.output), asked, document=(path, document)

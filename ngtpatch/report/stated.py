@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ngtpatch.disclosure import shell_word
+from ngtpatch.files.bounded import called
 
 if TYPE_CHECKING:
     from ngtpatch.flow.rebuild import RebuildResult
@@ -153,7 +154,9 @@ def state_provenance(
         yield Stated("Signature", None, "not checked: no public key was named (--key)")
     elif stated.signed_by is None or wrong:
         # Of a statement that the key did not sign nothing is known, not even who signed it.
-        yield Stated("Signature", None, f"does not hold with {key}: see the statement", "bad")
+        yield Stated(
+            "Signature", None, f"does not hold with {called(key)}: see the statement", "bad"
+        )
     else:
         yield Stated("Signature", None, f"fits the public key {stated.signed_by}", "good")
 

@@ -111,3 +111,91 @@ def test_a_dry_run_of_a_fleet_ends_as_the_run_does() -> None:
     assert "0 of 1 VMs would get an image in out; nothing was written" in dry.stdout
     assert json.loads(run("--json", *words, "-n").stdout)["orders"][0]["refused"]
     assert run(*words).returncode == 6
+
+
+def _lines(said: str) -> list[str]:
+    return [line.split()[0] for line in said.splitlines()]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("base", ["ngt.iso", "el.iso"])
+@pytest.mark.parametrize("stated", ["--provenance", "--sign-key=sign.key"])
+def test_what_was_stated_is_verified_by_what_comes_last(base: str, stated: str) -> None:
+    """Also where the source was rebuilt itself: the statement and the record have other bases."""
+    for line in (
+        "openssl genpkey -algorithm ed25519 -out sign.key",
+        "openssl pkey -in sign.key -pubout -out other.pub",
+    ):
+        subprocess.run(line.split(), check=True, capture_output=True)
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    ran = run("rebuild", base, "-d", "almalinux", "--strip-identity", "-o", "o.iso", stated)
+    assert ran.returncode == 0, ran.stderr
+    assert set(_lines(ran.stdout)[_lines(ran.stdout).index("next") :]) == {"next"}
+    told = 0
+    for verify in [words for words in advised(ran.stdout) if words[0] == "verify"]:
+        told += "--provenance" in verify or "--key" in verify
+        if "--key" in verify:
+            assert "(PUBLIC.pem: openssl pkey -in sign.key -pubout -out PUBLIC.pem)" in ran.stdout
+        named = {"PUBLIC.pem": "other.pub", "ISO": "ngt.iso"}
+        done = run(*(named.get(word, word) for word in verify))
+        assert done.returncode == 0, done.stdout
+        if "--key" in verify:
+            assert "signature   by other.pub" in done.stdout
+    assert told == 1
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("distro", ["rocky", "rhel"])
+def test_a_prepared_disc_with_documents_is_verified_by_them(distro: str) -> None:
+    assert run("identity", "strip", "ngt.iso", "-o", "clean.iso").returncode == 0
+    ran = run("packer", "prepare", "clean.iso", "-d", distro, "-o", "b.iso", "--provenance")
+    assert ran.returncode == 0, ran.stderr
+    assert _lines(ran.stdout)[-2:] == ["next", "next"]
+    verify, prepared = advised(ran.stdout)
+    assert "--provenance" in verify
+    for words in (verify, prepared):
+        done = run(*words)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.usefixtures("here")
+def test_a_disc_with_nothing_to_undo_is_told_what_it_is() -> None:
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    alone = run("reset", "ngt.iso", "-o", "x.iso")
+    assert (alone.returncode, Path("x.iso").exists()) == (3, False)
+    assert "the vendor's own has nothing to undo: use it as it is" in alone.stderr
+    asked = shlex.split(alone.stderr.split("'")[3])[1:]
+    assert run(*(word.replace("ISO", "ngt.iso") for word in asked)).returncode == 0
+    for base, told in (
+        ("ngt.iso", "it is ngt.iso, byte for byte: there is nothing to undo\n  use it as it is"),
+        ("el.iso", "if that was made of ngt.iso, name them the other way round"),
+    ):
+        ran = run("reset", "ngt.iso", "--base", base, "-o", "x.iso")
+        assert (ran.returncode, told in ran.stderr) == (3, True), ran.stderr
+    assert run("sample", "-o", "other.iso", "--seed", "other").returncode == 0
+    strange = run("reset", "other.iso", "--base", "ngt.iso", "-o", "x.iso")
+    assert "it is not ngt.iso" in strange.stderr
+    assert "if ngt.iso is the vendor's, use that itself" in strange.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_report_ends_with_what_to_do_with_it() -> None:
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    good = run("report", "ngt.iso", "el.iso", "-o", "good.html")
+    assert advised(good.stdout) == [["good.html"]]  # of xdg-open
+    bad = run("report", "ngt.iso", "el.iso", "-d", "kylin", "-o", "bad.html")
+    page, verify = advised(bad.stdout)
+    assert (bad.returncode, page) == (5, ["bad.html"])
+    assert run(*verify).returncode == 5
+    for words in (("-o", "bad.html", "-n", "-f"), ("-o", "-")):
+        assert "next " not in run("report", "ngt.iso", "el.iso", *words).stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_value_that_is_there_already_still_leaves_a_disc_of_one_vm() -> None:
+    shown = json.loads(run("extract", "ngt.iso", "config/ngt_config.json").stdout)
+    key, value = next((key, value) for key, value in shown.items() if "port" in key.lower())
+    for given in (f"{key}={value}", f"{key}=1234"):
+        ran = run("rebuild", "ngt.iso", "--set", given, "-o", "x.iso", "-f")
+        assert ran.returncode == 0, ran.stderr
+        assert "the output carries a VM's identity; do not share it\n" in ran.stderr

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 from ngtpatch import errors
 from ngtpatch.cli.app import app
 from tests import program
-from tests.told import codes_of_the_page, of_the_library, untold
+from tests.told import TOLD, InProcess, codes_of_the_page, of_the_library, untold
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -138,9 +137,20 @@ def test_an_error_document_is_of_the_form_that_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    runner = CliRunner()
+    TOLD.discard(code)
+    runner = InProcess()
     schema = json.loads(runner.invoke(app, ["schema", "error"]).stdout)
     document = json.loads(runner.invoke(app, ["--json", *words]).stdout)
     jsonschema.validate(document, schema)
     assert document["error"]["code"] == code
     assert code in codes_of_the_page()
+    assert code in TOLD  # --every-code counts what is printed in this process, too
+
+
+def test_no_test_runs_commands_that_do_not_count() -> None:
+    users = [
+        path.name
+        for path in (ROOT / "tests").rglob("*.py")
+        if re.search(r"^ *from click\.testing import .*CliRunner", path.read_text(), re.M)
+    ]
+    assert users == ["told.py"]  # where InProcess is made of it

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from ngtpatch.cli.app import app
 from ngtpatch.files.wellknown import CERTIFICATE_NAME, CONFIG_NAME, KEY_NAME
 from tests.fleet.park import park
 from tests.status.test_status import WEB, record, report
+from tests.told import InProcess
 
 # What needs a cluster is read as far as the options go; tests/prism_central runs these commands.
 OF_A_CLUSTER = "--prism"
@@ -38,7 +38,7 @@ ALL = list(commands())
 
 
 def shown(path: tuple[str, ...]) -> str:
-    done = CliRunner().invoke(app, [*path, "--help"], prog_name="ngtpatch", terminal_width=80)
+    done = InProcess().invoke(app, [*path, "--help"], prog_name="ngtpatch", terminal_width=80)
     assert done.exit_code == 0
     return done.stdout
 
@@ -73,7 +73,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "inject ngt-el.iso --inventory vms.csv --certificates certificates --output-dir out",
             "packer prepare ngt.iso -d rocky -o build",
         ):
-            done = CliRunner().invoke(app, line.split())
+            done = InProcess().invoke(app, line.split())
             assert done.exit_code == 0, done.output
     (root / "vms.csv").write_text(
         "name,config,certificate,key\nvm1,"
@@ -120,5 +120,5 @@ def test_its_examples_run(
             assert output.parent == Path()
             shutil.rmtree(output, ignore_errors=True)
             output.unlink(missing_ok=True)
-        ran = CliRunner().invoke(app, arguments)
+        ran = InProcess().invoke(app, arguments)
         assert ran.exit_code == 0, (example, ran.output)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from ngtpatch.cli.app import app
 from ngtpatch.patching.profile import load_profiles
 from ngtpatch.sample import write_sample
 from tests.sample.guests import DISTROS
+from tests.told import InProcess
 
 STRANGER = """\
 NAME="Acme Enterprise Linux"
@@ -28,7 +29,7 @@ AGENT = "installer/linux/src/ngt_guest_agent.tar.gz"
 
 
 def ngtpatch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
+    return InProcess().invoke(app, [str(one) for one in arguments])
 
 
 def document(*arguments: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests import program
 from tests.identity import material as m
+from tests.interpreters import interpreter
 
 # The command judges by the clock: the material must be of today.
 TODAY = datetime.now(timezone.utc)
@@ -196,3 +197,27 @@ def test_the_documents_fit_their_schemas(tmp_path: Path) -> None:
         schema = json.loads(ngtpatch("schema", f"identity-{name}").stdout)
         assert document["schema"] == schema["properties"]["schema"]["const"]
         assert set(document) == set(schema["properties"])
+
+
+def test_line_ends_of_windows_are_kept_and_no_finding(tmp_path: Path) -> None:
+    """They are PEM, and OpenSSL reads them, also that of the oldest guests' Python."""
+    vm, out = folder(tmp_path, 1, **FRESH), tmp_path / "out.iso"
+    for file in vm.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert ngtpatch("sample", "-o", tmp_path / "ngt.iso").returncode == 0
+    files = ("--config", vm / "ngt_config.json", "--cert", vm / "client-cert.pem")
+    rebuilt = ngtpatch(
+        "rebuild", tmp_path / "ngt.iso", *files, "--key", vm / "client-key.pem", "-o", out
+    )
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+    read = []
+    for name in ("client-cert.pem", "client-key.pem"):
+        read.append(tmp_path / name)
+        words = ("extract", out, f"config/{name}", "--allow-identity", "-o", read[-1])
+        assert ngtpatch(*words).returncode == 0
+        assert read[-1].read_bytes() == (vm / name).read_bytes()
+    checked = ngtpatch("identity", "check", vm)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    load = "import ssl, sys; ssl.SSLContext(ssl.PROTOCOL_TLS).load_cert_chain(*sys.argv[1:])"
+    for version in ("2.7", "3.6"):
+        subprocess.run([interpreter(version), "-c", load, *map(str, read)], check=True)

@@ -105,15 +105,14 @@ def test_a_second_build_is_not_stopped_by_the_first_one_s_image() -> None:
     "example", sorted(EXAMPLES.rglob("*.pkr.hcl")), ids=lambda p: p.parent.name
 )
 def test_a_header_names_commands_and_options_that_exist(example: Path) -> None:
-    from click.testing import CliRunner
-
     from ngtpatch.cli.app import app
+    from tests.told import InProcess
 
     head = example.read_text().split("\nvariable", 1)[0].split("\nsource", 1)[0]
     for line in re.findall(r"^# +ngtpatch (.+)$", head, re.MULTILINE):
         words = line.split()
         group = words[:2] if words[0] == "packer" else words[:1]
-        shown = CliRunner().invoke(app, [*group, "--help"]).output
+        shown = InProcess().invoke(app, [*group, "--help"]).output
         options = [word for word in words if word.startswith("-")]
         assert options
         assert all(re.search(rf"(?<!\S){option}\b", shown) for option in options), line

@@ -32,6 +32,7 @@ from ngtpatch.packer import (
 )
 from ngtpatch.packer.preparing import CACHE_AGE
 from ngtpatch.sample import write_sample
+from tests.program import run
 from tests.render.tools import Ran, ngtpatch
 
 
@@ -560,3 +561,21 @@ def test_prepare_takes_several_distributions_from_the_environment(
         NGTPATCH_DISTRO="rocky,almalinux",
     )  # fmt: skip
     assert json.loads(result.stdout)["profile"] == "rocky+almalinux"
+
+
+def test_names_are_given_to_prepare_as_to_other_commands(tmp_path: Path) -> None:
+    """By commas, by repeating the option, and by the variable; the help says so."""
+    assert run("sample", "-o", tmp_path / "ngt.iso").returncode == 0
+    told = " ".join(run("packer", "prepare", "--help").stdout.split())
+    assert "several by commas, or by repeating it" in told
+    words = ("--json", "packer", "prepare", tmp_path / "ngt.iso", "-n", "-o", tmp_path / "b")
+    by_option = [("-d", "rocky,almalinux"), ("-d", "rocky", "-d", "almalinux")]
+    ran = [run(*words, *names, cwd=tmp_path) for names in by_option]
+    for names in ("rocky,almalinux", "rocky, almalinux"):
+        variables = {**os.environ, "NGTPATCH_DISTRO": names}
+        ran.append(run(*words, env=variables, cwd=tmp_path))
+    assert {json.loads(one.stdout)["profile"] for one in ran} == {"rocky+almalinux"}
+    blank = run(*words, "-d", "rocky,", "almalinux", cwd=tmp_path)
+    assert (blank.returncode, "a list has no blank" in blank.stdout) == (2, True)
+    empty = run(*words, "-d", ",", cwd=tmp_path)
+    assert (empty.returncode, "the name is empty" in empty.stdout) == (2, True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from ngtpatch.cli.app import app
 from ngtpatch.flow.verdicts import Support
@@ -24,6 +23,7 @@ from ngtpatch.iso.read.volume import Volume
 from ngtpatch.report.image_page import Asked, ImagePage, page_of_images
 from ngtpatch.report.stated import Stated
 from ngtpatch.sample import write_sample
+from tests.told import InProcess
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -37,7 +37,7 @@ def _nobody_asks_an_installer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: object) -> tuple[int, dict[str, Any]]:
-    done = CliRunner().invoke(app, ["--json", *map(str, words)])
+    done = InProcess().invoke(app, ["--json", *map(str, words)])
     return done.exit_code, json.loads(done.stdout)
 
 

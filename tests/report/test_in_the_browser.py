@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from playwright.sync_api import Browser, expect
 
 from bench.reporting import fleet
@@ -37,6 +36,7 @@ from tests.cli.pages import walk
 from tests.flow.test_agents import tarred, zipped
 from tests.flow.test_unseen import PICKS, with_files
 from tests.report.browser import Opened, chromium, opened
+from tests.told import InProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE = "2026-11-01T00:00:00Z"
@@ -51,7 +51,7 @@ def browser() -> Iterator[Browser]:
 
 
 def ngtpatch_(*words: object) -> Any:
-    return CliRunner().invoke(app, [*map(str, words)])
+    return InProcess().invoke(app, [*map(str, words)])
 
 
 def assert_quiet(page: Opened, path: Path) -> None:

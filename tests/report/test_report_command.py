@@ -14,7 +14,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -32,10 +31,11 @@ from ngtpatch.report.stated import check_statement, state_provenance
 from ngtpatch.sample import write_sample
 from tests.fleet.park import TODAY, Park, park
 from tests.identity import material as m
+from tests.told import InProcess
 
 
 def run(*words: object) -> tuple[int, dict[str, Any]]:
-    done = CliRunner().invoke(app, ["--json", "report", *map(str, words)])
+    done = InProcess().invoke(app, ["--json", "report", *map(str, words)])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, json.loads(done.stdout)
 
@@ -75,7 +75,7 @@ def test_a_fleet_that_is_well(out: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     code, document = run(out / "ledger.jsonl", "-o", page, "--warn-days", 10)
     assert (code, document["verdict"], document["ok"], document["rows"]) == (0, "ok", True, 6)
-    jsonschema.validate(document, json.loads(CliRunner().invoke(app, ["schema", "report"]).stdout))
+    jsonschema.validate(document, json.loads(InProcess().invoke(app, ["schema", "report"]).stdout))
     assert document["size"] == page.stat().st_size
     assert {state for state, _ in states(page).values()} == {"ok"}
     ends = {row[0]: row[2] for row in table(page, "vm")}
@@ -133,7 +133,7 @@ def rebuilt(directory: Path) -> tuple[Path, dict[str, Any]]:
     base, image = directory / "ngt.iso", directory / "out.iso"
     write_sample(base)
     words = ["--json", "rebuild", str(base), "-d", "rocky", "-o", str(image)]
-    document: dict[str, Any] = json.loads(CliRunner().invoke(app, words).stdout)
+    document: dict[str, Any] = json.loads(InProcess().invoke(app, words).stdout)
     path = directory / "rebuild.json"
     path.write_text(json.dumps(document))
     return path, document
@@ -196,7 +196,7 @@ def test_a_signature_is_said_as_what_was_checked(
             private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         )
     words = ["rebuild", base, "--set", "port=2075", "--sign-key", tmp_path / "sign.key"]
-    done = CliRunner().invoke(app, [*map(str, words), "-o", str(image)])
+    done = InProcess().invoke(app, [*map(str, words), "-o", str(image)])
     assert done.exit_code == 0, done.output
     public = None if key is None else tmp_path / f"{key}.pub"
     checked = check_statement(image, base, public)
@@ -231,7 +231,7 @@ def test_a_document_alone_is_not_verified(tmp_path: Path) -> None:
     code, planned = run(path, "-n", "-o", tmp_path / "other.html")
     assert (code, planned["output"]) == (0, None)
     assert not (tmp_path / "other.html").exists()
-    done = CliRunner().invoke(app, ["report", str(path), "-o", "-"])
+    done = InProcess().invoke(app, ["report", str(path), "-o", "-"])
     assert done.stdout.startswith("<!doctype html>")
     code, refused = run(path)
     assert (code, refused["error"]["code"]) == (2, "no-output")
