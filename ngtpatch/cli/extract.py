@@ -43,7 +43,9 @@ def command(
         target.close()
     console.result(result)
     if dry_run:
-        console.say(f"would be written  {'-' if to_stdout else output}  ({result.size:,} bytes)")
+        console.say(
+            f"would be written  {'to stdout' if to_stdout else output}  ({result.size:,} bytes)"
+        )
     if result.output is not None:
         console.note(f"{path} -> {result.output}")
 

@@ -150,7 +150,9 @@ def check(
     if (output is not None or template is not None) and not plan:
         raise UsageError("needs-plan", "--output and --template go with --plan")
     if prism_host is None and not targets:
-        raise UsageError("usage", "name a TARGET, or --prism HOST", hint="see --help")
+        raise UsageError(
+            "usage", "name a TARGET, or --prism HOST", hint="ngtpatch identity check --help"
+        )
     if prism_host is not None and certificates is None:
         raise UsageError(
             "usage", "Prism Central has no certificate to give: --prism goes with --certificates",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from ngtpatch.disclosure import stream_holds_private_key
+from ngtpatch.disclosure import shell_word, stream_holds_private_key
 from ngtpatch.errors import InputError, Refusal
 from ngtpatch.files.atomic import check_target, new_file
 from ngtpatch.files.wellknown import KEY
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ngtpatch.files.tree import FileTree
 
 __all__ = ["Extracted", "extract"]
+
+_COMPARED = 5000
+"""With how many names one is compared that is not there."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,7 @@ def extract(
         check_target(output, force=force, source=Path(source))
     with open_source(source) as opened:
         if path not in opened.tree:
-            raise InputError(
-                "no-such-entry",
-                f"holds no file {path}",
-                path=str(source),
-                hint=f"list what it holds with: ngtpatch ls {source}",
-            )
+            raise _no_such(opened.tree, path, Path(source))
         secret = _is_secret(opened.tree, path)
         if secret and not (allow_identity and isinstance(output, Path)):
             raise Refusal(
@@ -91,6 +89,23 @@ def extract(
             else:
                 shutil.copyfileobj(stream, output, 1 << 20)
     return Extracted(str(source), path, size, str(output) if isinstance(output, Path) else None)
+
+
+def _no_such(tree: FileTree, path: str, source: Path) -> InputError:
+    """Return that there is no file at *path*, and which one was meant where that can be told."""
+    from difflib import get_close_matches
+    from itertools import islice
+
+    told = f"holds no file {path}"
+    hint = f"list what it holds with: ngtpatch ls {shell_word(source)}"
+    if any(one.startswith(f"{path}/") for one in tree):
+        told += ", but a directory of that name"
+    else:
+        name = path.rpartition("/")[2]
+        meant = [one for one in tree if one.rpartition("/")[2] == name]
+        if close := (meant or get_close_matches(path, islice(tree, _COMPARED), 1))[:3]:
+            hint = f"did you mean {' or '.join(close)}?"
+    return InputError("no-such-entry", told, path=str(source), hint=hint)
 
 
 def _is_secret(tree: FileTree, path: str) -> bool:

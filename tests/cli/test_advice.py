@@ -199,3 +199,19 @@ def test_a_value_that_is_there_already_still_leaves_a_disc_of_one_vm() -> None:
         ran = run("rebuild", "ngt.iso", "--set", given, "-o", "x.iso", "-f")
         assert ran.returncode == 0, ran.stderr
         assert "the output carries a VM's identity; do not share it\n" in ran.stderr
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("install_ngt.py", "did you mean installer/linux/install_ngt.py?"),
+        ("installer/linux/instal_ngt.py", "did you mean installer/linux/install_ngt.py?"),
+        ("installer/linux", "but a directory of that name\n  list what it holds with: ngtpatch ls"),
+        ("quite/another", "list what it holds with: ngtpatch ls './-n 1.iso'\n"),
+    ],
+)
+def test_an_entry_that_is_not_there_gets_the_one_that_is(path: str, said: str) -> None:
+    Path("ngt.iso").rename("-n 1.iso")
+    ran = run("extract", "./-n 1.iso", path)
+    assert (ran.returncode, said in ran.stderr) == (3, True), ran.stderr
