@@ -17,7 +17,7 @@ from ngtpatch.files.tree import FileTree
 from ngtpatch.fleet.order import Order, Settings
 from ngtpatch.fleet.output_place import folded, over_inputs
 from ngtpatch.fleet.whole import AS_COMPUTED, STALE, Whole, fingerprint, require_of
-from ngtpatch.identity.assemble import Marks, Recipe, identity_of, marks_of, sets_of
+from ngtpatch.identity.assemble import Marks, Recipe, identity_of, marks_and_certificate, sets_of
 from ngtpatch.identity.check import Sharing
 from ngtpatch.identity.inventory import Inventory, InventoryError, Row, RowProblem
 from ngtpatch.identity.inventory.row import shortened
@@ -31,7 +31,7 @@ _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")]
 )
 # What is found by looking at all VMs.
-_OF_THE_WHOLE = frozenset(["duplicate-uuid", "duplicate-certificate"])
+_OF_THE_WHOLE = frozenset(["duplicate-uuid", "duplicate-certificate", "duplicate-key"])
 _MAX_NAME_BYTES = 200  # leaves room for the temporary file's name beside it
 
 
@@ -161,8 +161,8 @@ def _unknown(
         return []
     return [
         f"of the {others} VMs of other shards the configurations and certificates were not read: "
-        "whether one of them shares an ngt_uuid or a certificate with one of these is not known "
-        "('inject -n --whole FILE' finds that out, once for all shards)"
+        "whether one of them shares an ngt_uuid, a certificate or a key with one of these is not "
+        "known ('inject -n --whole FILE' finds that out, once for all shards)"
     ]
 
 
@@ -312,25 +312,27 @@ _Known = dict[str, Marks]
 def _refusals(
     rows: Iterable[Row], others: Iterable[Row], settings: Settings
 ) -> tuple[dict[str, tuple[str, str]], _Known]:
-    """Find the VMs that share an ngt_uuid or a certificate with another one.
+    """Find the VMs that share an ngt_uuid, a certificate or its key with another one.
 
     Of *others*, a clone may be in another shard, that is what the inventory's text states. What
     cannot be read is left to the VM's own turn. Also returns, by VM, the ngt_uuid and the
     certificate's fingerprint.
     """
     known: _Known = {}
-    seen: set[str | None] = {None}
-    twice: set[str] = set()
+    keys: list[bytes | None] = []
+    seen: set[str | bytes | None] = {None}
+    twice: set[str | bytes] = set()
 
-    def see(value: str | None) -> None:
+    def see(value: str | bytes | None) -> None:
         if value is not None and value in seen:
             twice.add(value)
         seen.add(value)
 
     for row in rows:
-        stated, mark = known[row.label] = _marks(row, settings.recipe)
-        see(stated)
-        see(mark)
+        known[row.label], key = _marks(row, settings.recipe)
+        keys.append(key)
+        for value in (*known[row.label], key):
+            see(value)
     elsewhere = [(row.label, _stated(row, settings.recipe)) for row in others]
     for _, stated in elsewhere:
         see(stated)
@@ -344,15 +346,23 @@ def _refusals(
             sharing.add_uuid(label, stated)
         if mark in twice:
             sharing.add_certificate(label, mark)
+    for row, key in zip(rows, keys, strict=True):
+        if key is not None and key in twice:
+            sharing.add_key(row.label, key, known[row.label])
     return {f.source: (f.code, f.message) for f in sharing.findings()}, known
 
 
-def _marks(row: Row, recipe: Recipe) -> Marks:
-    """Return a VM's ngt_uuid and its certificate's fingerprint, as far as they can be read."""
+def _marks(row: Row, recipe: Recipe) -> tuple[Marks, bytes | None]:
+    """Return a VM's ngt_uuid, its certificate's fingerprint, and what its public key is known by.
+
+    As far as they can be read; the private key is not.
+    """
     stated = _stated(row, recipe)
     with suppress(NgtpatchError):
-        return marks_of(identity_of(row, recipe, with_key=False), stated)
-    return stated, None
+        given = identity_of(row, recipe, with_key=False)
+        marks, certificate = marks_and_certificate(given, stated)
+        return marks, None if certificate is None else certificate.public_key
+    return (stated, None), None
 
 
 def _stated(row: Row, recipe: Recipe) -> str | None:

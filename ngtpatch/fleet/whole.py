@@ -2,8 +2,8 @@
 """What only the whole inventory shows, computed once for shards that read their own files alone.
 
 ``inject -n --whole FILE`` reads every VM's configuration and certificate and writes down who shares
-an ngt_uuid or a certificate with whom. A shard that is given FILE reads its own VMs' files, and
-finds by a fingerprint of each whether that is still what was looked at.
+an ngt_uuid, a certificate or a key with whom. A shard that is given FILE reads its own VMs' files,
+and finds by a fingerprint of each whether that is still what was looked at.
 """
 
 from __future__ import annotations

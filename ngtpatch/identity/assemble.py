@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from ngtpatch.errors import NgtpatchError
 from ngtpatch.files.wellknown import AUTHORITY, CONFIG
 from ngtpatch.identity.bundle import Identity
+from ngtpatch.identity.certificate import Certificate
 from ngtpatch.identity.inventory import Row
 from ngtpatch.identity.values import compile_template, is_template, render
 
-__all__ = ["Marks", "Recipe", "identity_of", "marks_of", "sets_of"]
+__all__ = ["Marks", "Recipe", "identity_of", "marks_and_certificate", "marks_of", "sets_of"]
 
 # What no two VMs share: the ngt_uuid, and the certificate's fingerprint.
 Marks = tuple["str | None", "str | None"]
@@ -87,12 +88,19 @@ def marks_of(identity: Identity, stated: str | None) -> Marks:
         identity: as it was read; None stands for what is not in it or cannot be read.
         stated: the ngt_uuid that comes in its configuration's place.
     """
-    mark = None
+    return marks_and_certificate(identity, stated)[0]
+
+
+def marks_and_certificate(
+    identity: Identity, stated: str | None
+) -> tuple[Marks, Certificate | None]:
+    """Return :func:`marks_of`, and the certificate, if it can be read."""
+    certificate = None
     if stated is None:
         with suppress(NgtpatchError):
             config = identity.parsed_config()
             stated = config.ngt_uuid if config is not None else None
     with suppress(NgtpatchError):
         certificate = identity.parsed_certificate()
-        mark = certificate.fingerprint if certificate is not None else None
-    return None if stated is None else stated.lower(), mark
+    mark = certificate.fingerprint if certificate is not None else None
+    return (None if stated is None else stated.lower(), mark), certificate

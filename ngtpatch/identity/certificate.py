@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,6 +87,14 @@ class Certificate:
         from cryptography.hazmat.primitives import hashes
 
         return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    @cached_property
+    def public_key(self) -> bytes:
+        """A digest of the leaf's public key: certificates of one private key have the same."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        key = self.leaf.public_key()
+        return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:

@@ -44,6 +44,17 @@ _HOW = {
 
 T = TypeVar("T")
 
+# What is shared (code, value); who has it (source, path), and of a key with which other marks.
+_Shared = tuple[str, "str | bytes"]
+_Marks = tuple["str | None", "str | None"]
+_Seen = tuple[str, str, _Marks]
+_WHAT = {
+    "duplicate-uuid": "ngt_uuid {}",
+    "duplicate-key": "the certificate's key",
+    "duplicate-certificate": "the certificate",
+}
+_RANK = {code: rank for rank, code in enumerate(_WHAT)}
+
 
 def check(
     identity: Identity,
@@ -195,24 +206,32 @@ def _name(entry: str) -> str:
 
 
 class Sharing:
-    """Finds an ngt_uuid or a certificate that two VMs have, without keeping their material."""
+    """Finds an ngt_uuid, a certificate or a key that two VMs have, without keeping their material.
+
+    Keys are compared by the public halves that certificates have. Where two have one certificate or
+    one ngt_uuid that is said, and of their key nothing besides.
+    """
 
     def __init__(self) -> None:
         # The first that has it alone: most are the only one.
-        self._first: dict[tuple[str, str], tuple[str, str]] = {}
-        self._more: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._first: dict[_Shared, _Seen] = {}
+        self._more: dict[_Shared, list[_Seen]] = {}
 
     def add(self, identity: Identity) -> None:
         """Look at one more VM. What cannot be read is left to :func:`check`."""
+        ngt_uuid = None
         with suppress(InputError):
             config = identity.parsed_config()
             if config is not None:
-                self.add_uuid(identity.source, config.ngt_uuid, identity.where(CONFIG))
+                ngt_uuid = config.ngt_uuid
+                self.add_uuid(identity.source, ngt_uuid, identity.where(CONFIG))
         with suppress(InputError):
             certificate = identity.parsed_certificate()
             if certificate is not None:
                 where = identity.where(CERTIFICATE)
                 self.add_certificate(identity.source, certificate.fingerprint, where)
+                marks = ngt_uuid, certificate.fingerprint
+                self.add_key(identity.source, certificate.public_key, marks, where)
 
     def add_uuid(self, source: str, ngt_uuid: str | None, path: str = CONFIG) -> None:
         """Look at an ngt_uuid alone: whose it is, and the file that says so."""
@@ -226,30 +245,44 @@ class Sharing:
         if fingerprint:
             self._add("duplicate-certificate", fingerprint, source, path)
 
-    def _add(self, code: str, value: str, source: str, path: str) -> None:
-        key, seen = (code, value), (source, path)
+    def add_key(
+        self, source: str, public_key: bytes, marks: _Marks, path: str = CERTIFICATE
+    ) -> None:
+        """Look at a certificate's key, of a VM that has this ngt_uuid and certificate."""
+        self._add("duplicate-key", public_key, source, path, marks)
+
+    def _add(
+        self, code: str, value: str | bytes, source: str, path: str, marks: _Marks = (None, None)
+    ) -> None:
+        key, seen = (code, value), (source, path, marks)
         if self._first.setdefault(key, seen) is not seen:
             self._more.setdefault(key, []).append(seen)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return an error for every VM that shares something with another."""
         found: list[Finding] = []
-        for (code, value), more in _uuids_first(self._more):
+        for (code, value), more in sorted(self._more.items(), key=lambda one: _RANK[one[0][0]]):
             group = [self._first[code, value], *more]
-            what = f"ngt_uuid {value}" if code == "duplicate-uuid" else "the certificate"
-            for index, (source, path) in enumerate(group):
-                others = [name for n, (name, _) in enumerate(group) if n != index]
+            what = _WHAT[code].format(value)
+            for index, (source, path, marks) in enumerate(group):
+                others = [
+                    name
+                    for n, (name, _, theirs) in enumerate(group)
+                    if n != index and not _have_one(marks, theirs)
+                ]
+                if not others:
+                    continue
                 rest = f" and {len(others) - 3} more" if len(others) > 3 else ""
                 message = f"{what} is also that of {', '.join(others[:3])}{rest}"
+                if code == "duplicate-key":
+                    message += ", under another certificate"
                 hint = "each VM needs an identity of its own: let the cluster issue one"
                 found.append(Finding(code, Severity.ERROR, source, message, path, hint))
         return tuple(found)
 
 
-def _uuids_first(
-    groups: Mapping[tuple[str, str], list[tuple[str, str]]],
-) -> list[tuple[tuple[str, str], list[tuple[str, str]]]]:
-    return sorted(groups.items(), key=lambda item: item[0][0] != "duplicate-uuid")
+def _have_one(marks: _Marks, others: _Marks) -> bool:
+    return any(a is not None and a == b for a, b in zip(marks, others, strict=True))
 
 
 def _validity(

@@ -21,8 +21,8 @@ METHODS = ("refresh", "recreate")
 
 # What only a new certificate from the cluster mends.
 _RENEWED_BY_THE_CLUSTER = {
-    "certificate-pem", "chain", "duplicate-certificate", "duplicate-uuid", "expired", "expiring",
-    "key-encrypted", "key-mismatch", "key-pem", "missing", "weak-key",
+    "certificate-pem", "chain", "duplicate-certificate", "duplicate-key", "duplicate-uuid",
+    "expired", "expiring", "key-encrypted", "key-mismatch", "key-pem", "missing", "weak-key",
 }  # fmt: skip
 
 

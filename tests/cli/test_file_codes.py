@@ -210,6 +210,10 @@ def test_identity_check_of_two(tmp_path: Path) -> None:
         placed(tmp_path / name, {**files, CONFIG: config})
     assert "duplicate-uuid" in found("vm1", "vm2", cwd=tmp_path)
     assert "duplicate-certificate" in found("vm1", "vm3", cwd=tmp_path)
+    another = m.pem(m.certificate(m.private_key("p256", 1)))
+    placed(tmp_path / "vm4", {**files, CONFIG: m.config(4), CERTIFICATE: another})
+    of_two = found("vm1", "vm4", cwd=tmp_path)
+    assert ("duplicate-key" in of_two, "duplicate-certificate" in of_two) == (True, False)
     (tmp_path / "ca.pem").write_bytes(m.pem(m.cluster("another")[0]))
     assert "chain" in found("vm1", "--ca", "ca.pem", cwd=tmp_path)
 

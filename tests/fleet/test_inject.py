@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY, VM_PATHS
+from ngtpatch.fleet.plan import shard_of
 from ngtpatch.identity.exchange import stripped
 from ngtpatch.iso.compare.comparison import compare
 from ngtpatch.iso.edit.image_edit import Note, edit
@@ -235,6 +236,45 @@ def test_bad_identities_are_refused_row_by_row(tmp_path: Path) -> None:
 
 
 OTHER_BASE = "it was made from another base, or of the other kind (config-only or full)"
+
+
+def with_one_key(made: Park, first: str, second: str) -> None:
+    """Give the second VM a certificate of its own, of the first one's key."""
+    number = int(first.removeprefix("vm"))
+    files = made.material[second]
+    certificate = m.certificate(m.private_key("p256", number), name=m.FIRST, **FRESH)
+    key = made.material[first][KEY]
+    made.give(second, {**files, CERTIFICATE: m.pem(certificate), KEY: key})
+
+
+def test_one_key_under_two_certificates_is_refused(tmp_path: Path) -> None:
+    made = park(tmp_path / "park", 4)
+    with_one_key(made, "vm1", "vm3")
+    # One certificate in two VMs is that, and no key of it is named besides.
+    files = made.material["vm4"]
+    made.give("vm4", {**made.material["vm2"], CONFIG: files[CONFIG]})
+    run = made.inject("--config-only")
+    assert run.returncode == 6
+    rows = made.rows()
+    assert {name: row["code"] for name, row in rows.items()} == {
+        "vm1": "duplicate-key", "vm2": "duplicate-certificate",
+        "vm3": "duplicate-key", "vm4": "duplicate-certificate",
+    }  # fmt: skip
+    said = "the certificate's key is also that of vm3, under another certificate"
+    assert rows["vm1"]["error"].startswith(said)
+    made.give("vm3", m.files(3, **FRESH))
+    made.give("vm4", files | m.files(4, **FRESH))
+    assert made.inject("--config-only", "--resume").returncode == 0
+    assert made.wrong() == []
+
+
+def test_one_key_in_two_shards(tmp_path: Path) -> None:
+    made, whole = park(tmp_path / "park", 8), tmp_path / "whole.json"
+    other = next(n for n in made.material if shard_of(n, 3) != shard_of("vm1", 3))
+    with_one_key(made, "vm1", other)
+    assert made.inject("--dry-run", "--whole", whole).returncode == 0
+    codes = refused(made, "--whole", whole)
+    assert {name for name, code in codes.items() if code == "duplicate-key"} == {"vm1", other}
 
 
 def refused(made: Park, *more: object) -> dict[str, str | None]:
