@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""jinja2's sandbox, in which no single step of a template makes more than a value ever needs.
+"""jinja2's sandbox, in which a template neither makes nor does more than a value ever needs.
 
-``{{ 'x' * 10**9 }}`` is a gigabyte for each VM. What is bounded are products, powers, sums, widths
-and the text as a whole; how long loops in loops take is not.
+``{{ 'x' * 10**9 }}`` is a gigabyte for each VM. What a step makes, and what all together do, is
+bounded by what they are given; where a number says how much is made, that is looked at as well.
 """
 
 from __future__ import annotations
@@ -13,63 +13,135 @@ from functools import wraps
 from string import Formatter
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateRuntimeError
+from jinja2 import StrictUndefined, Template, nodes, pass_context
+from jinja2.compiler import CodeGenerator
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from ngtpatch.identity.template_work import require, size_of, step, turn, working
 
 __all__ = ["BoundedSandbox", "bounded_text"]
 
-_MOST = 1 << 20
-# Filters and methods that make as much as a number among their arguments says.
-_PADDING = frozenset({
-    "batch", "center", "expandtabs", "generate_lorem_ipsum", "indent", "ljust", "rjust", "slice",
-    "to_bytes", "tojson", "zfill",
-})  # fmt: skip
+# Filters and methods that make as much as a number among their arguments says, or so many times
+# as much: words, or paragraphs of them.
+_PADDING = dict.fromkeys(
+    ("batch", "center", "expandtabs", "indent", "ljust", "rjust", "slice", "to_bytes", "tojson",
+     "zfill"), 1,
+) | {"generate_lorem_ipsum": 500}  # fmt: skip
 # Width and precision of a field, also behind a name, which may have anything in it.
 _PERCENT = re.compile(r"(?=[%)][-#0 +]*([0-9]{0,20}|\*)(?:\.([0-9]{1,20}|\*))?[hlL]?[A-Za-z])")
+# Filters that no template can name.
+_TURNS, _LOOKED_AT, _JOINED = "(turns)", "(looked at)", "(joined)"
 
 
-class _TooMuchError(TemplateRuntimeError):
-    def __init__(self, what: str, made: int) -> None:
-        super().__init__(f"{what} would make {made:,} at once; {_MOST:,} is the most of a value")
+class _Counting(NodeTransformer):
+    """Has loops, comparisons, slices and ``~`` counted, of which the sandbox hears nothing."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - jinja2's way
+        text = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, _TURNS, nodes.Const(text))
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, _LOOKED_AT)
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, _LOOKED_AT)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _filtered(node.node, _LOOKED_AT)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes), _JOINED, like=node)
+
+
+def _filtered(
+    node: nodes.Node, name: str, *more: nodes.Node, like: nodes.Node | None = None
+) -> nodes.Filter:
+    result = nodes.Filter(node, name, list(more), [], None, None)
+    result.set_lineno((like or node).lineno)
+    result.environment = (like or node).environment
+    return result
+
+
+class _CountingGenerator(CodeGenerator):
+    def visit_Template(self, node: nodes.Template, frame: Any = None) -> None:  # noqa: N802
+        super().visit_Template(_Counting().visit(node), frame)
 
 
 class BoundedSandbox(ImmutableSandboxedEnvironment):
     """An environment for templates of names, values and configurations. Nothing is HTML here."""
 
     intercepted_binops = frozenset({"%", "*", "**", "+"})
+    code_generator_class = _CountingGenerator
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-        for name in (*(_PADDING & self.filters.keys()), "format"):
-            self.filters[name] = _bounded(name, self.filters[name])
+        super().__init__(
+            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True,
+            finalize=_looked_at,
+        )  # fmt: skip
+        for table in (self.filters, self.tests):
+            table.update({name: _bounded(name, work) for name, work in dict(table).items()})
+        self.filters.update({_TURNS: _turns, _LOOKED_AT: _looked_at, _JOINED: _joined})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Return what *operator* gives. Raises TemplateRuntimeError where that is too much."""
-        _require(operator, _made(operator, left, right))
-        return super().call_binop(context, operator, left, right)
+        require(operator, _made(operator, left, right))
+        if operator == "%":
+            step(operator, (left, right))
+        return _seen(operator, super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call a function or a method of a value. Raises as :meth:`call_binop`."""
         name = getattr(__obj, "__name__", "")
-        text = getattr(getattr(__obj, "__wrapped__", None), "__self__", None)
+        text = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
+        given = (*args, *kwargs.values())
         if name in ("format", "format_map") and isinstance(text, str):
-            given = args[0].values() if name == "format_map" and args else kwargs.values()
-            _require(name, _widest(_in_braces(text), (*args, *given)))
-        elif name in _PADDING:
-            _require(name, _largest((*args, *kwargs.values())))
-        return super().call(__context, __obj, *args, **kwargs)
+            inner = args[0].values() if name == "format_map" and args else kwargs.values()
+            require(name, _widest(_in_braces(text), (*args, *inner)))
+        _pay(name, text, given)
+        return _seen(name, super().call(__context, __obj, *args, **kwargs))
 
 
 def bounded_text(template: Template, values: Mapping[str, Any]) -> str:
     """Return the text of *template*. Raises TemplateError where that is too long."""
     parts, length = list[str](), 0
-    for part in template.generate(values):
-        parts.append(part)
-        length += len(part)
-        if length > _MOST:
-            raise _TooMuchError("the template", length)
+    with working():
+        for part in template.generate(values):
+            parts.append(part)
+            length += len(part)
+            require("the template", length)
     return "".join(parts)
+
+
+@pass_context
+def _turns(context: Context, iterable: Iterable[Any], text: int) -> Iterator[Any]:
+    """Yield what a loop goes over; each turn writes *text* characters that stand in it."""
+    for one in iterable:
+        turn(text)
+        yield one
+
+
+@pass_context
+def _looked_at(context: Context, value: Any) -> Any:
+    """Return *value*, which is compared, cut or written."""
+    size = size_of(value)
+    require("the template", size)
+    turn(size)
+    return value
+
+
+@pass_context
+def _joined(context: Context, values: list[Any]) -> str:
+    require("~", size_of(values))
+    return str(_seen("~", "".join(map(str, values))))
 
 
 def _bounded(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,19 +150,31 @@ def _bounded(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(work)
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        given = (*args[value + 1 :], *kwargs.values())
-        if name != "format":
-            _require(name, _largest(given))
-        elif isinstance(args[value], str):
-            _require(name, _widest(_percent(args[value]), given))
-        return work(*args, **kwargs)
+        text, given = args[value] if args[value:] else None, (*args[value + 1 :], *kwargs.values())
+        if name == "format" and isinstance(text, str):
+            require(name, _widest(_percent(text), given))
+        _pay(name, text, given)
+        return _seen(name, work(*args, **kwargs))
 
     return bounded
 
 
-def _require(name: str, made: int) -> None:
-    if made > _MOST:
-        raise _TooMuchError(name, made)
+def _pay(name: str, value: Any, given: tuple[Any, ...]) -> None:
+    """Pay for what is done with *value*, and what is *given* besides."""
+    if name not in _PADDING:
+        step(name, (value, *given))
+        return
+    width = _largest(given) * _PADDING[name]
+    require(name, width)
+    step(name, (value, range(width), *(one for one in given if not isinstance(one, int))))
+
+
+def _seen(name: str, made: Any) -> Any:
+    """Return what a step made. Raises TooMuchError where a value does not need so much."""
+    size = size_of(made)
+    require(name, size)
+    turn(size)
+    return made
 
 
 def _made(operator: str, left: Any, right: Any) -> int:
@@ -103,7 +187,8 @@ def _made(operator: str, left: Any, right: Any) -> int:
         return _widest(_percent(left), given) if isinstance(left, str) else 0
     whole = [isinstance(one, int) for one in (left, right)]
     if all(whole):
-        return int(left).bit_length() * int(right) if operator == "**" else 0
+        bits = int(left).bit_length()
+        return bits * int(right) if operator == "**" else bits + int(right).bit_length()
     if any(whole) and operator == "*":
         return sizes[0] * int(right) if whole[1] else sizes[1] * int(left)
     return 0

@@ -64,10 +64,12 @@ def _compiled(text: str, path: str) -> Template:
     from jinja2 import TemplateSyntaxError
 
     from ngtpatch.identity.bounded_sandbox import BoundedSandbox
+    from ngtpatch.identity.template_work import working
 
     # Sandboxed: a template is data that arrived with an inventory.
     try:
-        return BoundedSandbox().from_string(text)
+        with working():  # of constants something is done already
+            return BoundedSandbox().from_string(text)
     except TemplateSyntaxError as error:
         raise InputError("template", f"line {error.lineno}: {error.message}", path=path) from None
     except (MemoryError, RecursionError, SyntaxError):  # of Python's own compiler

@@ -459,6 +459,11 @@ def test_why_an_image_of_the_other_kind_is_made_anew(tmp_path: Path) -> None:
     assert remade == OTHER_BASE
 
 
+_MANY = "{% set ns = namespace(x='x') %}{% for n in range(99) %}"
+_R = "{% set r = range(9999) | list %}"
+_WORK = "the template does more than a value needs"
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [
@@ -476,6 +481,28 @@ def test_why_an_image_of_the_other_kind_is_made_anew(tmp_path: Path) -> None:
         ("{{ '{n:>{w}}'.format_map({'n': 1, 'w': 999999999}) }}", "format_map would make"),
         ("{{ lipsum(n=10**9) }}", "generate_lorem_ipsum would make"),
         ("{% for n in range(99999) %}{{ 'x' * 999 }}{% endfor %}", "the template would make"),
+        ("{{ ('x' * 10**5) | replace('', 'y' * 10**5) }}", "replace could make 10,000,"),
+        ("{{ ('x' * 10**5).translate({120: 'y' * 10**5}) }}", "translate could make"),
+        ("{{ ('x' * 10**4).join(['y'] * 10**5) }}", "join could make"),
+        ("{{ ('\\n' * 10**5) | indent(10**5) }}", "indent could make"),
+        ("{{ ('\\t' * 10**5).expandtabs(10**5) }}", "expandtabs could make"),
+        ("{{ '%(n)s' * 10**4 % {'n': 'x' * 10**5} }}", "% could make"),
+        ("{{ ('{0}' * 10**4).format('x' * 10**5) }}", "format could make"),
+        (f"{_MANY}{{% set ns.x = ns.x ~ ns.x %}}{{% endfor %}}", "~ would make"),
+        (
+            f"{_MANY}{{% set ns.x = [ns.x, ns.x] %}}{{% endfor %}}{{{{ ns.x }}}}",
+            "the template would make",
+        ),
+        ("{{ ('x' * 10**6) | wordwrap(1) }}", _WORK),
+        ("{% for n in range(99999) %}{{ ('x' * 60000) | wordwrap(1) }}{% endfor %}", _WORK),
+        (f"{_R}{{% for b in r %}}{{% for c in r %}}{{% endfor %}}{{% endfor %}}", _WORK),
+        (f"{_R}{{% for b in r %}}{{% if 'x' in r * 9 %}}{{% endif %}}{{% endfor %}}", _WORK),
+        (f"{_R}{{% set x %}}{{% for b in r %}}{'-' * 5000}{{% endfor %}}{{% endset %}}", _WORK),
+        (f"{_R}{{% for b in r %}}{{% set x = r[1:] %}}{{% endfor %}}", _WORK),
+        (
+            "{% macro m(n) %}{% if n %}{{ m(n-1) ~ m(n-1) }}{% endif %}{% endmacro %}{{ m(99) }}",
+            _WORK,
+        ),
     ],
 )
 def test_a_name_that_would_be_endless_is_named(tmp_path: Path, template: str, said: str) -> None:
@@ -514,6 +541,17 @@ def test_a_template_whose_filters_fail_is_a_templates_fault(tmp_path: Path, temp
         ("{{ '{2000000}%s' % name }}", "{2000000}vm1"),
         ("{{ '100% 2000000 {}'.format(name) }}", "100% 2000000 vm1"),
         ("{{ '%(of_the)s 20000000' % {'of_the': name} }}", "vm1 20000000"),
+        ("{{ ('x' * 2000) | replace('x', '') | wordwrap(9) }}{{ name.replace('v', 'V') }}", "Vm1"),
+        ("{{ ['a', name] | map('upper') | join('-') | indent(4) | center(8) | trim }}", "A-VM1"),
+        (
+            "{% for n in range(2000) %}{% if loop.last %}{{ n ~ name[1:] }}{% endif %}{% endfor %}",
+            "1999m1",
+        ),
+        (
+            "{% for a in [[1, [name]], [3]] recursive %}{{ loop(a) if a is not string and a is "
+            "iterable else a }}{% else %}none{% endfor %}",
+            "1vm13",
+        ),
     ],
 )
 def test_a_large_number_that_is_no_width(tmp_path: Path, template: str, name: str) -> None:
