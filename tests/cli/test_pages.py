@@ -14,6 +14,7 @@ import pytest
 
 from ngtpatch.cli.app import app
 from tests.cli.pages import PAGES, ROOT, matches, steps, walk
+from tests.interpreters import interpreter
 from tests.requirements import missing, tool
 
 # What has more to look at, or needs another machine, is walked there.
@@ -45,12 +46,16 @@ def test_a_page_does_what_it_says(
 @pytest.mark.parametrize("name", SLOW)
 def test_a_page_does_what_it_says_in_a_checkout(name: str, tmp_path: Path) -> None:
     """With a package index, in a checkout of its own, and in a home of its own."""
-    for program in ("pipx", "uv", "python3.12"):
+    for program in ("pipx", "uv"):
         tool(program, program)
-    here, home = tmp_path / "here", tmp_path / "home"
+    here, home, programs = tmp_path / "here", tmp_path / "home", tmp_path / "bin"
     subprocess.run(["git", "clone", "-q", ROOT, here], check=True)
     home.mkdir()
-    walk(ROOT / name, here, {"HOME": str(home)}, slow=True)
+    # What PATH calls python3.12 may be pyenv's, which runs none that was not selected.
+    programs.mkdir()
+    (programs / "python3.12").symlink_to(interpreter("3.12"))
+    found = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
+    walk(ROOT / name, here, found, slow=True)
 
 
 def test_each_page_that_is_walked_elsewhere_is_walked_there() -> None:
