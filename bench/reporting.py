@@ -68,10 +68,12 @@ def fleet(rows: int) -> FleetPage:
         end = NOW + timedelta(days=days)
         worst = "error" if days < 0 else "warning" if days < 90 else "ok"
         if worst != "ok":
-            severity = Severity.ERROR if days < 0 else Severity.WARNING
-            findings.append(
-                Finding("expiring", severity, source, f"the certificate ends on {end:%Y-%m-%d}")
-            )
+            code, severity = "expiring", Severity.WARNING
+            message = f"the certificate expires on {end:%Y-%m-%d}, in {days} days"
+            if days < 0:
+                code, severity = "expired", Severity.ERROR
+                message = f"the certificate expired on {end:%Y-%m-%d}, {-days} days ago"
+            findings.append(Finding(code, severity, source, message))
         checked.append(
             Checked(
                 source, None, uuid, f"{end:%Y-%m-%dT%H:%M:%SZ}", days, worst, None, f"{number:064x}"
