@@ -227,7 +227,13 @@ def report(
     if result.unread:
         console.say(f"not looked into for identity, since compressed: {_listed(result.unread)}")
     if result.composed_with:
-        console.say(f"composed with the earlier rebuild for {', '.join(result.composed_with)}")
+        earlier = ", ".join(result.composed_with)
+        kept = not result.changed and not result.overwritten
+        console.say(
+            f"the source was rebuilt already, for {earlier}"
+            if kept
+            else f"composed with the earlier rebuild for {earlier}"
+        )
     for notice in result.notices:
         console.warn(notice)
     if result.output is not None:

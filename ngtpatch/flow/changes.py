@@ -156,11 +156,10 @@ def plan_changes(
             ``uncertain``: something on the way of the installation is not understood.
     """
     if not (distros or identity.injects or identity.strip or identity.reserve):
-        raise UsageError(
-            "no-distro",
-            "no distribution was named",
-            hint="name one with --distro ID; 'ngtpatch profile list' shows them",
-        )
+        hint = "name one with --distro ID; 'ngtpatch profile list' shows them"
+        if os_release is not None:
+            hint = "add --distro auto, which picks the profile by the os-release, or name one"
+        raise UsageError("no-distro", "no distribution was named", hint=hint)
     if identity.injects and identity.strip:
         raise UsageError("strip-and-inject", "an identity is either stripped or injected, not both")
     profiles, patches, patched = _patched(source, distros, os_release, profile_dirs, patch_dirs)

@@ -215,3 +215,24 @@ def test_an_entry_that_is_not_there_gets_the_one_that_is(path: str, said: str) -
     Path("ngt.iso").rename("-n 1.iso")
     ran = run("extract", "./-n 1.iso", path)
     assert (ran.returncode, said in ran.stderr) == (3, True), ran.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_an_os_release_alone_asks_for_the_word_that_takes_it() -> None:
+    Path("os-release").write_text('NAME="Rocky Linux"\nID=rocky\nVERSION_ID=9.4\n')
+    words = ("rebuild", "ngt.iso", "--os-release", "os-release", "-o", "el.iso")
+    alone = run(*words)
+    assert (alone.returncode, "add --distro auto" in alone.stderr) == (2, True)
+    assert run(*words, "--distro", "auto").returncode == 0
+    assert "name one with --distro ID" in run("rebuild", "ngt.iso", "-o", "x.iso").stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_what_was_rebuilt_before_is_composed_with_only_where_something_changes() -> None:
+    assert run("rebuild", "ngt.iso", "-d", "rocky", "-o", "el.iso").returncode == 0
+    same = run("rebuild", "el.iso", "-d", "rocky", "-o", "same.iso")
+    assert Path("same.iso").read_bytes() == Path("el.iso").read_bytes()
+    assert "the source was rebuilt already, for rocky\n" in same.stdout
+    assert "composed" not in same.stdout
+    more = run("rebuild", "el.iso", "-d", "almalinux", "-o", "more.iso")
+    assert "composed with the earlier rebuild for rocky\n" in more.stdout
