@@ -12,7 +12,7 @@ from ngtpatch.disclosure import holds_private_key
 from ngtpatch.errors import InputError, unreadable
 from ngtpatch.files.absent import meant
 
-__all__ = ["STDIN", "called", "read_small", "read_small_and_mode"]
+__all__ = ["STDIN", "read_small", "read_small_and_mode"]
 
 STDIN = Path("/dev/stdin")
 """What stands for standard input where a small file is asked for."""
@@ -21,11 +21,6 @@ STDIN = Path("/dev/stdin")
 # used. Path, device and inode -> what came out of it.
 _piped: dict[tuple[str, int, int], bytes] = {}
 _reading_a_pipe = threading.Lock()
-
-
-def called(path: Path) -> str:
-    """Return what a small file is called in a sentence about it."""
-    return "standard input" if path == STDIN else str(path)
 
 
 def read_small(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ngtpatch.errors import VerificationError
-from ngtpatch.files.bounded import called, read_small
+from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.flow.verification import FirstProblem, Verification
 from ngtpatch.provenance.documents import STATEMENT_SUFFIX, require_provenance
@@ -121,7 +121,7 @@ def verify_provenance(
         iso=str(iso),
         iso_sha256=digests[iso.name],
         statement=str(path),
-        signed_by=called(Path(key)) if key is not None and document else None,
+        signed_by=public.name if public is not None and document else None,
         source=vendor.get("name"),
         source_sha256=vendor.get("sha256"),
         problems=tuple(problems),

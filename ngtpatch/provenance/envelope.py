@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import InputError, VerificationError
-from ngtpatch.files.bounded import called, read_small
+from ngtpatch.files.bounded import STDIN, read_small
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -157,7 +157,8 @@ def verifier(path: Path) -> PublicKey:
         )
         schemes = (None, "rsa-pkcs1v15-sha256") if isinstance(key, RSAPublicKey) else (None,)
         return PublicKey(
-            called(path), tuple(SSlibKey.from_crypto(key, scheme=scheme) for scheme in schemes)
+            "the key on standard input" if path == STDIN else str(path),
+            tuple(SSlibKey.from_crypto(key, scheme=scheme) for scheme in schemes),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InputError(

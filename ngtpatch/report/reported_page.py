@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 from ngtpatch.errors import InputError, UsageError
 from ngtpatch.files.absent import unopened
 from ngtpatch.files.atomic import check_target, new_file
-from ngtpatch.files.bounded import called, read_small
+from ngtpatch.files.bounded import STDIN, read_small
 from ngtpatch.files.wellknown import WARN_DAYS
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _of_a_document(path: Path, asked: Asked) -> ImagePage:
     document = read_rebuild(path)
     missing = list(_missing(document.source, document.output))
     if missing or document.output is None:
-        source = called(path)
+        source = "standard input" if path == STDIN else str(path)
         return page_of_document(document, source, missing)
     return page_of_images(
         Path(document.source), Path(document.output), asked, document=(path, document)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ngtpatch.disclosure import shell_word
-from ngtpatch.files.bounded import called
+from ngtpatch.files.bounded import STDIN
 
 if TYPE_CHECKING:
     from ngtpatch.flow.rebuild import RebuildResult
@@ -150,15 +150,15 @@ def state_provenance(
             "held against what it was made from" if same else "is not what it was made from",
             "good" if same else "bad",
         )  # fmt: skip
+    given = "on standard input" if key == STDIN else str(key)
     if key is None:
         yield Stated("Signature", None, "not checked: no public key was named (--key)")
     elif stated.signed_by is None or wrong:
         # Of a statement that the key did not sign nothing is known, not even who signed it.
-        yield Stated(
-            "Signature", None, f"does not hold with {called(key)}: see the statement", "bad"
-        )
+        said = f"does not hold with the public key {given}: see the statement"
+        yield Stated("Signature", None, said, "bad")
     else:
-        yield Stated("Signature", None, f"fits the public key {stated.signed_by}", "good")
+        yield Stated("Signature", None, f"fits the public key {given}", "good")
 
 
 def undo_of(image: str, base: str, *, scrubbed: bool) -> Undo:

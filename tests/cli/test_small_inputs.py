@@ -97,13 +97,19 @@ def test_a_signing_key_by_a_pipe_and_a_bad_one_leaves_no_image(base: Path, tmp_p
     )
     assert signed.returncode == 0, signed.stderr
     piped = shell(f"{NGTPATCH} verify o.iso --key - < pub.pem", tmp_path)
-    assert "signature   by standard input\n" in piped.stdout
+    assert "signature   by the key on standard input\n" in piped.stdout
+    page = shell(f"{NGTPATCH} report {base} o.iso --key - -o o.html < pub.pem", tmp_path)
+    assert page.returncode == 0, page.stderr
+    assert "fits the public key on standard input" in (tmp_path / "o.html").read_text()
     other = shell(
         "openssl genpkey -algorithm ed25519 -out other.pem && openssl pkey -in other.pem -pubout"
         f" | {NGTPATCH} verify o.iso --key -",
         tmp_path,
     )
-    assert (other.returncode, "was not signed by standard input" in other.stdout) == (5, True)
+    assert (other.returncode, "was not signed by the key on standard input" in other.stdout) == (
+        5,
+        True,
+    )
 
 
 def test_an_inventory_by_stdin_has_paths_relative_to_where_one_stands(tmp_path: Path) -> None:
