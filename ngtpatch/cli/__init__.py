@@ -9,10 +9,13 @@ from ngtpatch import interrupts
 
 __all__ = ["main"]
 
+_STDERR = 2
+
 
 def main() -> None:
     """Run ``ngtpatch`` with the process's arguments. The console script's entry point."""
     interrupts.heed()
+    _take_closed()
     try:
         from ngtpatch.cli.app import app
 
@@ -29,6 +32,17 @@ def main() -> None:
     interrupts.exit_at_once()
     _settle()
     sys.exit(code)
+
+
+def _take_closed() -> None:
+    """Give the number of a stream that is closed to no file: what is told would go into it.
+
+    For programs that are started, too.
+    """
+    with suppress(OSError):  # there is no /dev
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+            os.set_inheritable(descriptor, True)
+        os.close(descriptor)
 
 
 def _settle() -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -324,16 +325,20 @@ def _warn_of_others(console: Console, plan: FleetPlan, summary: InjectSummary) -
     elif summary.left is None:
         console.warn(f"{destination}: does not say if images of VMs that failed are there")
     mine = {order.output for order in plan.orders} if summary.shared else set()
-    for one in summary.shared[:_SHOWN]:
-        # One that the run was not to make is the same VM's, under another name.
-        advice = "--resume makes it, or remove it" if one.other in mine else "remove it"
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for one in summary.shared:
         what = "ngt_uuid" if one.code == "duplicate-uuid" else "certificate"
+        pairs.setdefault((one.output, one.other), []).append(what)
+    for (output, other), (first, *rest) in islice(pairs.items(), _SHOWN):
+        # One that the run was not to make is the same VM's, under another name.
+        advice = "--resume makes it, or remove it" if other in mine else "remove it"
+        also = f", and its {rest[0]}" if rest else ""
         console.warn(
-            f"{one.output}: has the {what} that {one.other} has, which is there from before and"
+            f"{output}: has the {first} that {other} has{also}: that one is there from before and"
             f" was not made anew: {advice}"
         )
-    if len(summary.shared) > _SHOWN:
-        console.warn(f"... and {len(summary.shared) - _SHOWN} more that share an identity")
+    if len(pairs) > _SHOWN:
+        console.warn(f"... and {len(pairs) - _SHOWN} more that share an identity")
 
 
 @contextmanager

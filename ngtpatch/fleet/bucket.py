@@ -10,6 +10,7 @@ digests that identify it: to resume, the store is asked, not the ledger.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator
@@ -163,7 +164,7 @@ class Bucket:
         """Return the ledgers of runs into this prefix that are in the current directory."""
         whole = self.ledger((1, 1))
         parts = sorted(whole.parent.glob(f"{whole.stem}-*-of-*.jsonl"))
-        return [path for path in (whole, *parts) if path.exists()]
+        return [path for path in (whole, *parts) if os.path.lexists(path)]
 
     def existing(self, outputs: Collection[str]) -> list[str]:
         """Return those of *outputs* that are there. Raises RemoteError."""

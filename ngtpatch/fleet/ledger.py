@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 
 from ngtpatch.disclosure import escaped_json
 from ngtpatch.document import document
-from ngtpatch.errors import InputError, OutputError, unwritable
+from ngtpatch.errors import InputError, OutputError, unreadable, unwritable
 from ngtpatch.files.atomic import new_file
 from ngtpatch.files.json_members import Members
 from ngtpatch.files.writing import explained
@@ -68,7 +68,7 @@ class Ledger:
         Raises:
             InputError: ``ledger``: it is no ledger, one of another format, or absurdly large;
                 ``unsafe-ledger``: it is a link, a second name, no file, or another user's than
-                its directory.
+                its directory; ``unreadable``.
         """
         self.path = path
         # By output: where its row begins; of one that is not in the file yet, the row.
@@ -83,7 +83,10 @@ class Ledger:
         self._reader: BinaryIO | None = None
         self._skipped = skipped
         if os.path.lexists(path):
-            self._reader = os.fdopen(self._opened(os.O_RDONLY), "rb")
+            try:
+                self._reader = os.fdopen(self._opened(os.O_RDONLY), "rb")
+            except OSError as error:
+                raise unreadable(error, path=str(path)) from None
             status = os.fstat(self._reader.fileno())
             self._seen = status.st_dev, status.st_ino
             try:

@@ -228,9 +228,9 @@ class OutputDirectory:
         return self.path / f"ledger{part}.jsonl"
 
     def ledgers(self) -> list[Path]:
-        """Return the ledgers of all runs into this directory."""
-        whole = self.ledger((1, 1))
-        return [p for p in (whole, *sorted(self.path.glob("ledger-*-of-*.jsonl"))) if p.exists()]
+        """Return the ledgers of all runs into this directory, links that lead nowhere too."""
+        paths = (self.ledger((1, 1)), *sorted(self.path.glob("ledger-*-of-*.jsonl")))
+        return [path for path in paths if os.path.lexists(path)]
 
     def marks(self, row: LedgerRow) -> Marks | None:
         """Return what no two VMs share of the image that is there, by its own files.

@@ -106,7 +106,7 @@ def standings(
 
 def _of_ledger(path: Path) -> Iterator[tuple[str, RowStanding]]:
     try:
-        written_ns = path.stat().st_mtime_ns
+        written_ns = path.lstat().st_mtime_ns  # of a link nothing is read
         with closing(Ledger(path)) as ledger:
             for row in ledger.rows():
                 yield row["output"], RowStanding.of(row, path, written_ns)

@@ -38,6 +38,8 @@ def test_a_vm_that_fails_keeps_an_image_with_what_another_got(tmp_path: Path) ->
         assert shared(json.loads(run.stdout)) == {("vm2.iso", "vm1.iso")}
         assert "vm2.iso: has the ngt_uuid that vm1.iso has" in run.stderr
         assert "--resume makes it, or remove it" in run.stderr
+        assert run.stderr.count("that vm1.iso has, and its certificate: that one is there") == 1
+        assert run.stderr.count("vm1.iso has") == 1
         assert "no other VM has" not in run.stderr
     made.give("vm1", m.files(41, kind="p256", **FRESH))
     run = made.inject("--config-only", "--resume", "--json")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ngtpatch.files.locked import locked
 from ngtpatch.files.wellknown import CERTIFICATE, CONFIG, KEY, VM_PATHS
 from ngtpatch.fleet.plan import shard_of
 from ngtpatch.identity.exchange import stripped
@@ -558,6 +559,23 @@ def test_a_large_number_that_is_no_width(tmp_path: Path, template: str, name: st
     run = park(tmp_path / "park", 1).inject("--dry-run", "--name", f"{template}.iso", "--json")
     assert run.returncode == 0, run.stderr
     assert [order["output"] for order in json.loads(run.stdout)["orders"]] == [f"{name}.iso"]
+
+
+@pytest.mark.parametrize("closed", [[2], [1, 2], [0, 1, 2]])
+def test_no_file_gets_the_number_of_a_stream_that_is_closed(
+    tmp_path: Path, closed: list[int]
+) -> None:
+    made = park(tmp_path / "park", 1)
+    (made.out / ".ngtpatch").mkdir(parents=True)
+    redirected = " ".join(f"{number}>&-" for number in closed)
+    command = f"exec {shlex.join(made.arguments('--config-only', '--wait', 60))} {redirected}"
+    with locked(made.out / ".ngtpatch/1-of-1.lock", wait=0, mode=0o600):
+        run = subprocess.Popen(["sh", "-c", command], env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+        while not (made.out / ".ngtpatch/gate.lock").exists():
+            assert run.poll() is None
+            time.sleep(0.01)
+        leads = {Path(f"/proc/{run.pid}/fd/{number}").readlink() for number in closed}
+    assert (run.wait(), leads, made.wrong()) == (0, {Path("/dev/null")}, [])
 
 
 def test_a_run_without_standard_error(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs that are killed, interrupted, starved of space, or two at once."""
 
+import json
 import multiprocessing
 import os
 import random
@@ -390,6 +391,21 @@ def test_a_ledger_that_somebody_else_put_there_is_neither_believed_nor_written(
     assert images(made) == set()
     assert precious.exists() == (planted != "dangling link")
     assert not precious.exists() or precious.read_text() == "a torn last line"
+
+
+@pytest.mark.parametrize("planted", ["link", "dangling link"])
+def test_a_ledger_of_another_shard_that_is_a_link_is_named(tmp_path: Path, planted: str) -> None:
+    made = park(tmp_path / "park", 1)
+    assert made.inject("--config-only").returncode == 0
+    ledger = made.out / "ledger-3-of-9.jsonl"
+    ledger.symlink_to(made.out / ("ledger.jsonl" if planted == "link" else "nowhere"))
+    for more in ("--resume", "--dry-run"):
+        run = made.inject("--config-only", "--resume", more)
+        assert run.returncode == 3
+        assert f"{ledger}: is not a file of its own" in run.stderr
+    checked = made.ngtpatch("identity", "check", made.out, "--json")
+    named = {(one["code"], one["path"]) for one in json.loads(checked.stdout)["findings"]}
+    assert ("unsafe-ledger", str(ledger)) in named
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "file"])

@@ -3,6 +3,8 @@ import json
 import pickle
 import time
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 
@@ -119,6 +121,21 @@ def test_ncli_joined_with_certificates(tmp_path: Path) -> None:
         str(certificates / name) for name in ("db-01.json", "db-01-cert.pem", "db-01-key.pem")
     )
     assert web.values["communication_link_active"] == "true"
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_a_name_with_an_accent_is_found_in_either_form(
+    tmp_path: Path, forms: tuple[Literal["NFC", "NFD"], Literal["NFC", "NFD"]]
+) -> None:
+    there, wanted = (normalize(form, "caf\N{LATIN SMALL LETTER E WITH ACUTE}") for form in forms)
+    put(tmp_path / "c", 1)
+    (tmp_path / "c/vm1").rename(tmp_path / "c" / there)
+    text = f"name\n{wanted}\n"
+    (row,) = load(write(tmp_path / "vms.csv", text), certificates=tmp_path / "c").require().rows
+    assert row.path("key") == tmp_path / "c" / there / "client-key.pem"
+    (tmp_path / f"c/{normalize('NFC' if forms[0] == 'NFD' else 'NFD', there)}-key.pem").touch()
+    (problem,) = load(tmp_path / "vms.csv", certificates=tmp_path / "c").problems
+    assert "both fit" in problem.message
 
 
 def test_ncli_without_blank_lines_between_records(tmp_path: Path) -> None:

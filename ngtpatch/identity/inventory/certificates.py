@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 from ngtpatch.files.wellknown import (
     AUTHORITY_NAME,
@@ -63,9 +64,9 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
     """Complete *rows* with the files of *directory*; what a row names itself comes first.
 
     A file is looked for by the VM's name (unless another VM has it, too), then its UUID, then its
-    ngt_uuid, in whatever case a UUID is written. Where two of them lead to different files that is
-    a problem, not a choice. Nothing is asked of files that are not of *rows*: those may be a small
-    share of what is there.
+    ngt_uuid, in whatever case a UUID is written and however accents are put together. Where two of
+    them lead to different files that is a problem, not a choice. Nothing is asked of files that are
+    not of *rows*: those may be a small share of what is there.
     """
     place, present = str(directory), _SpelledNames(os.listdir(directory))  # noqa: PTH208 - names alone
     shared = f"{place}/{AUTHORITY_NAME}" if present.of(AUTHORITY_NAME) else None
@@ -74,7 +75,7 @@ def join(rows: Iterable[Row], directory: Path) -> tuple[tuple[Row, ...], tuple[R
     for row in rows:
         name = None if row.twin else row.name
         stated = (name, row.vm_uuid, row.sets.get("ngt_uuid"))
-        keys = dict.fromkeys(in_one_case(key) for key in stated if key)
+        keys = dict.fromkeys(_in_one_form(key) for key in stated if key)
         inside = {name: _inside(f"{place}/{name}") for key in keys for name in present.of(key)}
         found: dict[str, str] = {}
         for part, column in _COLUMNS.items():
@@ -133,20 +134,25 @@ def _is_an_authoritys(file: str) -> bool:
 
 
 class _SpelledNames:
-    """The names in a directory; those that begin with a UUID in each case it is written in."""
+    """The names in a directory; those that are written in another form by that one, too."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
-        # Most are written in lower case, and there may be fifty thousand.
+        # Most are in that form, and there may be fifty thousand.
         self._otherwise: dict[str, list[str]] = {}
         for name in self._names:
-            if (plain := in_one_case(name)) != name:
+            if (plain := _in_one_form(name)) != name:
                 self._otherwise.setdefault(plain, []).append(name)
 
     def of(self, name: str) -> list[str]:
-        """Return the names there that are *name*, which has its UUID in lower case."""
+        """Return the names there that are *name*, which is in one form."""
         there = [name] if name in self._names else []
         return there + sorted(self._otherwise.get(name, ()))
+
+
+def _in_one_form(name: str) -> str:
+    """Return *name* as it is looked for: some systems write accents in pieces (NFD)."""
+    return in_one_case(name if name.isascii() else normalize("NFC", name))
 
 
 def _inside(folder: str) -> frozenset[str]:
