@@ -297,28 +297,25 @@ class _Installer:
         from ngtpatch.installer.compiled import stale_compiled
         from ngtpatch.installer.hazards import find_hazards
         from ngtpatch.installer.recognition import find_sites
-        from ngtpatch.patching.apply import judged, replanned
-        from ngtpatch.patching.kin_proof import prove
+        from ngtpatch.patching.apply import concluded
 
         if profile.id not in self._plans:
             self.plan((profile,))
         planned = self._plans[profile.id]
         agents = tuple(_agent(place, profile) for place in self._treated[profile.id])
         as_shipped = _as_shipped(agents)
-        if isinstance(planned, Refusal):
-            return _Effect(self._sites, _keys(self._hazards), planned, agents=as_shipped)
         try:
-            proof = self._proofs.get(profile.id) or prove(
-                self._tree, planned.after, (profile,), planned.anchors
+            planned, patched = concluded(
+                self._tree, (profile,), self._patches, planned, self._proofs.get(profile.id)
             )
-            patched = judged(planned, (profile,), proof)
         except Refusal as refusal:
-            again = replanned(self._tree, (profile,), self._patches, planned, refusal)
-            if again is None:
-                return _Effect(
-                    self._sites, _keys(self._hazards), refusal, barred=True, agents=as_shipped
-                )
-            planned, patched = again
+            return _Effect(
+                self._sites,
+                _keys(self._hazards),
+                refusal,
+                barred=not isinstance(planned, Refusal),
+                agents=as_shipped,
+            )
         after = dict(planned.after)
         gone = {*after, *stale_compiled(after, self._tree)}
         left = [one for one in self._hazards if one.path not in gone]

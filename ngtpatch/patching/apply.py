@@ -8,14 +8,20 @@ from dataclasses import dataclass
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.collector import paused_collector
+from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.doubts import Doubt
+from ngtpatch.patching.guests import kin_of, known_worlds, probes_beside, worlds_of
 from ngtpatch.patching.kin_proof import KinProof, prove
 from ngtpatch.patching.outcome import Already, LeftFile
 from ngtpatch.patching.patch import Patch
-from ngtpatch.patching.planning import ChangedFile, PatchPlan, plan
+from ngtpatch.patching.planning import ChangedFile, PatchPlan, enlarged, plan
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.several_places import several_places
 
-__all__ = ["Patched", "apply", "judged", "replanned"]
+__all__ = ["Patched", "apply", "concluded"]
+
+# Where nothing is seen to decide, or too much, several places together may.
+_SEARCHED = frozenset({"anchor-missing", "anchor-ambiguous", "shape", "conflict"})
 
 
 @dataclass(frozen=True)
@@ -51,49 +57,123 @@ def apply(
             ``anchor-ambiguous``, ``shape``, ``conflict``, ``unparsable``, ``lossy``.
     """
     with paused_collector():
-        planned = plan(tree, profiles, patches)
-        if not planned.changed and not planned.already and not planned.puzzles:
-            return Patched((), ())
         try:
-            return judged(planned, profiles, prove(tree, planned.after, profiles, planned.anchors))
+            planned: PatchPlan | Refusal = plan(tree, profiles, patches)
         except Refusal as refusal:
-            again = replanned(tree, profiles, patches, planned, refusal)
-            if again is None:
-                raise
-            return again[1]
+            planned = refusal
+        if not (
+            isinstance(planned, Refusal) or planned.changed or planned.already or planned.puzzles
+        ):
+            return Patched((), ())
+        return concluded(tree, profiles, patches, planned)[1]
 
 
-def replanned(
+def concluded(
     tree: Mapping[str, bytes],
     profiles: Sequence[Profile],
     patches: Sequence[Patch],
-    planned: PatchPlan,
-    refusal: Refusal,
-) -> tuple[PatchPlan, Patched] | None:
-    """Return another plan where the chain that was read is not what decides; None without one.
+    planned: PatchPlan | Refusal,
+    proof: KinProof | None = None,
+) -> tuple[PatchPlan, Patched]:
+    """Return the plan that does, and what it makes of *tree*.
 
-    Every place is then sought by executing the files.
+    Where the chains alone do not do, every place is sought by executing the files; and where one
+    place is not enough, what else decides on the way.
 
     Args:
         tree: the files.
         profiles: for whom.
         patches: what is asked for.
-        planned: what the chains gave.
-        refusal: why that does not do.
+        planned: what the chains gave, or why they gave nothing.
+        proof: what executing that plan showed, where it was executed already.
+
+    Raises:
+        Refusal: nothing was proven.
     """
-    if refusal.code != "conflict" or not planned.anchors:
+    if isinstance(planned, Refusal):
+        again = None
+        if planned.code in _SEARCHED:
+            again = _with_several(tree, profiles, patches, None)
+        if again is None:
+            raise planned
+        return again
+    proof = proof or prove(tree, planned.after, profiles, planned.anchors)
+    try:
+        patched = _judged(planned, profiles, proof)
+    except Refusal as refusal:
+        if refusal.code != "conflict":
+            raise
+        again = _replanned(tree, profiles, patches, planned) or _with_several(
+            tree, profiles, patches, planned
+        )
+        if again is None:
+            raise
+        return again
+    if any(one.kind == "way" for one in patched.doubts):
+        again = _with_several(tree, profiles, patches, planned)
+        if again is not None and len(again[1].doubts) < len(patched.doubts):
+            return again
+    return planned, patched
+
+
+def _replanned(
+    tree: Mapping[str, bytes],
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
+    planned: PatchPlan,
+) -> tuple[PatchPlan, Patched] | None:
+    """Return another plan where the chain that was read is not what decides; None without one.
+
+    Every place is then sought by executing the files.
+    """
+    if not planned.anchors:
         return None
     try:
         again = plan(tree, profiles, patches, read=False)
         if again.after == planned.after:
             return None
         proof = prove(tree, again.after, profiles, again.anchors)
-        return again, judged(again, profiles, proof)
+        return again, _judged(again, profiles, proof)
     except Refusal:
         return None
 
 
-def judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> Patched:
+def _with_several(
+    tree: Mapping[str, bytes],
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
+    planned: PatchPlan | None,
+) -> tuple[PatchPlan, Patched] | None:
+    """Return a plan with all the places that are needed together; None where none is proven.
+
+    Args:
+        tree: the files.
+        profiles: for whom.
+        patches: what is asked for.
+        planned: what is not enough; None where there is no plan at all.
+    """
+    kin: dict[World, World] = {}
+    needles: dict[World, Sequence[str]] = {}
+    for profile in profiles:
+        for world in worlds_of(profile):
+            kin[world] = kin_of(profile, world)[0]
+            needles[world] = profile.needles
+    names = {world.name.lower() for world in kin}
+    probes = dict.fromkeys(one for world in kin for one in probes_beside(world))
+    others = [one for one in (*probes, *known_worlds()) if one.name.lower() not in names]
+    found = several_places({**tree, **(planned.after if planned else {})}, kin, needles, others)
+    if found is None:
+        return None
+    try:
+        base = planned or plan({**tree, **found.contents}, profiles, patches)
+        again = enlarged(base, tree, found, profiles, patches)
+        proof = prove(tree, again.after, profiles, again.anchors)
+        return again, _judged(again, profiles, proof)
+    except Refusal:
+        return None
+
+
+def _judged(planned: PatchPlan, profiles: Sequence[Profile], proof: KinProof) -> Patched:
     """Return *planned* as *proof* leaves it for *profiles*.
 
     Raises:

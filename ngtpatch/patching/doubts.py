@@ -26,6 +26,7 @@ DoubtKind = Literal[
     "shell",
     "unforeseen",
     "unread",
+    "way",
 ]
 
 _EXPLAINED: Mapping[str, str] = {
@@ -44,6 +45,7 @@ _EXPLAINED: Mapping[str, str] = {
     "shell": "a shell script decides by a fact about the distribution",
     "unforeseen": "code that is written as this does not foresee",
     "unread": "a file on the way of the installation that could not be read",
+    "way": "what is done for a new name here, or not done, is not what is done for its kin",
 }
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,19 +22,24 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.endings import Ending, Forked
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.program import Execution, Given, execute
+from ngtpatch.installer.execution.watching import ExpressionSpan, Watch, span_of
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors
 from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.recognition import Site, sites_in
+from ngtpatch.installer.scopes import only_logs
 from ngtpatch.installer.shell_source import ShellUse, read_shell
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.doubts import Doubt, DoubtKind
 from ngtpatch.patching.guests import kin_of, known_worlds, worlds_of
+from ngtpatch.patching.naming import acted_on
 from ngtpatch.patching.outcome import ORDER_HAZARD
 from ngtpatch.patching.profile import Profile
 
 __all__ = ["Anchor", "KinProof", "prove"]
+
+_ACTING = re.compile(rb"\b(?:subprocess|shutil|os)\.")
 
 #: A chain as shipped, its number in its file, and the branch that accepts.
 Anchor = tuple[Site, int, str]
@@ -78,8 +84,11 @@ def prove(
         for world in sorted(wanted[profile.id], key=repr)
     }
     worlds = tuple(dict.fromkeys([*kin, *(one for each in kin.values() for one in each), *others]))
-    shipped = execute(tree, worlds)
-    patched = execute(_Replaced(tree, after), worlds) if after else shipped
+    shipped = execute(tree, worlds, watch=Watch())
+    # What is handed over is asked for as patched: that is what the guests get.
+    replaced = _Replaced(tree, after)
+    watch = Watch(asked=frozenset(_acts(replaced, shipped)))
+    patched = execute(replaced, worlds, watch=watch) if after or watch.asked else shipped
     judge = _Judge(tree, after, shipped, patched)
     doubts: dict[str, tuple[Doubt, ...]] = {}
     conflicts: dict[str, Refusal] = {}
@@ -134,6 +143,7 @@ class _Judge:
         self._shipped, self._patched = shipped, patched
         self._bits = {world: 1 << at for at, world in enumerate(patched.worlds)}
         self._lines: dict[str, Mapping[int, int]] = {}
+        self._telling: dict[str, frozenset[int]] = {}
 
     # Doubts --------------------------------------------------------------------------------
 
@@ -181,9 +191,71 @@ class _Judge:
                 for world, like in kin.items()
             )
         }
+        rows |= {(path, self._shipped_line(path, line), "way") for path, line in self._parting(kin)}
         rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
+
+    def _parting(self, kin: Mapping[World, World | None]) -> Iterator[tuple[str, int]]:
+        """Yield, by file and line, what has one of these guests go another way than its kin.
+
+        That is the tests that both come to; where none in a file tells them apart, the first
+        statement that one of them does not come to.
+        """
+        reached = _reached(self._patched)
+        for path in sorted({path for path, _ in reached}):
+            parted = [
+                line
+                for (where, line), guests in reached.items()
+                if where == path
+                and self._tells_apart(guests, kin)
+                and line not in self._logging(path)
+            ]
+            if parted:
+                tests = [
+                    line
+                    for (where, line), (true, false) in self._patched.conditions.items()
+                    if where == path and self._decides_apart(true, false, kin)
+                ]
+                yield from ((path, line) for line in tests or [min(parted)])
+        told = self._patched.watch.told if self._patched.watch is not None else {}
+        for (path, line, *_), rows in told.items():
+            for world, like in kin.items():
+                # Who does not come to it was seen above.
+                own = _handed(rows, self._bits, world)
+                other = own if like is None else _handed(rows, self._bits, like)
+                if own and other and own != other:
+                    yield path, line
+                    break
+
+    def _tells_apart(self, guests: int, kin: Mapping[World, World | None]) -> bool:
+        return any(
+            like is not None
+            and bool(guests & self._bits[world]) is not bool(guests & self._bits[like])
+            for world, like in kin.items()
+        )
+
+    def _decides_apart(self, true: int, false: int, kin: Mapping[World, World | None]) -> bool:
+        both = self._mask(
+            one
+            for world, like in kin.items()
+            if like is not None
+            and (true | false) & self._bits[world]
+            and (true | false) & self._bits[like]
+            for one in (world, like)
+        )
+        return self._tells_apart(true & both, kin) or self._tells_apart(false & both, kin)
+
+    def _logging(self, path: str) -> frozenset[int]:
+        """Return the lines of a file that only tell something, which is no part of the way."""
+        if path not in self._telling:
+            tree = parse(path, self._after.get(path, self._tree[path])).tree
+            self._telling[path] = frozenset(
+                node.lineno
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
+            )
+        return self._telling[path]
 
     def _parts(self, place: Forked, kin: Mapping[World, World | None]) -> bool:
         """Tell whether one of these guests may be told from its kin there."""
@@ -444,7 +516,32 @@ class _Judge:
             for mask, what in groups:
                 key = (path, function, what)
                 fates[key] = fates.get(key, 0) | mask
+        # In a file that is changed a line is not what it was; what comes of it is above.
+        for (path, line), mask in _reached(execution).items():
+            if path not in self._after and line not in self._logging(path):
+                fates[path, str(line)] = mask
         return fates
+
+
+def _acts(tree: Mapping[str, bytes], execution: Execution) -> Iterator[ExpressionSpan]:
+    """Yield what the files that were executed hand to what does something to the guest."""
+    for path in sorted(execution.files - execution.unread.keys()):
+        if path in tree and _ACTING.search(tree[path]):
+            for node in acted_on(parse(path, tree[path]).tree):
+                yield span_of(path, node)
+
+
+def _handed(
+    rows: Iterable[tuple[int, str]], bits: Mapping[World, int], world: World
+) -> frozenset[str]:
+    """Return what was handed over for a guest, whatever its own name is."""
+    own = sorted({world.name, world.id, world.name.split()[0]} - {""}, key=len, reverse=True)
+    name = re.compile("|".join(map(re.escape, own)), re.I)
+    return frozenset(name.sub("NAME", text) for mask, text in rows if mask & bits[world])
+
+
+def _reached(execution: Execution) -> Mapping[tuple[str, int], int]:
+    return execution.watch.reached if execution.watch is not None else {}
 
 
 def _is_of_the_disc(what: str) -> bool:

@@ -65,6 +65,7 @@ class KinSearch:
         self._uses = UnseenUses(tree, self._watch)
         self._apart = frozenset(self._differences(self._shipped))
         self._left = _MOST_STEPS
+        self._further: dict[tuple[str, str, int, int], Extension] = {}
 
     def places(self) -> tuple[Extension, ...]:
         """Return the places that together do; none where nothing is proven, or several would do."""
@@ -80,14 +81,24 @@ class KinSearch:
         reached = sorted({path for path, _ in self._watch.reached})
         sources = tuple(candidates.sources(self._tree, reached))
         for find in candidates.kinds:
+            further: dict[tuple[str, str, int, int], Extension] = {}
             for source in sources:
                 for ladder in find(source):
+                    step: Extension | None = None
                     for place in ladder:
                         if place.key in found:
                             break
-                        if taken := self._taken_away([place]):
+                        if (after := self._after([place])) is None:
+                            continue
+                        if taken := self._gone(after):
                             found[place.key] = place, taken
                             break
+                        if step is None and self._comes_further(after):
+                            step = place
+                    if step is not None:
+                        further.setdefault(step.key, step)
+            # The likeliest kind comes first, and of what stands around a literal the innermost.
+            self._further = self._further or further
             if frozenset().union(*(taken for _, taken in found.values())) == self._apart:
                 break
         places = tuple(place for place, _ in found.values())
@@ -96,6 +107,21 @@ class KinSearch:
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
         return () if any(self._uses.beside(place) for place in places) else places
+
+    def steps(self) -> tuple[Extension, ...]:
+        """Return the places that have new names come further on the way of their kin.
+
+        As far as :meth:`places` has tried them; that a new name then fares as its kin is not said.
+        None where one of them does nothing beside the others: nobody knows which is meant.
+        """
+        steps = tuple(one for one in self._further.values() if not self._uses.beside(one))
+        if len(steps) > 1:
+            every = self._after(steps)
+            for one in steps:
+                rest = self._after([other for other in steps if other is not one])
+                if every is None or rest is None or self._shared(rest) == self._shared(every):
+                    return ()
+        return () if self._left <= 0 else steps
 
     def alike(self) -> Mapping[str, Mapping[int, bool]]:
         """Return what chooses by names where there is no ``if``, and does it for all as for kin.
@@ -177,8 +203,18 @@ class KinSearch:
 
     def _taken_away(self, places: Sequence[Extension]) -> frozenset[_Key]:
         """Return which differences are gone with *places*; none where anything else is changed."""
+        after = self._after(places)
+        return frozenset() if after is None else self._gone(after)
+
+    def _gone(self, after: Sight) -> frozenset[_Key]:
+        """Return which differences are gone; none where another one has come."""
+        left = frozenset(self._differences(after))
+        return self._apart - left if left < self._apart else frozenset()
+
+    def _after(self, places: Sequence[Extension]) -> Sight | None:
+        """Return what is shown with *places*; None where anything is changed for anybody else."""
         if self._left <= 0:
-            return frozenset()
+            return None
         watch = Watch()
         changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
         for place in places:
@@ -186,19 +222,25 @@ class KinSearch:
         try:
             after = _apart_by_guest(self._onlooker.with_changes(tuple(changes.values()), watch))
         except Refusal:
-            return frozenset()
+            return None
         self._left -= watch.steps
         texts = [text for place in places for text in place.texts]
         # A text that something unknown is called with is used in a way nobody has seen.
         handed = watch.handed - self._watch.handed
         if any(text in one for one in handed for text in texts):
-            return frozenset()
+            return None
         if any(_rows(one, after) != _rows(one, self._shipped) for one in self._rest):
-            return frozenset()
-        if not after.unsure.isdisjoint(self._kin):
-            return frozenset()
-        left = frozenset(self._differences(after))
-        return self._apart - left if left < self._apart else frozenset()
+            return None
+        return after if after.unsure.isdisjoint(self._kin) else None
+
+    def _comes_further(self, after: Sight) -> bool:
+        """Tell whether new names come to more of what their kin comes to, and none to less."""
+        before, now = self._shared(self._shipped), self._shared(after)
+        return all(old <= new for old, new in zip(before, now, strict=True)) and before != now
+
+    def _shared(self, sight: Sight) -> list[frozenset[tuple[str, int]]]:
+        """Return for each new name what it comes to of all that its kin comes to as shipped."""
+        return [sight.ways[one] & self._shipped.ways[like] for one, like in self._kin.items()]
 
     def _differences(self, sight: Sight) -> Iterator[_Key]:
         """Yield where a new name comes to something else than its kin does."""

@@ -11,7 +11,14 @@ from ngtpatch.installer.execution.library import BUNDLED, MODELLED
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.places import parents_of
 
-__all__ = ["chosen_outside", "is_of_the_library", "named_in", "names_kin", "outside_of_tests"]
+__all__ = [
+    "acted_on",
+    "chosen_outside",
+    "is_of_the_library",
+    "named_in",
+    "names_kin",
+    "outside_of_tests",
+]
 
 _NAMES = re.compile(
     r"centos|red ?hat|\brhel|\boracle\b|ubuntu|debian|fedora|\bsuse|opensuse|\bsles\b|rocky"
@@ -20,6 +27,7 @@ _NAMES = re.compile(
 )
 # A longer one, or a path, is said to somebody or opened, and compared with nothing.
 _LONGEST = 48
+_ACTING = re.compile(r"(?:subprocess|shutil)\.|os\.(?!path\b|environ\b|getenv\b|access\b)")
 _ASKING = frozenset({
     "count", "endswith", "find", "findall", "fnmatch", "fullmatch", "get", "index", "match",
     "rfind", "search", "startswith",
@@ -79,6 +87,15 @@ def outside_of_tests(tree: ast.AST) -> Iterator[tuple[ast.expr, tuple[str, ...]]
         texts = tuple(text for text in named if len(text) <= _LONGEST and "/" not in text)
         if texts and isinstance(node, ast.expr):
             yield node, texts
+
+
+def acted_on(tree: ast.Module) -> list[ast.expr]:
+    """Return the arguments of calls that do something to the guest, such as start a program."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _ACTING.match(ast.unparse(node.func)):
+            found += [one for one in node.args if not isinstance(one, ast.Constant)]
+    return found
 
 
 def chosen_outside(tree: ast.Module) -> list[ast.expr]:

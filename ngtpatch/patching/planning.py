@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.layout import Layout, survey
 from ngtpatch.installer.python_source import PythonSource, parse
-from ngtpatch.installer.recognition import sites_in
+from ngtpatch.installer.recognition import REDHAT, sites_in
 from ngtpatch.patching.codemods import KINDS
 from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.insertion import Insertion, insert
@@ -20,9 +20,10 @@ from ngtpatch.patching.own_digests import own_digests
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.recognise import for_kin
+from ngtpatch.patching.several_places import SeveralPlaces
 from ngtpatch.patching.sought import sought_alone
 
-__all__ = ["ChangedFile", "PatchPlan", "plan"]
+__all__ = ["ChangedFile", "PatchPlan", "enlarged", "plan"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,57 @@ def plan(
         ):
             raise _apart(path, imported)
     return _planned(tree, changes, here, profiles, tuple(puzzles.values()))
+
+
+def enlarged(
+    planned: PatchPlan,
+    tree: Mapping[str, bytes],
+    found: SeveralPlaces,
+    profiles: Sequence[Profile],
+    patches: Sequence[Patch],
+) -> PatchPlan:
+    """Return *planned* with what was *found* to be needed beside it.
+
+    Args:
+        planned: the plan, of the files as shipped or with what was found.
+        tree: the files as shipped.
+        found: what was found.
+        profiles: for whom.
+        patches: what was asked for.
+    """
+    files = {file.path: file for file in planned.changed}
+    branches: dict[str, str] = {}
+    for path, content in found.contents.items():
+        asking = [one for one in patches if one.kind == "recognise" and one.matches(path)]
+        before = tree[path]
+        branch = REDHAT
+        for patch in asking[:1]:
+            branch = for_kin(path, patch, sites_in(parse(path, before)), profiles).branch
+        file = files.get(path)
+        # A plan made of what was found has it in its file; one that was there before has not.
+        after = file.after if file is not None and file.before == content else content
+        files[path] = ChangedFile(
+            path,
+            before,
+            after,
+            found.edits[path] + (file.edits if file else 0),
+            tuple(
+                dict.fromkeys([*(file.patches if file else ()), *(one.id for one in asking[:1])])
+            ),
+        )
+        if file is None:
+            branches[path] = branch
+    return replace(
+        planned,
+        changed=tuple(files[path] for path in sorted(files)),
+        already=tuple(one for one in planned.already if one.path not in found.contents),
+        puzzles=tuple(one for one in planned.puzzles if one.path not in found.contents),
+        sought={**planned.sought, **branches},
+        uses=(
+            *(one for one in planned.uses if one.kind != "digest"),
+            *own_digests(tree, {path: tree[path] for path in files}),
+        ),
+    )
 
 
 def _planned(

@@ -280,8 +280,10 @@ def test_a_compiled_module_without_a_source_is_not_understood() -> None:
 
 def test_another_result_is_a_doubt_where_what_its_kin_gets_is_not_on_the_disc() -> None:
     nothing = "  if dict(rocky=1).get(distribution.split()[0]):\n    return None\n"
-    (doubt,) = patched(after=nothing).doubts
-    assert (doubt.path, doubt.line, doubt.kind) == (PATH, 6, "result")
+    result, test = patched(after=nothing).doubts
+    assert (result.path, result.line, result.kind) == (PATH, 6, "result")
+    # And so is the test that tells them apart.
+    assert (test.path, test.kind) == (PATH, "way")
     with pytest.raises(Refusal, match="would still not get from get_linux_installer"):
         patched(after=nothing, redhat_installer="class RedhatInstaller(object):\n  pass\n")
 

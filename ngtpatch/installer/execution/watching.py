@@ -7,6 +7,7 @@ Asked for by who looks for the place that decides; an execution that nobody watc
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,8 +75,7 @@ class Watch:
     def tell(self, span: ExpressionSpan, value: Varied, mask: int) -> None:
         """Note what an expression is, if it is one of those that are asked for."""
         if span in self.asked:
-            rows = self.told.setdefault(span, [])
-            rows += [(guests, _named(one)) for guests, one in value.each(mask)]
+            self.told.setdefault(span, []).extend(_told(value, mask))
 
     def leave_open(self, place: tuple[str, int], mask: int) -> None:
         """Note that a condition may be true or false on the guests of *mask*."""
@@ -103,6 +103,19 @@ def span_of(path: str, node: ast.expr) -> ExpressionSpan:
     """Return where an expression stands."""
     end = node.end_lineno or node.lineno
     return (path, node.lineno, node.col_offset, end, node.end_col_offset or 0)
+
+
+def _told(value: Varied, mask: int, depth: int = 2) -> Iterator[tuple[int, str]]:
+    """Yield what a value is, and of a container each element with its place."""
+    for guests, one in value.each(mask):
+        yield guests, _named(one)
+        rows = (
+            one.store.get("items").each(guests) if isinstance(one, Container) else ((guests, one),)
+        )
+        for some, items in rows if depth else ():
+            for number, part in enumerate(items if isinstance(items, tuple) else ()):
+                for who, text in _told(Varied.of(part), some, depth - 1):
+                    yield who, f"{number}: {text}"
 
 
 def _named(value: Plain) -> str:
