@@ -2,8 +2,8 @@
 """What an edit leaves on a disc that no longer holds: digests, and a partition's end.
 
 Digests of the whole disc are found where the programs that write them put them; lists of
-files' digests by their names (``SHA256SUMS``, ``md5sum.txt``, ``a.iso.sha256``). A list under
-another name is not looked for.
+files' digests by their names (``SHA256SUMS``, ``md5sum.txt``, ``a.iso.sha256``), and below
+``installer/linux`` under any name where they are small. Another list is not looked for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from ngtpatch.installer.layout import ROOT
 from ngtpatch.iso.read.disc_digests import disc_digests
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _LARGEST_LIST = 4 << 20
+_LARGEST_OF_ANY_NAME = 64 << 10
+_DIGITS = re.compile(rb"[0-9A-Fa-f]{32}")
 # GNU and BSD style; a path ends with its line.
 _LINES = (
     re.compile(r"(?P<digest>[0-9A-Fa-f]{32,128}) [ *]?(?P<path>.+)$"),
@@ -89,9 +92,12 @@ def partition_notice(image: Volume) -> str | None:
 def _lists(tree: FileTree, changed: frozenset[str]) -> Iterator[str]:
     """Yield the lists in which a line about a changed file does not hold."""
     for path in sorted(tree):
-        if not _LIST.search(posixpath.basename(path)) or tree.size(path) > _LARGEST_LIST:
+        named = _LIST.search(posixpath.basename(path)) is not None
+        largest = _LARGEST_LIST if named else _LARGEST_OF_ANY_NAME
+        if not (named or path.startswith(ROOT)) or tree.size(path) > largest:
             continue
-        text = tree[path].decode("utf-8", "replace")
+        data = tree[path]
+        text = data.decode("utf-8", "replace") if _DIGITS.search(data) else ""
         if any(_broken(tree, path, line.strip(), changed) for line in text.splitlines()):
             yield path
 

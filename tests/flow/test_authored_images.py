@@ -34,6 +34,7 @@ COMPILED = "installer/linux/src/installer_factory.pyc"
 LABEL = "NUTANIX_TOOLS"
 LISTS = [
     "SHA256SUMS",
+    "installer/linux/MANIFEST",
     f"{FACTORY}.sha256",
     "installer/linux/src/md5sum.txt",
     "sha256.txt",
@@ -87,6 +88,8 @@ def with_lists(tree: Path, image: Path) -> Path:
     name = FACTORY.rpartition("/")[2]
     md5 = hashlib.md5((tree / FACTORY).read_bytes(), usedforsecurity=False).hexdigest()
     (tree / "installer/linux/src/md5sum.txt").write_text(f"MD5 ({name}) = {md5}\n")
+    # Below installer/linux a list has any name.
+    (tree / "installer/linux/MANIFEST").write_text(f"{md5}  src/{name}\n")
     # A file's own digest beside it; a list as Windows writes it; one of an unknown algorithm.
     (tree / f"{FACTORY}.sha256").write_text(digest + "\n")
     windows = FACTORY.replace("/", "\\")
