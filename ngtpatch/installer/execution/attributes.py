@@ -497,6 +497,8 @@ class Attributes(Values):
                     name = (one.origin if isinstance(one, Unknown) else one.name) or "?"
                     if name in ("sys.modules", "__builtins__") or name.endswith(".__dict__"):
                         self.note("dynamic")
+                    if name.startswith("os.environ"):
+                        self.refuse_none(value)
                     self.stain(name, index, value)
                     self.expose(value)
                     self.act()
@@ -507,6 +509,14 @@ class Attributes(Values):
             return NOTHING
 
         self.dispatch(owner, assign)
+
+    def refuse_none(self, value: Varied) -> None:
+        """Raise TypeError where *value*, which ought to be a text, is None."""
+        without = [(mask, "TypeError", ()) for mask, one in value.each(self.mask) if one is None]
+        kept = 0
+        for mask, one in value.each(self.mask):
+            kept |= 0 if one is None else mask
+        self.throw_some(without, kept)
 
     def note_operated(self, *operands: Varied) -> None:
         """Note where an operator is what a class of the installer says."""

@@ -10,9 +10,11 @@ from types import GeneratorType
 
 from ngtpatch.installer.execution.callee_names import said_by
 from ngtpatch.installer.execution.container_methods import as_iterator
+from ngtpatch.installer.execution.disc_files import DiscFiles
 from ngtpatch.installer.execution.escaping import Escaping, is_an_object_s
 from ngtpatch.installer.execution.frames import Frame
 from ngtpatch.installer.execution.guest_texts import asks, is_of_one
+from ngtpatch.installer.execution.handed_apart import handed_apart
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
@@ -104,7 +106,13 @@ class Calling(Escaping):
             return NOTHING
         if says.looks_into:
             self.note("dynamic")
+        if not self.of_python:
+            apart = handed_apart(name, args, named, self.mask, self.disc)
+            if apart:
+                self.set_apart(apart)
         args = (*args, *named.values())
+        if not (says.says or (says.reads and not name.startswith("shutil."))):
+            self._may_make(name, args)
         if name.startswith("sys.path.") or name == "site.addsitedir":
             self.change_path(name.rpartition(".")[2], args)
         tainted = isinstance(function, Unknown | External) and function.tainted
@@ -175,6 +183,13 @@ class Calling(Escaping):
                     for _, items in one.store.get("items").each(mask):
                         if not isinstance(items, Unknown):
                             self._start([Varied.of(part) for part in items], depth - 1)
+
+    def _may_make(self, name: str, args: Sequence[Varied]) -> None:
+        """Note the paths at which something unknown may make a file."""
+        if not name.startswith(("sys.path.", "site.", "os.chdir")):
+            for value in args:
+                for _, one in value.each(self.mask):
+                    self.disc.make(one)
 
     def may_start(self, text: str) -> None:
         """Note the program of the disc that *text* names."""
@@ -258,6 +273,8 @@ class Calling(Escaping):
 
     _yielding: dict[ast.AST, bool]
     _own: dict[ast.AST, frozenset[str]]
+    #: The files of the disc that is executed.
+    disc: DiscFiles
     #: The functions that were executed at least once.
     called: set[ast.AST]
     #: By function: the guests who called it without an argument, and what it gave them.

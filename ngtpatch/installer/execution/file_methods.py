@@ -50,13 +50,19 @@ def _nothing(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Var
     return NONE
 
 
+def _write(machine: Any, owner: FileObject, args: _Args, named: _Named) -> Varied:
+    if args:
+        machine.refuse_none(args[0])
+    return NONE
+
+
 _FILE: dict[str, Callable[..., Varied]] = {
     "read": _read,
     "readlines": _lines,
     "__enter__": _itself,
     "__exit__": _nothing,
     "close": _nothing,
-    "write": _nothing,
-    "writelines": _nothing,
+    "write": _write,
+    "writelines": _write,
     "flush": _nothing,
 }

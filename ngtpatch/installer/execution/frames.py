@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ngtpatch.installer.execution.endings import Place
+from ngtpatch.installer.execution.endings import Forked, Place
 from ngtpatch.installer.execution.objects import ClassObject, ModuleObject, NameStore, now
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 
@@ -32,11 +32,13 @@ class Trial:
         thrown: what was raised inside.
         perhaps: the guests on which something may have been raised that is not modelled.
         told: those of them on which whether it was raised tells the distribution.
+        apart: where something is called that may raise on some of them and not on others.
     """
 
     thrown: list[Thrown] = field(default_factory=list)
     perhaps: int = 0
     told: int = 0
+    apart: list[Forked] = field(default_factory=list)
 
 
 @dataclass

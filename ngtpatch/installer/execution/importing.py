@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution import library, natives
+from ngtpatch.installer.execution.disc_files import DISC, DiscFiles
 from ngtpatch.installer.execution.frames import Frame, Thrown, Trial
 from ngtpatch.installer.execution.lifting import unknown
 from ngtpatch.installer.execution.machine import Statements
@@ -29,8 +30,6 @@ from ngtpatch.installer.python_source import parse
 
 __all__ = ["Machine"]
 
-#: Where the disc is mounted, as far as the installer can see.
-DISC = "/ngt-disc/"
 _LOADED = "\x00loaded"
 # What a file holds that asks for the distribution or names one.
 _ASKS = re.compile(
@@ -53,6 +52,7 @@ class Machine(Statements):
     def __init__(self, tree: Mapping[str, bytes], worlds: Sequence[World], *, steps: int) -> None:
         super().__init__(worlds, steps=steps)
         self.tree = tree
+        self.disc = DiscFiles(tree)
         self.called = set()
         self.gave = {}
         self._yielding = {}

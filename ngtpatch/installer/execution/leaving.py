@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ngtpatch.installer.execution.binding import Binding
-from ngtpatch.installer.execution.endings import Place
+from ngtpatch.installer.execution.endings import Forked, Place
 from ngtpatch.installer.execution.frames import Thrown
 from ngtpatch.installer.execution.objects import ClassObject, InstanceObject
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
@@ -82,6 +82,18 @@ class Leaving(Binding):
         self.trials[-1].perhaps |= self.mask
         if tells:
             self.raised_by_some(self.mask)
+
+    def set_apart(self, groups: Iterable[int]) -> None:
+        """Note that what is called here may raise on one group of guests and not on another."""
+        place = self.place
+        self.raised_apart([Forked(place.path, place.line, frozenset(groups), True)])
+
+    def raised_apart(self, places: Sequence[Forked]) -> None:
+        """Note where some guests may be told apart by what is raised there."""
+        if len(self.trials) == 1:
+            self.apart.update(dict.fromkeys(places))  # nobody handles it
+        else:
+            self.trials[-1].apart += places
 
     def raised_by_some(self, guests: int) -> None:
         """Note that whether something is raised here tells the distribution."""

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ngtpatch.installer.execution import combining, natives, of_types
+from ngtpatch.installer.execution import combining, natives, of_types, opening
 from ngtpatch.installer.execution.atom_methods import LooseVersion
 from ngtpatch.installer.execution.bounded_patterns import checked, found_by
 from ngtpatch.installer.execution.lifting import unknown
@@ -246,17 +246,21 @@ def _is_red_hat_like(world: World) -> Plain:
 
 
 def _exists(machine: Any, args: _Args, named: _Named) -> Varied:
+    if not args:
+        return unknown(tainted=False)
+    there, lacking = machine.disc.parted(args[0], machine.mask)
+
     def one(path: Plain) -> Varied:
         if path in ("/etc/os-release", "/usr/lib/os-release"):
             return machine.by_world(_has_os_release)  # type: ignore[no-any-return]
         if path == "/etc/redhat-release":
             return machine.by_world(_is_red_hat_like)  # type: ignore[no-any-return]
+        if there and lacking and machine.disc.is_known(path):
+            return Varied.of(machine.disc.holds(path))
         asked = Varied.of(path)
         tainted = machine.depends(args[0]) or machine.asks(asked) or machine.is_of_one(asked)
         return unknown(tainted=tainted)
 
-    if not args:
-        return unknown(tainted=False)
     found: Varied = machine.dispatch(args[0], one)
     return found
 
@@ -398,8 +402,8 @@ _TABLES: Mapping[str, Mapping[str, _Run | Varied]] = {
             "U", "UNICODE")},
     },
     "shlex": {"split": _words},
-    "io": {"open": natives.opened},
-    "codecs": {"open": natives.opened},
+    "io": {"open": opening.opened},
+    "codecs": {"open": opening.opened},
     "collections": {
         "OrderedDict": _ordered, "namedtuple": named_tuple,
         "defaultdict": combining.defaulting,

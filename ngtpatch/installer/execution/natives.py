@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ngtpatch.installer.execution import opening
 from ngtpatch.installer.execution.comparing import is_shown
 from ngtpatch.installer.execution.container_methods import NamesOf, as_iterator
 from ngtpatch.installer.execution.either_python import by_python, may_be_2, rounded
@@ -32,9 +33,8 @@ from ngtpatch.installer.execution.objects import (
     Wrapped,
 )
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied
-from ngtpatch.installer.execution.worlds import World
 
-__all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "made_dictionary", "opened"]
+__all__ = ["BUILT_IN", "ONLY_PYTHON_2", "ONLY_PYTHON_3", "as_error", "made_dictionary"]
 
 _Args = Sequence[Varied]
 _Named = Mapping[str, Varied]
@@ -530,35 +530,13 @@ def _iter(machine: Any, args: _Args, named: _Named) -> Varied:
     return as_iterator(machine, type(iter(())), found, machine.sources_of(*args))
 
 
-def opened(machine: Any, args: _Args, named: _Named) -> Varied:
-    """Open a file: an os-release is what the guest's is, any other is not known."""
-
-    def one(path: Plain) -> Varied:
-        if path in ("/etc/os-release", "/usr/lib/os-release"):
-            machine.throw_named("OSError", machine.where(lambda world: not world.id))
-            lines = machine.by_world(World.os_release)
-            return Varied.of(FileObject(lines))
-        if path in ("/etc/redhat-release", "/etc/system-release"):
-            machine.throw_named("OSError", machine.where(lambda world: not world.is_red_hat_like))
-            machine.perhaps()
-            return Varied.of(FileObject(unknown(tainted=True)))
-        tainted = machine.depends(args[0]) or machine.asks(args[0]) or machine.is_of_one(args[0])
-        machine.perhaps(tells=tainted)
-        return Varied.of(FileObject(unknown(tainted=tainted)))
-
-    if not args:
-        return unknown(tainted=False)
-    found: Varied = machine.dispatch(args[0], one)
-    return found
-
-
 _RUNS: dict[str, _Run] = {
     "abs": _pure(abs), "all": _quantified(wanted=False), "any": _quantified(wanted=True),
     "bool": _pure(bool), "bytes": _bytes, "callable": _callable, "chr": _pure(chr),
     "classmethod": _wrapping("classmethod"), "dict": made_dictionary, "divmod": _pure(divmod),
     "enumerate": _iterated(enumerate, _enumerated), "eval": _eval,
     "exec": _exec, "execfile": _eval, "compile": _eval, "exit": _exit, "quit": _exit,
-    "file": opened, "filter": _mapped(keeps=True), "float": _pure(float),
+    "file": opening.opened, "filter": _mapped(keeps=True), "float": _pure(float),
     "format": _pure(_bounded_format), "frozenset": _frozen, "getattr": _getattr,
     "globals": _globals, "hasattr": _hasattr, "int": _pure(int), "isinstance": is_instance,
     "issubclass": lambda m, a, n: unknown(tainted=m.depends(*a)),
@@ -566,7 +544,7 @@ _RUNS: dict[str, _Run] = {
     "long": _pure(int), "map": _mapped(keeps=False), "max": _ordered(_best(max)),
     "min": _ordered(_best(min)), "next": _next,
     "object": lambda m, a, n: unknown(tainted=False, origin="object()"),
-    "open": opened, "ord": _pure(ord), "print": _told, "property": _wrapping("property"),
+    "open": opening.opened, "ord": _pure(ord), "print": _told, "property": _wrapping("property"),
     "range": _range, "repr": _pure(_shown),
     "reversed": _iterated(reversed, lambda items: list(reversed(items))), "round": _round,
     "set": _converted(set), "setattr": _setattr, "sorted": _ordered(_sort),

@@ -48,6 +48,8 @@ class State:
         self.stained: set[str] = set()
         self._touched: dict[str, set[int]] = {}
         self._forked: dict[tuple[str, int], set[int]] = {}
+        #: Where something is called that may raise on some guests and not on others.
+        self.apart: dict[Forked, None] = {}
         self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
         #: Where something that has no order was gone through first.
@@ -163,7 +165,7 @@ class State:
             for (path, line, _), mask in self._reached.items()
             if mask != self.everyone
         ]
-        return found
+        return [*found, *self.apart]
 
     # Where it stands -----------------------------------------------------------------------
 

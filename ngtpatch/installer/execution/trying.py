@@ -110,6 +110,7 @@ class Trying(Matching):
         loop.aside = aside
         self.trials[-1].perhaps |= trial.perhaps | outer.perhaps
         self.raised_by_some(outer.told)
+        self.raised_apart(outer.apart)
         self.weigh()
 
     def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
@@ -119,9 +120,12 @@ class Trying(Matching):
         loose = trial.perhaps & here
         if not node.handlers:
             self.raised_by_some(trial.told & here)
-        elif trial.told & here and not all(only_logs(one.body) for one in node.handlers):
-            self.line = node.lineno
-            self.note("condition", trial.told & here)
+            self.raised_apart(trial.apart)
+        elif not all(only_logs(one.body) for one in node.handlers):
+            self.apart.update(dict.fromkeys(trial.apart))
+            if trial.told & here:
+                self.line = node.lineno
+                self.note("condition", trial.told & here)
         if self.mask and node.orelse:
             self.execute(node.orelse)
         normal = self.mask
@@ -267,6 +271,8 @@ class Trying(Matching):
             self._managed(node.body, exits)
             self.trials.pop()
             self.trials[-1].thrown += trial.thrown
+            self.raised_by_some(trial.told)
+            self.raised_apart(trial.apart)
 
         def last() -> None:
             for value in reversed(acting):
