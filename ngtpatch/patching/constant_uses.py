@@ -17,6 +17,7 @@ from typing import Literal
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.module_values import NameOf
+from ngtpatch.installer.execution.syntax_age import oldest_python
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python
 from ngtpatch.installer.python_source import PythonSource, parse
@@ -147,7 +148,9 @@ class _Uses:
         if isinstance(row, ast.stmt):
             waiting += [_constant(self._source.path, one) for one in judge.added(row)]
         elif isinstance(row, ast.expr):
-            yield from self._followed(judge, self._source, row, (0, True), waiting)
+            ordered = not isinstance(row, ast.Set | ast.Dict)
+            ordered = ordered or (isinstance(row, ast.Dict) and _has_orders(self._source))
+            yield from self._followed(judge, self._source, row, (0, ordered), waiting)
         seen: set[_Constant] = set()
         yield from self._everywhere(waiting, count, seen)
         names = {(one.path, getattr(one.scope, "name", ""), one.name) for one in seen}
@@ -266,6 +269,11 @@ class _Uses:
                     func=ast.Name(id="getattr"), args=[_, ast.Constant(value=text), *_]
                 ) if text == name:
                     yield node
+
+
+def _has_orders(source: PythonSource) -> bool:
+    """Tell whether only a Python can read *source* in which dictionaries have an order."""
+    return oldest_python(source) >= (3, 8)
 
 
 def _constant(path: str, one: Alias) -> _Constant:

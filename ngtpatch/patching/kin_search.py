@@ -19,11 +19,13 @@ from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
+from ngtpatch.patching.changed_values import values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import stranger_beside
 from ngtpatch.patching.insertion import Insertion
 from ngtpatch.patching.naming import chosen_outside, named_in, names_kin, outside_of_tests
 from ngtpatch.patching.onlooker import Onlooker, Sight
+from ngtpatch.patching.order_proof import orders_that_decide
 from ngtpatch.patching.places import Extension
 from ngtpatch.patching.wanted_texts import wanted_texts
 
@@ -106,7 +108,14 @@ class KinSearch:
         alone = sum(len(taken) for _, taken in found.values()) == len(self._apart)
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
-        return () if any(self._uses.beside(place) for place in places) else places
+        if any(self._uses.beside(place) for place in places):
+            return ()
+        # A set or dictionary that gets one more member may be gone through in another order.
+        changes = tuple(_changes(places).values())
+        if any(orders_that_decide(self._onlooker, changes, self._watch)):
+            return ()
+        rest = sum(self._onlooker.bits[one] for one in self._rest)
+        return () if any(values_that_change(self._onlooker, changes, places, rest)) else places
 
     def steps(self) -> tuple[Extension, ...]:
         """Return the places that have new names come further on the way of their kin.
@@ -216,11 +225,9 @@ class KinSearch:
         if self._left <= 0:
             return None
         watch = Watch()
-        changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
-        for place in places:
-            changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
+        changes = tuple(_changes(places).values())
         try:
-            after = _apart_by_guest(self._onlooker.with_changes(tuple(changes.values()), watch))
+            after = _apart_by_guest(self._onlooker.with_changes(changes, watch))
         except Refusal:
             return None
         self._left -= watch.steps
@@ -248,6 +255,14 @@ class KinSearch:
             both = zip(_KINDS, _rows(world, sight), _rows(like, sight), strict=True)
             for kind, mine, theirs in both:
                 yield from ((world, kind, row[0], row[1]) for row in mine ^ theirs)
+
+
+def _changes(places: Sequence[Extension]) -> dict[str, tuple[PythonSource, list[Insertion]]]:
+    """Return what is inserted into each file."""
+    changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
+    for place in places:
+        changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
+    return changes
 
 
 def _apart_by_guest(sight: Sight) -> Sight:

@@ -34,6 +34,7 @@ from ngtpatch.patching.guests import (
 from ngtpatch.patching.insertion import Insertion, insert
 from ngtpatch.patching.kin_search import KinSearch
 from ngtpatch.patching.naming import is_of_the_library
+from ngtpatch.patching.onlooker import shipped_lines
 from ngtpatch.patching.profile import Profile
 from ngtpatch.patching.searched_places import SearchedPlaces
 from ngtpatch.patching.treated import Likened, Treated, Treatment
@@ -130,6 +131,9 @@ class _Rule:
                 self._leave_unfollowed(path)
         contents, final = self._proven(shipped, contents)
         self._treated += self._decided_elsewhere(final)
+        self._treated += self._led_elsewhere(
+            final, {path: shipped_lines(self._sources[path], made[path]) for path in contents}
+        )
         # In a file that is proven, the new names fare there as their kin do.
         reason = "what it does with a new name's kin is not known"
         self._treated += [
@@ -197,6 +201,37 @@ class _Rule:
                 found[path] = min(line, found.get(path, line))
         for path, line in found.items():
             yield Treated(path, line, "left", "what it decides by stands in another file")
+
+    def _led_elsewhere(
+        self, final: Execution, lines: Mapping[str, Mapping[int, int | None]]
+    ) -> Iterator[Treated]:
+        """Yield where only a new name or only its kin comes to, and no test has parted them.
+
+        Something is looked up by a name that is made of the distribution's, such as a method.
+
+        Args:
+            final: what the files do.
+            lines: for each file that was changed, its lines as shipped.
+        """
+        pairs = tuple(self._kin.items())
+        if any(
+            self._seen(one, truth) != self._seen(kin, truth)
+            for (path, _), truth in final.conditions.items()
+            for one, kin in pairs
+            if not is_of_the_library(path)
+        ):
+            return
+        found: dict[str, int] = {}
+        for (path, line), mask in (final.watch or Watch()).reached.items():
+            if path not in self._files or is_of_the_library(path):
+                continue
+            if any(bool(mask & self._bits[a]) != bool(mask & self._bits[b]) for a, b in pairs):
+                found[path] = min(line, found.get(path, line))
+        left = {one.path for one in self._treated if one.treatment == "left"}
+        for path, line in found.items():
+            if path not in left:
+                reason = "only one of a new name and its kin comes here, and no test parts them"
+                yield Treated(path, lines.get(path, {}).get(line) or line, "left", reason)
 
     def _executed(self, contents: Mapping[str, bytes], watch: Watch | None = None) -> Execution:
         tree = {**self._files, **contents}
@@ -364,7 +399,7 @@ class _Rule:
         kept = dict(contents)
         patched = shipped
         while kept:
-            patched = self._executed(kept)
+            patched = self._executed(kept, Watch())
             wrong = {
                 path: reason
                 for path, content in kept.items()

@@ -20,9 +20,11 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
+from ngtpatch.patching.changed_values import values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import known_worlds, stranger_beside
 from ngtpatch.patching.onlooker import Fate, Onlooker, Sight
+from ngtpatch.patching.order_proof import orders_that_decide
 from ngtpatch.patching.outcome import ORDER_HAZARD, Already, Outcome
 from ngtpatch.patching.places import Extension
 from ngtpatch.patching.unnamed import branch_lines, scope_of
@@ -230,14 +232,20 @@ class Seeker:
         already = tuple(
             Already(self._path, one, self._sought.branch) for one in ids if one not in whose
         )
-        uses = self._uses.beside(place, self._held_otherwise(place))
+        changes = [(place.source, place.insertions)]
+        unseen = self._uses.beside(place, self._held_otherwise(place))
+        uses = {(use.path, use.line) for use in unseen}
+        uses |= set(orders_that_decide(self._onlooker, changes, self._watch))
+        if not uses:
+            others = self._watch.guests
+            uses |= set(values_that_change(self._onlooker, changes, [place], others))
         is_here = place.source.path == self._path
         return Outcome(
             place.insertions if is_here else (),
             len(place.texts),
             already,
             sought=self._sought.branch,
-            uses=tuple((use.path, use.line) for use in uses),
+            uses=tuple(sorted(uses)),
             elsewhere=None if is_here else (place.source.path, place.insertions),
         )
 

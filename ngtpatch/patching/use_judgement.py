@@ -24,6 +24,11 @@ _ASKING = frozenset({
     "count", "__contains__", "get", "has_key", "__getitem__", "append", "extend", "add", "update",
     "issuperset", "intersection", "isdisjoint", "search", "match", "fullmatch",
 })  # fmt: skip
+# What tells a row as it is, or how many elements it has.
+_SHOWING = frozenset({
+    "str", "repr", "unicode", "format", "join", "sorted", "list", "tuple", "set", "len",
+    "encode", "decode", "lower", "upper", "title", "capitalize", "strip",
+})  # fmt: skip
 _ITSELF = frozenset({"self", "cls"})
 _VIEWS = frozenset({"keys", "values", "items", "iteritems", "union", "copy"})
 
@@ -72,7 +77,6 @@ class UseJudge:
         self, node: ast.AST, depth: int, ordered: bool
     ) -> Iterator[_Kind | Alias]:
         """Yield what a use is, and other names for the row; nothing where it is harmless."""
-        statement = self._statement(node)
         while True:
             parent = self._parents[node]
             if depth and not isinstance(parent, ast.Assign | ast.AnnAssign | ast.stmt):
@@ -114,7 +118,9 @@ class UseJudge:
                         node = call
                         continue
                     elif attr == "index":
-                        yield "place" if ordered else "number"
+                        # Of a name that is new the place is another than that of its kin.
+                        if not isinstance(self._parents[call], ast.Expr):
+                            yield "place" if ordered and _is_of_text(call) else "number"
                     elif attr not in _ASKING:
                         yield "unclear"
                     return
@@ -127,11 +133,8 @@ class UseJudge:
                         continue
                     if name == "zip":
                         yield "place" if ordered and self._is_bounded(parent) else "number"
-                    elif name in ("len", "enumerate"):
-                        if not only_logs([statement]):
-                            yield "number"
-                    elif not only_logs([statement]):
-                        yield "unclear"
+                    elif not self._is_shown(node):
+                        yield "number" if name in ("len", "enumerate") else "unclear"
                     return
                 case ast.comprehension():
                     made = self._parents[parent]
@@ -143,7 +146,9 @@ class UseJudge:
                     node, ordered = made, ordered and not parent.ifs
                     continue
                 case ast.For(iter=iterated) if iterated is node:
-                    if depth or not _only_asks(parent):
+                    if not depth and _weighs(parent):
+                        yield "number"
+                    elif depth or not _only_asks(parent):
                         yield "unclear"
                     return
                 case ast.Return() if (given := self._function(parent)) is not None:
@@ -160,9 +165,29 @@ class UseJudge:
                     return
                 case ast.If() | ast.While() | ast.Expr() | ast.UnaryOp() | ast.Assert():
                     return
-            if not only_logs([statement]):
+            if not self._is_shown(node):
                 yield "unclear"
             return
+
+    def _is_shown(self, node: ast.AST) -> bool:
+        """Tell whether *node* is told somebody as it is: not what is counted or picked by it."""
+        if not only_logs([self._statement(node)]):
+            return False
+        while not isinstance(node, ast.stmt):
+            match node:
+                case ast.Call(func=func):
+                    name = getattr(func, "attr", getattr(func, "id", ""))
+                    if name not in _SHOWING and not only_logs([ast.Expr(node)]):
+                        return False
+                case ast.BinOp(left=left, op=ast.Mod()):
+                    if not (_is_text(left) or isinstance(left, ast.JoinedStr)):
+                        return False
+                case ast.BinOp(op=ast.Add()):
+                    pass
+                case ast.BinOp() | ast.Subscript() | ast.Compare() | ast.UnaryOp():
+                    return False
+            node = self._parents[node]
+        return True
 
     def added(self, statement: ast.stmt) -> Iterator[Alias]:
         """Yield names, of functions, for that to which a statement adds one element."""
@@ -275,6 +300,10 @@ def _is_count(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int and node.value >= 0
 
 
+def _is_of_text(call: ast.Call) -> bool:
+    return bool(call.args) and _is_text(call.args[0])
+
+
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
@@ -285,6 +314,32 @@ def _only_asks(loop: ast.For) -> bool:
         if not isinstance(one, ast.If) or one.orelse or not _is_constant_work(one.body):
             return False
     return True
+
+
+def _weighs(loop: ast.For) -> bool:
+    """Tell whether a loop makes a number of which each round makes another one.
+
+    What adds up who was found comes to the same in whatever order, and with one more.
+    """
+    rounds = [one for one in loop.body if isinstance(one, ast.AugAssign)]
+    if any(isinstance(one.value, ast.Constant) and one.value.value != "" for one in rounds):
+        return True
+    for one in ast.walk(loop):
+        match one:
+            case ast.AugAssign(op=op) if not isinstance(op, ast.Add | ast.BitOr):
+                return True
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                parts = list(ast.walk(value))
+                own = any(isinstance(part, ast.Name) and part.id == name for part in parts)
+                if own and any(_is_weight(part) for part in parts):
+                    return True
+    return False
+
+
+def _is_weight(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and not isinstance(
+        node.op, ast.Add | ast.BitOr | ast.BitAnd | ast.Mod
+    )
 
 
 def _is_constant_work(body: list[ast.stmt]) -> bool:

@@ -217,3 +217,79 @@ def test_what_asks_another_module_for_such_a_name_is_no_doubt(what: str) -> None
 def test_a_place_that_stays_where_it_is_is_no_doubt() -> None:
     module = "EL = []\nEL.append('red hat')\nEL.append('centos')\n"
     assert with_module(module, "EL", "f.EL[0]").doubts == ()
+
+
+VALUES = {
+    "its place": "    tool = ('rpm', 'rpm', 'deb', 'zypp')[RH.index(name)]\n",
+    "its number in a table": "    tool = dict((n, i) for i, n in enumerate(RH))[name]\n",
+    "its number, told": "    print('tool %d' % dict((n, i) for i, n in enumerate(RH))[name])\n",
+    "how many there are": "    print('bucket %d' % (len(name) % len(RH)))\n",
+    "a sum": "    print('cache-%d' % sum(map(ord, ''.join(RH))))\n",
+    "an argument": "    import subprocess\n"
+    "    print(subprocess.call(['t', str(len(','.join(RH)))]))\n",
+    "a score": "    score = 0\n    for n in RH:\n        score = score * 2 + (n in name)\n"
+    "    print('score %d' % score)\n",
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+@pytest.mark.parametrize("row", ["['centos linux', 'red hat', 'ubuntu']", "('centos linux',)"])
+def test_a_value_that_one_more_element_makes_another_is_a_doubt(what: str, row: str) -> None:
+    result = patched(deciding(VALUES[what], row))
+    assert {one.kind for one in result.doubts} == {"constant"}
+
+
+def deciding(line: str, row: str) -> str:
+    return factory(row=row).replace(
+        "    if any", f"    if name not in RH:\n        sys.exit(1)\n{line}    if any"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    print('supported: %s' % ', '.join(RH))\n",
+        "    print('%d are supported' % len(RH))\n",
+        "    try:\n        RH.index(name)\n    except ValueError:\n        sys.exit(1)\n",
+    ],
+)
+def test_a_list_that_is_told_and_what_only_asks_is_no_doubt(line: str) -> None:
+    assert patched(deciding(line, "['centos linux', 'red hat', 'ubuntu']")).doubts == ()
+
+
+TABLE = """import sys
+import platform
+import redhat_installer, ubuntu_installer
+TABLE = {
+    "centos": redhat_installer.RedhatInstaller,%s
+    "ubuntu": ubuntu_installer.UbuntuInstaller,
+}
+def get_linux_installer():
+    name = platform.linux_distribution()[0].lower()
+    for token, installer in %s:
+        if token in name:
+            return installer
+    sys.exit(1)
+"""
+TWICE = """
+    "red hat": redhat_installer.RedhatInstaller,
+    "linux server": ubuntu_installer.UbuntuInstaller,"""
+
+
+@pytest.mark.parametrize("source", ["", "print 'two'\n"])
+def test_a_dictionary_whose_order_decides_for_somebody_is_a_doubt(source: str) -> None:
+    result = patched(TABLE % (TWICE, "TABLE.items()") + source)
+    assert {(one.line, one.kind) for one in result.doubts} == {(12, "constant")}
+    for row, asked in (
+        ("", "TABLE.items()"),
+        (TWICE, "sorted(TABLE.items())"),
+        (TWICE, "TABLE.items() if (x := 1) else ()"),
+    ):
+        if ":=" not in asked or not source:
+            assert patched(TABLE % (row, asked) + source).doubts == ()
+
+
+def test_the_first_key_of_a_dictionary_is_a_doubt() -> None:
+    text = TABLE % ("", "TABLE.items()")
+    result = patched(text.replace("    sys.exit", "    print(list(TABLE)[0])\n    sys.exit"))
+    assert 13 in {one.line for one in result.doubts}

@@ -41,6 +41,16 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "        self.is_el = 'centos' in who\n\n    def tool(self):\n"
         "        if self.is_el:\n            return 'lsinitrd'\n        return 'lsinitramfs'\n",
     },
+    "a dictionary of which one key is in each name": {
+        "agent.py": AGENT.format(top="from kinds import tool", body="return tool(name())"),
+        "kinds.py": "T = {'centos': 1, 'ubuntu': 2, 'sles': 3}\n\n\ndef tool(who):\n"
+        "    for one, found in T.items():\n        if one in who:\n            return found\n",
+    },
+    "a set of which one element is in each name": {
+        "agent.py": AGENT.format(top="from kinds import is_el", body="return is_el(name())"),
+        "kinds.py": "EL = set(['centos', 'red hat'])\n\n\ndef is_el(who):\n"
+        "    for one in EL:\n        if one in who:\n            return True\n    return False\n",
+    },
     "flags of two modules": {
         "agent.py": AGENT.format(
             top="import flags, more",
@@ -97,6 +107,7 @@ def test_what_decides_is_extended_where_it_stands(shape: str, version: str, tmp_
     assert not [one for one in again.treated if one.treatment != "alike"]
 
 
+ROW = "NAMES = ['centos linux', 'ubuntu']\n"
 LEFT = {
     "two places would do": {
         "agent.py": AGENT.format(
@@ -127,13 +138,64 @@ LEFT = {
         ),
         "flags.py": "",
     },
+    "the place of the constant's elements gives a value": {
+        "agent.py": AGENT.format(
+            top=f"{ROW}PATHS = ['a', 'a', 'b']",
+            body="if name() in NAMES:\n        return PATHS[NAMES.index(name())]\n    return None",
+        ),
+    },
+    "the place of the constant's elements, in a table made of them": {
+        "agent.py": AGENT.format(
+            top=f"{ROW}AT = dict((n, i) for i, n in enumerate(NAMES))\nPATHS = ['a', 'a', 'b']",
+            body="if name() not in NAMES:\n        return None\n    return PATHS[AT[name()]]",
+        ),
+    },
+    "the number of the constant's elements, in a template": {
+        "agent.py": AGENT.format(
+            top=ROW,
+            body="if name() in NAMES:\n        return 1\n    return '%s, %s' % tuple(NAMES)",
+        ),
+    },
+    "the number of the constant's elements, in a number": {
+        "agent.py": AGENT.format(
+            top=ROW, body="if name() in NAMES:\n        return 1\n    return 100 / len(NAMES)"
+        ),
+    },
+    "a dictionary is gone through, and two of its keys are in one name": {
+        "agent.py": AGENT.format(
+            top="T = {'centos': 1, 'suse': 2, 'opensuse': 3, 'linux server': 4, 'red hat': 5}",
+            body="for one in T:\n        if one in name():\n            return T[one]",
+        ),
+    },
+    "a set is gone through, and two of its elements are in one name": {
+        "agent.py": AGENT.format(
+            top="EL = set(['centos', 'red hat'])\nREST = set(['ubuntu', 'enterprise'])",
+            body="for one in EL | REST:\n        if one in name():\n            return one in EL",
+        ),
+    },
+    "a method whose name is made of the distribution's": {
+        "agent.py": AGENT.format(
+            top="class Tool(object):\n    def on_centos(self):\n        return 1\n",
+            body="tell = getattr(Tool(), 'on_' + name().split()[0], None)\n"
+            "    return tell and tell() or 0",
+        ),
+    },
+    "a test that is extended, and such a method": {
+        "agent.py": AGENT.format(
+            top="import tools",
+            body="if 'centos' in name():\n        return tools.told()\n    return 0",
+        ),
+        "tools.py": "from told import name\n\n\nclass Tool(object):\n    def on_centos(self):\n"
+        "        return 1\n\n\ndef told():\n"
+        "    tell = getattr(Tool(), 'on_' + name().split()[0], None)\n    return tell and tell()\n",
+    },
 }
 
 
 @pytest.mark.parametrize("shape", LEFT)
 def test_what_is_not_proven_is_left_and_named(shape: str) -> None:
     found = likened(LEFT[shape])
-    assert not found.contents
+    assert not found.contents or "that is extended" in shape
     assert [one for one in found.treated if one.treatment == "left"]
 
 

@@ -44,6 +44,10 @@ class Calling(Escaping):
         """Call *function* on the guests that are here."""
         return self.dispatch(function, lambda one: self._call_one(one, args, named))
 
+    def _trailed(self, function: Plain, args: tuple[Varied, ...]) -> None:
+        if self.watch is not None and self.watch.trail is not None:
+            self.watch.trail.call(self, function, args)
+
     def call_unknown(self, function: Varied, args: Sequence[Varied]) -> Varied:
         """Call something with arguments that are not known one by one."""
         for mask, one in function.each(self.mask):
@@ -69,6 +73,7 @@ class Calling(Escaping):
     ) -> Varied:
         if not self.mask:
             return NOTHING
+        self._trailed(function, (*args, *named.values()))
         match function:
             case Native():
                 found = function.run(self, args, named)
@@ -266,6 +271,8 @@ class Calling(Escaping):
             self.depth, self.line, self.defining = depth, line, defining
             self.weigh()
         found = found.within(here)
+        if self.watch is not None and self.watch.trail is not None:
+            self.watch.trail.give(self, function, found)
         if not args and not named:
             was, gave = self.gave.get(function.node, (0, NOTHING))
             self.gave[function.node] = (was | here, join((*gave.groups, *found.groups)))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ngtpatch.installer.execution.file_methods import method_of_file
-from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
+from ngtpatch.installer.execution.lifting import NONE, Unmodelled, has_no_order, unknown
 from ngtpatch.installer.execution.objects import (
     Container,
     FileObject,
@@ -286,9 +286,9 @@ def _listed(part: Callable[[Any], Any]) -> Callable[..., Varied]:
 
 def _in_its_order(machine: Any, owner: Container, items: Any) -> Any:
     """Return the content of a dictionary in an order in which an old Python may have it."""
-    if type(owner) is not Container or owner.kind is not dict or not machine.may_be_old():
+    if not has_no_order(owner) or not machine.may_be_old():
         return items
-    return dict(machine.in_some_order(tuple(items.items())))
+    return dict(machine.in_some_order(tuple(items.items()), tuple(items)))
 
 
 def as_view(machine: Any, kind: type, found: Varied) -> Varied:

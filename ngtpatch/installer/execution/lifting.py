@@ -12,6 +12,7 @@ from ngtpatch.installer.execution.objects import (
     Chained,
     ClassObject,
     Container,
+    Defaulting,
     External,
     FileObject,
     Frozen,
@@ -29,7 +30,7 @@ from ngtpatch.installer.execution.objects import (
 )
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied, merged, met
 
-__all__ = ["NONE", "Unmodelled", "Values", "unknown"]
+__all__ = ["NONE", "Unmodelled", "Values", "has_no_order", "unknown"]
 
 NONE = Varied.of(None)
 
@@ -348,9 +349,10 @@ class Values(Leaving):
                         if isinstance(items, Unknown):
                             yield guests, items
                         elif one.kind is set:
-                            yield guests, self.in_some_order(sorted(items, key=repr))
-                        elif type(one) is Container and one.kind is dict and self.may_be_old():
-                            yield guests, self.in_some_order(tuple(items))
+                            members = sorted(items, key=repr)
+                            yield guests, self.in_some_order(members, members)
+                        elif has_no_order(one) and self.may_be_old():
+                            yield guests, self.in_some_order(tuple(items), tuple(items))
                         else:
                             self.spend(len(items) >> 3)
                             yield guests, tuple(items)
@@ -398,8 +400,10 @@ class Values(Leaving):
                     ]
         return tuple(found.values())
 
-    def in_some_order(self, items: Sequence[Plain]) -> Sequence[Plain]:
+    def in_some_order(self, items: Sequence[Plain], members: Sequence[Plain]) -> Sequence[Plain]:
         """Return *items*, which have no order, in one: the other one is tried as well."""
+        if len(items) > 1 and self.watch is not None:
+            items = self.watch.in_order(self.spot, members, items)
         self.spend(len(items) >> 3)
         if len(items) > 1 and self.unordered_at is None:
             self.unordered_at = self.place
@@ -476,6 +480,11 @@ class Values(Leaving):
                 return
             rows = [(both, (*row, *more)) for both, row, more in met(rows, found)]
         yield from rows
+
+
+def has_no_order(one: Plain) -> bool:
+    """Tell whether *one* is a dictionary that has no order before Python 3.6."""
+    return type(one) in (Container, Defaulting) and one.kind is dict
 
 
 def _is_tainted(value: External | tuple[Plain, ...]) -> bool:

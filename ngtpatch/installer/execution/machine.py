@@ -50,6 +50,8 @@ class Statements(Trying):
             self.line = statement.lineno
             if self.watch is not None:
                 self.watch.come(self.spot, self.mask)
+                if self.watch.trail is not None:
+                    self.watch.trail.come(self, statement)
             name = type(statement).__name__.lower()
             getattr(self, f"_do_{name}", self._do_unmodelled)(statement)
 
@@ -422,7 +424,9 @@ class Statements(Trying):
             if not active:
                 break
             self.assign(target, self.gather(current))
+            self.rounds += 1
             body()
+            self.rounds -= 1
             self._note_changed(held)
             running = self.mask
             at += 1
@@ -465,7 +469,9 @@ class Statements(Trying):
 
             def once() -> None:
                 self.assign(target, element)
+                self.rounds += 1
                 body()
+                self.rounds -= 1
 
             self.fork([(self.mask, _nothing), (self.mask, once)])
         return self.mask

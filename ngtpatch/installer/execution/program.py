@@ -110,7 +110,7 @@ def execute(
         gave: dict[tuple[str, str], Given] = {}
         with paused_collector():
             run.run(gave)
-            if machine.unordered_at is not None:
+            if machine.unordered_at is not None and (watch is None or watch.turn is None):
                 _in_the_other_order(run, gave)
         given |= gave
         left -= started - max(machine.steps, 0)

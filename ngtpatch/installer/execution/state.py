@@ -52,6 +52,8 @@ class State:
         self.apart: dict[Forked, None] = {}
         self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
+        #: How many rounds of loops are executed, one within the other.
+        self.rounds = 0
         #: Where something that has no order was gone through first.
         self.unordered_at: Place | None = None
         #: Whether it is gone through from its end.

@@ -7,15 +7,16 @@ Asked for by who looks for the place that decides; an execution that nobody watc
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ngtpatch.installer.execution.module_values import HeldByGuests, NameOf
 from ngtpatch.installer.execution.objects import Container
+from ngtpatch.installer.execution.trail import Trail
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
-__all__ = ["ExpressionSpan", "Meeting", "Watch", "span_of"]
+__all__ = ["ExpressionSpan", "Meeting", "Turn", "Watch", "span_of"]
 
 _Texts = tuple[tuple[int, str | frozenset[str]], ...]
 #: The relation, what stood on the right, and the place.
@@ -24,7 +25,32 @@ Meeting = tuple[str, str | frozenset[str], tuple[str, int]]
 #: A file, and the lines and columns between which an expression stands in it.
 ExpressionSpan = tuple[str, int, int, int, int]
 
+#: The texts of the members of what has no order.
+_Members = frozenset[str]
+
 _MOST = 4_000
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Another order for the sets and dictionaries that have certain members.
+
+    It is that of their texts, whatever the order of what they were made of.
+
+    Attributes:
+        of: their members.
+        first: which of them comes first, the others after it; all from the end, where it is None.
+    """
+
+    of: _Members
+    first: int | None = None
+
+    def of_items(self, members: Sequence[str], items: Sequence[Plain]) -> Sequence[Plain]:
+        """Return the items of something with these members in that order."""
+        row = [items[at] for at in sorted(range(len(items)), key=members.__getitem__)]
+        if self.first is None:
+            return tuple(reversed(row))
+        return (*row[self.first :], *row[: self.first])
 
 
 @dataclass
@@ -44,6 +70,10 @@ class Watch:
         steps: how many steps it took.
         guests: those for whom it is asked what names hold; none by default.
         held: what the names of the modules held for them once the program had ended.
+        orderless: the members of each set or dictionary that was gone through and has no order,
+            and where that was first.
+        turn: another order for some of them.
+        trail: where each guest came to and with what, if it is asked for.
     """
 
     meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
@@ -55,6 +85,9 @@ class Watch:
     steps: int = 0
     guests: int = 0
     held: dict[NameOf, HeldByGuests] = field(default_factory=dict)
+    orderless: dict[_Members, tuple[str, int]] = field(default_factory=dict)
+    turn: Turn | None = None
+    trail: Trail | None = None
 
     def meet(
         self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]
@@ -76,6 +109,16 @@ class Watch:
         """Note what an expression is, if it is one of those that are asked for."""
         if span in self.asked:
             self.told.setdefault(span, []).extend(_told(value, mask))
+
+    def in_order(
+        self, place: tuple[str, int], members: Sequence[Plain], items: Sequence[Plain]
+    ) -> Sequence[Plain]:
+        """Return the items of what has these members and no order, as they are gone through."""
+        names = [_named(one) for one in members]
+        key = frozenset(names)
+        self.orderless.setdefault(key, place)
+        turned = self.turn is not None and self.turn.of == key
+        return self.turn.of_items(names, items) if self.turn and turned else items
 
     def leave_open(self, place: tuple[str, int], mask: int) -> None:
         """Note that a condition may be true or false on the guests of *mask*."""
@@ -121,6 +164,8 @@ def _told(value: Varied, mask: int, depth: int = 2) -> Iterator[tuple[int, str]]
 def _named(value: Plain) -> str:
     if isinstance(value, Unknown):
         return "unknown"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_named, value))})"
     is_atom = value is None or isinstance(value, str | bytes | int | float)
     return repr(value) if is_atom else type(value).__name__
 
