@@ -148,7 +148,7 @@ class UseJudge:
                 case ast.For(iter=iterated) if iterated is node:
                     if not depth and _weighs(parent):
                         yield "number"
-                    elif depth or not _only_asks(parent):
+                    elif depth or not _only_asks(parent) or not (ordered or _is_any(parent)):
                         yield "unclear"
                     return
                 case ast.Return() if (given := self._function(parent)) is not None:
@@ -314,6 +314,15 @@ def _only_asks(loop: ast.For) -> bool:
         if not isinstance(one, ast.If) or one.orelse or not _is_constant_work(one.body):
             return False
     return True
+
+
+def _is_any(loop: ast.For) -> bool:
+    """Tell whether a loop does the same whichever element it asks for."""
+    own = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+    done = [each for one in loop.body if isinstance(one, ast.If) for each in one.body]
+    return not any(
+        isinstance(one, ast.Name) and one.id in own for each in done for one in ast.walk(each)
+    )
 
 
 def _weighs(loop: ast.For) -> bool:

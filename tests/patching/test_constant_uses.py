@@ -293,3 +293,14 @@ def test_the_first_key_of_a_dictionary_is_a_doubt() -> None:
     text = TABLE % ("", "TABLE.items()")
     result = patched(text.replace("    sys.exit", "    print(list(TABLE)[0])\n    sys.exit"))
     assert 13 in {one.line for one in result.doubts}
+
+
+@pytest.mark.parametrize(("given", "doubted"), [("found", True), ("True", False)])
+def test_a_tool_that_gives_what_the_first_key_has_is_a_doubt(given: str, doubted: bool) -> None:
+    row = "{'centos': 1, 'red hat': 1, 'linux server': 2}"
+    tool = (
+        "from installer_factory import RH\ndef kind(name):\n    for token, found in RH.items():\n"
+        f"        if token in name:\n            return {given}\n"
+    )
+    result = patched(factory(row=row), tool)
+    assert [(one.path, one.line) for one in result.doubts] == [(TOOL, 3)] * doubted
