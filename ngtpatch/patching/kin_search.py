@@ -108,14 +108,18 @@ class KinSearch:
         alone = sum(len(taken) for _, taken in found.values()) == len(self._apart)
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
+        return () if self._changes_more(places) else places
+
+    def _changes_more(self, places: Sequence[Extension]) -> bool:
+        """Tell whether *places* change what nobody comes to another statement by."""
         if any(self._uses.beside(place) for place in places):
-            return ()
+            return True
         # A set or dictionary that gets one more member may be gone through in another order.
         changes = tuple(_changes(places).values())
         if any(orders_that_decide(self._onlooker, changes, self._watch)):
-            return ()
+            return True
         rest = sum(self._onlooker.bits[one] for one in self._rest)
-        return () if any(values_that_change(self._onlooker, changes, places, rest)) else places
+        return any(values_that_change(self._onlooker, changes, places, rest))
 
     def steps(self) -> tuple[Extension, ...]:
         """Return the places that have new names come further on the way of their kin.
@@ -130,7 +134,7 @@ class KinSearch:
                 rest = self._after([other for other in steps if other is not one])
                 if every is None or rest is None or self._shared(rest) == self._shared(every):
                     return ()
-        return () if self._left <= 0 else steps
+        return () if self._left <= 0 or (steps and self._changes_more(steps)) else steps
 
     def alike(self) -> Mapping[str, Mapping[int, bool]]:
         """Return what chooses by names where there is no ``if``, and does it for all as for kin.

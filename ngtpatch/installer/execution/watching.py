@@ -114,7 +114,7 @@ class Watch:
         self, place: tuple[str, int], members: Sequence[Plain], items: Sequence[Plain]
     ) -> Sequence[Plain]:
         """Return the items of what has these members and no order, as they are gone through."""
-        names = [_named(one) for one in members]
+        names = [_member(one) for one in members]
         key = frozenset(names)
         self.orderless.setdefault(key, place)
         turned = self.turn is not None and self.turn.of == key
@@ -164,10 +164,12 @@ def _told(value: Varied, mask: int, depth: int = 2) -> Iterator[tuple[int, str]]
 def _named(value: Plain) -> str:
     if isinstance(value, Unknown):
         return "unknown"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_named, value))})"
     is_atom = value is None or isinstance(value, str | bytes | int | float)
     return repr(value) if is_atom else type(value).__name__
+
+
+def _member(value: Plain) -> str:
+    return f"({', '.join(map(_member, value))})" if isinstance(value, tuple) else _named(value)
 
 
 def _texts(value: Varied, mask: int) -> _Texts:
