@@ -17,16 +17,16 @@ from dataclasses import replace
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
-from ngtpatch.patching.changed_values import values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import stranger_beside
 from ngtpatch.patching.insertion import Insertion
 from ngtpatch.patching.naming import chosen_outside, named_in, names_kin, outside_of_tests
 from ngtpatch.patching.onlooker import Onlooker, Sight
-from ngtpatch.patching.order_proof import orders_that_decide
 from ngtpatch.patching.places import Extension
+from ngtpatch.patching.unnamed import branch_lines
 from ngtpatch.patching.wanted_texts import wanted_texts
 
 __all__ = ["KinSearch"]
@@ -108,18 +108,7 @@ class KinSearch:
         alone = sum(len(taken) for _, taken in found.values()) == len(self._apart)
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
-        return () if self._changes_more(places) else places
-
-    def _changes_more(self, places: Sequence[Extension]) -> bool:
-        """Tell whether *places* change what nobody comes to another statement by."""
-        if any(self._uses.beside(place) for place in places):
-            return True
-        # A set or dictionary that gets one more member may be gone through in another order.
-        changes = tuple(_changes(places).values())
-        if any(orders_that_decide(self._onlooker, changes, self._watch)):
-            return True
-        rest = sum(self._onlooker.bits[one] for one in self._rest)
-        return any(values_that_change(self._onlooker, changes, places, rest))
+        return () if any(self._uses.beside(place) for place in places) else places
 
     def steps(self) -> tuple[Extension, ...]:
         """Return the places that have new names come further on the way of their kin.
@@ -134,7 +123,25 @@ class KinSearch:
                 rest = self._after([other for other in steps if other is not one])
                 if every is None or rest is None or self._shared(rest) == self._shared(every):
                     return ()
-        return () if self._left <= 0 or (steps and self._changes_more(steps)) else steps
+        return () if self._left <= 0 else steps
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a new name comes, as shipped, to an installer to which its kin does not come.
+
+        Nor does a stranger: somebody has decided what that name gets.
+        """
+        leading = {
+            (source.path, line)
+            for source in self._programs
+            if source.path == FACTORY
+            for line in branch_lines(source)
+        }
+        ways = self._shipped.ways
+        return any(
+            leading & ways[world] - ways[like] - ways[stranger_beside(world)]
+            for world, like in self._kin.items()
+        )
 
     def alike(self) -> Mapping[str, Mapping[int, bool]]:
         """Return what chooses by names where there is no ``if``, and does it for all as for kin.
@@ -229,9 +236,11 @@ class KinSearch:
         if self._left <= 0:
             return None
         watch = Watch()
-        changes = tuple(_changes(places).values())
+        changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
+        for place in places:
+            changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
         try:
-            after = _apart_by_guest(self._onlooker.with_changes(changes, watch))
+            after = _apart_by_guest(self._onlooker.with_changes(tuple(changes.values()), watch))
         except Refusal:
             return None
         self._left -= watch.steps
@@ -259,14 +268,6 @@ class KinSearch:
             both = zip(_KINDS, _rows(world, sight), _rows(like, sight), strict=True)
             for kind, mine, theirs in both:
                 yield from ((world, kind, row[0], row[1]) for row in mine ^ theirs)
-
-
-def _changes(places: Sequence[Extension]) -> dict[str, tuple[PythonSource, list[Insertion]]]:
-    """Return what is inserted into each file."""
-    changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
-    for place in places:
-        changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
-    return changes
 
 
 def _apart_by_guest(sight: Sight) -> Sight:

@@ -62,6 +62,8 @@ def several_places(
             search = KinSearch(
                 now, [parse(path, now[path]) for path in programs(now)], kin, needles, others
             )
+            if search.is_taken:
+                return None
             places = search.places()
         except Refusal:
             return None
