@@ -9,6 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -61,6 +63,9 @@ def heed(handler: Handler | None = None) -> dict[signal.Signals, Any]:
     """
     # Cleaning up must not be interrupted by the request that it follows.
     chosen = _once(handler or _interrupt)
+    if sys.unraisablehook is not _lost:
+        _others.append(sys.unraisablehook)
+        sys.unraisablehook = _lost
     before: dict[signal.Signals, Any] = {}
     for number in _SIGNALS:
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -75,10 +80,12 @@ def heed(handler: Handler | None = None) -> dict[signal.Signals, Any]:
 @contextmanager
 def heeded(handler: Handler | None = None) -> Iterator[None]:
     """Do as :func:`heed` while the block runs."""
+    told = sys.unraisablehook
     before = heed(handler)
     try:
         yield
     finally:
+        sys.unraisablehook = told
         for number, previous in before.items():
             signal.signal(number, previous)
 
@@ -126,6 +133,25 @@ def _once(handler: Handler) -> Handler:
             handler(number, frame)
 
     return heard
+
+
+_others: list[Callable[[sys.UnraisableHookArgs], object]] = []
+"""What told of exceptions that nobody catches before this module did; the newest is last."""
+
+
+def _lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """Have a signal come again that came while an object was being deleted.
+
+    What is raised there goes to nobody: the program would go on, and Python print where it was.
+    """
+    if not isinstance(unraisable.exc_value, Interrupted):
+        _others[-1](unraisable)
+        return
+    numbers = [one for one in _SIGNALS if callable(signal.getsignal(one))]
+    for number in numbers[:1]:
+        again = threading.Timer(_SAME + 0.1, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -142,11 +143,39 @@ def test_in_place_is_either_old_or_new(base: Path, tmp_path: Path) -> None:
 
 
 def test_the_handlers_of_a_program_that_calls_the_library_come_back() -> None:
-    before = [signal.getsignal(number) for number in SIGNALS]
+    before, told = [signal.getsignal(number) for number in SIGNALS], sys.unraisablehook
     with pytest.raises(interrupts.Interrupted), interrupts.heeded():
         os.kill(os.getpid(), signal.SIGHUP)
         time.sleep(1)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert sys.unraisablehook is told
+
+
+def test_a_signal_that_comes_while_an_object_goes_is_not_lost() -> None:
+    """What is raised in ``__del__`` reaches nobody: the signal has to come again."""
+    program = """
+        import os, signal, time
+        from ngtpatch import interrupts
+
+        class Going:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.1)
+                print("not reached")
+
+        interrupts.heed()
+        try:
+            Going()
+            print("goes on", flush=True)
+            time.sleep(60)
+        except interrupts.Interrupted:
+            print("interrupted")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert (done.stdout.split("\n"), done.stderr) == (["goes on", "interrupted", ""], "")
 
 
 def test_an_import_that_is_interrupted_is_no_defect() -> None:
