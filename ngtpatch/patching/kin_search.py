@@ -20,11 +20,14 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
+from ngtpatch.patching.changed_values import values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import stranger_beside
 from ngtpatch.patching.insertion import Insertion
+from ngtpatch.patching.known_names import known_names
 from ngtpatch.patching.naming import chosen_outside, named_in, names_kin, outside_of_tests
 from ngtpatch.patching.onlooker import Onlooker, Sight
+from ngtpatch.patching.order_proof import orders_that_decide
 from ngtpatch.patching.places import Extension
 from ngtpatch.patching.unnamed import branch_lines
 from ngtpatch.patching.wanted_texts import wanted_texts
@@ -108,7 +111,18 @@ class KinSearch:
         alone = sum(len(taken) for _, taken in found.values()) == len(self._apart)
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
-        return () if any(self._uses.beside(place) for place in places) else places
+        return () if self._changes_more(places) else places
+
+    def _changes_more(self, places: Sequence[Extension]) -> bool:
+        """Tell whether *places* change what nobody comes to another statement by."""
+        if any(self._uses.beside(place) for place in places):
+            return True
+        # A set or dictionary that gets one more member may be gone through in another order.
+        changes = tuple(_changes(places).values())
+        if any(orders_that_decide(self._onlooker, changes, self._watch)):
+            return True
+        rest = sum(self._onlooker.bits[one] for one in self._rest)
+        return any(values_that_change(self._onlooker, changes, places, rest))
 
     def steps(self) -> tuple[Extension, ...]:
         """Return the places that have new names come further on the way of their kin.
@@ -123,25 +137,32 @@ class KinSearch:
                 rest = self._after([other for other in steps if other is not one])
                 if every is None or rest is None or self._shared(rest) == self._shared(every):
                     return ()
-        return () if self._left <= 0 else steps
+        return () if self._left <= 0 or (steps and self._changes_more(steps)) else steps
 
     @property
-    def is_taken(self) -> bool:
-        """Whether a new name comes, as shipped, to an installer to which its kin does not come.
+    def is_decided(self) -> bool:
+        """Whether somebody has decided, as shipped, what the new names get, and it is not this.
 
-        Nor does a stranger: somebody has decided what that name gets.
+        A new name comes to an installer to which neither its kin nor a stranger comes; or its kin
+        comes to one that is not for its family.
         """
+        ways = self._shipped.ways
+        everywhere = frozenset.intersection(*set(ways.values()))
         leading = {
-            (source.path, line)
+            (source.path, line): families
             for source in self._programs
             if source.path == FACTORY
-            for line in branch_lines(source)
+            for line, families in branch_lines(source).items()
+            if (source.path, line) not in everywhere
         }
-        ways = self._shipped.ways
-        return any(
-            leading & ways[world] - ways[like] - ways[stranger_beside(world)]
-            for world, like in self._kin.items()
-        )
+        stock = {known.name: known.stock for known in known_names()}
+        for world, like in self._kin.items():
+            if leading.keys() & ways[world] - ways[like] - ways[stranger_beside(world)]:
+                return True
+            given = {one for place in leading.keys() & ways[like] for one in leading[place]}
+            if given and stock.get(like.name.lower()) not in given:
+                return True
+        return False
 
     def alike(self) -> Mapping[str, Mapping[int, bool]]:
         """Return what chooses by names where there is no ``if``, and does it for all as for kin.
@@ -236,11 +257,9 @@ class KinSearch:
         if self._left <= 0:
             return None
         watch = Watch()
-        changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
-        for place in places:
-            changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
+        changes = tuple(_changes(places).values())
         try:
-            after = _apart_by_guest(self._onlooker.with_changes(tuple(changes.values()), watch))
+            after = _apart_by_guest(self._onlooker.with_changes(changes, watch))
         except Refusal:
             return None
         self._left -= watch.steps
@@ -268,6 +287,14 @@ class KinSearch:
             both = zip(_KINDS, _rows(world, sight), _rows(like, sight), strict=True)
             for kind, mine, theirs in both:
                 yield from ((world, kind, row[0], row[1]) for row in mine ^ theirs)
+
+
+def _changes(places: Sequence[Extension]) -> dict[str, tuple[PythonSource, list[Insertion]]]:
+    """Return what is inserted into each file."""
+    changes: dict[str, tuple[PythonSource, list[Insertion]]] = {}
+    for place in places:
+        changes.setdefault(place.source.path, (place.source, []))[1].extend(place.insertions)
+    return changes
 
 
 def _apart_by_guest(sight: Sight) -> Sight:

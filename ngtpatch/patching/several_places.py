@@ -62,7 +62,7 @@ def several_places(
             search = KinSearch(
                 now, [parse(path, now[path]) for path in programs(now)], kin, needles, others
             )
-            if search.is_taken:
+            if search.is_decided:
                 return None
             places = search.places()
         except Refusal:
