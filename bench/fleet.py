@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import combinations, islice
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.measure import compiled_once
 from ngtpatch.sample import write_sample
@@ -29,8 +32,6 @@ from tests.identity import material as m
 
 MIB = 1 << 20
 TODAY = datetime.now(timezone.utc) - timedelta(days=1)
-# Distinct certificates over a few real RSA keys: making 10,000 keys would take the hour.
-KEYS = 8
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,14 @@ def main() -> None:
 
 
 def _identities(root: Path, count: int, sizes: list[int]) -> dict[int, Path]:
-    keys = [m.private_key("rsa2048", number) for number in range(KEYS)]
-    pems = [m.key_pem(key) for key in keys]
     names = []
-    for number in range(1, count + 1):
+    for number, key in enumerate(rsa_keys(count), 1):
         folder = root / "certificates" / f"vm{number}"
         folder.mkdir(parents=True)
-        key = number % KEYS
-        certificate = m.pem(m.certificate(keys[key], name=folder.name, begin=TODAY))
+        certificate = m.pem(m.certificate(key, name=folder.name, begin=TODAY))
         (folder / "ngt_config.json").write_bytes(m.config(number))
         (folder / "client-cert.pem").write_bytes(certificate)
-        (folder / "client-key.pem").write_bytes(pems[key])
+        (folder / "client-key.pem").write_bytes(m.key_pem(key))
         (folder / "client-key.pem").chmod(0o600)
         names.append(folder.name)
     inventories = {}
@@ -133,6 +131,23 @@ def _identities(root: Path, count: int, sizes: list[int]) -> dict[int, Path]:
         inventories[size] = root / f"vms-{size}.csv"
         inventories[size].write_text("\n".join(["name", *names[:size]]) + "\n")
     return inventories
+
+
+def rsa_keys(count: int) -> Iterator[rsa.RSAPrivateKey]:
+    """Yield RSA keys of 2048 bits, each another: every pair of a few hundred primes is one.
+
+    Making so many anew would take the hour.
+    """
+    primes: list[int] = []
+    while len(primes) * (len(primes) - 1) // 2 < count:
+        made = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers()
+        primes += [made.p, made.q]
+    for p, q in islice(combinations(primes, 2), count):
+        private = pow(65537, -1, (p - 1) * (q - 1))
+        yield rsa.RSAPrivateNumbers(
+            p, q, private, private % (p - 1), private % (q - 1), pow(q, -1, p),
+            rsa.RSAPublicNumbers(65537, p * q),
+        ).private_key(unsafe_skip_rsa_key_validation=True)  # fmt: skip
 
 
 @contextmanager
