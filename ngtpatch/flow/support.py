@@ -273,7 +273,7 @@ class _Installer:
             title=release.name,
             names=(release.name,),
             ids=(release.id,) if release.id else (),
-            version=release.version_id or "rolling",
+            version=release.version_id or "unversioned",
             releases=(release.version_id,) if release.version_id else (),
             python=python,
             evidence="os-release",

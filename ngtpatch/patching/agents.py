@@ -20,7 +20,7 @@ from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
-from ngtpatch.patching.own_digests import who_holds_digest
+from ngtpatch.patching.own_digests import who_holds_digest, who_looks_at
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
@@ -88,7 +88,8 @@ def patch_agents(
     """Return what the patches of the kind ``kin`` make of the archives' members.
 
     Never refuses: what cannot be proven is left, and is among ``treated``. So is an archive of
-    which a script of *tree* holds a digest: who compares that would refuse a changed one.
+    which a script of *tree* holds a digest, or which it looks at: who compares that would refuse a
+    changed one.
     """
     fitting = [patch for patch in patches if patch.kind == "kin"]
     changed: list[ChangedFile] = []
@@ -101,6 +102,10 @@ def patch_agents(
             for file in edited
         }
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
+        looking = who_looks_at(tree, [payload.path]) if edited else {}
+        if payload.path in looking:
+            reason = f"{looking[payload.path]} looks at its archive's size or content"
+            stays = dict.fromkeys(stale, f"{reason}, which it may compare")
         if edited and (holder := who_holds_digest(tree, payload.path)):
             reason = f"a digest of its archive stands in {holder}, which may be compared"
             stays = dict.fromkeys(stale, reason)

@@ -10,7 +10,14 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.doubts import Doubt
-from ngtpatch.patching.guests import kin_of, known_worlds, probes_beside, worlds_of
+from ngtpatch.patching.guests import (
+    kin_of,
+    known_worlds,
+    may_miss_distro,
+    probes_beside,
+    without_distro,
+    worlds_of,
+)
 from ngtpatch.patching.kin_proof import KinProof, prove
 from ngtpatch.patching.outcome import Already, LeftFile
 from ngtpatch.patching.patch import Patch
@@ -109,7 +116,7 @@ def concluded(
         if again is None:
             raise
         return again
-    if any(one.kind == "way" for one in patched.doubts):
+    if any(one.kind in ("way", "without-distro") for one in patched.doubts):
         again = _with_several(tree, profiles, patches, planned)
         if again is not None and len(again[1].doubts) < len(patched.doubts):
             return again
@@ -158,6 +165,9 @@ def _with_several(
         for world in worlds_of(profile):
             kin[world] = kin_of(profile, world)[0]
             needles[world] = profile.needles
+    if may_miss_distro(tree):
+        kin |= {without_distro(world): without_distro(like) for world, like in kin.items()}
+        needles |= {without_distro(world): texts for world, texts in needles.items()}
     names = {world.name.lower() for world in kin}
     probes = dict.fromkeys(one for world in kin for one in probes_beside(world))
     others = [one for one in (*probes, *known_worlds()) if one.name.lower() not in names]

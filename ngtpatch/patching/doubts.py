@@ -21,12 +21,14 @@ DoubtKind = Literal[
     "ending",
     "lookup",
     "loop",
+    "measured",
     "release",
     "result",
     "shell",
     "unforeseen",
     "unread",
     "way",
+    "without-distro",
 ]
 
 _EXPLAINED: Mapping[str, str] = {
@@ -40,11 +42,15 @@ _EXPLAINED: Mapping[str, str] = {
     "ending": "an end that its kin does not come to, by what is not understood",
     "lookup": "a fact about the distribution is looked up in something unknown",
     "loop": "a loop over a fact about the distribution that is not followed to its end",
+    "measured": "the size or content of a file that is changed is looked at: who compares it finds"
+    " another",
     "release": "the installation ends here on these releases, whatever the name is",
     "result": "a function gives something else than to its kin, and what its kin gets is unknown",
     "shell": "a shell script decides by a fact about the distribution",
     "unforeseen": "code that is written as this does not foresee",
     "unread": "a file on the way of the installation that could not be read",
+    "without-distro": "where the Python package distro is missing, which this program foresees,"
+    " what is done for a new name here is not what is done for its kin",
     "way": "what is done for a new name here, or not done, is not what is done for its kin",
 }
 

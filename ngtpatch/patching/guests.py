@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
+from ngtpatch.installer.execution.way import is_python
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
-__all__ = ["kin_of", "kin_world", "known_worlds", "probes_beside", "stranger_beside", "worlds_of"]
+__all__ = [
+    "kin_of", "kin_world", "known_worlds", "may_miss_distro", "probes_beside", "stranger_beside",
+    "without_distro", "worlds_of",
+]  # fmt: skip
 
+_IMPORT_OF_DISTRO = re.compile(rb"^[ \t]+(?:import|from)[ \t]+distro\b", re.M)
+_HANDLER = re.compile(rb"\bexcept\b[^:\n]*(?:ImportError|ModuleNotFoundError|Exception|:)")
 # As they are written; every other word of a known name starts with a capital letter.
 _WRITTEN = {
     "centos": "CentOS", "almalinux": "AlmaLinux", "sles": "SLES", "opensuse": "openSUSE",
@@ -92,6 +99,20 @@ def probes_beside(world: World) -> tuple[World, ...]:
     """
     others = tuple(World(*row, version=world.version) for row in _OTHER_FAMILIES)
     return (stranger_beside(world), *others)
+
+
+def without_distro(world: World) -> World:
+    """Return the same guest, on which the Python package distro is missing."""
+    return replace(world, lacks_distro=True)
+
+
+def may_miss_distro(tree: Mapping[str, bytes]) -> bool:
+    """Tell whether a program of the tree imports the package and may do without it."""
+    return any(
+        _IMPORT_OF_DISTRO.search(tree[path]) and _HANDLER.search(tree[path])
+        for path in tree
+        if is_python(tree, path)
+    )
 
 
 @functools.cache

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,25 +20,34 @@ from functools import cached_property
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.endings import Ending, Forked
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.program import Execution, Given, execute
-from ngtpatch.installer.execution.watching import ExpressionSpan, Watch, span_of
+from ngtpatch.installer.execution.measuring import ANY_FILE, checks_files
+from ngtpatch.installer.execution.program import (
+    Execution,
+    Given,
+    execute,
+    is_of_the_disc,
+)
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors
 from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.recognition import Site, sites_in
-from ngtpatch.installer.scopes import only_logs
 from ngtpatch.installer.shell_source import ShellUse, read_shell
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.doubts import Doubt, DoubtKind
-from ngtpatch.patching.guests import kin_of, known_worlds, worlds_of
-from ngtpatch.patching.naming import acted_on
+from ngtpatch.patching.guests import (
+    kin_of,
+    known_worlds,
+    may_miss_distro,
+    without_distro,
+    worlds_of,
+)
 from ngtpatch.patching.outcome import ORDER_HAZARD
+from ngtpatch.patching.parting import Parting, acts, lines_reached
 from ngtpatch.patching.profile import Profile
 
 __all__ = ["Anchor", "KinProof", "prove"]
-
-_ACTING = re.compile(rb"\b(?:subprocess|shutil|os)\.")
 
 #: A chain as shipped, its number in its file, and the branch that accepts.
 Anchor = tuple[Site, int, str]
@@ -83,11 +91,16 @@ def prove(
         for profile in profiles
         for world in sorted(wanted[profile.id], key=repr)
     }
-    worlds = tuple(dict.fromkeys([*kin, *(one for each in kin.values() for one in each), *others]))
+    likes = [*kin, *(one for each in kin.values() for one in each)]
+    may_miss = may_miss_distro(tree)
+    if may_miss:
+        others += [without_distro(world) for world in others]
+        likes += [without_distro(world) for world in likes]
+    worlds = tuple(dict.fromkeys([*likes, *others]))
     shipped = execute(tree, worlds, watch=Watch())
     # What is handed over is asked for as patched: that is what the guests get.
     replaced = _Replaced(tree, after)
-    watch = Watch(asked=frozenset(_acts(replaced, shipped)))
+    watch = Watch(asked=frozenset(acts(replaced, shipped)))
     patched = execute(replaced, worlds, watch=watch) if after or watch.asked else shipped
     judge = _Judge(tree, after, shipped, patched)
     doubts: dict[str, tuple[Doubt, ...]] = {}
@@ -97,7 +110,13 @@ def prove(
     for profile in profiles:
         mine = wanted[profile.id]
         likened = {world: judge.accepted(kin[world], anchors) for world in mine}
-        doubts[profile.id] = tuple(judge.doubts(likened))
+        lacking = {
+            without_distro(world): judge.executed(
+                [without_distro(one) for one in kin[world]], anchors
+            )
+            for world in (mine if may_miss else ())
+        }
+        doubts[profile.id] = tuple(judge.doubts(likened, lacking))
         conflict = (
             changed
             or judge.not_taken(mine, anchors)
@@ -143,12 +162,19 @@ class _Judge:
         self._shipped, self._patched = shipped, patched
         self._bits = {world: 1 << at for at, world in enumerate(patched.worlds)}
         self._lines: dict[str, Mapping[int, int]] = {}
-        self._telling: dict[str, frozenset[int]] = {}
+        self._parting = Parting(_Replaced(tree, after), patched)
 
     # Doubts --------------------------------------------------------------------------------
 
-    def doubts(self, kin: Mapping[World, World | None]) -> Iterator[Doubt]:
-        """Yield what was not understood for these guests, by file and line."""
+    def doubts(
+        self, kin: Mapping[World, World | None], lacking: Mapping[World, World | None]
+    ) -> Iterator[Doubt]:
+        """Yield what was not understood for these guests, by file and line.
+
+        Args:
+            kin: the guests, each with its kin.
+            lacking: the same without the package distro.
+        """
         mask = self._mask(kin)
         rows: set[tuple[str, int, DoubtKind]] = {
             (one.path, self._shipped_line(one.path, one.line), one.kind)
@@ -191,71 +217,23 @@ class _Judge:
                 for world, like in kin.items()
             )
         }
-        rows |= {(path, self._shipped_line(path, line), "way") for path, line in self._parting(kin)}
+        rows |= {
+            (path, self._shipped_line(path, line), "way")
+            for path, line in self._parting.places(kin)
+        }
+        rows |= {
+            (path, self._shipped_line(path, line), "without-distro")
+            for path, line in self._parting.places(lacking)
+        }
+        measured = self._shipped.watch.measured if self._shipped.watch is not None else {}
+        rows |= {
+            (where, line, "measured")
+            for path in (*self._after, *([ANY_FILE] if self._after else ()))
+            for where, line in measured.get(path, ())
+        }
         rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
-
-    def _parting(self, kin: Mapping[World, World | None]) -> Iterator[tuple[str, int]]:
-        """Yield, by file and line, what has one of these guests go another way than its kin.
-
-        That is the tests that both come to; where none in a file tells them apart, the first
-        statement that one of them does not come to.
-        """
-        reached = _reached(self._patched)
-        for path in sorted({path for path, _ in reached}):
-            parted = [
-                line
-                for (where, line), guests in reached.items()
-                if where == path
-                and self._tells_apart(guests, kin)
-                and line not in self._logging(path)
-            ]
-            if parted:
-                tests = [
-                    line
-                    for (where, line), (true, false) in self._patched.conditions.items()
-                    if where == path and self._decides_apart(true, false, kin)
-                ]
-                yield from ((path, line) for line in tests or [min(parted)])
-        told = self._patched.watch.told if self._patched.watch is not None else {}
-        for (path, line, *_), rows in told.items():
-            for world, like in kin.items():
-                # Who does not come to it was seen above.
-                own = _handed(rows, self._bits, world)
-                other = own if like is None else _handed(rows, self._bits, like)
-                if own and other and own != other:
-                    yield path, line
-                    break
-
-    def _tells_apart(self, guests: int, kin: Mapping[World, World | None]) -> bool:
-        return any(
-            like is not None
-            and bool(guests & self._bits[world]) is not bool(guests & self._bits[like])
-            for world, like in kin.items()
-        )
-
-    def _decides_apart(self, true: int, false: int, kin: Mapping[World, World | None]) -> bool:
-        both = self._mask(
-            one
-            for world, like in kin.items()
-            if like is not None
-            and (true | false) & self._bits[world]
-            and (true | false) & self._bits[like]
-            for one in (world, like)
-        )
-        return self._tells_apart(true & both, kin) or self._tells_apart(false & both, kin)
-
-    def _logging(self, path: str) -> frozenset[int]:
-        """Return the lines of a file that only tell something, which is no part of the way."""
-        if path not in self._telling:
-            tree = parse(path, self._after.get(path, self._tree[path])).tree
-            self._telling[path] = frozenset(
-                node.lineno
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
-            )
-        return self._telling[path]
 
     def _parts(self, place: Forked, kin: Mapping[World, World | None]) -> bool:
         """Tell whether one of these guests may be told from its kin there."""
@@ -300,6 +278,8 @@ class _Judge:
         self, kin: Mapping[World, World | None]
     ) -> Iterator[tuple[str, int, DoubtKind]]:
         for path, uses in self._shell:
+            for line in checks_files(self._tree[path]) if self._after else ():
+                yield path, line, "measured"
             if uses is None:
                 if Machine.asks_for_distribution(self._tree[path]):
                     yield path, 1, "unread"
@@ -371,6 +351,16 @@ class _Judge:
             if all(
                 site.decide(facts).branch == branch
                 and self._takes(world, site, branch, self._shipped) is not False
+                for site, _, branch in anchors
+            ):
+                return world
+        return None
+
+    def executed(self, kin: Sequence[World], anchors: Sequence[Anchor]) -> World | None:
+        """Return the first of *kin* that every chain accepts as shipped, when executed."""
+        for world in kin:
+            if all(
+                self._takes(world, site, branch, self._shipped) is not False
                 for site, _, branch in anchors
             ):
                 return world
@@ -454,7 +444,7 @@ class _Judge:
                 continue
             for (path, function), groups in self._patched.given.items():
                 own, other = (self._gets(groups, one) for one in (world, like))
-                if own != other and any(_is_of_the_disc(what) for what in other):
+                if own != other and any(_is_something(what) for what in other):
                     return self._gives(world, like, path, function)
         return None
 
@@ -517,35 +507,14 @@ class _Judge:
                 key = (path, function, what)
                 fates[key] = fates.get(key, 0) | mask
         # In a file that is changed a line is not what it was; what comes of it is above.
-        for (path, line), mask in _reached(execution).items():
-            if path not in self._after and line not in self._logging(path):
+        for (path, line), mask in lines_reached(execution).items():
+            if path not in self._after and line not in self._parting.telling(path):
                 fates[path, str(line)] = mask
         return fates
 
 
-def _acts(tree: Mapping[str, bytes], execution: Execution) -> Iterator[ExpressionSpan]:
-    """Yield what the files that were executed hand to what does something to the guest."""
-    for path in sorted(execution.files - execution.unread.keys()):
-        if path in tree and _ACTING.search(tree[path]):
-            for node in acted_on(parse(path, tree[path]).tree):
-                yield span_of(path, node)
-
-
-def _handed(
-    rows: Iterable[tuple[int, str]], bits: Mapping[World, int], world: World
-) -> frozenset[str]:
-    """Return what was handed over for a guest, whatever its own name is."""
-    own = sorted({world.name, world.id, world.name.split()[0]} - {""}, key=len, reverse=True)
-    name = re.compile("|".join(map(re.escape, own)), re.I)
-    return frozenset(name.sub("NAME", text) for mask, text in rows if mask & bits[world])
-
-
-def _reached(execution: Execution) -> Mapping[tuple[str, int], int]:
-    return execution.watch.reached if execution.watch is not None else {}
-
-
-def _is_of_the_disc(what: str) -> bool:
-    return what.startswith(("class ", "function ", "a ", "external ")) and what != "a value"
+def _is_something(what: str) -> bool:
+    return is_of_the_disc(what) or what == "a container"
 
 
 def _line_map(before: bytes, after: bytes) -> Mapping[int, int]:

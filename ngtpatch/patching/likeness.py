@@ -27,8 +27,10 @@ from ngtpatch.patching.compared import Compared
 from ngtpatch.patching.guests import (
     kin_world,
     known_worlds,
+    may_miss_distro,
     probes_beside,
     stranger_beside,
+    without_distro,
     worlds_of,
 )
 from ngtpatch.patching.insertion import Insertion, insert
@@ -83,6 +85,11 @@ class _Rule:
                 if likeness is not None:
                     self._kin[world] = likeness
                     self._needles[world] = profile
+        if may_miss_distro(files):
+            self._kin |= {
+                without_distro(one): without_distro(like) for one, like in self._kin.items()
+            }
+            self._needles |= {without_distro(one): whose for one, whose in self._needles.items()}
         names = {world.name.lower() for world in self._kin}
         probes = dict.fromkeys(one for world in self._kin for one in probes_beside(world))
         others = (*probes, *known_worlds())

@@ -96,7 +96,7 @@ def covered(os_release: OsRelease, profiles: Profiles) -> Covered | None:
         because = f"the profile {profile.id!r} has NAME {os_release.name!r} already"
         if profile.version(os_release.version_id) is None:
             because += (
-                f"; it does not list version {os_release.version_id or 'of a rolling release'},"
+                f"; it does not list version {os_release.version_id or '(VERSION_ID is missing)'},"
                 " whose hazards are therefore not judged"
             )
         return Covered(profile.id, because)
@@ -159,7 +159,7 @@ def _data(
     needle: str,
     python: str | None,
 ) -> dict[str, Any]:
-    version = kin.major or os_release.version_id or "rolling"
+    version = kin.major or os_release.version_id or "unversioned"
     family = _FAMILY.get(kin.kind, "other")
     data: dict[str, Any] = {
         "schema": "ngtpatch.profile/1",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.module_values import NameOf, keeps_places
+from ngtpatch.installer.execution.program import is_of_the_disc
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
@@ -94,7 +95,7 @@ class Seeker:
         if not shown.either[world] <= shown.either[stranger]:
             return False
         if self._path == FACTORY:
-            own = [row for row in fate - strange if len(row) == 3 and _is_of_the_disc(row[2])]
+            own = [row for row in fate - strange if len(row) == 3 and is_of_the_disc(row[2])]
             picked = {row[:2] for row in own}
             # Each function gives one thing: what is known of it is certain.
             return bool(own) and len(picked) == len([row for row in fate if row[:2] in picked])
@@ -197,7 +198,7 @@ class Seeker:
 
     def _is_given(self, fate: Fate, branch: str) -> bool:
         """Tell whether a fate has the branch's installer, and certainly that."""
-        given = [row for row in fate if len(row) == 3 and _is_of_the_disc(row[2])]
+        given = [row for row in fate if len(row) == 3 and is_of_the_disc(row[2])]
         picked = {row[:2] for row in given}
         return (
             bool(given)
@@ -315,10 +316,3 @@ class Seeker:
             path=self._path,
             hint=f"it is not known which of them decides; {ORDER_HAZARD}",
         )
-
-
-def _is_of_the_disc(what: str) -> bool:
-    return what.startswith(("class ", "function ", "a ", "external ")) and what not in (
-        "a value",
-        "a container",
-    )

@@ -237,6 +237,31 @@ def test_an_archive_whose_digest_stands_on_the_disc_stays(
     assert (tmp_path / "other" / AGENT).read_bytes() != archive.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        "if os.path.getsize(HERE + '/src/ngt_guest_agent.tar.gz') != 4711: sys.exit(1)\n",
+        "SUM = hashlib.md5(open(HERE + '/src/ngt_guest_agent.tar.gz', 'rb').read()).hexdigest()\n",
+    ],
+)
+def test_an_archive_that_the_installer_looks_at_stays(
+    pairs: Pairs, tmp_path: Path, check: str
+) -> None:
+    with Volume.open(pairs(2).base) as volume:
+        for path in volume.tree:
+            (tmp_path / "disc" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "disc" / path).write_bytes(volume.tree[path])
+    start = tmp_path / "disc" / ROOT / "install_ngt.py"
+    head, middle, tail = start.read_text().partition('if __name__ == "__main__":\n')
+    before = f"import hashlib, os, sys\nHERE = os.path.dirname(os.path.abspath(__file__))\n{check}"
+    start.write_text(head + before + middle + tail)
+    line = 3 + head.count("\n")
+    result = ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "out")
+    assert (tmp_path / "out" / AGENT).read_bytes() == (tmp_path / "disc" / AGENT).read_bytes()
+    said = f"left as it is ({ROOT}install_ngt.py:{line} looks at its archive's size or content"
+    assert any(said in notice for notice in result.notices)
+
+
 def test_no_room_for_an_archive_leaves_nothing(pairs: Pairs, tmp_path: Path) -> None:
     # A limit on each file's size stands for the full disk; the first file that is written is the
     # archive, of more bytes than these.

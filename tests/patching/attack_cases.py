@@ -127,6 +127,7 @@ def outcomes(
             "name": one.name, "id": one.id, "like": one.like, "version": one.version,
             "attributes": one.attributes(), "text": "".join(one.os_release()),
             "short": f"{one.name} release {one.version} (none)\n",
+            "lacks_distro": one.lacks_distro,
         }
         for one in worlds
     ]  # fmt: skip

@@ -25,10 +25,10 @@ if "NGT_GUEST" in os.environ and os.environ.get("NGT_RUNNER"):
 """
 
 
-def become(guest: dict[str, str]) -> None:
+def become(guest: dict[str, Any]) -> None:
     """Let everything in this process see *guest*."""
     told = (guest["name"], guest["version"], "")
-    attributes = {key.lower(): value for key, value in guest["attributes"].items()}  # type: ignore[attr-defined]
+    attributes = {key.lower(): value for key, value in guest["attributes"].items()}
     distro: Any = types.ModuleType("distro")
     short = {"ol": "oracle"}.get(guest["id"], guest["id"])
     distro.linux_distribution = lambda full_distribution_name=True: told
@@ -40,7 +40,9 @@ def become(guest: dict[str, str]) -> None:
     distro.info = lambda **_: {"id": short, "version": guest["version"], "like": guest["like"]}
     distro.os_release_attr = lambda key: attributes.get(key, "")
     distro.os_release_info = lambda: dict(attributes)
-    sys.modules["distro"] = distro
+    # None is what Python itself puts there for a module that is not to be had.
+    modules: dict[str, Any] = sys.modules
+    modules["distro"] = None if guest["lacks_distro"] else distro
     import platform
 
     platform.linux_distribution = lambda **_: told  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from ngtpatch.installer.execution.frames import Frame
 from ngtpatch.installer.execution.guest_texts import asks, is_of_one
 from ngtpatch.installer.execution.handed_apart import handed_apart
 from ngtpatch.installer.execution.lifting import NONE, unknown
+from ngtpatch.installer.execution.measuring import note_measured
 from ngtpatch.installer.execution.objects import (
     BoundMethod,
     ClassObject,
@@ -116,6 +117,7 @@ class Calling(Escaping):
             if apart:
                 self.set_apart(apart)
         args = (*args, *named.values())
+        note_measured(self, name, args)
         if not (says.says or (says.reads and not name.startswith("shutil."))):
             self._may_make(name, args)
         if name.startswith("sys.path.") or name == "site.addsitedir":

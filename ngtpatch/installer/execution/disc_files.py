@@ -49,6 +49,13 @@ class DiscFiles:
             return None
         return place in self._tree or place in self._all_folders
 
+    def path_of(self, path: Plain) -> str | None:
+        """Return which file of the tree a path leads to; None where it leads to none."""
+        if not self.holds(path):
+            return None
+        place = posixpath.normpath(str(path).removeprefix(DISC))
+        return place if place in self._tree else None
+
     def parted(self, path: Varied, mask: int) -> tuple[int, int]:
         """Return the guests whose path is there, and those whose is not.
 

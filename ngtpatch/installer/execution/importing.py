@@ -24,7 +24,7 @@ from ngtpatch.installer.execution.objects import (
 )
 from ngtpatch.installer.execution.syntax_age import oldest_python
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
-from ngtpatch.installer.execution.worlds import World
+from ngtpatch.installer.execution.worlds import PYTHONS, World
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.python_source import parse
 
@@ -151,6 +151,8 @@ class Machine(Statements):
     def import_module(self, name: str, level: int) -> Varied:
         """Return a module. Raises ImportError on the guests that have none of this name."""
         top = name.partition(".")[0]
+        if not level and top == "distro" and any(trial.foresees for trial in self.trials):
+            self._not_found(name, self.where(lambda world: world.lacks_distro))
         if not level and (name in library.MODELLED or top == "distro"):
             return Varied.of(self.library(name))
         if not level and top in library.BUNDLED:
@@ -182,12 +184,18 @@ class Machine(Statements):
                 or (gone is not None and python >= gone)
             )
 
-        self.throw_named("ImportError", self.where(lacks), name)
+        self._not_found(name, self.where(lacks))
         top = name.partition(".")[0]
         if top not in sys.stdlib_module_names and not names & (library.ONLY_2 | set(library.GONE)):
             if self._archived:
                 self.note("dynamic")
             self.perhaps()
+
+    def _not_found(self, name: str, guests: int) -> None:
+        # It is an ImportError, and on an unknown Python may be caught by its own name as well.
+        old = self.where(lambda world: (world.python or PYTHONS[-1]) < (3, 6))
+        self.throw_named("ImportError", guests & old, name)
+        self.throw_named("ModuleNotFoundError", guests & ~old, name)
 
     def import_by_name(self, name: Plain) -> Varied:
         """Return the module whose name was computed."""
@@ -198,7 +206,7 @@ class Machine(Statements):
             return self.import_module(name, 0)
         path = self._file_of(name, self.frames[-1].module.path or "")
         if path is None:
-            self.throw_named("ImportError", None, name)
+            self._not_found(name, self.mask)
             return NOTHING
         return self._loaded(path, name)
 

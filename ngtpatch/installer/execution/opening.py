@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ngtpatch.installer.execution.lifting import unknown
+from ngtpatch.installer.execution.measuring import note_opened
 from ngtpatch.installer.execution.objects import FileObject
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Varied
 from ngtpatch.installer.execution.worlds import World
@@ -46,6 +47,8 @@ def opened(machine: Any, args: _Args, named: _Named) -> Varied:
         if path is None:
             machine.throw_named("TypeError")
             return NOTHING
+        if reads:
+            note_opened(machine, path)
         asked = Varied.of(path)
         if lacking and machine.disc.holds(path) is False:
             if machine.disc.is_known(path):

@@ -30,7 +30,7 @@ from ngtpatch.installer.execution.way import is_python, programs, started_by
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 
-__all__ = ["Execution", "Given", "execute"]
+__all__ = ["Execution", "Given", "execute", "is_of_the_disc"]
 
 #: Steps for one program, and for all of one disc. A step is a value looked at once.
 _STEPS_A_PROGRAM = 160_000
@@ -355,6 +355,14 @@ def _described(value: Plain) -> str:  # noqa: PLR0911 - one a kind of value
         case Container() | tuple():
             return "a container"
     return "a value"
+
+
+def is_of_the_disc(what: str) -> bool:
+    """Tell whether what a function gave is a class, function or object that has a name."""
+    return what.startswith(("class ", "function ", "a ", "external ")) and what not in (
+        "a value",
+        "a container",
+    )
 
 
 def _endings(thrown: Iterable[Thrown], *, alone: bool) -> Iterator[Ending]:

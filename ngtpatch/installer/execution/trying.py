@@ -115,6 +115,7 @@ class Trying(Matching):
 
     def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
         here = self.mask
+        trial.foresees = _foresees_absence(node)
         before = self._with_history(lambda: self.execute(node.body))
         self.trials.pop()
         loose = trial.perhaps & here
@@ -321,6 +322,18 @@ def _all_guests(ways: Sequence[tuple[int, Callable[[], None]]]) -> int:
     for mask, _ in ways:
         found |= mask
     return found
+
+
+def _foresees_absence(node: ast.Try) -> bool:
+    """Tell whether a handler is for a module that is not there: by name, or around an import."""
+    caught: set[str] = set()
+    for handler in node.handlers:
+        types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        caught |= {ast.unparse(one) if one is not None else "Exception" for one in types}
+    return bool(caught & {"ImportError", "ModuleNotFoundError"}) or (
+        bool(caught & {"Exception", "BaseException"})
+        and any(isinstance(one, ast.Import | ast.ImportFrom) for one in node.body)
+    )
 
 
 def _suppressed(node: ast.expr) -> list[str]:

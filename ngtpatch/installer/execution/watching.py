@@ -74,6 +74,8 @@ class Watch:
             and where that was first.
         turn: another order for some of them.
         trail: where each guest came to and with what, if it is asked for.
+        measured: files of the disc, and where a program looked at their size or content.
+        reads: the programs that read a file of the disc.
     """
 
     meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
@@ -88,6 +90,8 @@ class Watch:
     orderless: dict[_Members, tuple[str, int]] = field(default_factory=dict)
     turn: Turn | None = None
     trail: Trail | None = None
+    measured: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    reads: set[str] = field(default_factory=set)
 
     def meet(
         self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]
@@ -119,6 +123,10 @@ class Watch:
         self.orderless.setdefault(key, place)
         turned = self.turn is not None and self.turn.of == key
         return self.turn.of_items(names, items) if self.turn and turned else items
+
+    def measure(self, path: str, place: tuple[str, int]) -> None:
+        """Note that a program looked at the size or content of a file of the disc, at *place*."""
+        self.measured.setdefault(path, set()).add(place)
 
     def leave_open(self, place: tuple[str, int], mask: int) -> None:
         """Note that a condition may be true or false on the guests of *mask*."""
