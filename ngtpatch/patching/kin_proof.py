@@ -489,7 +489,8 @@ class _Judge:
                 return Refusal(
                     "conflict",
                     f"{world.pretty!r} would fare otherwise than as shipped",
-                    hint="use longer needles, up to the full NAME in lower case",
+                    hint="where a needle is shorter than NAME, use a longer one; else what is"
+                    f" extended decides more than the name: {ORDER_HAZARD}",
                 )
         return None
 
