@@ -28,11 +28,13 @@ def find(version: str) -> str | None:
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     candidates = [shutil.which(f"python{version}")]
     candidates += [str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"))]
-    return next((path for path in candidates if path and _is(path, version)), None)
+    return next((real for path in candidates if path and (real := _real(path, version))), None)
 
 
-def _is(path: str, version: str) -> bool:
-    # pyenv puts shims on PATH for versions that are installed but not selected: they only fail.
-    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+def _real(path: str, version: str) -> str | None:
+    """Return the interpreter that *path* starts, if it is *version*."""
+    # pyenv puts shims on PATH: scripts that look for a Python on PATH, and fail without one.
+    script = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)"
     run = subprocess.run([path, "-c", script], capture_output=True, text=True, check=False)
-    return run.returncode == 0 and run.stdout.strip() == version
+    found, _, executable = run.stdout.strip().partition("\n")
+    return executable if run.returncode == 0 and found == version else None
