@@ -207,5 +207,10 @@ _UNWRITABLE = {
     ),
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
+    errno.ENOENT: (
+        "not-written",
+        "no file can be made there: its directory is gone, or of the system's own making",
+        "name another output; in a directory that was deleted, change to another first",
+    ),
     errno.EIO: ("not-written", "the disk fails", "see the system's log (dmesg); use another disk"),
 }

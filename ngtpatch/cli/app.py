@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +23,7 @@ from ngtpatch._version import __version__
 from ngtpatch.cli.options import Group, examples, global_options
 from ngtpatch.cli.output import Console, lines
 from ngtpatch.cli.wrapping import columns, wrapped
-from ngtpatch.errors import UsageError, of_any
+from ngtpatch.errors import UsageError, of_any, unwritable
 
 # Command -> module of ngtpatch.cli that defines it under the same name, and its line in --help.
 # The line is repeated here so that --help needs no import; a test compares the two.
@@ -134,6 +135,8 @@ class LazyGroup(Group):
                 raise interrupts.Interrupted from None
             console.as_json |= _json_wanted(behind, self._words(ctx, behind))
             failure = of_any(error)
+            if isinstance(error, FileNotFoundError) and _is_nowhere():
+                failure = unwritable(error, path=".")
             if failure.code == "unexpected" and console.verbosity > 1:
                 console.traceback()
             console.error(failure, command=self._words(ctx, behind))
@@ -146,6 +149,15 @@ class LazyGroup(Group):
         inner = group.commands if isinstance(group, click.Group) else ()
         within = [word for word in behind if word in inner][:1]
         return "-".join([name, *within]) if name else None
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the current directory was deleted: then no relative path leads anywhere."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _json_wanted(words: Sequence[str], command: str | None = None) -> bool:

@@ -256,6 +256,8 @@ def _show_plan(console: Console, plan: FleetPlan, whole: Path | None) -> int:
         console.say(f"wrote    {whole}")
     wrote = "nothing" if whole is None else "no image"
     count = sum(order.refused is not None for order in told.orders)
+    for one in told.unseen:
+        console.say(f"not looked at: {one}")
     would = f"{told.total - count} of {told.total} VMs would get an image in {told.destination}"
     console.say(f"{would}; {wrote} was written")
     return count

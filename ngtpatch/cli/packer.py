@@ -110,7 +110,14 @@ def prepare(
         # Only what was changed has a record to be verified by.
         base = ("--base", iso) if result.as_shipped else ()
         console.next("ngtpatch", "verify", Path(result.iso_path), *base, *told, why=made)
-    console.next("ngtpatch", "packer", "verify", variables, why="before or after packer build")
+    meant = ["--allow-identity"] if vm_config is not None or keep_identity else []
+    for one in allowed:
+        meant += ["--allow-identity-in", one]
+    for digests in accept_unproven:
+        meant += ["--accept-unproven", digests]
+    console.next(
+        "ngtpatch", "packer", "verify", variables, *meant, why="before or after packer build"
+    )
     console.result(result)
 
 

@@ -130,6 +130,7 @@ def command(
         from ngtpatch.patching.choice import choose_names
 
         chosen = choose_names(distros, os_release=os_release, profile_dirs=profile_dirs)
+        os_release = None  # each is named by now
         jobs = [*_each(iso, chosen, target, output_dir, each=each, force=force)]
     for _, into in jobs:
         if documented and isinstance(into, Path):

@@ -82,6 +82,13 @@ class InjectDocument:
         )
 
 
+# What a plan does without: it reads what tells the VMs apart, and no key.
+_LEFT_TO_THE_RUN = (
+    "private keys, and whether each VM's files fit each other and the base",
+    "whether its configuration is complete, and what --set and --config-template make of its row",
+)
+
+
 @dataclass(frozen=True)
 class Planned:
     """One line of ``--dry-run``."""
@@ -102,6 +109,7 @@ class InjectPlan:
     destination: str
     total: int
     orders: tuple[Planned, ...]
+    unseen: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: FleetPlan) -> InjectPlan:
@@ -112,4 +120,5 @@ class InjectPlan:
             )
             for one in plan.orders
         )
-        return cls(plan.settings.base, plan.settings.destination, len(orders), orders)
+        settings = plan.settings
+        return cls(settings.base, settings.destination, len(orders), orders, _LEFT_TO_THE_RUN)

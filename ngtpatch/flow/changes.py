@@ -160,6 +160,10 @@ def plan_changes(
         if os_release is not None:
             hint = "add --distro auto, which picks the profile by the os-release, or name one"
         raise UsageError("no-distro", "no distribution was named", hint=hint)
+    if os_release is not None:
+        from ngtpatch.patching.choice import require_auto
+
+        require_auto(distros)
     if identity.injects and identity.strip:
         raise UsageError("strip-and-inject", "an identity is either stripped or injected, not both")
     profiles, patches, patched = _patched(source, distros, os_release, profile_dirs, patch_dirs)

@@ -340,7 +340,7 @@ class _Installer:
             _site(before, after, guest, effect.sought.get(before.path))
             for before, after in zip(self._sites, effect.sites, strict=True)
         )
-        hazards = tuple(self._struck(guest, effect))
+        hazards = tuple(self._struck(guest, effect, _branch(sites)))
         left = effect.left if guest.can_be_asked_for else self._standing_beside(guest)
         beside = {one.path for one in left}
         verdict, refused = _verdict([one for one in sites if one.path not in beside], effect)
@@ -396,14 +396,14 @@ class _Installer:
             standing_beside([one for one in self._sites if one.path not in self._way], guests)
         )
 
-    def _struck(self, guest: _Guest, effect: _Effect) -> Iterator[HazardFound]:
+    def _struck(self, guest: _Guest, effect: _Effect, branch: str) -> Iterator[HazardFound]:
         for one in self._of_the_disc:
             yield HazardFound(one.code, one.path, one.line, one.text, one.stops, mended_by=None)
         if guest.python is None:
             return
         for one in self._hazards:
             if any(
-                one.concerns(python=guest.python, release=release)
+                one.concerns(python=guest.python, release=release, branch=branch)
                 for release in guest.releases or (None,)
             ):
                 gone = (one.code, one.path) not in effect.hazards
@@ -458,6 +458,13 @@ def _site(before: Site, after: Site, guest: _Guest, sought: tuple[str, str] | No
         # What reading the place does not tell, executing the file has.
         shipped, patched = sought
     return SiteSupport(before.path, before.line, shipped, patched, operand)
+
+
+def _branch(sites: Sequence[SiteSupport]) -> str:
+    """Return the family whose files the guest is installed by; that of the kin of most, if none."""
+    from ngtpatch.installer.hazards import FAMILIES
+
+    return next((one.patched for one in sites if one.patched in FAMILIES), "redhat")
 
 
 def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:

@@ -2,8 +2,8 @@
 """What else stops the installer on a guest whose name it accepts.
 
 Found once in a tree; each hazard then tells whether it concerns a guest with a
-given Python and release. Files that serve another family (``ubuntu_installer``)
-are left out: they do not run on Enterprise Linux.
+given Python and release, in a given branch: a file that serves another family
+(``ubuntu_installer`` on Enterprise Linux) is not run.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from ngtpatch.installer.payloads import head_of, size_of
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
 from ngtpatch.installer.removals import Removal, removals
 
-__all__ = ["Hazard", "find_hazards", "release_key"]
+__all__ = ["FAMILIES", "Hazard", "find_hazards", "release_key"]
 
 Python = tuple[int, int]
 
-_OTHER_FAMILIES = ("ubuntu", "suse")
+#: The branches, and the words by which a file says that it serves one of them.
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "redhat": ("redhat",), "ubuntu": ("ubuntu",), "suse": ("suse",),
+}  # fmt: skip
 _SHEBANG = re.compile(rb"#!\s*(?:/usr/bin/env\s+)?(?:/\S*/)?(python[\d.]*)\s*$", re.M)
 _EL8 = (8,)
 
@@ -57,13 +60,17 @@ class Hazard:
         default=lambda python, release: True, repr=False, compare=False
     )
 
-    def concerns(self, *, python: str, release: str | None = None) -> bool:
+    def concerns(self, *, python: str, release: str | None = None, branch: str = "redhat") -> bool:
         """Tell whether it strikes a guest.
 
         Args:
             python: the guest's Python, such as ``3.9``.
             release: VERSION_ID of os-release(5), such as ``9.4``; None where not known.
+            branch: which of FAMILIES the installer takes it for.
         """
+        others = (word for one, words in FAMILIES.items() if one != branch for word in words)
+        if any(word in self.path for word in others):
+            return False
         major, _, minor = python.partition(".")
         return self._concerns((int(major), int(minor)), release)
 
@@ -79,7 +86,7 @@ def find_hazards(tree: Mapping[str, bytes], *, with_gates: bool = True) -> tuple
     sources: list[PythonSource] = []
     found += _compiled(tree)
     for path in sorted(tree):
-        if not path.startswith(ROOT) or any(name in path for name in _OTHER_FAMILIES):
+        if not path.startswith(ROOT):
             continue
         if path.endswith((".py", ".sh")) or "." not in path.rpartition("/")[2]:
             found += _shebang(path, head_of(tree, path, 128))

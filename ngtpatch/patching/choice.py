@@ -26,6 +26,7 @@ __all__ = [
     "match_profile",
     "not_seen_to_accept",
     "read_choices",
+    "require_auto",
 ]
 
 ALL = "all"
@@ -66,6 +67,8 @@ def choose_names(
     Raises:
         Refusal, InputError, UsageError: as :func:`choose_profiles` and :func:`read_choices`.
     """
+    if os_release is not None:
+        require_auto(ids)
     profiles, release = read_choices(os_release=os_release, profile_dirs=profile_dirs)
     names: dict[str, None] = {}
     for one in ids:
@@ -75,6 +78,20 @@ def choose_names(
             chosen = choose_profiles(profiles, [one], os_release=release)
             names.update((profile.id, None) for profile in chosen)
     return tuple(names)
+
+
+def require_auto(ids: Sequence[str]) -> None:
+    """See that somebody asks for what an os-release says.
+
+    Raises:
+        UsageError: ``os-release-unused``: distributions are named, and none of them is ``auto``.
+    """
+    if ids and AUTO not in ids:
+        raise UsageError(
+            "os-release-unused",
+            f"an os-release is for --distro {AUTO}, and none is asked for",
+            hint=f"add --distro {AUTO}, or leave --os-release away",
+        )
 
 
 def read_choices(

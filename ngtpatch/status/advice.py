@@ -15,7 +15,8 @@ _RENEW = "renew it on the cluster (ngtpatch render cluster-runbook.sh), then res
 STEPS = {
     "ok": "nothing",
     "eject": "works; its ISO is still mounted: restart the agent to take it in, or eject it",
-    "find-vm": "the cluster does not report it: is it on another cluster, or deleted?",
+    "find-vm": "no report names it: is it on another cluster, or deleted?",
+    "list-all": "no report names it, and they are not the whole list: read the rest of it first",
     "ask-again": "the report does not say: ask again with guestTools in the answer (v4: without"
     " $select), or with ncli ngt get vm-id=UUID",
     "enable": "enable NGT for the VM in Prism (Manage Guest Tools) and mount its ISO",
@@ -43,15 +44,19 @@ class Advice:
     well: bool
 
 
-def advise(vm: Reported | None, *, days_left: int | None, warn_days: int) -> Advice:
+def advise(
+    vm: Reported | None, *, days_left: int | None, warn_days: int, whole: bool | None = True
+) -> Advice:
     """Return the next step for a VM.
 
     Args:
-        vm: what the cluster says; None where it does not know the VM.
+        vm: what the cluster says; None where no report names the VM.
         days_left: whole days until its certificate ends, negative afterwards; None if unknown.
         warn_days: a certificate that ends within so many days is to be renewed.
+        whole: whether the reports hold every VM that there is; None where they do not say.
     """
-    code = "find-vm" if vm is None else _next(vm, days_left, warn_days)
+    missing = "list-all" if whole is False else "find-vm"
+    code = missing if vm is None else _next(vm, days_left, warn_days)
     days = abs(days_left or 0)
     step = STEPS[code].format(days="1 day" if days == 1 else f"{days} days")
     return Advice(code, step, code in _WELL)

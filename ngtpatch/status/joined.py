@@ -136,7 +136,9 @@ def status_of(
         pairs.append((vm, match))
     pairs += [(None, checked) for checked in known]
     vms = tuple(
-        _joined(vm, checked, warn_days, moment, on_disc, named=disc is not None)
+        _joined(
+            vm, checked, warn_days, moment, on_disc, named=disc is not None, whole=listing.complete
+        )
         for vm, checked in pairs
     )
     complete = False if remarks else listing.complete
@@ -184,7 +186,7 @@ def _match(vm: Reported, known: Sequence[Checked]) -> Checked | None:
 
 def _joined(
     vm: Reported | None, checked: Checked | None, warn_days: int, now: datetime,
-    on_disc: str | None, *, named: bool,
+    on_disc: str | None, *, named: bool, whole: bool | None,
 ) -> VmStatus:  # fmt: skip
     seen = vm or Reported(None, None, None, None, None)
     ends = [] if checked is None or checked.not_after is None else [checked.not_after]
@@ -195,7 +197,7 @@ def _joined(
     if not_after is not None:
         end = datetime.strptime(not_after, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
         days_left = (end - now).days
-    advice = advise(vm, days_left=days_left, warn_days=warn_days)
+    advice = advise(vm, days_left=days_left, warn_days=warn_days, whole=whole)
     return VmStatus(
         name=seen.name or (checked.source if checked else None),
         vm_uuid=seen.vm_uuid or (checked.vm_uuid if checked else None),

@@ -233,7 +233,10 @@ def test_a_run_with_whole_says_what_it_wrote(here: Path) -> None:
     line = f"{INJECT} --output-dir out -n --whole w.json"
     ran = program.run(*line.split(), cwd=here)
     assert (ran.returncode, (here / "out").exists()) == (0, False)
-    assert ran.stdout.splitlines()[-2:] == [
+    *_, wrote, keys, values, would = ran.stdout.splitlines()
+    assert keys.startswith("not looked at: private keys")
+    assert "--set" in values
+    assert [wrote, would] == [
         "wrote    w.json", "2 of 2 VMs would get an image in out; no image was written",
     ]  # fmt: skip
 

@@ -67,6 +67,7 @@ INJECT = "inject ngt.iso --inventory vms.csv --output-dir"
         (2, "tilde", f"{REBUILD} -o ~/x.iso"),
         (2, "stdin-twice", "rebuild ngt.iso --config - --cert - --key text -o x.iso"),
         (2, "os-release-needed", "rebuild ngt.iso -d auto -o x.iso"),
+        (2, "os-release-unused", "rebuild ngt.iso -d rocky --os-release nothere -o x.iso"),
         (2, "no-such-directory", f"{REBUILD} -o nowhere/x.iso"),
         (2, "not-a-directory", f"{INJECT} text"),
         (2, "is-directory", f"{REBUILD} -o empty"),

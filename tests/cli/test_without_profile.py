@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.interpreters import interpreter
 from tests.program import run
+from tests.sample.guests import Guest
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +223,36 @@ def test_each_case_has_its_own_sentence(
     ran = run(*(words.get(word, word) for word in asked.split()))
     assert ran.returncode == code, ran.stderr
     assert said in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "told", "ends"),
+    [
+        ("13", "3.13", {"distutils", "version-floor"}, "No module named 'distutils'"),
+        ("12", "3.11", {"version-floor"}, "is older than"),
+    ],
+)
+def test_hazards_are_those_of_the_branch_that_a_guest_takes(
+    vendor: Path, tmp_path: Path, version: str, python: str, told: set[str], ends: str
+) -> None:
+    """A Debian is installed by the files for Ubuntu: what stops it there is told, and is run."""
+    release = tmp_path / "etc/os-release"
+    release.parent.mkdir()
+    text = f'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{version}"\n'
+    release.write_text(text)
+    profile = tmp_path / "profiles/debian.toml"
+    profile.parent.mkdir()
+    words = ("--os-release", release, "--accept", "debian", "--python", python, "-o", profile)
+    assert run("profile", "new", *words).returncode == 0
+    asked = ("--profiles", profile.parent, "-d", "debian")
+    _, found = document("support", vendor, *asked)
+    (row,) = found["distros"]
+    assert (row["verdict"], row["runs"]) == ("patchable", False)
+    assert {one["code"] for one in row["hazards"] if one["stops"]} == told
+    assert all("ubuntu" in one["path"] for one in row["hazards"] if one["stops"])
+    tree = tmp_path / "tree"
+    assert run("rebuild", vendor, *asked, "--output-tree", tree).returncode == 0
+    guest = Guest(release.parent, interpreter(python), tmp_path / "guest")
+    ran = guest.run(tree / "installer/linux/install_ngt.py")
+    assert ran.code == 1
+    assert any(ends in line for line in ran.lines), ran.lines

@@ -198,7 +198,10 @@ def test_a_floor_in_a_class_attribute_is_found_in_another_file() -> None:
     assert [(one.path, one.line, struck(one)) for one in found] == [
         (ROOT + "src/base_installer.py", 4, []),
         (ROOT + "src/redhat_installer.py", 2, ["el6"]),
+        (ROOT + "src/suse_installer.py", 2, []),
     ]
+    assert found[2].concerns(python="2.7", release="10", branch="suse")
+    assert not found[1].concerns(python="2.7", release="6.3", branch="suse")
 
 
 def test_letters_in_a_release_fail_where_loose_versions_do_not_compare() -> None:
@@ -212,9 +215,15 @@ def test_releases_compare_by_their_numbers() -> None:
     assert release_key("8.9") < release_key("8.10") < release_key("10")
 
 
-def test_other_families_files_and_other_trees_are_left_out() -> None:
+def test_a_family_s_files_concern_that_family_alone() -> None:
     text = "import distutils\n"
-    assert hazards(text, ROOT + "src/ubuntu_installer.py") == ()
+    (found,) = hazards(text, ROOT + "src/ubuntu_installer.py")
+    assert not found.concerns(python="3.12")
+    assert found.concerns(python="3.12", branch="ubuntu")
+    assert not found.concerns(python="3.12", branch="suse")
+    (every,) = hazards(text, ROOT + "src/utils.py")
+    assert all(every.concerns(python="3.12", branch=one) for one in ("redhat", "ubuntu", "suse"))
+    # Other trees are no installer's.
     assert hazards(text, "installer/windows/setup.py") == ()
 
 

@@ -189,6 +189,20 @@ def test_the_inventory_adds_certificates_and_vms_that_the_cluster_lacks(tmp_path
     assert read_status([path], inventory=listed, now=NOW, warn_days=29).vms[0].ok
 
 
+def test_a_vm_that_may_be_on_another_page_is_not_said_to_be_lost(tmp_path: Path) -> None:
+    page = tmp_path / "page.json"
+    page.write_text(json.dumps({
+        "data": [{"extId": WEB, "name": "web", "guestTools": {"isEnabled": True}}],
+        "metadata": {"totalAvailableResults": 2},
+    }))  # fmt: skip
+    listed = inventory(tmp_path, {"web": (WEB, 500), "db": (DB, 500)})
+    found = read_status([page], inventory=listed, now=NOW)
+    assert found.complete is False
+    (lost,) = (vm for vm in found.vms if vm.name == "db")
+    assert (lost.next_code, lost.ok) == ("list-all", False)
+    assert "deleted" not in lost.next_step
+
+
 def test_a_later_report_overrides_an_earlier(tmp_path: Path) -> None:
     first = report(tmp_path, record(WEB, "web", link="false"))
     second = tmp_path / "second"
