@@ -12,6 +12,7 @@ from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import VerificationError
 from ngtpatch.files.wellknown import WARN_DAYS
+from ngtpatch.provenance.documents import STATEMENT_SUFFIX
 
 
 @options.command("ngtpatch report out/ledger.jsonl -o fleet.html")
@@ -98,6 +99,12 @@ def command(
     if not result.ok and out is not None:
         named = [word for one in distros for word in ("-d", one)]
         named += [word for one in profile_dirs for word in ("--profiles", str(one))]
+        named += [word for one in patch_dirs for word in ("--patches", str(one))]
+        named += [word for one in accept_unproven for word in ("--accept-unproven", one)]
+        if key is not None:
+            named += ["--key", str(key)]
+        elif out.with_name(out.name + STATEMENT_SUFFIX).is_file():
+            named.append("--provenance")
         console.next("ngtpatch", "verify", out, "--base", source, *named, why="says what is wrong")
     if not result.ok:
         ctx.exit(VerificationError.exit_code)

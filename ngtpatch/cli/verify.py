@@ -79,12 +79,12 @@ def command(
         stated = verify_provenance(iso, key=key, base=base)
     result = Verified.of(image, stated)
     console.result(result)
-    report(console, result)
+    report(console, result, key=key)
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
 
 
-def report(console: Console, result: Verified) -> None:
+def report(console: Console, result: Verified, *, key: Path | None = None) -> None:
     """Print what was found, for people."""
     faults = [problem for problem in result.problems if problem.counts]
     console.say(f"trees       {', '.join(result.trees)}: {result.entries:,} entries")
@@ -103,7 +103,7 @@ def report(console: Console, result: Verified) -> None:
     for sentence in result.sentences():
         console.say(f"  {sentence}")
     if result.provenance is not None:
-        _provenance(console, result.provenance)
+        _provenance(console, result.provenance, key=key)
     if faults and result.error is not None and result.error.hint:
         console.say(f"next        {result.error.hint}")
     console.heading(_verdict(result))
@@ -117,10 +117,11 @@ def _verdict(result: Verified) -> str:
     return f"NOT accepted: {result.verdict}, but not seen to accept what was asked for"
 
 
-def _provenance(console: Console, stated: ProvenanceVerification) -> None:
+def _provenance(console: Console, stated: ProvenanceVerification, *, key: Path | None) -> None:
     if stated.source is not None:
         console.say(f"made from   {stated.source}, sha256 {stated.source_sha256}")
-    signed = f"by {stated.signed_by}" if stated.signed_by else "not checked: no --key, or not valid"
+    not_seen = "not checked: no --key" if key is None else f"none by {key} was seen to be valid"
+    signed = f"by {stated.signed_by}" if stated.signed_by else not_seen
     console.say(f"signature   {signed}")
     for code, problem in stated.problems:
         console.say(f"  {code}: {problem}")

@@ -33,6 +33,11 @@ def tree_sides(
     Raises:
         UsageError: ``no-base``, ``no-document`` or ``not-a-directory``.
     """
+    if not Path(tree).is_dir():
+        raise UsageError(
+            "not-a-directory", "is not a directory, and only that needs --document",
+            path=str(tree), hint="leave --document out: an image has its record inside",
+        )  # fmt: skip
     if base is None:
         raise UsageError(
             "no-base", "is a directory, which has no record of what it was made from",
@@ -42,11 +47,6 @@ def tree_sides(
         raise UsageError(
             "no-document", "is a directory, which has no record of what was done",
             path=str(tree), hint="name what 'rebuild --json --output-tree' printed with --document",
-        )  # fmt: skip
-    if not Path(tree).is_dir():
-        raise UsageError(
-            "not-a-directory", "is not a directory, and only that needs --document",
-            path=str(tree), hint="leave --document out: an image has its record inside",
         )  # fmt: skip
     return Path(tree), Path(base), Path(document)
 

@@ -137,6 +137,7 @@ def _page(
     if second is not None:
         return page_of_images(first, second, asked)
     if first.is_dir() or _schema(first) == "ngtpatch.ledger/1":
+        _require_nothing_of_images(asked, "a fleet's page is about its ledger")
         return page_of_ledger(first, images=images, warn_days=warn_days, now=moment())
     return _of_a_document(first, asked)
 
@@ -149,11 +150,27 @@ def _of_a_document(path: Path, asked: Asked) -> ImagePage:
     document = read_rebuild(path)
     missing = list(_missing(document.source, document.output))
     if missing or document.output is None:
+        _require_nothing_of_images(asked, f"no image is looked at: {'; '.join(missing)}")
         source = "standard input" if path == STDIN else str(path)
         return page_of_document(document, source, missing)
     return page_of_images(
         Path(document.source), Path(document.output), asked, document=(path, document)
     )
+
+
+def _require_nothing_of_images(asked: Asked, why: str) -> None:
+    """See that nothing is asked that only an image could answer. Raises UsageError ``usage``."""
+    named = {
+        "--distro": asked.distros,
+        "--key": asked.key,
+        "--accept-unproven": asked.accept_unproven,
+    }
+    asking = [option for option, value in named.items() if value]
+    if asking:
+        raise UsageError(
+            "usage", f"{' and '.join(asking)} can only be answered by an image, and {why}",
+            hint="name the base and the image: ngtpatch report BASE OUT -o HTML",
+        )  # fmt: skip
 
 
 def _missing(source: str, output: str | None) -> list[str]:
@@ -183,6 +200,9 @@ def _schema(path: Path) -> str:
             head = read_small(path, limit=_MAX_DOCUMENT, what="document of a rebuild")
     except OSError as error:
         raise unopened(error, path) from None
+    if b'"ngtpatch.rebuild-each/1"' in head[:_HEAD]:
+        what = "is the document of several rebuilds (--each), and a page is about one"
+        raise InputError("report-input", what, path=str(path), hint=_HINT)
     for schema in ("ngtpatch.ledger/1", "ngtpatch.rebuild/1"):
         quoted = json.dumps(schema).encode()
         if head.lstrip()[:1] == b"{" and quoted in head[:_HEAD]:

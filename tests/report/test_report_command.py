@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import shlex
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from ngtpatch.report.changed_text import changed_text
 from ngtpatch.report.image_map import ImageMap, image_map
 from ngtpatch.report.stated import check_statement, state_provenance
 from ngtpatch.sample import write_sample
+from tests import program
 from tests.fleet.park import TODAY, Park, park
 from tests.identity import material as m
 from tests.told import InProcess
@@ -206,6 +208,73 @@ def test_a_signature_is_said_as_what_was_checked(
     assert found["Statement (in-toto)"].checked.startswith(statement)
     assert (found["Signature"].state == "bad") == (key == "other")
     assert found["SHA256SUMS beside it"].state == "good"
+
+
+@pytest.mark.parametrize("wrong", ["key", "sums"])
+def test_the_next_line_shows_what_is_wrong(tmp_path: Path, wrong: str) -> None:
+    """What a report found by a key, or in SHA256SUMS, a verify without them would not see."""
+    base, image = tmp_path / "ngt.iso", tmp_path / "el.iso"
+    assert program.run("sample", "-o", base).returncode == 0
+    signing = tmp_path / "sign.pem"
+    signing.write_bytes(m.key_pem(Ed25519PrivateKey.generate()))
+    signing.chmod(0o600)
+    other = tmp_path / "it's other.pem"
+    other.write_bytes(
+        Ed25519PrivateKey.generate().public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        )
+    )  # fmt: skip
+    made = program.run("rebuild", base, "-d", "rocky", "-o", image, "--sign-key", signing)
+    assert made.returncode == 0, made.stderr
+    keys = ["--key", other] if wrong == "key" else []
+    if wrong == "sums":
+        sums = tmp_path / "SHA256SUMS"
+        sums.write_text(("0" if sums.read_text()[0] != "0" else "1") + sums.read_text()[1:])
+    told = program.run("report", base, image, *keys, "-o", tmp_path / "page.html")
+    assert told.returncode == 5
+    (line,) = (
+        one.removeprefix("next").strip().removesuffix("(says what is wrong)")
+        for one in told.stdout.splitlines()
+        if one.endswith("(says what is wrong)")
+    )
+    verified = program.run(*shlex.split(line)[1:])
+    assert verified.returncode == 5
+    assert "NOT verified" in verified.stdout
+    assert "no --key, or" not in verified.stdout
+    if wrong == "key":
+        assert f"signature   none by {other} was seen to be valid" in verified.stdout
+
+
+@pytest.mark.parametrize("option", [("--key", "nothere.pem"), ("-d", "rocky")])
+def test_what_only_an_image_could_answer_is_refused(
+    fleet: Park, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    code, told = run(fleet.out, *option, "-o", tmp_path / "page.html")
+    assert (code, told["error"]["code"]) == (2, "usage")
+    assert "can only be answered by an image" in told["error"]["message"]
+    _, document = rebuilt(tmp_path)
+    Path(document["output"]).unlink()
+    (tmp_path / "doc.json").write_text(json.dumps(document))
+    code, told = run(tmp_path / "doc.json", *option, "-o", tmp_path / "page.html")
+    assert (code, told["error"]["code"]) == (2, "usage")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_the_document_of_several_rebuilds_is_told_as_that(tmp_path: Path) -> None:
+    base = tmp_path / "ngt.iso"
+    assert program.run("sample", "-o", base).returncode == 0
+    words = ("rebuild", base, "-d", "rocky,almalinux", "--each", "--output-dir", tmp_path / "each")
+    (tmp_path / "doc.json").write_text(program.run("--json", *words).stdout)
+    code, told = run(tmp_path / "doc.json", "-o", tmp_path / "page.html")
+    assert (code, told["error"]["code"]) == (3, "report-input")
+    assert "several rebuilds" in told["error"]["message"]
+
+
+def test_a_document_beside_an_image_is_told_as_too_much(tmp_path: Path) -> None:
+    _, document = rebuilt(tmp_path)
+    told = program.run("verify", document["output"], "--document", tmp_path / "none.json")
+    assert told.returncode == 2
+    assert "is not a directory, and only that needs --document" in told.stderr
 
 
 def test_a_document_alone_is_not_verified(tmp_path: Path) -> None:
