@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ngtpatch.installer.execution.module_values import NameOf, keeps_places
 from ngtpatch.installer.execution.trail import Trail
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.python_source import PythonSource
@@ -17,7 +18,34 @@ from ngtpatch.patching.insertion import Insertion
 from ngtpatch.patching.onlooker import Onlooker, shipped_lines
 from ngtpatch.patching.places import Extension
 
-__all__ = ["values_that_change"]
+__all__ = ["held_otherwise", "values_that_change"]
+
+
+# How a trail calls what each part of a value is.
+_KINDS = frozenset({"bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"})
+
+
+def held_otherwise(
+    onlooker: Onlooker,
+    changes: Sequence[tuple[PythonSource, Sequence[Insertion]]],
+    shipped: Watch,
+) -> dict[NameOf, bool]:
+    """Return the names that hold something else with a change, for all whom it is not for.
+
+    And for each whether the elements of what it held have the same places.
+
+    Args:
+        onlooker: what executes the files.
+        changes: what is inserted into them.
+        shipped: what was seen as shipped, with those guests.
+    """
+    watch = Watch(guests=shipped.guests)
+    onlooker.with_changes(changes, watch)
+    return {
+        name: keeps_places(before, held)
+        for name, held in watch.held.items()
+        if (before := shipped.held.get(name, held)) != held
+    }
 
 
 def values_that_change(
@@ -29,8 +57,8 @@ def values_that_change(
     """Yield where *guests* have a value that they had not as shipped.
 
     One that has what was inserted in it, such as the list of all names, is no such value, nor is
-    a line that tells how many there are; what stands in a loop is not compared, since it has one
-    more round.
+    a line that tells how many there are. What stands in a loop over texts, or in one that has
+    another number of rounds, is not compared.
 
     Args:
         onlooker: what executes the files.
@@ -47,21 +75,45 @@ def values_that_change(
     lines = {source.path: shipped_lines(source, insertions) for source, insertions in changes}
     low = [text.lower() for place in places for text in place.texts]
     counts = [(one + len(place.texts), one) for place in places if (one := _count(place))]
+    rounds = {loop for hop in before.hops for loop in hop.counted}
+
+    def at(path: str, line: int) -> int | None:
+        return lines[path].get(line, line) if path in lines else line
+
     had: dict[tuple[str, int, str, str], int] = {}
+    words_had: dict[tuple[str, int, str, tuple[str, ...]], int] = {}
     for hop, mask in before.hops.items():
         key = (hop.path, hop.line, hop.what, repr(hop.value))
         had[key] = had.get(key, 0) | mask
+        words = (*key[:3], _words(key[3]))
+        words_had[words] = words_had.get(words, 0) | mask
     for hop, mask in after.hops.items():
-        line = lines[hop.path].get(hop.line, hop.line) if hop.path in lines else hop.line
+        line = at(hop.path, hop.line)
         if hop.what == "line" or hop.in_round or line is None:
+            continue
+        if any(
+            (path, at(path, number), count) not in rounds for path, number, count in hop.counted
+        ):
             continue
         shown = repr(hop.value)
         new = mask & guests & ~had.get((hop.path, line, hop.what, shown), 0)
         for now, once in counts if hop.logs else ():
             counted = re.sub(rf"\b{now}\b", str(once), shown)
             new &= ~had.get((hop.path, line, hop.what, counted), 0)
-        if new and not any(text in shown.lower() for text in low):
+        if any(text in shown.lower() for text in low):
+            # All names with one more, as a list or joined: without it they are what they were.
+            rest = (hop.path, line, hop.what, _words(shown, low))
+            new &= 0 if hop.logs else ~words_had.get(rest, 0)
+        if new:
             yield hop.path, line
+
+
+def _words(shown: str, without: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the words of a value, in any order, but for what was inserted in it."""
+    text = shown.lower()
+    for one in sorted(without, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", " ", text)
+    return tuple(sorted(word for word in re.findall(r"[\w./-]+", text) if word not in _KINDS))
 
 
 def _count(place: Extension) -> int:

@@ -27,7 +27,7 @@ from ngtpatch.installer.execution.program import (
     execute,
     is_of_the_disc,
 )
-from ngtpatch.installer.execution.watching import Watch
+from ngtpatch.installer.execution.watching import ExpressionSpan, Watch
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors
@@ -40,6 +40,7 @@ from ngtpatch.patching.guests import (
     kin_of,
     known_worlds,
     may_miss_distro,
+    stranger_beside,
     without_distro,
     worlds_of,
 )
@@ -92,17 +93,19 @@ def prove(
         for world in sorted(wanted[profile.id], key=repr)
     }
     likes = [*kin, *(one for each in kin.values() for one in each)]
+    strangers = {world: stranger_beside(world) for world in kin}
     may_miss = may_miss_distro(tree)
     if may_miss:
         others += [without_distro(world) for world in others]
         likes += [without_distro(world) for world in likes]
-    worlds = tuple(dict.fromkeys([*likes, *others]))
+    worlds = tuple(dict.fromkeys([*likes, *others, *strangers.values()]))
     shipped = execute(tree, worlds, watch=Watch())
     # What is handed over is asked for as patched: that is what the guests get.
     replaced = _Replaced(tree, after)
-    watch = Watch(asked=frozenset(acts(replaced, shipped)))
+    asked = acts(replaced, shipped)
+    watch = Watch(asked=frozenset(asked))
     patched = execute(replaced, worlds, watch=watch) if after or watch.asked else shipped
-    judge = _Judge(tree, after, shipped, patched)
+    judge = _Judge(tree, after, shipped, patched, asked)
     doubts: dict[str, tuple[Doubt, ...]] = {}
     conflicts: dict[str, Refusal] = {}
     # Who decided as one of the new ones by name is judged by the chain itself.
@@ -121,6 +124,7 @@ def prove(
             changed
             or judge.not_taken(mine, anchors)
             or judge.conflict(likened)
+            or judge.taken({world: strangers[world] for world in mine})
             or judge.not_reached(mine, anchors)
             or judge.shell_conflict(likened)
         )
@@ -157,12 +161,13 @@ class _Judge:
         after: Mapping[str, bytes],
         shipped: Execution,
         patched: Execution,
+        asked: Mapping[ExpressionSpan, ExpressionSpan],
     ) -> None:
         self._tree, self._after = tree, after
         self._shipped, self._patched = shipped, patched
         self._bits = {world: 1 << at for at, world in enumerate(patched.worlds)}
         self._lines: dict[str, Mapping[int, int]] = {}
-        self._parting = Parting(_Replaced(tree, after), patched)
+        self._parting = Parting(_Replaced(tree, after), patched, asked)
 
     # Doubts --------------------------------------------------------------------------------
 
@@ -446,6 +451,31 @@ class _Judge:
                 own, other = (self._gets(groups, one) for one in (world, like))
                 if own != other and any(_is_something(what) for what in other):
                     return self._gives(world, like, path, function)
+        return None
+
+    def taken(self, strangers: Mapping[World, World]) -> Refusal | None:
+        """Return which guest somebody has led to another installer as shipped, or None.
+
+        Whoever decided that by its name is not overruled; what a name gets that nobody knows is
+        no decision.
+        """
+        for (path, function), groups in self._shipped.given.items():
+            after = self._patched.given.get((path, function), ())
+            for world, stranger in strangers.items():
+                was, now = self._gets(groups, world), self._gets(after, world)
+                if (
+                    was
+                    and was not in (now, self._gets(groups, stranger))
+                    and all(map(_is_something, was))
+                ):
+                    return Refusal(
+                        "conflict",
+                        f"as shipped {world.pretty!r} gets {' or '.join(sorted(was))} from"
+                        f" {function}(), as no unknown name does; it would get"
+                        f" {' or '.join(sorted(now)) or 'nothing'}",
+                        path=path,
+                        hint=f"somebody has decided what it gets; {ORDER_HAZARD}",
+                    )
         return None
 
     @property

@@ -20,7 +20,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
-from ngtpatch.patching.changed_values import values_that_change
+from ngtpatch.patching.changed_values import held_otherwise, values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import stranger_beside
 from ngtpatch.patching.insertion import Insertion
@@ -65,7 +65,7 @@ class KinSearch:
         self._rest = tuple(dict.fromkeys([*kin.values(), *others]))
         worlds = tuple(dict.fromkeys([*kin, *self._rest]))
         self._onlooker = Onlooker(programs, tree, worlds, chosen=True)
-        self._watch = Watch()
+        self._watch = Watch(guests=sum(self._onlooker.bits[one] for one in self._rest))
         self._shipped = _apart_by_guest(self._onlooker.as_shipped(self._watch))
         self._uses = UnseenUses(tree, self._watch)
         self._apart = frozenset(self._differences(self._shipped))
@@ -115,10 +115,11 @@ class KinSearch:
 
     def _changes_more(self, places: Sequence[Extension]) -> bool:
         """Tell whether *places* change what nobody comes to another statement by."""
-        if any(self._uses.beside(place) for place in places):
+        changes = tuple(_changes(places).values())
+        changed = held_otherwise(self._onlooker, changes, self._watch)
+        if any(self._uses.beside(place, changed or None) for place in places):
             return True
         # A set or dictionary that gets one more member may be gone through in another order.
-        changes = tuple(_changes(places).values())
         if any(orders_that_decide(self._onlooker, changes, self._watch)):
             return True
         rest = sum(self._onlooker.bits[one] for one in self._rest)

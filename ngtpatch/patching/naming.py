@@ -27,7 +27,9 @@ _NAMES = re.compile(
 )
 # A longer one, or a path, is said to somebody or opened, and compared with nothing.
 _LONGEST = 48
-_ACTING = re.compile(r"(?:subprocess|shutil)\.|os\.(?!path\b|environ\b|getenv\b|access\b)")
+_ACTING = re.compile(
+    r"(?:subprocess|shutil|commands|popen2|pty)\.|os\.(?!path\b|environ\b|getenv\b|access\b)"
+)
 _ASKING = frozenset({
     "count", "endswith", "find", "findall", "fnmatch", "fullmatch", "get", "index", "match",
     "rfind", "search", "startswith",
@@ -90,11 +92,22 @@ def outside_of_tests(tree: ast.AST) -> Iterator[tuple[ast.expr, tuple[str, ...]]
 
 
 def acted_on(tree: ast.Module) -> list[ast.expr]:
-    """Return the arguments of calls that do something to the guest, such as start a program."""
+    """Return the arguments of calls that do something to the guest, such as start a program.
+
+    However the function is called there: by its module, by another name for that, by its own.
+    """
+    meant: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            where = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            meant |= {one.asname or one.name: f"{where}{one.name}" for one in node.names}
     found: list[ast.expr] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _ACTING.match(ast.unparse(node.func)):
-            found += [one for one in node.args if not isinstance(one, ast.Constant)]
+        if isinstance(node, ast.Call):
+            first, dot, rest = ast.unparse(node.func).partition(".")
+            if _ACTING.match(f"{meant.get(first, first)}{dot}{rest}"):
+                values = (*node.args, *(one.value for one in node.keywords))
+                found += [one for one in values if not isinstance(one, ast.Constant)]
     return found
 
 

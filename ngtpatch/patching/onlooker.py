@@ -97,9 +97,10 @@ class Onlooker:
             contents[source.path] = insert(source, insertions)
             after = parse(source.path, contents[source.path])
             lines[source.path] = shipped_lines(source, insertions)
-            if self._chosen:
+            # Of a file that is only imported nothing of the kind was asked for as shipped.
+            if source.path in self._chosen:
                 chosen[source.path] = _chosen(after)
-                if len(chosen[source.path]) != len(self._chosen.get(source.path, _chosen(source))):
+                if len(chosen[source.path]) != len(self._chosen[source.path]):
                     raise Refusal("shape", "something else is chosen in it", path=source.path)
         return self._shown(self._executed(contents, watch, chosen), lines, chosen)
 

@@ -20,7 +20,7 @@ from ngtpatch.patching.naming import acted_on
 
 __all__ = ["Parting", "acts", "lines_reached"]
 
-_ACTING = re.compile(rb"\b(?:subprocess|shutil|os)\.")
+_ACTING = re.compile(rb"\b(?:subprocess|shutil|os|commands|popen2|pty)\b")
 
 
 class Parting:
@@ -29,10 +29,16 @@ class Parting:
     Args:
         tree: the files that were executed.
         execution: what came of it.
+        acts: what was asked for while they were; see :func:`acts`.
     """
 
-    def __init__(self, tree: Mapping[str, bytes], execution: Execution) -> None:
-        self._tree, self._execution = tree, execution
+    def __init__(
+        self,
+        tree: Mapping[str, bytes],
+        execution: Execution,
+        acts: Mapping[ExpressionSpan, ExpressionSpan],
+    ) -> None:
+        self._tree, self._execution, self._acts = tree, execution, acts
         self._bits = {world: 1 << at for at, world in enumerate(execution.worlds)}
         self._telling: dict[str, frozenset[int]] = {}
 
@@ -58,15 +64,9 @@ class Parting:
                     if where == path and self._decides_apart(true, false, kin)
                 ]
                 yield from ((path, line) for line in tests or [min(parted)])
-        told = self._execution.watch.told if self._execution.watch is not None else {}
-        for (path, line, *_), rows in told.items():
-            for world, like in kin.items():
-                # Who does not come to it was seen above.
-                own = _handed(rows, self._bits, world)
-                other = own if like is None else _handed(rows, self._bits, like)
-                if own and other and own != other:
-                    yield path, line
-                    break
+        for span in self._acts:
+            if any(self._is_handed_apart(span, *pair) for pair in kin.items()):
+                yield span[:2]
 
     def telling(self, path: str) -> frozenset[int]:
         """Return the lines of a file that only tell something, which is no part of the way."""
@@ -78,6 +78,24 @@ class Parting:
                 if isinstance(node, ast.Expr | ast.Pass) and only_logs([node])
             )
         return self._telling[path]
+
+    def _is_handed_apart(self, span: ExpressionSpan, world: World, like: World | None) -> bool:
+        """Tell whether these two hand over something else.
+
+        What is joined with something unknown is unknown as a whole: then its parts are compared.
+        """
+        told = self._execution.watch.told if self._execution.watch is not None else {}
+        whole = self._acts[span]
+        if like is None or not (whole == span or self._is_unknown(told.get(whole, ()), world)):
+            return False
+        own, other = (_given(told.get(span, ()), self._bits[one]) for one in (world, like))
+        # Who does not come to it was seen before; what names the kin for everybody is no name.
+        return (
+            bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
+        )
+
+    def _is_unknown(self, rows: Iterable[tuple[int, str]], world: World) -> bool:
+        return any("unknown" in text for text in _given(rows, self._bits[world]))
 
     def _tells_apart(self, guests: int, kin: Mapping[World, World | None]) -> bool:
         return any(
@@ -96,12 +114,22 @@ class Parting:
         return self._tells_apart(true & both, kin) or self._tells_apart(false & both, kin)
 
 
-def acts(tree: Mapping[str, bytes], execution: Execution) -> Iterator[ExpressionSpan]:
-    """Yield what the files that were executed hand to what does something to the guest."""
+def acts(
+    tree: Mapping[str, bytes], execution: Execution
+) -> Mapping[ExpressionSpan, ExpressionSpan]:
+    """Return what the files that were executed hand to what does something to the guest.
+
+    Returns:
+        Each such expression, and each part of it with the whole that it is a part of.
+    """
+    found: dict[ExpressionSpan, ExpressionSpan] = {}
     for path in sorted(execution.files - execution.unread.keys()):
         if path in tree and _ACTING.search(tree[path]):
-            for node in acted_on(parse(path, tree[path]).tree):
-                yield span_of(path, node)
+            for whole in acted_on(parse(path, tree[path]).tree):
+                for part in ast.walk(whole):
+                    if isinstance(part, ast.expr) and not isinstance(part, ast.Constant):
+                        found[span_of(path, part)] = span_of(path, whole)
+    return found
 
 
 def lines_reached(execution: Execution) -> Mapping[tuple[str, int], int]:
@@ -109,10 +137,12 @@ def lines_reached(execution: Execution) -> Mapping[tuple[str, int], int]:
     return execution.watch.reached if execution.watch is not None else {}
 
 
-def _handed(
-    rows: Iterable[tuple[int, str]], bits: Mapping[World, int], world: World
-) -> frozenset[str]:
-    """Return what was handed over for a guest, whatever its own name is."""
+def _given(rows: Iterable[tuple[int, str]], bit: int) -> frozenset[str]:
+    return frozenset(text for mask, text in rows if mask & bit)
+
+
+def _nameless(texts: Iterable[str], world: World) -> frozenset[str]:
+    """Return what was handed over, whatever the guest's own name is."""
     own = sorted({world.name, world.id, world.name.split()[0]} - {""}, key=len, reverse=True)
     name = re.compile("|".join(map(re.escape, own)), re.I)
-    return frozenset(name.sub("NAME", text) for mask, text in rows if mask & bits[world])
+    return frozenset(name.sub("NAME", text) for text in texts)

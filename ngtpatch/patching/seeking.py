@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ngtpatch.errors import Refusal
-from ngtpatch.installer.execution.module_values import NameOf, keeps_places
 from ngtpatch.installer.execution.program import is_of_the_disc
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import FACTORY
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.candidates import Candidates
-from ngtpatch.patching.changed_values import values_that_change
+from ngtpatch.patching.changed_values import held_otherwise, values_that_change
 from ngtpatch.patching.constant_uses import UnseenUses
 from ngtpatch.patching.guests import known_worlds, stranger_beside
 from ngtpatch.patching.onlooker import Fate, Onlooker, Sight
@@ -234,7 +233,7 @@ class Seeker:
             Already(self._path, one, self._sought.branch) for one in ids if one not in whose
         )
         changes = [(place.source, place.insertions)]
-        unseen = self._uses.beside(place, self._held_otherwise(place))
+        unseen = self._uses.beside(place, held_otherwise(self._onlooker, changes, self._watch))
         uses = {(use.path, use.line) for use in unseen}
         uses |= set(orders_that_decide(self._onlooker, changes, self._watch))
         if not uses:
@@ -249,19 +248,6 @@ class Seeker:
             uses=tuple(sorted(uses)),
             elsewhere=None if is_here else (place.source.path, place.insertions),
         )
-
-    def _held_otherwise(self, place: Extension) -> dict[NameOf, bool]:
-        """Return the names that hold something else with a change, for all whom it is not for.
-
-        And for each whether the elements of what it held have the same places.
-        """
-        watch = Watch(guests=self._watch.guests)
-        self._onlooker.with_changes([(place.source, place.insertions)], watch)
-        return {
-            name: keeps_places(before, held)
-            for name, held in watch.held.items()
-            if (before := self._watch.held.get(name, held)) != held
-        }
 
     def _proven(
         self, chosen: Mapping[World, World], short: Mapping[World, World]

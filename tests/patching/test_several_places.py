@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ngtpatch.errors import Refusal
 from ngtpatch.installer.layout import FACTORY, ROOT
 from ngtpatch.patching.apply import Patched, apply
 from ngtpatch.patching.patch import load_patches
@@ -92,6 +93,16 @@ SHAPES: Mapping[str, tuple[dict[str, bytes], int]] = {
         2),
     "the installer does more by the name": (
         files(body="        if 'centos' not in distro.name().lower():\n            return\n"), 2),
+    "a property of the installer": (
+        files(top="NAME = distro.name().lower()\ndef is_el():\n"
+              "    return 'centos' in NAME or 'red hat' in NAME\n",
+              body="        if not is_el():\n            sys.exit(3)\n"),
+        2),
+    "a flag of the installer": (
+        files(top="EL = distro.id() in ('centos', 'rhel')\n",
+              body="        if EL:\n            subprocess.call(['true'])\n"
+              "        else:\n            sys.exit(3)\n"),
+        2),
     "a table of the installer": (
         files(top="PACKAGES = {'centos': 'rpm', 'rhel': 'rpm', 'ubuntu': 'deb'}\n",
               body="        subprocess.call(['true', PACKAGES[distro.id()]])\n"),
@@ -109,6 +120,42 @@ NAMED: Mapping[str, tuple[dict[str, bytes], int]] = {
         files(body="        if sorted(distro.id())[0] == 'c' and distro.id()[1] == 'e':\n"
               "            subprocess.call(['true'])\n"), 5),
 }  # fmt: skip
+
+
+#: Ways to hand a command to what runs it, which a new name gives another one.
+TOOL = "{'centos': 'true', 'rhel': 'true'}.get(distro.id(), 'false')"
+HANDED = {
+    "by its own name": ("from os import system\n", f"system({TOOL})"),
+    "by another name": ("import subprocess as sp\n", f"sp.call({TOOL}, shell=True)"),
+    "by another name of its own": ("from subprocess import call as go\n", f"go([{TOOL}])"),
+    "by a keyword": ("", f"subprocess.call(['true'], cwd='/' + {TOOL}[:0], executable={TOOL})"),
+    "with the kernel's release": (
+        "import platform\n", f"os.system({TOOL} + ' ' + platform.release())"),
+    "with what was asked for": (
+        "", f"subprocess.call(' '.join([{TOOL}] + sys.argv[1:]), shell=True)"),
+    "with a number": ("", f"os.system('%s %d' % ({TOOL}, os.getpid()))"),
+}  # fmt: skip
+#: A constant that is extended, and by which somebody else's value becomes another.
+VALUES = {
+    "the first": ("DEFAULT = min(NAMES)", "os.system('true ' + DEFAULT)"),
+    "the longest": ("DEFAULT = max(NAMES, key=len)", "os.system('true ' + DEFAULT)"),
+    "all of it": ("", "os.system('true %d' % sum(len(one) for one in NAMES))"),
+    "one of what is made of it": (
+        "MADE = []\nfor one in NAMES:\n    MADE.append(one.upper())",
+        "os.system('true ' + MADE[1])",
+    ),
+}
+#: A name that somebody leads elsewhere, by a file beside the factory.
+LED = {
+    "a chain": "def pick(name):\n    if 'centos' in name or 'red hat' in name:\n"
+    "        import redhat_installer\n        return redhat_installer.RedhatInstaller\n"
+    "    if 'ubuntu' in name or 'rocky' in name:\n"
+    "        import ubuntu_installer\n        return ubuntu_installer.UbuntuInstaller\n",
+    "a table": "import redhat_installer, ubuntu_installer\n"
+    "TABLE = {'centos linux': redhat_installer.RedhatInstaller,\n"
+    "         'rocky linux': ubuntu_installer.UbuntuInstaller}\n"
+    "def pick(name):\n    return TABLE.get(name)\n",
+}
 
 
 def after(tree: Mapping[str, bytes], patched: Patched) -> dict[str, bytes]:
@@ -139,6 +186,61 @@ def test_what_parts_a_new_name_from_its_kin_is_named(shape: str) -> None:
     tree, line = NAMED[shape]
     doubts = apply(tree, [ROCKY], PATCHES).doubts
     assert [(one.path, one.line) for one in doubts] == [(SRC + "redhat_installer.py", line)]
+
+
+@pytest.mark.parametrize("way", HANDED)
+def test_what_is_handed_over_is_seen_in_every_spelling(way: str) -> None:
+    top, call = HANDED[way]
+    tree = files(top=top, body=f"        {call}\n")
+    doubts = apply(tree, [ROCKY], PATCHES).doubts
+    line = 5 + top.count("\n")
+    assert [(one.path, one.line) for one in doubts if one.kind == "way"] == [
+        (SRC + "redhat_installer.py", line)
+    ]
+
+
+def test_what_names_the_kin_for_everybody_is_no_doubt() -> None:
+    tree = files(body="        subprocess.call(['true', '--family', 'centos'])\n")
+    assert apply(tree, [ROCKY], PATCHES).doubts == ()
+
+
+@pytest.mark.parametrize("repeated", [False, True], ids=["once", "in a loop"])
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_of_somebody_else_does_not_become_another(value: str, repeated: bool) -> None:
+    """Neither alone nor where the whole program is tried again, as by a loop around it."""
+    made, used = VALUES[value]
+    chain = (
+        "import os\nimport sys\nimport distro\nNAMES = ['centos', 'ubuntu']\n" + made
+        + "\ndef get_linux_installer():\n    name = distro.linux_distribution()[0].lower()\n"
+        "    if not any(one in name for one in NAMES):\n        sys.exit(1)\n"
+        f"    {used}\n    if 'centos' in name:\n" + PICK.format("'ubuntu' in name")
+    )  # fmt: skip
+    tree = files(chain=chain)
+    if repeated:
+        start = ROOT + "install_ngt.py"
+        tree[start] = tree[start].replace(
+            b"get_linux_installer()()", b"for _ in range(2):\n    get_linux_installer()()"
+        )
+    try:
+        patched = apply(tree, [load_profiles()["almalinux"]], PATCHES)
+    except Refusal as refusal:
+        assert refusal.code in {"conflict", "shape"}  # noqa: PT017 - it may be a doubt, too
+    else:
+        assert patched.doubts
+
+
+@pytest.mark.parametrize("how", LED)
+def test_a_name_that_a_helper_leads_elsewhere_is_not_taken(how: str, tmp_path: Path) -> None:
+    chain = (
+        "import sys\nimport distro\nfrom pick import pick\ndef get_linux_installer():\n"
+        "    found = pick(distro.linux_distribution()[0].lower())\n"
+        "    if found is None:\n        sys.exit(1)\n    return found\n"
+    )
+    tree = {**files(chain=chain), SRC + "pick.py": LED[how].encode()}
+    (shipped,) = outcomes(tmp_path, [tree], NEW)
+    assert shipped == ["0 ubuntu"] * len(NEW)
+    with pytest.raises(Refusal):
+        apply(tree, [ROCKY], PATCHES)
 
 
 def test_several_names_at_once() -> None:

@@ -12,6 +12,7 @@ from ngtpatch.installer.execution.in_place import change_in_place, is_changed_in
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.objects import (
     ClassObject,
+    Container,
     External,
     FileObject,
     FunctionObject,
@@ -413,6 +414,8 @@ class Statements(Trying):
         done = self.mask & ~seen
         running = self.mask & ~vague
         held = self._held(value)
+        of_texts = any(_may_have_texts(one) for _, items in known for one in items)
+        counted = (*self.spot, max((len(items) for _, items in known), default=0))
         at = 0
         while running:
             current = [(mask & running, items[at]) for mask, items in known if at < len(items)]
@@ -424,9 +427,7 @@ class Statements(Trying):
             if not active:
                 break
             self.assign(target, self.gather(current))
-            self.rounds += 1
-            body()
-            self.rounds -= 1
+            self._round(body, None if of_texts else counted)
             self._note_changed(held)
             running = self.mask
             at += 1
@@ -439,6 +440,17 @@ class Statements(Trying):
                 unsure[0] = True
             done |= self._iterate_vaguely(value, target, body, vague)
         self.mask = done
+
+    def _round(self, body: Callable[[], None], counted: tuple[str, int, int] | None) -> None:
+        """Execute one round of a loop; *counted*: which, where it goes through no texts."""
+        if counted is None:
+            self.rounds += 1
+            body()
+            self.rounds -= 1
+        else:
+            self.counted.append(counted)
+            body()
+            self.counted.pop()
 
     def _held(self, value: Varied) -> list[tuple[NameStore, Varied]]:
         """Return the containers that are iterated over with what is in each."""
@@ -469,9 +481,7 @@ class Statements(Trying):
 
             def once() -> None:
                 self.assign(target, element)
-                self.rounds += 1
-                body()
-                self.rounds -= 1
+                self._round(body, None)
 
             self.fork([(self.mask, _nothing), (self.mask, once)])
         return self.mask
@@ -545,3 +555,10 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 def _nothing() -> None:
     """Go on."""
+
+
+def _may_have_texts(value: Plain) -> bool:
+    """Tell whether an element of what is gone through may have a text in it."""
+    if isinstance(value, tuple):
+        return any(map(_may_have_texts, value))
+    return isinstance(value, str | bytes | frozenset | Container | Unknown)

@@ -35,7 +35,8 @@ class Hop:
         what: ``line``: the statement; ``gives``: what a function gave; ``gets``: what something
             that is not of the disc was called with.
         value: that.
-        in_round: whether it was in a round of a loop.
+        in_round: whether it was in a round of a loop over texts.
+        counted: the other loops around it: file, line and how many rounds each has.
         logs: whether the line only tells somebody.
     """
 
@@ -45,6 +46,7 @@ class Hop:
     value: Hashable = None
     in_round: bool = False
     logs: bool = False
+    counted: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass
@@ -82,7 +84,8 @@ class Trail:
     def _note(
         self, machine: Any, spot: tuple[str, int], what: str, guests: int, value: Hashable = None
     ) -> None:
-        hop = Hop(*spot, what, value, bool(machine.rounds), machine.spot in self._logging)
+        logs = machine.spot in self._logging
+        hop = Hop(*spot, what, value, bool(machine.rounds), logs, tuple(machine.counted))
         self.hops[hop] = self.hops.get(hop, 0) | guests
 
 
