@@ -64,13 +64,15 @@ def _judged(grown: Grown, tree: dict[str, bytes], patched: Patched) -> str:
     assert not [one for one in patched.doubts if one.kind == "unforeseen"], grown.label
     if patched.doubts:
         return "uncertain"
-    after = {file.path: file.after for file in patched.changed}.get(FACTORY, tree[FACTORY])
-    old, new = compile(grown.text, "before", "exec"), compile(after, "after", "exec")
+    after = {**tree, **{file.path: file.after for file in patched.changed}}
+    old, new = compile(grown.text, "before", "exec"), compile(after[FACTORY], "after", "exec")
+    # A gate that stands among the helpers is extended there.
+    utils = compile(after[ROOT + "src/installer_utils.py"], "utils", "exec")
     for guest in NEW:
-        is_now = decided(new, guest)
+        is_now = decided(new, guest, utils)
         assert is_now == "RedhatInstaller", f"{grown.label}: {guest.version} is {is_now}"
     for guest in KNOWN:
-        was, is_now = decided(old, guest), decided(new, guest)
+        was, is_now = decided(old, guest), decided(new, guest, utils)
         assert was == is_now, f"{grown.label}: {guest.name} was {was} and is {is_now}"
     return "patched"
 

@@ -285,8 +285,11 @@ def _say_nothing(*texts: object) -> None:
     """Take the place of print(), many thousand times."""
 
 
-def decided(code: types.CodeType, guest: Guest) -> str:
-    """Run a factory on a guest; return the class it gives, or how it ends."""
+def decided(code: types.CodeType, guest: Guest, beside: types.CodeType | None = None) -> str:
+    """Run a factory on a guest; return the class it gives, or how it ends.
+
+    *beside* is its module of helpers, if that is another one than as shipped.
+    """
     lines = {"NAME": guest.name, "ID": guest.id, "ID_LIKE": guest.like}
     lines |= {"VERSION_ID": guest.version, "PLATFORM_ID": guest.platform}
     release = "".join(f'{key}="{value}"\n' for key, value in lines.items() if value)
@@ -301,7 +304,7 @@ def decided(code: types.CodeType, guest: Guest) -> str:
         os_release_attr=lambda key: guest.name if key == "name" else "",
     )
     utils: dict[str, object] = {}
-    exec(_UTILS, utils)  # noqa: S102 - our own text
+    exec(beside or _UTILS, utils)  # noqa: S102 - our own text
     modules: dict[str, object] = {
         "distro": distro,
         "platform": types.SimpleNamespace(linux_distribution=lambda: told),
