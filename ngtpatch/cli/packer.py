@@ -145,7 +145,7 @@ def hook(console: Console, *, force: bool, dry_run: bool) -> None:
 
 
 @options.command("ngtpatch packer verify ngtpatch.auto.pkrvars.json --base ngt.iso")
-@click.argument("variables", metavar="[VARIABLES]", type=options.PATH, default=Path(VARIABLES))
+@click.argument("variables", metavar="[VARIABLES]", type=options.INPUT, default=Path(VARIABLES))
 @click.option(
     "--base", metavar="ISO", type=options.ISO,
     help="The vendor's ISO, to compare with.",

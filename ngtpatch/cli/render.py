@@ -86,8 +86,8 @@ def command(
         file.write(text.encode("utf-8"))
     console.result(Rendering((), str(output)))
     console.say(f"wrote    {output}")
-    if text.startswith("#!"):
-        console.next("less", output, why="read it; then run it as root where it belongs")
+    then = "run it as root where it belongs" if mode == 0o777 else "give it to what it is made for"
+    console.next("less", output, why=f"read it; then {then}")
 
 
 def _list(console: Console, templates: tuple[Template, ...]) -> None:

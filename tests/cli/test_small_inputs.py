@@ -148,6 +148,22 @@ def test_an_inventory_that_is_judged_may_come_by_a_pipe(
     assert len(json.loads(by_pipe.stdout)["identities"]) == 2
 
 
+def test_packers_variables_by_a_pipe(base: Path, tmp_path: Path) -> None:
+    made = shell(f"{NGTPATCH} packer prepare {base} -d rocky -o build", tmp_path)
+    assert made.returncode == 0, made.stderr
+    told = shell(f"cat ngtpatch.auto.pkrvars.json | {NGTPATCH} packer verify -", tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "as it was prepared" in told.stdout
+
+
+@pytest.mark.parametrize("template", ["windows-silent.ps1", "install.sh"])
+def test_what_was_rendered_is_followed_by_the_next_step(tmp_path: Path, template: str) -> None:
+    named = {"install.sh": "guest-install.sh"}.get(template, template)
+    told = shell(f"{NGTPATCH} render {named} -o out", tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-1].startswith("next     less out  (read it; then ")
+
+
 def test_two_inputs_cannot_both_be_stdin(base: Path, tmp_path: Path) -> None:
     ran = shell(f"{NGTPATCH} --json rebuild {base} -o o.iso --cert - --key -", tmp_path)
     assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "stdin-twice")
