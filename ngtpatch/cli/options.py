@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -372,6 +372,20 @@ accept_option = click.option(
     help="Go on although lines on the way of the installation are not understood: the digest"
     " that the refusal told, of lines that you have read.",
 )  # fmt: skip
+
+
+def said_again(
+    *, distros: Iterable[str] = (), profile_dirs: Iterable[Path] = (),
+    patch_dirs: Iterable[Path] = (), accept_unproven: Iterable[str] = (),
+) -> list[str]:  # fmt: skip
+    """Return the words by which the next command is told what this one was."""
+    said = (
+        ("-d", distros), ("--profiles", profile_dirs), ("--patches", patch_dirs),
+        ("--accept-unproven", accept_unproven),
+    )  # fmt: skip
+    return [word for option, values in said for one in values for word in (option, str(one))]
+
+
 os_release_option = click.option(
     "--os-release", metavar="FILE", type=INPUT,
     help="The guest's /etc/os-release, for --distro auto.",

@@ -113,8 +113,7 @@ def prepare(
     meant = ["--allow-identity"] if vm_config is not None or keep_identity else []
     for one in allowed:
         meant += ["--allow-identity-in", one]
-    for digests in accept_unproven:
-        meant += ["--accept-unproven", digests]
+    meant += options.said_again(accept_unproven=accept_unproven)
     console.next(
         "ngtpatch", "packer", "verify", variables, *meant, why="before or after packer build"
     )

@@ -174,7 +174,10 @@ def command(
         if written:
             tell(console, written[number])
         stated = proof(provenance=provenance, sign_key=sign_key)
-        follow(console, result, profile_dirs=profile_dirs, stated=stated)
+        follow(
+            console, result, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+            accept_unproven=accept_unproven, stated=stated,
+        )  # fmt: skip
     # Last: what fails before is the one document.
     console.result(RebuiltEach(tuple(results)) if each else results[0])
 
@@ -245,6 +248,7 @@ def report(
 
 def follow(
     console: Console, result: RebuildResult, *, profile_dirs: Sequence[Path] = (),
+    patch_dirs: Sequence[Path] = (), accept_unproven: Sequence[str] = (),
     stated: tuple[Sequence[str], str] = ((), ""),
 ) -> None:  # fmt: skip
     """Print what comes next, if a file was written; *stated* is what :func:`proof` gave."""
@@ -262,8 +266,10 @@ def follow(
     if same and result.source == result.output:
         return  # nothing happened to it, and without a record there is nothing to hold it against
     asked = dict.fromkeys((*result.profiles, *(place.profile for place in result.already)))
-    named = [word for profile in asked for word in ("-d", profile)]
-    named += [word for one in profile_dirs for word in ("--profiles", str(one))]
+    named = options.said_again(
+        distros=asked, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+        accept_unproven=accept_unproven,
+    )  # fmt: skip
     if result.rebuilt_before:
         # The record, and so both commands, are about what the source itself was made from.
         base: tuple[str | Path, ...] = ("--base", "ISO")

@@ -97,10 +97,10 @@ def command(
         page = Path(result.output)
         console.next("xdg-open", page, why="or in any browser: it loads nothing from a network")
     if not result.ok and out is not None:
-        named = [word for one in distros for word in ("-d", one)]
-        named += [word for one in profile_dirs for word in ("--profiles", str(one))]
-        named += [word for one in patch_dirs for word in ("--patches", str(one))]
-        named += [word for one in accept_unproven for word in ("--accept-unproven", one)]
+        named = options.said_again(
+            distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
+            accept_unproven=accept_unproven,
+        )  # fmt: skip
         if key is not None:
             named += ["--key", str(key)]
         elif out.with_name(out.name + STATEMENT_SUFFIX).is_file():

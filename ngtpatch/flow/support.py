@@ -461,10 +461,10 @@ def _site(before: Site, after: Site, guest: _Guest, sought: tuple[str, str] | No
 
 
 def _branch(sites: Sequence[SiteSupport]) -> str:
-    """Return the family whose files the guest is installed by; that of the kin of most, if none."""
-    from ngtpatch.installer.hazards import FAMILIES
+    """Return whose files install the guest; Red Hat's where no branch is seen to accept it."""
+    from ngtpatch.installer.recognition import FAMILIES, REDHAT
 
-    return next((one.patched for one in sites if one.patched in FAMILIES), "redhat")
+    return next((one.patched for one in sites if one.patched in FAMILIES), REDHAT)
 
 
 def _decide(site: Site, guest: _Guest) -> tuple[str, str | None]:

@@ -20,16 +20,13 @@ from ngtpatch.installer.gates import Gate, gates
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import head_of, size_of
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE, PythonSource, parse
+from ngtpatch.installer.recognition import FAMILIES, REDHAT
 from ngtpatch.installer.removals import Removal, removals
 
-__all__ = ["FAMILIES", "Hazard", "find_hazards", "release_key"]
+__all__ = ["Hazard", "find_hazards", "release_key"]
 
 Python = tuple[int, int]
 
-#: The branches, and the words by which a file says that it serves one of them.
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "redhat": ("redhat",), "ubuntu": ("ubuntu",), "suse": ("suse",),
-}  # fmt: skip
 _SHEBANG = re.compile(rb"#!\s*(?:/usr/bin/env\s+)?(?:/\S*/)?(python[\d.]*)\s*$", re.M)
 _EL8 = (8,)
 
@@ -60,16 +57,15 @@ class Hazard:
         default=lambda python, release: True, repr=False, compare=False
     )
 
-    def concerns(self, *, python: str, release: str | None = None, branch: str = "redhat") -> bool:
+    def concerns(self, *, python: str, release: str | None = None, branch: str = REDHAT) -> bool:
         """Tell whether it strikes a guest.
 
         Args:
             python: the guest's Python, such as ``3.9``.
             release: VERSION_ID of os-release(5), such as ``9.4``; None where not known.
-            branch: which of FAMILIES the installer takes it for.
+            branch: whose files install it.
         """
-        others = (word for one, words in FAMILIES.items() if one != branch for word in words)
-        if any(word in self.path for word in others):
+        if any(one in self.path for one in FAMILIES if one != branch):
             return False
         major, _, minor = python.partition(".")
         return self._concerns((int(major), int(minor)), release)

@@ -29,6 +29,7 @@ from ngtpatch.installer.subject import DistroFacts, Resolver, Subject
 __all__ = [
     "ASKED",
     "CONTINUES",
+    "FAMILIES",
     "REDHAT",
     "UNKNOWN",
     "UNSUPPORTED",
@@ -50,7 +51,8 @@ UNKNOWN = "unknown"
 #: The problem of a place that asks for the distribution and compares it with nothing.
 ASKED = "the distribution is asked for, but no test compares it with a name"
 
-_FAMILIES = (REDHAT, "ubuntu", "suse")
+#: The branches that lead to an installer, as its files are named after them.
+FAMILIES = (REDHAT, "ubuntu", "suse")
 _TOKENS = re.compile(
     r"centos|red ?hat|rhel|oracle linux(?: server)?|ubuntu|suse|sles|debian|fedora|rocky"
     r"|alma ?linux",
@@ -123,7 +125,7 @@ class Site:
     @property
     def picks_installer(self) -> bool:
         """Whether a branch leads to a family's installer; otherwise it is a mere check."""
-        return any(branch.name in _FAMILIES for branch in self.branches)
+        return any(branch.name in FAMILIES for branch in self.branches)
 
     def decide(self, distribution: str | DistroFacts) -> Decision:
         """Return what happens on *distribution*, a NAME in its own case or all its facts."""
@@ -395,7 +397,7 @@ def families_named(module: Module, statement: ast.stmt) -> frozenset[str]:
     return frozenset(
         family
         for identifier in _identifiers(module, statement)
-        for family in _FAMILIES
+        for family in FAMILIES
         if family in identifier.lower()
     )
 

@@ -15,12 +15,13 @@ from ngtpatch.archives.members import shown_name
 from ngtpatch.archives.rewriting import is_rewritable
 from ngtpatch.installer.compiled import stale_members
 from ngtpatch.installer.execution.importing import Machine
+from ngtpatch.installer.execution.measuring import ANY_FILE
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
-from ngtpatch.patching.own_digests import who_holds_digest, who_looks_at
+from ngtpatch.patching.own_digests import who_holds_digest, who_looks
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
@@ -95,6 +96,7 @@ def patch_agents(
     changed: list[ChangedFile] = []
     removed: list[str] = []
     treated: list[Treated] = []
+    looks: Mapping[str, str] | None = None
     for payload in payloads if fitting and profiles else ():
         edited, places = _likened(payload, profiles, fitting)
         stale = {
@@ -102,10 +104,11 @@ def patch_agents(
             for file in edited
         }
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
-        looking = who_looks_at(tree, [payload.path]) if edited else {}
-        if payload.path in looking:
-            reason = f"{looking[payload.path]} looks at its archive's size or content"
-            stays = dict.fromkeys(stale, f"{reason}, which it may compare")
+        if edited and looks is None:
+            looks = who_looks(tree)
+        if edited and looks and (place := looks.get(payload.path) or looks.get(ANY_FILE)):
+            reason = f"{place} looks at its archive's size or content, which it may compare"
+            stays = dict.fromkeys(stale, reason)
         if edited and (holder := who_holds_digest(tree, payload.path)):
             reason = f"a digest of its archive stands in {holder}, which may be compared"
             stays = dict.fromkeys(stale, reason)

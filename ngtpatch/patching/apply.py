@@ -11,11 +11,10 @@ from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.guests import (
+    as_foreseen,
     kin_of,
     known_worlds,
-    may_miss_distro,
     probes_beside,
-    without_distro,
     worlds_of,
 )
 from ngtpatch.patching.kin_proof import KinProof, prove
@@ -162,15 +161,13 @@ def _with_several(
     kin: dict[World, World] = {}
     needles: dict[World, Sequence[str]] = {}
     for profile in profiles:
-        for world in worlds_of(profile):
+        for world in as_foreseen(tree, worlds_of(profile)):
             kin[world] = kin_of(profile, world)[0]
             needles[world] = profile.needles
-    if may_miss_distro(tree):
-        kin |= {without_distro(world): without_distro(like) for world, like in kin.items()}
-        needles |= {without_distro(world): texts for world, texts in needles.items()}
     names = {world.name.lower() for world in kin}
     probes = dict.fromkeys(one for world in kin for one in probes_beside(world))
-    others = [one for one in (*probes, *known_worlds()) if one.name.lower() not in names]
+    known = as_foreseen(tree, known_worlds())
+    others = [one for one in (*probes, *known) if one.name.lower() not in names]
     found = several_places({**tree, **(planned.after if planned else {})}, kin, needles, others)
     if found is None:
         return None

@@ -8,10 +8,10 @@ and what is done there is not the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from ngtpatch.installer.execution.module_values import NameOf, keeps_places
-from ngtpatch.installer.execution.trail import Trail
+from ngtpatch.installer.execution.trail import Trail, atoms_of
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.python_source import PythonSource
 from ngtpatch.patching.insertion import Insertion
@@ -19,10 +19,6 @@ from ngtpatch.patching.onlooker import Onlooker, shipped_lines
 from ngtpatch.patching.places import Extension
 
 __all__ = ["held_otherwise", "values_that_change"]
-
-
-# How a trail calls what each part of a value is.
-_KINDS = frozenset({"bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"})
 
 
 def held_otherwise(
@@ -85,7 +81,7 @@ def values_that_change(
     for hop, mask in before.hops.items():
         key = (hop.path, hop.line, hop.what, repr(hop.value))
         had[key] = had.get(key, 0) | mask
-        words = (*key[:3], _words(key[3]))
+        words = (*key[:3], _words(hop.value))
         words_had[words] = words_had.get(words, 0) | mask
     for hop, mask in after.hops.items():
         line = at(hop.path, hop.line)
@@ -102,18 +98,21 @@ def values_that_change(
             new &= ~had.get((hop.path, line, hop.what, counted), 0)
         if any(text in shown.lower() for text in low):
             # All names with one more, as a list or joined: without it they are what they were.
-            rest = (hop.path, line, hop.what, _words(shown, low))
+            rest = (hop.path, line, hop.what, _words(hop.value, low))
             new &= 0 if hop.logs else ~words_had.get(rest, 0)
         if new:
             yield hop.path, line
 
 
-def _words(shown: str, without: Sequence[str] = ()) -> tuple[str, ...]:
+def _words(value: Hashable, without: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the words of a value, in any order, but for what was inserted in it."""
-    text = shown.lower()
-    for one in sorted(without, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", " ", text)
-    return tuple(sorted(word for word in re.findall(r"[\w./-]+", text) if word not in _KINDS))
+    found: list[str] = []
+    for text in atoms_of(value):
+        low = text.lower()
+        for one in sorted(without, key=len, reverse=True):
+            low = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", " ", low)
+        found += re.findall(r"[\w./-]+", low)
+    return tuple(sorted(found))
 
 
 def _count(place: Extension) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -15,8 +15,8 @@ from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
 __all__ = [
-    "kin_of", "kin_world", "known_worlds", "may_miss_distro", "probes_beside", "stranger_beside",
-    "without_distro", "worlds_of",
+    "as_foreseen", "kin_of", "kin_world", "known_worlds", "probes_beside", "stranger_beside",
+    "worlds_of",
 ]  # fmt: skip
 
 _IMPORT_OF_DISTRO = re.compile(rb"^[ \t]+(?:import|from)[ \t]+distro\b", re.M)
@@ -63,10 +63,7 @@ def kin_of(profile: Profile, world: World) -> tuple[World, ...]:
     The profile's kin comes first; beside CentOS others of its kind may stand for it.
     """
     first = kin_world(profile, world)
-    rest = [
-        World(name, identifier, like, world.version, world.platform, plain=world.plain)
-        for name, identifier, like in _KIN
-    ]
+    rest = [replace(world, name=name, id=identifier, like=like) for name, identifier, like in _KIN]
     if first is None:
         return tuple(rest)
     if first.name not in {one.name for one in rest}:
@@ -81,7 +78,7 @@ def kin_world(profile: Profile, world: World) -> World | None:
     rows = [row for row in known_distributions() if row.name == profile.kin.lower()]
     row = max(rows, key=lambda one: bool(one.id))
     like = " ".join(row.id_like)
-    return World(profile.kin, row.id, like, world.version, world.platform, plain=world.plain)
+    return replace(world, name=profile.kin, id=row.id, like=like)
 
 
 def stranger_beside(world: World) -> World:
@@ -89,7 +86,7 @@ def stranger_beside(world: World) -> World:
 
     What becomes of it is what an installer does with whom it does not know.
     """
-    return replace(_STRANGER, version=world.version)
+    return replace(_STRANGER, version=world.version, lacks_distro=world.lacks_distro)
 
 
 def probes_beside(world: World) -> tuple[World, ...]:
@@ -97,22 +94,28 @@ def probes_beside(world: World) -> tuple[World, ...]:
 
     Where all fare alike, nothing is decided by name.
     """
-    others = tuple(World(*row, version=world.version) for row in _OTHER_FAMILIES)
-    return (stranger_beside(world), *others)
+    stranger = stranger_beside(world)
+    return (
+        stranger,
+        *(replace(stranger, name=name, id=one, like=like) for name, one, like in _OTHER_FAMILIES),
+    )
 
 
-def without_distro(world: World) -> World:
-    """Return the same guest, on which the Python package distro is missing."""
-    return replace(world, lacks_distro=True)
+def as_foreseen(tree: Mapping[str, bytes], worlds: Iterable[World]) -> list[World]:
+    """Return *worlds*, and the same without the package distro if a program may do without it.
 
-
-def may_miss_distro(tree: Mapping[str, bytes]) -> bool:
-    """Tell whether a program of the tree imports the package and may do without it."""
-    return any(
+    Args:
+        tree: the programs.
+        worlds: the guests.
+    """
+    found = list(worlds)
+    if any(
         _IMPORT_OF_DISTRO.search(tree[path]) and _HANDLER.search(tree[path])
         for path in tree
         if is_python(tree, path)
-    )
+    ):
+        found += [replace(world, lacks_distro=True) for world in found]
+    return found
 
 
 @functools.cache

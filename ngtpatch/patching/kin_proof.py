@@ -21,12 +21,7 @@ from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.endings import Ending, Forked
 from ngtpatch.installer.execution.importing import Machine
 from ngtpatch.installer.execution.measuring import ANY_FILE, checks_files
-from ngtpatch.installer.execution.program import (
-    Execution,
-    Given,
-    execute,
-    is_of_the_disc,
-)
+from ngtpatch.installer.execution.program import Execution, Given, execute, is_of_the_disc
 from ngtpatch.installer.execution.watching import ExpressionSpan, Watch
 from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
@@ -37,11 +32,10 @@ from ngtpatch.installer.shell_source import ShellUse, read_shell
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.doubts import Doubt, DoubtKind
 from ngtpatch.patching.guests import (
+    as_foreseen,
     kin_of,
     known_worlds,
-    may_miss_distro,
     stranger_beside,
-    without_distro,
     worlds_of,
 )
 from ngtpatch.patching.outcome import ORDER_HAZARD
@@ -86,19 +80,16 @@ def prove(
     wanted = {profile.id: worlds_of(profile) for profile in profiles}
     new = {world for worlds in wanted.values() for world in worlds}
     names = {world.name.lower() for world in new}
-    others = [world for world in known_worlds() if world.name.lower() not in names]
+    known = as_foreseen(tree, known_worlds())
+    others = [world for world in known if world.name.lower() not in names]
     kin = {
         world: kin_of(profile, world)
         for profile in profiles
-        for world in sorted(wanted[profile.id], key=repr)
+        for world in sorted(as_foreseen(tree, wanted[profile.id]), key=repr)
     }
-    likes = [*kin, *(one for each in kin.values() for one in each)]
     strangers = {world: stranger_beside(world) for world in kin}
-    may_miss = may_miss_distro(tree)
-    if may_miss:
-        others += [without_distro(world) for world in others]
-        likes += [without_distro(world) for world in likes]
-    worlds = tuple(dict.fromkeys([*likes, *others, *strangers.values()]))
+    likes = (one for each in kin.values() for one in each)
+    worlds = tuple(dict.fromkeys([*kin, *likes, *others, *strangers.values()]))
     shipped = execute(tree, worlds, watch=Watch())
     # What is handed over is asked for as patched: that is what the guests get.
     replaced = _Replaced(tree, after)
@@ -112,19 +103,15 @@ def prove(
     changed = judge.changed(others)
     for profile in profiles:
         mine = wanted[profile.id]
-        likened = {world: judge.accepted(kin[world], anchors) for world in mine}
-        lacking = {
-            without_distro(world): judge.executed(
-                [without_distro(one) for one in kin[world]], anchors
-            )
-            for world in (mine if may_miss else ())
-        }
+        every = {world: judge.accepted(kin[world], anchors) for world in as_foreseen(tree, mine)}
+        likened = {world: like for world, like in every.items() if not world.lacks_distro}
+        lacking = {world: like for world, like in every.items() if world.lacks_distro}
         doubts[profile.id] = tuple(judge.doubts(likened, lacking))
         conflict = (
             changed
             or judge.not_taken(mine, anchors)
             or judge.conflict(likened)
-            or judge.taken({world: strangers[world] for world in mine})
+            or judge.taken({world: strangers[world] for world in every})
             or judge.not_reached(mine, anchors)
             or judge.shell_conflict(likened)
         )
@@ -233,8 +220,9 @@ class _Judge:
         measured = self._shipped.watch.measured if self._shipped.watch is not None else {}
         rows |= {
             (where, line, "measured")
-            for path in (*self._after, *([ANY_FILE] if self._after else ()))
+            for path in (*self._after, ANY_FILE)
             for where, line in measured.get(path, ())
+            if self._after
         }
         rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
@@ -350,22 +338,15 @@ class _Judge:
     # The chains ----------------------------------------------------------------------------
 
     def accepted(self, kin: Sequence[World], anchors: Sequence[Anchor]) -> World | None:
-        """Return the first of *kin* that every chain accepts as shipped."""
+        """Return the first of *kin* that every chain accepts as shipped.
+
+        What a chain's texts say is read for those that have the package distro.
+        """
         for world in kin:
             facts = DistroFacts(world.name, world.id or None, world.version or None)
             if all(
-                site.decide(facts).branch == branch
+                (world.lacks_distro or site.decide(facts).branch == branch)
                 and self._takes(world, site, branch, self._shipped) is not False
-                for site, _, branch in anchors
-            ):
-                return world
-        return None
-
-    def executed(self, kin: Sequence[World], anchors: Sequence[Anchor]) -> World | None:
-        """Return the first of *kin* that every chain accepts as shipped, when executed."""
-        for world in kin:
-            if all(
-                self._takes(world, site, branch, self._shipped) is not False
                 for site, _, branch in anchors
             ):
                 return world

@@ -25,12 +25,11 @@ from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.branch_tests import BranchTest, branch_tests
 from ngtpatch.patching.compared import Compared
 from ngtpatch.patching.guests import (
+    as_foreseen,
     kin_world,
     known_worlds,
-    may_miss_distro,
     probes_beside,
     stranger_beside,
-    without_distro,
     worlds_of,
 )
 from ngtpatch.patching.insertion import Insertion, insert
@@ -80,19 +79,14 @@ class _Rule:
         self._kin: dict[World, World] = {}
         self._needles: dict[World, Profile] = {}
         for profile in profiles:
-            for world in _ends(worlds_of(profile)):
+            for world in as_foreseen(files, _ends(worlds_of(profile))):
                 likeness = kin_world(profile, world)
                 if likeness is not None:
                     self._kin[world] = likeness
                     self._needles[world] = profile
-        if may_miss_distro(files):
-            self._kin |= {
-                without_distro(one): without_distro(like) for one, like in self._kin.items()
-            }
-            self._needles |= {without_distro(one): whose for one, whose in self._needles.items()}
         names = {world.name.lower() for world in self._kin}
         probes = dict.fromkeys(one for world in self._kin for one in probes_beside(world))
-        others = (*probes, *known_worlds())
+        others = (*probes, *as_foreseen(files, known_worlds()))
         self._others = [one for one in others if one.name.lower() not in names]
         self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from ngtpatch.installer.execution.measuring import ANY_FILE, may_look
 from ngtpatch.installer.execution.program import execute
 from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python, is_shell
-from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import opener, size_of
 from ngtpatch.patching.doubts import Doubt
+from ngtpatch.patching.guests import known_worlds
 
-__all__ = ["own_digests", "who_holds_digest", "who_looks_at"]
+__all__ = ["own_digests", "who_holds_digest", "who_looks"]
 
-# Any that the installer accepts.
-_ACCEPTED = World("CentOS Linux", "centos", "rhel fedora", "8", "platform:el8")
 _LARGEST = 1 << 20
 _CHUNK = 1 << 20
 _HEX = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32,128}(?![0-9a-f])")
@@ -53,22 +50,17 @@ def who_holds_digest(tree: Mapping[str, bytes], path: str) -> str | None:
     return None
 
 
-def who_looks_at(tree: Mapping[str, bytes], paths: Collection[str]) -> Mapping[str, str]:
-    """Return which of *paths* the installer measures or reads to compare, and at which line.
+def who_looks(tree: Mapping[str, bytes]) -> Mapping[str, str]:
+    """Return what of the disc its programs measure, or read where digests are made, and where.
 
-    What kin comes to is executed: that is the way of a guest that is accepted.
+    They are executed for everybody that is known: what is changed is changed for all.
+
+    Returns:
+        Script and line by file; those of ``ANY_FILE`` may look at every one.
     """
-    scripts = [path for path in tree if is_python(tree, path)]
-    if not any(may_look(tree[path]) for path in scripts if size_of(tree, path) <= _LARGEST):
-        return {}
     watch = Watch()
-    execute(tree, [_ACCEPTED], watch=watch)
-    found = {}
-    for path in paths:
-        places = sorted(watch.measured.get(path, set()) | watch.measured.get(ANY_FILE, set()))
-        if places:
-            found[path] = f"{places[0][0]}:{places[0][1]}"
-    return found
+    execute(tree, known_worlds(), watch=watch)
+    return {file: "{}:{}".format(*min(places)) for file, places in watch.measured.items()}
 
 
 def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.program import run
+from tests.requirements import tool
 
 
 @pytest.fixture
@@ -189,6 +191,30 @@ def test_a_report_ends_with_what_to_do_with_it() -> None:
     assert run(*verify).returncode == 5
     for words in (("-o", "bad.html", "-n", "-f"), ("-o", "-")):
         assert "next " not in run("report", "ngt.iso", "el.iso", *words).stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_what_was_accepted_and_given_is_said_again_by_what_comes_next() -> None:
+    """Without these words verify asks for lines that somebody has read, and other patches."""
+    assert run("rebuild", "ngt.iso", "--set", "port=2074", "--output-tree", "tree").returncode == 0
+    start = Path("tree/installer/linux/install_ngt.py")
+    looks = "import os\nos.stat(os.path.dirname(__file__) + '/src/installer_factory.py')\n"
+    head, main, tail = start.read_text().partition("if __name__")
+    start.write_text(head + looks + main + tail)
+    subprocess.run(
+        [tool("xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-R", "-o", "looks.iso", "tree"],
+        check=True,
+    )
+    Path("own").mkdir()
+    refused = run("rebuild", "looks.iso", "-d", "rocky", "-o", "el.iso")
+    (digest,) = re.findall(r"--accept-unproven ([0-9a-f]{64})", refused.stderr)
+    given = ("--accept-unproven", digest, "--patches", "own")
+    ran = run("rebuild", "looks.iso", "-d", "rocky", "-o", "el.iso", *given)
+    assert ran.returncode == 0, ran.stderr
+    verify, _ = advised(ran.stdout)
+    assert [verify.count(word) for word in given] == [1, 1, 1, 1]
+    done = run(*verify)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("here")

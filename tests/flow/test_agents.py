@@ -242,6 +242,10 @@ def test_an_archive_whose_digest_stands_on_the_disc_stays(
     [
         "if os.path.getsize(HERE + '/src/ngt_guest_agent.tar.gz') != 4711: sys.exit(1)\n",
         "SUM = hashlib.md5(open(HERE + '/src/ngt_guest_agent.tar.gz', 'rb').read()).hexdigest()\n",
+        "subprocess.call(['sha256sum', HERE + '/src/ngt_guest_agent.tar.gz'])\n",
+        # On Ubuntu alone: the archive is changed for all.
+        "if 'ubuntu' in open('/etc/os-release').read():"
+        " os.stat(HERE + '/src/ngt_guest_agent.tar.gz')\n",
     ],
 )
 def test_an_archive_that_the_installer_looks_at_stays(
@@ -253,7 +257,8 @@ def test_an_archive_that_the_installer_looks_at_stays(
             (tmp_path / "disc" / path).write_bytes(volume.tree[path])
     start = tmp_path / "disc" / ROOT / "install_ngt.py"
     head, middle, tail = start.read_text().partition('if __name__ == "__main__":\n')
-    before = f"import hashlib, os, sys\nHERE = os.path.dirname(os.path.abspath(__file__))\n{check}"
+    here = "HERE = os.path.dirname(os.path.abspath(__file__))\n"
+    before = f"import hashlib, os, subprocess, sys\n{here}{check}"
     start.write_text(head + before + middle + tail)
     line = 3 + head.count("\n")
     result = ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "out")

@@ -89,6 +89,19 @@ def test_a_program_that_looks_at_a_changed_file_is_a_doubt(check: str, tmp_path:
     assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line)]
 
 
+def test_a_digest_that_another_module_makes_is_seen_too(tmp_path: Path) -> None:
+    """The file is opened where nothing is said of digests, and handed to who makes one."""
+    tree = files(
+        entry=f"from src import checks\nwith open({PATH}, 'rb') as file:\n"
+        f"    if checks.made_of(file) != {sha(files()[FACTORY])!r}[:8]: sys.exit(2)\n"
+    )
+    tree[SRC + "checks.py"] = (
+        b"import hashlib\n\n\ndef made_of(file):\n"
+        b"    return hashlib.sha256(file.read()).hexdigest()[:8]\n"
+    )
+    assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line_of(tree, "with open("))]
+
+
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_program_that_looks_at_what_a_list_names_is_a_doubt(kind: str, tmp_path: Path) -> None:
     name, made, reads = LISTS[kind]

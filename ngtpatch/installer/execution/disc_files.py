@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 
 from ngtpatch.installer.execution.varied import Plain, Varied
@@ -21,6 +22,7 @@ class DiscFiles:
         self._tree = tree
         self._folders: frozenset[str] | None = None
         self._made: set[str] = set()
+        self._said: dict[re.Pattern[bytes], bool] = {}
 
     def make(self, path: Plain) -> None:
         """Note that the program may make a file or a folder at *path*."""
@@ -48,6 +50,14 @@ class DiscFiles:
         if place.startswith(".."):
             return None
         return place in self._tree or place in self._all_folders
+
+    def is_said(self, words: re.Pattern[bytes]) -> bool:
+        """Tell whether a Python file of the tree has one of *words*."""
+        if words not in self._said:
+            self._said[words] = any(
+                path.endswith(".py") and words.search(self._tree[path]) for path in self._tree
+            )
+        return self._said[words]
 
     def path_of(self, path: Plain) -> str | None:
         """Return which file of the tree a path leads to; None where it leads to none."""

@@ -14,7 +14,7 @@ from typing import Any
 from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
-__all__ = ["ANY_FILE", "checks_files", "may_look", "note_measured", "note_opened"]
+__all__ = ["ANY_FILE", "checks_files", "note_measured", "note_opened"]
 
 ANY_FILE = ""
 """Stands for a file that is looked at by a name which is not known, such as one of a list."""
@@ -30,25 +30,20 @@ _PROGRAM = re.compile(rf"(?:^|[\s/|;&(`]){_CHECKING}")
 _SHELL_LINE = re.compile(rb"(?:^|[|;&(`]|(?:\b(?:if|while|then|do)|!)\s)\s*(?:/\S*/)?"
                          rb"(?:(?:md5|sha[0-9]*|b2|ck)sum|cmp)\b")  # fmt: skip
 _DIGESTS = re.compile(rb"hashlib|\bmd5\b|\bsha[0-9]+\b|crc32|adler32|blake2|filecmp")
-_SIZES_OF_FILES = re.compile(rb"getsize|\bl?stat\b|\.tell\s*\(|\blen\s*\(")
 _SIZES = re.compile(rb"\blen\s*\(|\.tell\(")
 
 
-def may_look(source: bytes) -> bool:
-    """Tell whether a program has words for digests or sizes."""
-    return _DIGESTS.search(source) is not None or _SIZES_OF_FILES.search(source) is not None
-
-
 def note_opened(machine: Any, path: Plain) -> None:
-    """Note that a file is opened for reading by a program that has words for digests or sizes."""
-    if machine.watch is None:
+    """Note that a file is opened for reading where digests or lengths may be made of it."""
+    file = None if machine.watch is None else _file(machine, path)
+    if file is None:
         return
-    own = machine.tree.get(machine.spot[0], b"")
-    file = _file(machine, path)
-    if file is not None and machine.disc.holds(path):
+    if machine.disc.holds(path):
         machine.watch.reads.add(machine.spot[0])
-    is_looked_at = _DIGESTS.search(own) or (file and _SIZES.search(own))
-    if file is not None and is_looked_at:
+    own = machine.tree.get(machine.spot[0], b"")
+    # Of a file that is known a digest may be made elsewhere, by whom it is handed to. One that is
+    # not known is mostly the guest's: it counts where who opens it makes digests.
+    if _DIGESTS.search(own) or (file and (machine.disc.is_said(_DIGESTS) or _SIZES.search(own))):
         machine.watch.measure(file, machine.spot)
 
 

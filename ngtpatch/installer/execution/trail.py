@@ -19,7 +19,7 @@ from ngtpatch.installer.execution.objects import (
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 from ngtpatch.installer.scopes import only_logs
 
-__all__ = ["Hop", "Trail"]
+__all__ = ["Hop", "Trail", "atoms_of"]
 
 _MAX_DEPTH = 4
 _MOST_PARTS = 200
@@ -87,6 +87,18 @@ class Trail:
         logs = machine.spot in self._logging
         hop = Hop(*spot, what, value, bool(machine.rounds), logs, tuple(machine.counted))
         self.hops[hop] = self.hops.get(hop, 0) | guests
+
+
+def atoms_of(told: Hashable) -> Iterator[str]:
+    """Yield what stands in a hop's value, as text, without what kind each part is."""
+    match told:
+        case (str(), tuple() | frozenset() as parts):
+            yield from atoms_of(parts)
+        case (str(), value):
+            yield str(value)
+        case tuple() | frozenset():
+            for part in told:
+                yield from atoms_of(part)
 
 
 def _told(value: Plain, guests: int, depth: int) -> Iterator[tuple[int, Hashable]]:
