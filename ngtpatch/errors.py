@@ -69,7 +69,8 @@ class NgtpatchError(Exception):
         return (_rebuild, (type(self), self.code, self.message, self.path, self.hint))
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        where = "standard input" if self.path == "/dev/stdin" else self.path
+        return f"{where}: {self.message}" if where else self.message
 
 
 def of_any(error: Exception) -> NgtpatchError:

@@ -375,8 +375,8 @@ accept_option = click.option(
 
 
 def said_again(
-    *, distros: Iterable[str] = (), profile_dirs: Iterable[Path] = (),
-    patch_dirs: Iterable[Path] = (), accept_unproven: Iterable[str] = (),
+    *, distros: Iterable[str] = (), profile_dirs: Iterable[str | Path] = (),
+    patch_dirs: Iterable[str | Path] = (), accept_unproven: Iterable[str] = (),
 ) -> list[str]:  # fmt: skip
     """Return the words by which the next command is told what this one was."""
     said = (

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import VerificationError
+from ngtpatch.files.bounded import STDIN
 from ngtpatch.files.wellknown import WARN_DAYS
 from ngtpatch.provenance.documents import STATEMENT_SUFFIX
+
+if TYPE_CHECKING:
+    from ngtpatch.report import Asked, ReportResult
 
 
 @options.command("ngtpatch report out/ledger.jsonl -o fleet.html")
@@ -65,8 +69,9 @@ def command(
 
     Two ISOs (ngtpatch report BASE OUT -o HTML), what 'ngtpatch --json rebuild' printed, or a
     ledger of 'ngtpatch inject' (or its directory). Without --distro OUT has to accept what its
-    record names. The page loads nothing. Exits 5 when what it is about is not verified or needs
-    attention; the page is written then, too.
+    record names and has a profile here; the others are named under "not looked at". The page loads
+    nothing. Exits 5 when what it is about is not verified or needs attention; the page is written
+    then, too.
     """
     from ngtpatch.report import Asked, report
 
@@ -76,13 +81,14 @@ def command(
         target = console.target(output)
     elif output is not None and str(output) == "-":
         target = None
+    asked = Asked(distros, key, profile_dirs, patch_dirs, accept_unproven)
     result = report(
         source,
         out,
         output=target,
         force=force,
         dry_run=dry_run,
-        asked=Asked(distros, key, profile_dirs, patch_dirs, accept_unproven),
+        asked=asked,
         images=images,
         warn_days=warn_days,
     )
@@ -90,21 +96,38 @@ def command(
     for one in result.unseen:
         console.detail(f"not looked at: {one}")
     console.say(f"{result.about:<8} {result.verdict}")
+    for code, message in result.problems:
+        console.say(f"  {code}: {message}")
     what = "would be written" if dry_run else "wrote   "
     where = output if output is not None else "a page"
     console.say(f"{what} {where}  ({result.size:,} bytes)")
     if result.output is not None:
         page = Path(result.output)
         console.next("xdg-open", page, why="or in any browser: it loads nothing from a network")
-    if not result.ok and out is not None:
-        named = options.said_again(
-            distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
-            accept_unproven=accept_unproven,
-        )  # fmt: skip
-        if key is not None:
-            named += ["--key", str(key)]
-        elif out.with_name(out.name + STATEMENT_SUFFIX).is_file():
-            named.append("--provenance")
-        console.next("ngtpatch", "verify", out, "--base", source, *named, why="says what is wrong")
+    if not result.ok and result.image is not None:
+        _next(console, result, asked, document=source)
     if not result.ok:
         ctx.exit(VerificationError.exit_code)
+
+
+def _next(console: Console, result: ReportResult, asked: Asked, *, document: Path) -> None:
+    """Name the command that shows what is wrong: with all that the verdict rests on."""
+    base, image = Path(str(result.base)), Path(str(result.image))
+    if result.verdict == "not-as-stated" and "sums" in dict(result.problems):
+        console.next("sha256sum", image, why="SHA256SUMS beside it says another")
+        return
+    named = options.said_again(
+        distros=result.has_to_accept, profile_dirs=asked.profile_dirs,
+        patch_dirs=asked.patch_dirs, accept_unproven=asked.accept_unproven,
+    )  # fmt: skip
+    if asked.key is not None:
+        named += ["--key", "-" if asked.key == STDIN else str(asked.key)]
+    if result.verdict == "not-as-stated":
+        words = ("report", base, image, *named, "-o", "image.html")
+        console.next("ngtpatch", *words, why="if the image that is there now is meant")
+        return
+    if image.is_dir():
+        named += ["--document", str(document)]
+    elif asked.key is None and image.with_name(image.name + STATEMENT_SUFFIX).is_file():
+        named.append("--provenance")
+    console.next("ngtpatch", "verify", image, "--base", base, *named, why="says what is wrong")

@@ -10,6 +10,7 @@ import click
 from ngtpatch.cli import options
 from ngtpatch.cli.output import Console
 from ngtpatch.errors import VerificationError
+from ngtpatch.files.bounded import STDIN
 from ngtpatch.flow.remarks import REMARKS
 from ngtpatch.flow.verify import verify
 from ngtpatch.provenance import ProvenanceVerification, Verified, verify_provenance
@@ -120,8 +121,11 @@ def _verdict(result: Verified) -> str:
 def _provenance(console: Console, stated: ProvenanceVerification, *, key: Path | None) -> None:
     if stated.source is not None:
         console.say(f"made from   {stated.source}, sha256 {stated.source_sha256}")
-    not_seen = "not checked: no --key" if key is None else f"none by {key} was seen to be valid"
+    given = "the key on standard input" if key == STDIN else key
+    not_seen = "not checked: no --key" if key is None else f"none by {given} was seen to be valid"
     signed = f"by {stated.signed_by}" if stated.signed_by else not_seen
     console.say(f"signature   {signed}")
     for code, problem in stated.problems:
         console.say(f"  {code}: {problem}")
+    for one in stated.unseen:
+        console.say(f"  not looked at: {one}")

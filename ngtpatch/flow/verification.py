@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from ngtpatch.iso.compare.proof import Proof
 
-__all__ = ["Accounted", "FirstProblem", "Problem", "Recorded", "Verification", "problems_of"]
+__all__ = [
+    "Accounted",
+    "FirstProblem",
+    "Problem",
+    "Recorded",
+    "Verification",
+    "problems_of",
+    "without_profile",
+]
 
 _HINTS = {
     "no-record": "name what it was made from with --base",
@@ -159,6 +167,21 @@ class Verification:
 def problems_of(proof: Proof) -> tuple[Problem, ...]:
     """Return what keeps an image's bytes from being proven."""
     return tuple(Problem(one.code, one.offset, one.message) for one in proof.contradictions)
+
+
+def without_profile(named: Sequence[str], known: Collection[str], *, by: str) -> tuple[str, ...]:
+    """Return that a distribution was not asked for where *by* (the record) alone knows it.
+
+    Args:
+        named: ids of the profiles that the image was made for.
+        known: ids of those that are here.
+        by: who names them.
+    """
+    return tuple(
+        f"whether it accepts {one}: the {by} names it, and there is no such profile here"
+        for one in named
+        if one not in known
+    )
 
 
 def failure(problems: tuple[Problem, ...], path: str) -> FirstProblem | None:

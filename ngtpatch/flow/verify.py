@@ -17,6 +17,7 @@ from ngtpatch.flow.verification import (
     Verification,
     failure,
     problems_of,
+    without_profile,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def verify(
     from ngtpatch.flow.imaged import base_image
     from ngtpatch.iso.compare.proof import prove
     from ngtpatch.iso.read.volume import Volume
+    from ngtpatch.patching.profile import load_profiles
 
+    profiles = load_profiles(profile_dirs)
     if Path(image).is_dir() or document is not None:
         from ngtpatch.flow.verify_tree import tree_sides, verify_tree
 
@@ -72,7 +75,7 @@ def verify(
             image, distros=distros, profile_dirs=profile_dirs, patch_dirs=patch_dirs,
             answers=answers,
         )  # fmt: skip
-        return verify_tree(*sides, accepts=accepts, refused=refused)
+        return verify_tree(*sides, profiles=profiles, accepts=accepts, refused=refused)
     with ExitStack() as stack:
         volume = stack.enter_context(Volume.open(image))
         original = None if base is None else stack.enter_context(base_image(base))
@@ -113,7 +116,10 @@ def verify(
                 regions=proof.regions,
                 differing=proof.differing,
                 digest=proof.digest,
-                unseen=proof.unseen,
+                unseen=(
+                    *proof.unseen,
+                    *without_profile(_made_for(volume), profiles, by="record"),
+                ),
             ),
             accepts=accepts,
         )
@@ -242,6 +248,15 @@ def _record(volume: Volume) -> str:
     if not record.intact(volume.source, volume.pieces):
         return "broken: the image was changed after it was written"
     return "valid"
+
+
+def _made_for(volume: Volume) -> tuple[str, ...]:
+    """Return the ids of the profiles that an image was made for, by its record."""
+    from ngtpatch.iso.read.build_record import BuildRecord
+
+    about = volume.record.about if isinstance(volume.record, BuildRecord) else {}
+    named = about.get("profiles", ())
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
 
 
 def _recorded(volume: Volume) -> tuple[Recorded, ...]:

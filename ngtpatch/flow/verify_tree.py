@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngtpatch.errors import InputError, UsageError
+from ngtpatch.files.absent import absent
 from ngtpatch.files.digest import sha256_of_file, sha256_of_ranges
 from ngtpatch.files.json_file import read_json_object
 from ngtpatch.files.wellknown import IDENTITY_PATHS
 from ngtpatch.flow.rebuild import RebuildResult
-from ngtpatch.flow.verification import Accounted, Problem, Recorded, Verification, failure
+from ngtpatch.flow.verification import (
+    Accounted,
+    Problem,
+    Recorded,
+    Verification,
+    failure,
+    without_profile,
+)
 from ngtpatch.flow.written_image import ChangedEntry
 
 if TYPE_CHECKING:
@@ -32,7 +40,10 @@ def tree_sides(
 
     Raises:
         UsageError: ``no-base``, ``no-document`` or ``not-a-directory``.
+        InputError: ``not-found``.
     """
+    if not Path(tree).exists():
+        raise absent(tree)
     if not Path(tree).is_dir():
         raise UsageError(
             "not-a-directory", "is not a directory, and only that needs --document",
@@ -56,6 +67,7 @@ def verify_tree(
     base: Path,
     document: Path,
     *,
+    profiles: Collection[str],
     accepts: tuple[str, ...] | None,
     refused: tuple[Problem, ...],
 ) -> Verification:
@@ -65,6 +77,7 @@ def verify_tree(
         tree: the directory.
         base: what it was made from: an image or a directory.
         document: what the rebuild printed.
+        profiles: ids of those that are here.
         accepts: what the installer in *tree* accepts.
         refused: what it was asked for and does not accept.
 
@@ -75,7 +88,8 @@ def verify_tree(
     from ngtpatch.iso.compare.comparison import compare
     from ngtpatch.iso.compare.sides import open_side
 
-    entries = read_rebuild(document).changed
+    said = read_rebuild(document)
+    entries = said.changed
     changed = {entry.path: entry for entry in entries}
     with open_side(base) as before, open_side(tree) as after:
         found = compare(before, after)
@@ -114,7 +128,11 @@ def verify_tree(
                 regions=0,
                 differing=len(found.differences),
                 digest=None,
-                unseen=(*unseen, "owners, times, and modes beyond whether a file is executable"),
+                unseen=(
+                    *unseen,
+                    "owners, times, and modes beyond whether a file is executable",
+                    *without_profile(said.profiles, profiles, by="document"),
+                ),
             ),
             accepts=accepts,
         )

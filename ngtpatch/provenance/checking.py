@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ngtpatch.errors import VerificationError
+from ngtpatch.errors import InputError, VerificationError
 from ngtpatch.files.bounded import read_small
 from ngtpatch.files.digest import sha256_of_file
 from ngtpatch.flow.verification import FirstProblem, Verification
@@ -37,6 +37,7 @@ class ProvenanceVerification:
         source_sha256: its digest.
         problems: what is wrong, each with its code; empty when nothing is.
         ok: nothing is wrong.
+        unseen: what was not looked at.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.provenance-verify/1"
@@ -49,6 +50,7 @@ class ProvenanceVerification:
     source_sha256: str | None
     problems: tuple[tuple[str, str], ...]
     ok: bool
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,20 @@ def verify_provenance(
         statement: its statement or envelope, or several, one on a line; by default
             ``<iso>.intoto.jsonl``.
         key: the public key that must have signed it.
-        base: the vendor's ISO, which the statement must name.
+        base: the vendor's ISO, which the statement must name; a directory has no digest that it
+            could name.
 
     Raises:
         InputError: a file is not there, or *key* is no key.
     """
     iso = Path(iso)
-    path = Path(statement) if statement else iso.with_name(iso.name + STATEMENT_SUFFIX)
     public = None
     if key is not None:
         require_provenance()
         public = verifier(Path(key))  # whatever the statement is, a wrong key is said
-    digests = {iso.name: sha256_of_file(iso), path.name: sha256_of_file(path)}
+    digests = {iso.name: sha256_of_file(iso)}
+    path = Path(statement) if statement else _beside(iso)
+    digests[path.name] = sha256_of_file(path)
     problems: list[tuple[str, str]] = []
     document: dict[str, Any] = {}
     try:
@@ -114,7 +118,10 @@ def verify_provenance(
     else:
         problems += _about(document, iso, digests[iso.name])
     vendor = _vendor(document)
-    if base is not None and document and sha256_of_file(Path(base)) != vendor.get("sha256"):
+    unseen: tuple[str, ...] = ()
+    if base is not None and Path(base).is_dir():
+        unseen = (f"whether {base} is what the statement names: a directory has no digest",)
+    elif base is not None and document and sha256_of_file(Path(base)) != vendor.get("sha256"):
         problems.append(("base", f"{base} is not the ISO that the statement names as its source"))
     problems += _against_sums(iso.parent, digests)
     return ProvenanceVerification(
@@ -126,7 +133,25 @@ def verify_provenance(
         source_sha256=vendor.get("sha256"),
         problems=tuple(problems),
         ok=not problems,
+        unseen=unseen,
     )
+
+
+def _beside(iso: Path) -> Path:
+    """Return where the statement of an ISO stands.
+
+    Raises:
+        InputError: ``not-found``: nothing is there. The name was typed by nobody, so that one which
+            comes close is no other spelling of it: it is the statement of another ISO.
+    """
+    path = iso.with_name(iso.name + STATEMENT_SUFFIX)
+    if not path.exists() and not path.is_symlink():
+        raise InputError(
+            "not-found", "there is no such file", path=str(path),
+            hint="the statement has to stand beside the ISO, under this name; 'rebuild"
+            " --provenance' writes it",
+        )  # fmt: skip
+    return path
 
 
 def _statement(path: Path, key: PublicKey | None, iso_sha256: str) -> dict[str, Any]:

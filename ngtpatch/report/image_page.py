@@ -97,6 +97,7 @@ class ImagePage:
         profiles: ids of the profiles that it was rebuilt for.
         untold: why that is not known; None where it is.
         problems: what is wrong or unproven, each with whether it counts.
+        has_to_accept: ids of the profiles that it was asked for.
         proven: what was proven, and by what.
         unseen: what was not looked at.
         not_read: a sentence for each file of the image's installer of which something was not
@@ -113,6 +114,7 @@ class ImagePage:
     untold: str | None
     headline: Headline
     verdict: str
+    has_to_accept: tuple[str, ...] = ()
     proven: tuple[str, ...] = ()
     problems: tuple[tuple[str, str, bool], ...] = ()
     distros: tuple[DistroRow, ...] = ()
@@ -194,9 +196,7 @@ def _page_of_images(
     stated = check_statement(image, base, asked.key)
     before, after = inspect(base), inspect(image)
     profiles = _recorded_profiles(after, document)
-    known, unknown = _known(profiles, asked)
-    if asked.distros:
-        known, unknown = tuple(asked.distros), ()
+    known = tuple(asked.distros) or _known(profiles, asked)
     shipped, patched = (
         support(one, distros=among, profile_dirs=profile_dirs, patch_dirs=patch_dirs)
         for one in (base, image)
@@ -228,8 +228,9 @@ def _page_of_images(
         untold=_untold(after, document),
         headline=_headline(result, digests),
         verdict=_verdict(result, digests),
+        has_to_accept=known,
         proven=tuple(one for one in result.sentences() if not one.startswith("not looked at")),
-        problems=tuple((one.code, one.message, one.counts) for one in result.problems),
+        problems=tuple(_problems(result, digests)),
         distros=distros,
         hazards=hazards,
         not_read=tuple(not_read(patched)),
@@ -246,7 +247,7 @@ def _page_of_images(
         undo=undo,
         notices=(*after.notices, *_accepted_doubts(after)),
         unseen=(
-            *_unseen(result, before, after, unknown, asked.key),
+            *_unseen(result, before, after, asked.key),
             *(
                 f"whether the disc in {path} was changed while the page was made"
                 for path in (base, image)
@@ -357,6 +358,13 @@ def _verdict(result: Verified, digests: Sequence[Stated]) -> str:
     return "not-as-stated" if any(one.state == "bad" for one in digests) else result.verdict
 
 
+_WHICH = "find out which of both is meant, before anybody uses it"
+_MEANT = {
+    "document-untrue": f"{_WHICH}: the document is about another image than stands there now; of"
+    " this one 'ngtpatch report BASE OUT -o HTML' makes a page",
+}
+
+
 def _headline(result: Verified, digests: Sequence[Stated]) -> Headline:
     wrong = next((one for one in digests if one.state == "bad"), None)
     if result.ok and wrong is not None:
@@ -364,7 +372,7 @@ def _headline(result: Verified, digests: Sequence[Stated]) -> Headline:
             "bad",
             "Not as stated",
             f"{wrong.what}: {wrong.checked}.",
-            "find out which of both is meant, before anybody uses it",
+            _MEANT.get(wrong.code or "", _WHICH),
         )
     if result.ok:
         word = "Verified" if result.verdict == "verified" else "Identical"
@@ -386,15 +394,23 @@ def _recorded_profiles(
     return document[1].profiles if document else ()
 
 
-def _known(named: Sequence[str], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Divide ids from a record into those that have a profile here, and the others."""
+def _known(named: Sequence[str], asked: Asked) -> tuple[str, ...]:
+    """Return the ids from a record that have a profile here; ``verify`` names the others."""
     from ngtpatch.patching.profile import load_profiles
 
     profiles = load_profiles(asked.profile_dirs)
-    return (
-        tuple(one for one in named if one in profiles),
-        tuple(one for one in named if one not in profiles),
-    )
+    return tuple(one for one in named if one in profiles)
+
+
+def _problems(result: Verified, digests: Sequence[Stated]) -> Iterator[tuple[str, str, bool]]:
+    """Yield all that was found: in the image, in its statement, and in what names its digest."""
+    stated = () if result.provenance is None else result.provenance.problems
+    yield from ((one.code, one.message, one.counts) for one in result.problems)
+    yield from ((code, message, True) for code, message in stated)
+    for one in digests:
+        # Where there is a statement, it was held against SHA256SUMS with the image.
+        if one.code is not None and one.code not in dict(stated):
+            yield one.code, f"{one.what}: {one.checked}", True
 
 
 def _no_map(drawn: ImageMap | None, image: Path) -> str | None:
@@ -419,18 +435,17 @@ def _unseen(
     result: Verified,
     before: Inspection,
     after: Inspection,
-    unknown: Sequence[str],
     key: Path | None,
 ) -> Iterator[str]:
     yield from result.bytes.unseen
     for where, facts in (("what it was made from", before), ("the image", after)):
         for path in facts.identity.unread:
             yield f"identity in {path}, which is compressed, on {where}"
-    for one in unknown:
-        yield f"whether it accepts {one}: the record names it, and there is no such profile here"
     if result.provenance is None:
         yield "provenance: no statement stands beside the image"
-    elif key is None:
+    else:
+        yield from result.provenance.unseen
+    if result.provenance is not None and key is None:
         yield "the statement's signature: no public key was named"
     yield "what the installer does on a guest: it was followed on paper, and never run"
     yield "what the Windows installer on the disc does: its bytes alone were compared"

@@ -23,6 +23,7 @@ __all__ = ["ReportResult", "report"]
 _HEAD = 4096
 _MAX_DOCUMENT = 64 << 20
 _HINT = "name BASE and OUT, what 'ngtpatch --json rebuild' printed, or a ledger"
+_ONE_OF_EACH = "make a page of each image that it names as output: ngtpatch report BASE OUT -o HTML"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class ReportResult:
         ok: nothing on the page needs a person.
         rows: how many distributions or VMs are on it.
         unseen: what was not looked at.
+        base: what the image was held against; None where no image was looked at.
+        image: the image that was looked at; None where none was.
+        has_to_accept: ids of the profiles that it was asked for: those named, or its record's.
+        problems: code and message of all that keeps it from being verified and as stated.
     """
 
     SCHEMA: ClassVar[str] = "ngtpatch.report/1"
@@ -52,6 +57,10 @@ class ReportResult:
     ok: bool
     rows: int
     unseen: tuple[str, ...]
+    base: str | None = None
+    image: str | None = None
+    has_to_accept: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 def report(
@@ -115,6 +124,7 @@ def _result(page: ImagePage | FleetPage, output: Path | None, size: int) -> Repo
         verdict, rows = "attention" if page.attention else "ok", len(page.rows)
     else:
         verdict, rows = page.verdict, len(page.distros)
+    looked = None if isinstance(page, FleetPage) or page.kind != "image" else page
     return ReportResult(
         output=None if output is None else str(output),
         size=size,
@@ -123,6 +133,12 @@ def _result(page: ImagePage | FleetPage, output: Path | None, size: int) -> Repo
         ok=not page.attention,
         rows=rows,
         unseen=page.unseen,
+        base=None if looked is None else looked.base,
+        image=None if looked is None else looked.image,
+        has_to_accept=() if looked is None else looked.has_to_accept,
+        problems=()
+        if looked is None
+        else tuple((code, message) for code, message, counts in looked.problems if counts),
     )
 
 
@@ -135,10 +151,19 @@ def _page(
 
     asked = asked or Asked()
     if second is not None:
+        _require_nothing_of_ledgers(images=images, warn_days=warn_days)
         return page_of_images(first, second, asked)
     if first.is_dir() or _schema(first) == "ngtpatch.ledger/1":
         _require_nothing_of_images(asked, "a fleet's page is about its ledger")
+        if first == STDIN or not (first.is_file() or first.is_dir()):
+            through = "standard input" if first == STDIN else "a pipe"
+            raise InputError(
+                "report-input", f"is a ledger, which is not taken from {through}: the images are"
+                " looked for beside it", path=str(first),
+                hint="name its file, or the directory of the run",
+            )  # fmt: skip
         return page_of_ledger(first, images=images, warn_days=warn_days, now=moment())
+    _require_nothing_of_ledgers(images=images, warn_days=warn_days)
     return _of_a_document(first, asked)
 
 
@@ -173,6 +198,17 @@ def _require_nothing_of_images(asked: Asked, why: str) -> None:
         )  # fmt: skip
 
 
+def _require_nothing_of_ledgers(*, images: bool, warn_days: int) -> None:
+    """See that nothing is asked that only a ledger could answer. Raises UsageError ``usage``."""
+    named = {"--no-images": not images, "--warn-days": warn_days != WARN_DAYS}
+    asking = [option for option, given in named.items() if given]
+    if asking:
+        raise UsageError(
+            "usage", f"{' and '.join(asking)} can only be answered by a ledger, and the page is"
+            " about an image", hint="leave it out",
+        )  # fmt: skip
+
+
 def _missing(source: str, output: str | None) -> list[str]:
     found = []
     if output is None:
@@ -202,7 +238,7 @@ def _schema(path: Path) -> str:
         raise unopened(error, path) from None
     if b'"ngtpatch.rebuild-each/1"' in head[:_HEAD]:
         what = "is the document of several rebuilds (--each), and a page is about one"
-        raise InputError("report-input", what, path=str(path), hint=_HINT)
+        raise InputError("report-input", what, path=str(path), hint=_ONE_OF_EACH)
     for schema in ("ngtpatch.ledger/1", "ngtpatch.rebuild/1"):
         quoted = json.dumps(schema).encode()
         if head.lstrip()[:1] == b"{" and quoted in head[:_HEAD]:

@@ -38,12 +38,14 @@ class Stated:
     Attributes:
         checked: what was held against what, and with which result; or that nothing was.
         state: how good that is.
+        code: where it is wrong, and no other problem says so, what it is called.
     """
 
     what: str
     value: str | None
     checked: str
     state: Standing = "unknown"
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def check_statement(image: Path, base: Path, key: Path | None) -> ProvenanceVeri
     statement = image.with_name(image.name + STATEMENT_SUFFIX)
     if key is None and not statement.is_file():
         return None
-    return verify_provenance(image, key=key, base=base if base.is_file() else None)
+    return verify_provenance(image, key=key, base=base)
 
 
 def _of_the_base(base: Path, sha256: str | None) -> Stated:
@@ -95,7 +97,7 @@ def _of_the_image(
     if document[1].sha256 == sha256:
         return Stated(what, sha256, f"{computed}; {document[0]} says the same", "good")
     said = f"{computed}; {document[0]} says another: {document[1].sha256}"
-    return Stated(what, sha256, said, "bad")
+    return Stated(what, sha256, said, "bad", "document-untrue")
 
 
 def state_record(record: BuildRecord, base_sha256: str | None) -> Iterator[Stated]:
@@ -132,7 +134,7 @@ def state_provenance(
     elif named == sha256:
         yield Stated(what, named, "is the image's; it is not signed", "good")
     else:
-        yield Stated(what, named, "is not the image's", "bad")
+        yield Stated(what, named, "is not the image's", "bad", "sums")
     if stated is None:
         yield Stated("Statement (in-toto)", None, "none stands beside it: nothing was checked")
         yield Stated("Signature", None, "not checked: there is no statement")
@@ -144,11 +146,13 @@ def state_provenance(
         "bad" if wrong else "good",
     )  # fmt: skip
     if stated.source_sha256 is not None:
+        held = not stated.unseen  # of a base that is a directory nothing was
         same = "base" not in {code for code, _ in stated.problems}
         yield Stated(
             "The vendor's image by the statement, SHA-256", stated.source_sha256,
-            "held against what it was made from" if same else "is not what it was made from",
-            "good" if same else "bad",
+            "not compared: what it was made from is a directory" if not held
+            else "held against what it was made from" if same else "is not what it was made from",
+            "unknown" if not held else "good" if same else "bad",
         )  # fmt: skip
     given = "on standard input" if key == STDIN else str(key)
     if key is None:

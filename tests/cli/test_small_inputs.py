@@ -203,7 +203,7 @@ def test_an_empty_part_of_an_identity_is_refused_and_not_taken_for_none(
         input=data, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode in (3, 4), told.stdout
-    assert "/dev/stdin: is empty" in told.stderr
+    assert "standard input: is empty" in told.stderr
     assert list(tmp_path.iterdir()) == []
 
 
