@@ -39,6 +39,7 @@ _MOST_STEPS = 100_000
 
 _KINDS = ("fate", "way", "either", "told")
 _Key = tuple[World, str, str | int, str | int]
+_PlaceKey = tuple[str, str, int, int]
 
 
 class KinSearch:
@@ -70,11 +71,11 @@ class KinSearch:
         self._uses = UnseenUses(tree, self._watch)
         self._apart = frozenset(self._differences(self._shipped))
         self._left = _MOST_STEPS
-        self._further: dict[tuple[str, str, int, int], Extension] = {}
+        self._further: dict[_PlaceKey, Extension] = {}
 
     def places(self) -> tuple[Extension, ...]:
         """Return the places that together do; none where nothing is proven, or several would do."""
-        found: dict[tuple[str, str, int, int], tuple[Extension, frozenset[_Key]]] = {}
+        found: dict[_PlaceKey, tuple[Extension, frozenset[_Key]]] = {}
         short = {world: like for world, like in self._kin.items() if self._is_apart(world)}
         if not short:
             return ()
@@ -86,24 +87,12 @@ class KinSearch:
         reached = sorted({path for path, _ in self._watch.reached})
         sources = tuple(candidates.sources(self._tree, reached))
         for find in candidates.kinds:
-            further: dict[tuple[str, str, int, int], Extension] = {}
+            further: dict[_PlaceKey, tuple[Extension, int]] = {}
             for source in sources:
                 for ladder in find(source):
-                    step: Extension | None = None
-                    for place in ladder:
-                        if place.key in found:
-                            break
-                        if (after := self._after([place])) is None:
-                            continue
-                        if taken := self._gone(after):
-                            found[place.key] = place, taken
-                            break
-                        if step is None and self._comes_further(after):
-                            step = place
-                    if step is not None:
-                        further.setdefault(step.key, step)
+                    self._try(ladder, found, further)
             # The likeliest kind comes first, and of what stands around a literal the innermost.
-            self._further = self._further or further
+            self._further = self._further or {key: place for key, (place, _) in further.items()}
             if frozenset().union(*(taken for _, taken in found.values())) == self._apart:
                 break
         places = tuple(place for place, _ in found.values())
@@ -112,6 +101,35 @@ class KinSearch:
         if not (alone and self._left > 0 and self._taken_away(places) == self._apart):
             return ()
         return () if self._changes_more(places) else places
+
+    def _try(
+        self,
+        ladder: Iterator[Extension],
+        found: dict[_PlaceKey, tuple[Extension, frozenset[_Key]]],
+        further: dict[_PlaceKey, tuple[Extension, int]],
+    ) -> None:
+        """Try the places around one text, the innermost first, and keep what does most.
+
+        A row may be tried with several texts: the ID of one new name can be the NAME of another,
+        and what is right for that one alone is less than both need there.
+        """
+        step: tuple[Extension, int] | None = None
+        for place in ladder:
+            known = found.get(place.key)
+            if known is not None and known[0].texts == place.texts:
+                break
+            if (after := self._after([place])) is None:
+                continue
+            taken = self._gone(after)
+            if known is not None or taken:
+                if known is None or taken > known[1]:
+                    found[place.key] = place, taken
+                break
+            if step is None and (gain := self._further_by(after)):
+                step = place, gain
+        if step is not None:
+            key = step[0].key
+            further[key] = max(further.get(key, step), step, key=lambda one: one[1])
 
     def _changes_more(self, places: Sequence[Extension]) -> bool:
         """Tell whether *places* change what nobody comes to another statement by."""
@@ -273,10 +291,12 @@ class KinSearch:
             return None
         return after if after.unsure.isdisjoint(self._kin) else None
 
-    def _comes_further(self, after: Sight) -> bool:
-        """Tell whether new names come to more of what their kin comes to, and none to less."""
+    def _further_by(self, after: Sight) -> int:
+        """Return to how much more of what their kin comes to new names come; 0 if one to less."""
         before, now = self._shared(self._shipped), self._shared(after)
-        return all(old <= new for old, new in zip(before, now, strict=True)) and before != now
+        if not all(old <= new for old, new in zip(before, now, strict=True)):
+            return 0
+        return sum(map(len, now)) - sum(map(len, before))
 
     def _shared(self, sight: Sight) -> list[frozenset[tuple[str, int]]]:
         """Return for each new name what it comes to of all that its kin comes to as shipped."""

@@ -56,6 +56,8 @@ def read_os_release(path: Path | str) -> OsRelease:
     """
     path = Path(path)
     text = _require_text(path)
+    if not text.strip():
+        raise _unusable(path, "is empty: it says nothing of the guest")
     legacy = _release_line(text)
     if legacy is not None:
         return _from({"name": legacy[1].strip(), "version_id": legacy[2].strip(".")}, str(path))

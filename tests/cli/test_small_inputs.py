@@ -239,6 +239,11 @@ def test_what_is_too_large_or_empty_is_named_as_that(base: Path, tmp_path: Path)
     assert "the most that an os-release file may have" in shell(large, tmp_path).stderr
     empty = shell(f"{NGTPATCH} status - < /dev/null", tmp_path)
     assert (empty.returncode, "is empty: it reports no VM" in empty.stderr) == (3, True)
+    # Such as where the command before the pipe failed, or standard input is closed.
+    for given in ("< /dev/null", "<&-"):
+        nothing = shell(f"{NGTPATCH} support {base} --os-release - {given}", tmp_path)
+        assert nothing.returncode == 3
+        assert "standard input: is empty: it says nothing of the guest" in nothing.stderr
 
 
 @pytest.mark.parametrize("words", ["-d rocky, almalinux {}", "{} -d rocky ,almalinux"])
