@@ -11,9 +11,10 @@ from ngtpatch.installer.collector import paused_collector
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.doubts import Doubt
 from ngtpatch.patching.guests import (
-    as_foreseen,
+    foreseen,
     kin_of,
     known_worlds,
+    may_lack_distro,
     probes_beside,
     worlds_of,
 )
@@ -160,13 +161,14 @@ def _with_several(
     """
     kin: dict[World, World] = {}
     needles: dict[World, Sequence[str]] = {}
+    lacking = may_lack_distro(tree)
     for profile in profiles:
-        for world in as_foreseen(tree, worlds_of(profile)):
+        for world in foreseen(worlds_of(profile), lacking=lacking):
             kin[world] = kin_of(profile, world)[0]
             needles[world] = profile.needles
     names = {world.name.lower() for world in kin}
     probes = dict.fromkeys(one for world in kin for one in probes_beside(world))
-    known = as_foreseen(tree, known_worlds())
+    known = foreseen(known_worlds(), lacking=lacking)
     others = [one for one in (*probes, *known) if one.name.lower() not in names]
     found = several_places({**tree, **(planned.after if planned else {})}, kin, needles, others)
     if found is None:

@@ -4,23 +4,22 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
+from ngtpatch.installer.execution.program import execute
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.known_names import known_distributions
 from ngtpatch.patching.profile import Profile
 
 __all__ = [
-    "as_foreseen", "kin_of", "kin_world", "known_worlds", "probes_beside", "stranger_beside",
-    "worlds_of",
+    "asks_distro", "foreseen", "kin_of", "kin_world", "known_worlds", "may_lack_distro",
+    "probes_beside", "stranger_beside", "worlds_of",
 ]  # fmt: skip
 
-_IMPORT_OF_DISTRO = re.compile(rb"^[ \t]+(?:import|from)[ \t]+distro\b", re.M)
-_HANDLER = re.compile(rb"\bexcept\b[^:\n]*(?:ImportError|ModuleNotFoundError|Exception|:)")
 # As they are written; every other word of a known name starts with a capital letter.
 _WRITTEN = {
     "centos": "CentOS", "almalinux": "AlmaLinux", "sles": "SLES", "opensuse": "openSUSE",
@@ -37,6 +36,7 @@ _KIN = (
 )
 _RELEASES = 2
 _STRANGER = World("Zzyzx Operating System", "zzyzx")
+_ACCEPTED = World("CentOS Linux", "centos", "rhel fedora", "8", "platform:el8")
 _OTHER_FAMILIES = (("Ubuntu", "ubuntu", "debian"), ("SLES", "sles", "suse"))
 
 
@@ -101,21 +101,29 @@ def probes_beside(world: World) -> tuple[World, ...]:
     )
 
 
-def as_foreseen(tree: Mapping[str, bytes], worlds: Iterable[World]) -> list[World]:
-    """Return *worlds*, and the same without the package distro if a program may do without it.
+def foreseen(worlds: Iterable[World], *, lacking: bool) -> list[World]:
+    """Return *worlds*, and with *lacking* the same without the Python package distro."""
+    found = list(worlds)
+    return [*found, *(replace(one, lacks_distro=True) for one in found if lacking)]
+
+
+def asks_distro(tree: Mapping[str, bytes]) -> bool:
+    """Tell whether a program of *tree* has the word by which the package is imported."""
+    return any(b"distro" in tree[path] for path in tree if is_python(tree, path))
+
+
+def may_lack_distro(tree: Mapping[str, bytes], paths: Sequence[str] | None = None) -> bool:
+    """Tell whether a program of *tree*, executed without the package distro, handles that.
 
     Args:
-        tree: the programs.
-        worlds: the guests.
+        tree: the files.
+        paths: the programs; by default the disc's.
     """
-    found = list(worlds)
-    if any(
-        _IMPORT_OF_DISTRO.search(tree[path]) and _HANDLER.search(tree[path])
-        for path in tree
-        if is_python(tree, path)
-    ):
-        found += [replace(world, lacks_distro=True) for world in found]
-    return found
+    if not asks_distro(tree):
+        return False
+    watch = Watch()
+    execute(tree, foreseen([_STRANGER, _ACCEPTED], lacking=True), paths=paths, watch=watch)
+    return watch.foresees
 
 
 @functools.cache

@@ -32,7 +32,8 @@ from ngtpatch.installer.shell_source import ShellUse, read_shell
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.doubts import Doubt, DoubtKind
 from ngtpatch.patching.guests import (
-    as_foreseen,
+    asks_distro,
+    foreseen,
     kin_of,
     known_worlds,
     stranger_beside,
@@ -77,20 +78,24 @@ def prove(
         profiles: whose guests are to be accepted.
         anchors: the chains that were extended, as shipped, each with the branch that accepts.
     """
-    wanted = {profile.id: worlds_of(profile) for profile in profiles}
+    # Without the package distro, too: where no program handles that, nobody is judged by it.
+    asks = asks_distro(tree)
+    wanted = {profile.id: foreseen(worlds_of(profile), lacking=asks) for profile in profiles}
     new = {world for worlds in wanted.values() for world in worlds}
     names = {world.name.lower() for world in new}
-    known = as_foreseen(tree, known_worlds())
-    others = [world for world in known if world.name.lower() not in names]
+    others = [
+        world for world in foreseen(known_worlds(), lacking=asks) if world.name.lower() not in names
+    ]
     kin = {
         world: kin_of(profile, world)
         for profile in profiles
-        for world in sorted(as_foreseen(tree, wanted[profile.id]), key=repr)
+        for world in sorted(wanted[profile.id], key=repr)
     }
     strangers = {world: stranger_beside(world) for world in kin}
     likes = (one for each in kin.values() for one in each)
     worlds = tuple(dict.fromkeys([*kin, *likes, *others, *strangers.values()]))
-    shipped = execute(tree, worlds, watch=Watch())
+    seen = Watch()
+    shipped = execute(tree, worlds, watch=seen)
     # What is handed over is asked for as patched: that is what the guests get.
     replaced = _Replaced(tree, after)
     asked = acts(replaced, shipped)
@@ -102,10 +107,14 @@ def prove(
     # Who decided as one of the new ones by name is judged by the chain itself.
     changed = judge.changed(others)
     for profile in profiles:
-        mine = wanted[profile.id]
-        every = {world: judge.accepted(kin[world], anchors) for world in as_foreseen(tree, mine)}
+        every = {
+            world: judge.accepted(kin[world], anchors)
+            for world in wanted[profile.id]
+            if seen.foresees or not world.lacks_distro
+        }
         likened = {world: like for world, like in every.items() if not world.lacks_distro}
         lacking = {world: like for world, like in every.items() if world.lacks_distro}
+        mine = tuple(likened)
         doubts[profile.id] = tuple(judge.doubts(likened, lacking))
         conflict = (
             changed
@@ -215,7 +224,7 @@ class _Judge:
         }
         rows |= {
             (path, self._shipped_line(path, line), "without-distro")
-            for path, line in self._parting.places(lacking)
+            for path, line in (*self._parting.places(lacking), *self._open_without(lacking))
         }
         measured = self._shipped.watch.measured if self._shipped.watch is not None else {}
         rows |= {
@@ -227,6 +236,15 @@ class _Judge:
         rows |= set(self._shell_doubts(kin))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
+
+    def _open_without(self, lacking: Mapping[World, World | None]) -> Iterator[tuple[str, int]]:
+        """Yield what was not understood for guests without the package distro."""
+        mask = self._mask(world for world, like in lacking.items() if like is not None)
+        with_it = self._mask(world for world in self._bits if not world.lacks_distro)
+        for one in self._patched.findings:
+            # What is open for those that have it, too, is a doubt of its own.
+            if one.guests & mask and not one.guests & with_it:
+                yield one.path, one.line
 
     def _parts(self, place: Forked, kin: Mapping[World, World | None]) -> bool:
         """Tell whether one of these guests may be told from its kin there."""

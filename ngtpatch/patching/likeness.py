@@ -25,9 +25,10 @@ from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.branch_tests import BranchTest, branch_tests
 from ngtpatch.patching.compared import Compared
 from ngtpatch.patching.guests import (
-    as_foreseen,
+    foreseen,
     kin_world,
     known_worlds,
+    may_lack_distro,
     probes_beside,
     stranger_beside,
     worlds_of,
@@ -78,23 +79,24 @@ class _Rule:
         self._settled = proven
         self._kin: dict[World, World] = {}
         self._needles: dict[World, Profile] = {}
+        mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
+        started = mains or importing(files, deciding)
+        self._programs = [*started, *deciding][:_MOST_PROGRAMS]
+        lacking = may_lack_distro(files, self._programs)
         for profile in profiles:
-            for world in as_foreseen(files, _ends(worlds_of(profile))):
+            for world in foreseen(_ends(worlds_of(profile)), lacking=lacking):
                 likeness = kin_world(profile, world)
                 if likeness is not None:
                     self._kin[world] = likeness
                     self._needles[world] = profile
         names = {world.name.lower() for world in self._kin}
         probes = dict.fromkeys(one for world in self._kin for one in probes_beside(world))
-        others = (*probes, *as_foreseen(files, known_worlds()))
+        others = (*probes, *foreseen(known_worlds(), lacking=lacking))
         self._others = [one for one in others if one.name.lower() not in names]
         self.worlds = tuple(dict.fromkeys([*self._kin, *self._kin.values(), *self._others]))
         self._bits = {world: 1 << at for at, world in enumerate(self.worlds)}
         self._problems: dict[str, str] = {}
         self._sources = dict(self._read(deciding))
-        mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
-        started = mains or importing(files, deciding)
-        self._programs = [*started, *deciding][:_MOST_PROGRAMS]
         self._treated: list[Treated] = []
         self._unsettled: list[tuple[str, int]] = []
         self._watch = Watch()

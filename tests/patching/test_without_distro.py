@@ -12,7 +12,7 @@ from ngtpatch.installer.layout import FACTORY
 from ngtpatch.patching.apply import apply
 from tests.patching.attack_cases import outcomes
 from tests.patching.test_attacks import KNOWN, NEW
-from tests.patching.test_several_places import PATCHES, PICK, ROCKY, after, files
+from tests.patching.test_several_places import PATCHES, PICK, ROCKY, SRC, after, files
 
 READ = (
     "    with open('/etc/os-release') as lines:\n"
@@ -53,6 +53,55 @@ TESTS = (
 
 
 CAUGHT = ("ModuleNotFoundError", "(IOError, ImportError)", "Exception")
+#: Other ways to do without the module: where it is imported, and where that is handled.
+ASK = "def asked():\n    return distro.id() if distro else by_file()\n"
+BY_DISTRO = "def by_distro():\n    import distro\n    return distro.id()\n"
+READ_AS = {name: f"def {name}():\n{READ}" for name in ("asked", "by_file")}
+WAYS = {
+    "on one line": "try: import distro\nexcept ImportError: distro = None\n" + ASK,
+    "with another module": "try:\n    import os, distro\nexcept ImportError:\n    distro = None\n"
+    + ASK,
+    "by its name": "import importlib\ntry:\n    distro = importlib.import_module('distro')\n"
+    "except ImportError:\n    distro = None\n" + ASK,
+    "suppressed": "import contextlib\ndistro = None\nwith contextlib.suppress(ImportError):\n"
+    "    import distro\n" + ASK,
+    "by a constant": "MISSING = (ImportError, SyntaxError)\ntry:\n    import distro\n"
+    "except MISSING:\n    distro = None\n" + ASK,
+    "by a name of another module": "import builtins\ntry:\n    import distro\n"
+    "except builtins.ImportError:\n    distro = None\n" + ASK,
+    "around the call": BY_DISTRO + "def asked():\n    try:\n        return by_distro()\n"
+    "    except Exception:\n        return by_file()\n",
+    "one after the other": BY_DISTRO + "def asked():\n    for ask in (by_distro, by_file):\n"
+    "        try:\n            return ask()\n        except ImportError:\n            continue\n"
+    "    return ''\n",
+    "around a module": "try:\n    from with_distro import asked\nexcept ImportError:\n"
+    "    from without import asked\n",
+}
+MODULES = {
+    SRC + "with_distro.py": b"import distro\n\n\ndef asked():\n    return distro.id()\n",
+    SRC + "without.py": READ_AS["asked"].encode(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_and_how_it_is_handled_does_not_matter(way: str, tmp_path: Path) -> None:
+    tree = {**disc(READ_AS["by_file"] + WAYS[way], TESTS[0]), **MODULES}
+    patched = apply(tree, [ROCKY], PATCHES)
+    assert patched.doubts == ()
+    guests = [*NEW, *(replace(one, lacks_distro=True) for one in NEW)]
+    before, now = outcomes(tmp_path, [tree, after(tree, patched)], guests)
+    assert set(before) == {"1 -"}
+    assert set(now) == {"0 redhat"}
+
+
+def test_what_is_not_known_without_it_is_named() -> None:
+    top = (
+        "try:\n    import distro\nexcept ImportError:\n    distro = None\ndef by_file():\n"
+        "    with open('/etc/redhat-release') as line:\n"
+        "        return line.read().split(' release')[0].lower()\n"
+    )
+    doubts = apply(disc(top + ASK, TESTS[0]), [ROCKY], PATCHES).doubts
+    assert {one.kind for one in doubts} == {"without-distro"}
 
 
 @pytest.mark.parametrize(

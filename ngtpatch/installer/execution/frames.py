@@ -33,14 +33,12 @@ class Trial:
         perhaps: the guests on which something may have been raised that is not modelled.
         told: those of them on which whether it was raised tells the distribution.
         apart: where something is called that may raise on some of them and not on others.
-        foresees: whether they are for a module that is not there.
     """
 
     thrown: list[Thrown] = field(default_factory=list)
     perhaps: int = 0
     told: int = 0
     apart: list[Forked] = field(default_factory=list)
-    foresees: bool = False
 
 
 @dataclass

@@ -151,8 +151,11 @@ class Machine(Statements):
     def import_module(self, name: str, level: int) -> Varied:
         """Return a module. Raises ImportError on the guests that have none of this name."""
         top = name.partition(".")[0]
-        if not level and top == "distro" and any(trial.foresees for trial in self.trials):
-            self._not_found(name, self.where(lambda world: world.lacks_distro))
+        if not level and top == "distro":
+            lacking = self.where(lambda world: world.lacks_distro) & self.mask
+            if lacking:
+                self.without_distro.add(self.place)
+            self._not_found(name, lacking)
         if not level and (name in library.MODELLED or top == "distro"):
             return Varied.of(self.library(name))
         if not level and top in library.BUNDLED:

@@ -61,6 +61,8 @@ class State:
         self.unordered_at: Place | None = None
         #: Whether it is gone through from its end.
         self.backwards = False
+        #: Where the package distro was imported, and is missing.
+        self.without_distro: set[Place] = set()
         self._told = _told_by(self.worlds)
         #: Where the budget was used up.
         self.gave_up_at: Place | None = None

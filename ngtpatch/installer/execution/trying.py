@@ -115,7 +115,6 @@ class Trying(Matching):
 
     def _try_and_handle(self, node: ast.Try, trial: Trial) -> None:
         here = self.mask
-        trial.foresees = _foresees_absence(node)
         before = self._with_history(lambda: self.execute(node.body))
         self.trials.pop()
         loose = trial.perhaps & here
@@ -137,6 +136,8 @@ class Trying(Matching):
             guests = loose
             for thrown in matching:
                 guests |= thrown.guests
+                if self.watch is not None and thrown.place in self.without_distro:
+                    self.watch.foresees = True
             if guests:
                 ways.append((guests, self._handler(handler, matching, loose, before)))
         self.trials[-1].thrown += left
@@ -197,24 +198,22 @@ class Trying(Matching):
     ) -> tuple[list[Thrown], list[Thrown]]:
         if handler.type is None:
             return list(thrown), []
-        names: set[str] = set()
         kinds: list[Plain] = []
         self.mask |= _all_guests([(one.guests, _nothing) for one in thrown])
         nodes = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
         for node in nodes:
             kinds += [one for _, one in self.evaluate(node).groups]
-        for kind in kinds:
-            if isinstance(kind, tuple):
-                names |= {one.name for one in kind if isinstance(one, ClassObject)}
+        kinds = [one for kind in kinds for one in (kind if isinstance(kind, tuple) else (kind,))]
+        vague = not all(isinstance(kind, ClassObject) for kind in kinds)
         matching, left = [], []
         for one in thrown:
             cls = one.error.cls if isinstance(one.error, InstanceObject) else None
-            if cls is None:
-                # What kind it has is not known: it may be caught here or not.
+            if cls is not None and any(kind in cls.order() for kind in kinds):
+                matching.append(one)
+            elif cls is None or vague:
+                # What kind it has, or is caught, is not known: it may be caught here or not.
                 matching.append(one)
                 left.append(one)
-            elif any(kind in cls.order() for kind in kinds) or cls.name in names:
-                matching.append(one)
             else:
                 left.append(one)
         return matching, left
@@ -322,18 +321,6 @@ def _all_guests(ways: Sequence[tuple[int, Callable[[], None]]]) -> int:
     for mask, _ in ways:
         found |= mask
     return found
-
-
-def _foresees_absence(node: ast.Try) -> bool:
-    """Tell whether a handler is for a module that is not there: by name, or around an import."""
-    caught: set[str] = set()
-    for handler in node.handlers:
-        types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        caught |= {ast.unparse(one) if one is not None else "Exception" for one in types}
-    return bool(caught & {"ImportError", "ModuleNotFoundError"}) or (
-        bool(caught & {"Exception", "BaseException"})
-        and any(isinstance(one, ast.Import | ast.ImportFrom) for one in node.body)
-    )
 
 
 def _suppressed(node: ast.expr) -> list[str]:

@@ -76,6 +76,7 @@ class Watch:
         trail: where each guest came to and with what, if it is asked for.
         measured: files of the disc, and where a program looked at their size or content.
         reads: the programs that read a file of the disc.
+        foresees: whether it is handled that the package distro is missing.
     """
 
     meetings: dict[Meeting, set[tuple[int, str | frozenset[str]]]] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Watch:
     trail: Trail | None = None
     measured: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     reads: set[str] = field(default_factory=set)
+    foresees: bool = False
 
     def meet(
         self, relation: str, left: Varied, right: Varied, mask: int, place: tuple[str, int]

@@ -29,8 +29,7 @@ class World:
         python: the Python that runs the installer; None where any may.
         plain: how the file is laid out: values without quotes where they need none, and
             PRETTY_NAME first; otherwise all quoted, and NAME first.
-        lacks_distro: whether the Python package distro is missing, which counts where the
-            program foresees that; it ends for everybody alike where it does not.
+        lacks_distro: whether the Python package distro is missing.
     """
 
     name: str
