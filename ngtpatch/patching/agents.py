@@ -8,20 +8,21 @@ not understood refuses none.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ngtpatch.archives.members import shown_name
 from ngtpatch.archives.rewriting import is_rewritable
 from ngtpatch.installer.compiled import stale_members
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.measuring import ANY_FILE
+from ngtpatch.installer.execution.way import importing
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
-from ngtpatch.patching.own_digests import who_holds_digest, who_looks
+from ngtpatch.patching.own_digests import who_holds_digest
+from ngtpatch.patching.own_files import who_looks
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
@@ -96,7 +97,7 @@ def patch_agents(
     changed: list[ChangedFile] = []
     removed: list[str] = []
     treated: list[Treated] = []
-    looks: Mapping[str, str] | None = None
+    looks: Callable[[str], str | None] | None = None
     for payload in payloads if fitting and profiles else ():
         edited, places = _likened(payload, profiles, fitting)
         stale = {
@@ -106,7 +107,7 @@ def patch_agents(
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
         if edited and looks is None:
             looks = who_looks(tree)
-        if edited and looks and (place := looks.get(payload.path) or looks.get(ANY_FILE)):
+        if edited and looks and (place := looks(payload.path)):
             reason = f"{place} looks at its archive's size or content, which it may compare"
             stays = dict.fromkeys(stale, reason)
         if edited and (holder := who_holds_digest(tree, payload.path)):
@@ -133,6 +134,26 @@ def _stays(payload: PayloadArchive, stale: Sequence[str]) -> str | None:
     return None
 
 
+def _looked_at(
+    payload: PayloadArchive, files: Mapping[str, bytes], paths: Sequence[str]
+) -> dict[str, str]:
+    """Return why members are not changed: the agent itself may compare their size or content."""
+    if not paths:
+        return {}
+    beside = {one.path.partition(MEMBER)[2]: one.data for one in payload.scripts}
+    tree = {**{posixpath.normpath(name): data for name, data in beside.items()}, **files}
+    starts = [path for path in sorted(files) if b"__main__" in files[path]]
+    programs = dict.fromkeys([*starts, *importing(files, paths), *paths])
+    looks = who_looks(tree, within="", paths=list(programs))
+    found = {}
+    for path in paths:
+        if place := looks(path):
+            found[path] = f"{place} looks at its size or content, which it may compare"
+        elif place := who_holds_digest(tree, path, within=""):
+            found[path] = f"a digest of it stands in {place}, which may be compared"
+    return found
+
+
 def _likened(
     payload: PayloadArchive, profiles: Sequence[Profile], patches: Sequence[Patch]
 ) -> tuple[list[ChangedFile], list[Treated]]:
@@ -152,16 +173,19 @@ def _likened(
             name = posixpath.normpath(member)
             files[name], members[name] = script.data, script.path
     likened = liken(files, profiles)
+    looked = _looked_at(payload, files, sorted(likened.contents))
     changed = []
     for name, content in likened.contents.items():
         here = [patch.id for patch in patches if patch.matches(members[name])]
-        if here:
+        if here and name not in looked:
             changed.append(
                 ChangedFile(members[name], files[name], content, likened.edits[name], tuple(here))
             )
     spared = {name for name in likened.contents if members[name] not in {f.path for f in changed}}
     for place in likened.treated:
         treatment: Treatment = "left" if place.path in spared else place.treatment
-        reason = "no patch is for this file" if place.path in spared else place.reason
+        reason = place.reason
+        if place.path in spared:
+            reason = looked.get(place.path, "no patch is for this file")
         places.append(Treated(members[place.path], place.line, treatment, reason, place.profiles))
     return changed, places

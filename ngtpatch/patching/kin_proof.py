@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -20,15 +20,12 @@ from functools import cached_property
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.endings import Ending, Forked
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.measuring import ANY_FILE, checks_files
 from ngtpatch.installer.execution.program import Execution, Given, execute, is_of_the_disc
 from ngtpatch.installer.execution.watching import ExpressionSpan, Watch
-from ngtpatch.installer.execution.way import shell_scripts
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.floors import floors
 from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.recognition import Site, sites_in
-from ngtpatch.installer.shell_source import ShellUse, read_shell
 from ngtpatch.installer.subject import DistroFacts
 from ngtpatch.patching.doubts import Doubt, DoubtKind
 from ngtpatch.patching.guests import (
@@ -40,8 +37,10 @@ from ngtpatch.patching.guests import (
     worlds_of,
 )
 from ngtpatch.patching.outcome import ORDER_HAZARD
+from ngtpatch.patching.own_files import lists_with, looked_at
 from ngtpatch.patching.parting import Parting, acts, lines_reached
 from ngtpatch.patching.profile import Profile
+from ngtpatch.patching.shell_way import ShellWay
 
 __all__ = ["Anchor", "KinProof", "prove"]
 
@@ -122,7 +121,7 @@ def prove(
             or judge.conflict(likened)
             or judge.taken({world: strangers[world] for world in every})
             or judge.not_reached(mine, anchors)
-            or judge.shell_conflict(likened)
+            or judge.shell.conflict(likened)
         )
         if conflict is not None:
             conflicts[profile.id] = conflict
@@ -163,6 +162,7 @@ class _Judge:
         self._shipped, self._patched = shipped, patched
         self._bits = {world: 1 << at for at, world in enumerate(patched.worlds)}
         self._lines: dict[str, Mapping[int, int]] = {}
+        self.shell = ShellWay(tree, patched.files, patched.started)
         self._parting = Parting(_Replaced(tree, after), patched, asked)
 
     # Doubts --------------------------------------------------------------------------------
@@ -226,16 +226,21 @@ class _Judge:
             (path, self._shipped_line(path, line), "without-distro")
             for path, line in (*self._parting.places(lacking), *self._open_without(lacking))
         }
-        measured = self._shipped.watch.measured if self._shipped.watch is not None else {}
-        rows |= {
-            (where, line, "measured")
-            for path in (*self._after, ANY_FILE)
-            for where, line in measured.get(path, ())
-            if self._after
-        }
-        rows |= set(self._shell_doubts(kin))
+        rows |= {(where, line, "measured") for where, line in self._looked_at()}
+        rows |= set(self.shell.doubts(kin, self._lists))
         for path, line, kind in sorted(rows):
             yield Doubt(path, line, kind, hashlib.sha256(self._tree[path]).hexdigest())
+
+    @cached_property
+    def _lists(self) -> Mapping[str, Collection[str]]:
+        """The files that change, and the lists on the disc that have their names."""
+        return {path: lists_with(self._tree, path) for path in self._after}
+
+    def _looked_at(self) -> Iterator[tuple[str, int]]:
+        """Yield where a program looks at the size or content of a file that changes."""
+        for path, lists in self._lists.items():
+            watch = self._shipped.watch or Watch()
+            yield from looked_at(watch, path, lists=lists, only_read=True)
 
     def _open_without(self, lacking: Mapping[World, World | None]) -> Iterator[tuple[str, int]]:
         """Yield what was not understood for guests without the package distro."""
@@ -272,52 +277,6 @@ class _Judge:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
                 return node.lineno
         return 1
-
-    @cached_property
-    def _shell(self) -> Sequence[tuple[str, Sequence[ShellUse] | None]]:
-        """What each shell script on the way decides; None for one that cannot be read."""
-        found: list[tuple[str, Sequence[ShellUse] | None]] = []
-        for path in shell_scripts(self._tree, self._patched.files, self._patched.started):
-            try:
-                script = read_shell(path, self._tree[path])
-                found.append((path, tuple(use for use in script.uses() if use.ends)))
-            except Refusal:
-                found.append((path, None))
-        return found
-
-    def _shell_doubts(
-        self, kin: Mapping[World, World | None]
-    ) -> Iterator[tuple[str, int, DoubtKind]]:
-        for path, uses in self._shell:
-            for line in checks_files(self._tree[path]) if self._after else ():
-                yield path, line, "measured"
-            if uses is None:
-                if Machine.asks_for_distribution(self._tree[path]):
-                    yield path, 1, "unread"
-                continue
-            for use in uses:
-                for world, like in kin.items():
-                    if like is not None and use.alike(world, like):
-                        continue
-                    mine = use.ended(world)
-                    theirs = None if like is None else use.ended(like)
-                    if mine is None or (mine and theirs is None):
-                        yield path, use.line, "shell"
-
-    def shell_conflict(self, kin: Mapping[World, World | None]) -> Refusal | None:
-        """Return why a shell script ends for one of these guests and not for its kin, or None."""
-        for path, uses in self._shell:
-            for use in uses or ():
-                for world, like in kin.items():
-                    if like is not None and use.ended(world) and use.ended(like) is False:
-                        return Refusal(
-                            "conflict",
-                            f"for {world.pretty!r} this shell script ends at what line {use.line}"
-                            f" decides, and not for {like.name!r}; shell scripts are not patched",
-                            path=path,
-                            hint=f"edit the script by hand; {ORDER_HAZARD}",
-                        )
-        return None
 
     def _mask(self, worlds: Iterable[World]) -> int:
         mask = 0

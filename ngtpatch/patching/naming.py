@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from ngtpatch.installer.execution.callee_names import ACTING
 from ngtpatch.installer.execution.library import BUNDLED, MODELLED
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.patching.places import parents_of
@@ -27,9 +28,6 @@ _NAMES = re.compile(
 )
 # A longer one, or a path, is said to somebody or opened, and compared with nothing.
 _LONGEST = 48
-_ACTING = re.compile(
-    r"(?:subprocess|shutil|commands|popen2|pty)\.|os\.(?!path\b|environ\b|getenv\b|access\b)"
-)
 _ASKING = frozenset({
     "count", "endswith", "find", "findall", "fnmatch", "fullmatch", "get", "index", "match",
     "rfind", "search", "startswith",
@@ -105,7 +103,7 @@ def acted_on(tree: ast.Module) -> list[ast.expr]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             first, dot, rest = ast.unparse(node.func).partition(".")
-            if _ACTING.match(f"{meant.get(first, first)}{dot}{rest}"):
+            if ACTING.match(f"{meant.get(first, first)}{dot}{rest}"):
                 values = (*node.args, *(one.value for one in node.keywords))
                 found += [one for one in values if not isinstance(one, ast.Constant)]
     return found

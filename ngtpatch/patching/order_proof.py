@@ -45,18 +45,20 @@ def orders_that_decide(
         if members in shipped.orderless:
             continue
         if len(members) > _MOST_MEMBERS or any(
-            _is_apart(first, sight, other, onlooker.with_changes(changes, other))
+            _is_apart(members, first, sight, other, onlooker.with_changes(changes, other))
             for at in (None, *range(len(members)))
             for other in [Watch(trail=Trail(), turn=Turn(members, at))]
         ):
             yield path, lines.get(path, {}).get(line) or line
 
 
-def _is_apart(watch: Watch, sight: Sight, other: Watch, turned: Sight) -> bool:
-    """Tell whether a guest fares otherwise.
+def _is_apart(
+    members: frozenset[str], watch: Watch, sight: Sight, other: Watch, turned: Sight
+) -> bool:
+    """Tell whether a guest fares otherwise with another order of these members.
 
-    Within a loop it comes to more members or fewer before the one that is meant: only what it
-    comes to instead of something else is another way.
+    Within a loop that goes through one of them it comes to more members or fewer before the one
+    that is meant: only what it comes to instead of something else is another way.
     """
     if sight.fates != turned.fates or sight.either != turned.either:
         return True
@@ -66,7 +68,7 @@ def _is_apart(watch: Watch, sight: Sight, other: Watch, turned: Sight) -> bool:
         was, now = before.get(hop, 0), after.get(hop, 0)
         if hop.logs or was == now:
             continue
-        if not hop.in_round:
+        if hop.among.isdisjoint(members):
             return True
         lost |= was & ~now
         won |= now & ~was

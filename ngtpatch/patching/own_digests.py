@@ -11,15 +11,12 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 
-from ngtpatch.installer.execution.program import execute
-from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.installer.execution.way import is_python, is_shell
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import opener, size_of
 from ngtpatch.patching.doubts import Doubt
-from ngtpatch.patching.guests import known_worlds
 
-__all__ = ["own_digests", "who_holds_digest", "who_looks"]
+__all__ = ["own_digests", "who_holds_digest"]
 
 _LARGEST = 1 << 20
 _CHUNK = 1 << 20
@@ -43,24 +40,17 @@ def own_digests(tree: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Iter
             yield Doubt(where, line, "digest", hashlib.sha256(tree[where]).hexdigest())
 
 
-def who_holds_digest(tree: Mapping[str, bytes], path: str) -> str | None:
-    """Return script and line of a digest of the file at *path*, of any size; None without one."""
-    for where, line in _of(tree, path, _held(tree)):
+def who_holds_digest(tree: Mapping[str, bytes], path: str, *, within: str = ROOT) -> str | None:
+    """Return script and line of a digest of the file at *path*, of any size; None without one.
+
+    Args:
+        tree: the files.
+        path: which of them.
+        within: where the scripts lie.
+    """
+    for where, line in _of(tree, path, _held(tree, within)):
         return f"{where}:{line}"
     return None
-
-
-def who_looks(tree: Mapping[str, bytes]) -> Mapping[str, str]:
-    """Return what of the disc its programs measure, or read where digests are made, and where.
-
-    They are executed for everybody that is known: what is changed is changed for all.
-
-    Returns:
-        Script and line by file; those of ``ANY_FILE`` may look at every one.
-    """
-    watch = Watch()
-    execute(tree, known_worlds(), watch=watch)
-    return {file: "{}:{}".format(*min(places)) for file, places in watch.measured.items()}
 
 
 def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, int]]:
@@ -75,12 +65,12 @@ def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, 
     return [place for one in made for place in held.get(one.hexdigest(), ()) if place[0] != path]
 
 
-def _held(tree: Mapping[str, bytes]) -> _Places:
+def _held(tree: Mapping[str, bytes], within: str = ROOT) -> _Places:
     """Return what looks like a digest in the scripts, and where it stands."""
     found: _Places = {}
     for path in sorted(tree):
         if (
-            path.startswith(ROOT)
+            path.startswith(within)
             and size_of(tree, path) <= _LARGEST
             and (is_python(tree, path) or is_shell(tree, path))
         ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ngtpatch.installer.execution.program import Execution
 from ngtpatch.installer.execution.watching import ExpressionSpan, span_of
@@ -64,6 +64,13 @@ class Parting:
                     if where == path and self._decides_apart(true, false, kin)
                 ]
                 yield from ((path, line) for line in tests or [min(parted)])
+        seen = self._execution.watch
+        for place, rows in seen.acts.items() if seen is not None else ():
+            if any(
+                like is not None and self._hands_apart(rows, world, like)
+                for world, like in kin.items()
+            ):
+                yield place
         for span in self._acts:
             if any(self._is_handed_apart(span, *pair) for pair in kin.items()):
                 yield span[:2]
@@ -80,16 +87,19 @@ class Parting:
         return self._telling[path]
 
     def _is_handed_apart(self, span: ExpressionSpan, world: World, like: World | None) -> bool:
-        """Tell whether these two hand over something else.
-
-        What is joined with something unknown is unknown as a whole: then its parts are compared.
-        """
+        """Tell whether these two hand over something else in what is unknown as a whole."""
         told = self._execution.watch.told if self._execution.watch is not None else {}
-        whole = self._acts[span]
-        if like is None or not (whole == span or self._is_unknown(told.get(whole, ()), world)):
+        if like is None or not self._is_unknown(told.get(self._acts[span], ()), world):
             return False
         own, other = (_given(told.get(span, ()), self._bits[one]) for one in (world, like))
         # Who does not come to it was seen before; what names the kin for everybody is no name.
+        return (
+            bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
+        )
+
+    def _hands_apart(self, rows: Sequence[tuple[int, str]], world: World, like: World) -> bool:
+        """Tell whether these two hand over something else, whatever the function is called by."""
+        own, other = (_given(rows, self._bits[one]) for one in (world, like))
         return (
             bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
         )

@@ -267,6 +267,35 @@ def test_an_archive_that_the_installer_looks_at_stays(
     assert any(said in notice for notice in result.notices)
 
 
+CONSTANTS = "NAMES = ('centos linux', 'red hat enterprise linux')\n"
+COMPARES = {
+    "a digest": "import hashlib\nif hashlib.md5(open(OWN, 'rb').read()).hexdigest() != {0!r}:\n"
+    "    sys.exit(1)\n",
+    "a size": "if os.path.getsize(OWN) != {1}: sys.exit(1)\n",
+}
+
+
+@pytest.mark.parametrize("compares", [None, *COMPARES])
+def test_an_agent_that_compares_its_own_files_stays(
+    pairs: Pairs, tmp_path: Path, compares: str | None
+) -> None:
+    """It would end for everybody once they are changed."""
+    digest = hashlib.md5(CONSTANTS.encode(), usedforsecurity=False).hexdigest()
+    check = COMPARES[compares].format(digest, len(CONSTANTS)) if compares else ""
+    agent = (
+        "import os\nimport sys\nimport distro\nimport names\n"
+        "OWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'names.py')\n" + check
+        + "if distro.name().lower() in names.NAMES:\n    os.system('lsinitrd')\n"
+    )  # fmt: skip
+    data = tarred({"bin/agent.py": agent.encode(), "bin/names.py": CONSTANTS.encode()})
+    base = with_archive(pairs(2).base, tmp_path / "base.iso", data)
+    result = ngtpatch.rebuild(base, distros=["rocky"], output=tmp_path / "out.iso")
+    stays = extracted(tmp_path / "out.iso") == data
+    assert stays is (compares is not None)
+    said = [one for one in result.notices if one.startswith(f"{AGENT}!bin/names.py:1: left")]
+    assert [("may compare" in one or "may be compared" in one) for one in said] == [True] * stays
+
+
 def test_no_room_for_an_archive_leaves_nothing(pairs: Pairs, tmp_path: Path) -> None:
     # A limit on each file's size stands for the full disk; the first file that is written is the
     # archive, of more bytes than these.

@@ -295,6 +295,29 @@ def test_the_first_key_of_a_dictionary_is_a_doubt() -> None:
     assert 13 in {one.line for one in result.doubts}
 
 
+#: What comes first, or is taken out, of a set or dictionary; the loop is over something else.
+TAKEN = {
+    "by a step": "for step in ('a', 'b'):\n        if found[0] == 'red hat':\n"
+    "            os.system(step)",
+    "popitem": "rest = dict(RH)\n    os.system('true %s' % rest.popitem()[1])",
+    "pop of a set": "rest = set(RH)\n    os.system('true ' + rest.pop())",
+}
+
+
+@pytest.mark.parametrize("row", ["{'centos': 1, 'red hat': 2, 'linux server': 3}"])
+@pytest.mark.parametrize("taken", TAKEN)
+def test_what_the_order_gives_is_a_doubt_in_any_loop(taken: str, row: str) -> None:
+    text = factory(row=row).replace(
+        "    if any",
+        "    import os\n    found = [one for one in RH if one in name]\n"
+        "    if not found and 'ubuntu' not in name:\n        sys.exit(1)\n"
+        f"    {TAKEN[taken]}\n    if any",
+    )
+    result = patched(text)
+    assert result.doubts
+    assert {one.kind for one in result.doubts} == {"constant"}
+
+
 @pytest.mark.parametrize(("given", "doubted"), [("found", True), ("True", False)])
 def test_a_tool_that_gives_what_the_first_key_has_is_a_doubt(given: str, doubted: bool) -> None:
     row = "{'centos': 1, 'red hat': 1, 'linux server': 2}"

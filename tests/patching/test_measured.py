@@ -46,6 +46,16 @@ CHECKS: dict[str, Callable[[bytes], str]] = {
         "if base64.b64encode(digest.digest()) != "
         f"{base64.b64encode(hashlib.sha256(data).digest())!r}: sys.exit(2)\n"
     ),
+    "its text": lambda data: (
+        f"if open({{0}}).read().count('i') != {data.decode().count('i')}: sys.exit(2)\n"
+    ),
+    "where it ends": lambda data: (
+        f"with open({{0}}, 'rb') as file:\n    file.seek(0, 2)\n"
+        f"    if os.fstat(file.fileno()).st_size != {len(data)}: sys.exit(2)\n"
+    ),
+    "by posixpath": lambda data: (
+        f"import posixpath\nif posixpath.getsize({{0}}) != {len(data)}: sys.exit(2)\n"
+    ),
     "another program": lambda data: (
         "import subprocess\n"
         f"if b'{sha(data)[:9]}' not in subprocess.check_output(['sha256sum', {{0}}]): sys.exit(2)\n"
@@ -66,6 +76,14 @@ LISTS: dict[str, tuple[str, Callable[[bytes], str], str]] = {
         "        if zlib.crc32(file.read()) != sums[name]: sys.exit(2)\n",
     ),
 }  # fmt: skip
+
+
+GONE_THROUGH = {
+    "listdir": "sum(os.path.getsize(os.path.join({0}, one)) for one in os.listdir({0})"
+    " if one.endswith('.py'))",
+    "glob": "sum(os.path.getsize(one) for one in glob.glob({0} + '/*.py'))",
+    "scandir": "sum(one.stat().st_size for one in os.scandir({0}) if one.name.endswith('.py'))",
+}
 
 
 def judged(tree: dict[str, bytes], tmp_path: Path) -> list[tuple[str, int]]:
@@ -111,17 +129,53 @@ def test_a_program_that_looks_at_what_a_list_names_is_a_doubt(kind: str, tmp_pat
     assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line)]
 
 
-def test_a_shell_script_that_checks_a_list_is_a_doubt() -> None:
+@pytest.mark.parametrize("how", GONE_THROUGH)
+def test_a_program_that_goes_through_a_folder_is_a_doubt(how: str, tmp_path: Path) -> None:
     tree = files()
-    tree[ROOT + "install_ngt.sh"] = (
-        b"#!/bin/sh\ncd $(dirname $0)\nif ! sha256sum -c files.sum; then exit 1; fi\n"
-        b"python install_ngt.py\n"
-    )
+    total = sum(len(tree[path]) for path in tree if path.startswith(SRC))
+    check = GONE_THROUGH[how].replace("{0}", f"os.path.join({HERE}, 'src')")
+    tree = files(entry=f"import glob\ntotal = {check}\nif total != {total}: sys.exit(2)\n")
+    # Run as it is: what Python compiles lies in another folder.
+    assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line_of(tree, "total = "))]
+
+
+#: What a shell script does before the program is started, in its third line.
+IN_SHELL = {
+    "a list": "if ! sha256sum -c files.sum; then exit 1; fi",
+    "a list, another way": "LC_ALL=C; check() { md5sum --status -c files.sum; }; check || exit 1",
+    "the size": "[ $(wc -c < src/installer_factory.py) -eq 4711 ] || exit 1",
+    "by a pattern": "find src -name '*_factory.py' | xargs md5sum | grep -q abc || exit 1",
+    "its text": "grep -q Picked src/installer_factory.py || exit 1",
+}
+
+
+@pytest.mark.parametrize("entry", ["install_ngt.sh", "lib/check.inc"])
+@pytest.mark.parametrize("check", IN_SHELL)
+def test_a_shell_script_that_looks_at_a_changed_file_is_a_doubt(check: str, entry: str) -> None:
+    """Also in a file that it reads as a part of it, which needs no suffix."""
+    tree = files()
+    tree[ROOT + entry] = f"#!/bin/sh\ncd $(dirname $0)\n{IN_SHELL[check]}\n".encode()
+    if entry != "install_ngt.sh":
+        tree[ROOT + "install_ngt.sh"] = b'#!/bin/sh\n. "$HERE/lib/check.inc"\n'
+    if "list" in check:
+        tree[ROOT + "files.sum"] = f"{sha(tree[FACTORY])}  src/installer_factory.py\n".encode()
     doubts = apply(tree, [ROCKY], PATCHES).doubts
-    assert [(one.path, one.line, one.kind) for one in doubts] == [
-        (ROOT + "install_ngt.sh", 3, "measured")
-    ]
+    assert [(one.path, one.line, one.kind) for one in doubts] == [(ROOT + entry, 3, "measured")]
     assert "size or content" in doubts[0].text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo 0123  $HERE/python.tar.gz | sha256sum -c - || exit 1",
+        "cmp -s $HERE/src/ngt.service /etc/ngt.service || cp $HERE/src/ngt.service /etc",
+        "RUN=$(date +%s | md5sum | cut -c1-8)",
+    ],
+)
+def test_a_shell_script_that_looks_at_others_is_none(line: str) -> None:
+    tree = files()
+    tree[ROOT + "install_ngt.sh"] = f"#!/bin/sh\n{line}\npython install_ngt.py\n".encode()
+    assert apply(tree, [ROCKY], PATCHES).doubts == ()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +186,12 @@ def test_a_shell_script_that_checks_a_list_is_a_doubt() -> None:
         "if os.path.getsize('/etc/fstab') < 9: sys.exit(2)\n",
         f"import shutil, tempfile\nshutil.copy({PATH}, tempfile.mkdtemp())\n",
         f"if not os.path.exists({PATH}): sys.exit(2)\n",
+        # What the guest has, or the disc's configuration, by names that are not known.
+        "import hashlib\nwith open('/boot/config-%s' % os.uname()[2] if os.path.exists('/boot/x')"
+        " else os.devnull, 'rb') as file: hashlib.md5(file.read())\n",
+        f"CONFIG = os.path.join({HERE}, '..', '..', 'config')\n"
+        "for name in os.listdir(CONFIG) if os.path.isdir(CONFIG) else ():\n"
+        "    if os.stat(os.path.join(CONFIG, name)).st_size: open(os.path.join(CONFIG, name))\n",
     ],
 )  # fmt: skip
 def test_what_does_not_look_at_a_changed_file_is_none(entry: str) -> None:

@@ -134,6 +134,10 @@ HANDED = {
         "import platform\n", f"os.system({TOOL} + ' ' + platform.release())"),
     "with what was asked for": (
         "", f"subprocess.call(' '.join([{TOOL}] + sys.argv[1:]), shell=True)"),
+    "as another module's": ("from helpers import execute\n", f"execute({TOOL})"),
+    "as its own attribute": (
+        "class Base(object):\n    run = staticmethod(os.system)\n", f"Base.run({TOOL})"),
+    "by another's default": ("def go(what, by=os.system):\n    by(what)\n", f"go({TOOL})"),
     "with a number": ("", f"os.system('%s %d' % ({TOOL}, os.getpid()))"),
 }  # fmt: skip
 #: A constant that is extended, and by which somebody else's value becomes another.
@@ -193,8 +197,9 @@ def test_what_parts_a_new_name_from_its_kin_is_named(shape: str) -> None:
 def test_what_is_handed_over_is_seen_in_every_spelling(way: str) -> None:
     top, call = HANDED[way]
     tree = files(top=top, body=f"        {call}\n")
+    tree[SRC + "helpers.py"] = b"import os\nexecute = os.system\n"
     doubts = apply(tree, [ROCKY], PATCHES).doubts
-    line = 5 + top.count("\n")
+    line = 4 if "by(what)" in top else 5 + top.count("\n")
     assert [(one.path, one.line) for one in doubts if one.kind == "way"] == [
         (SRC + "redhat_installer.py", line)
     ]

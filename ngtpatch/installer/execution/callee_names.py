@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from ngtpatch.installer.execution.atom_methods import TEXT_METHODS
 
-__all__ = ["Said", "said_by"]
+__all__ = ["ACTING", "Said", "said_by"]
+
+ACTING = re.compile(
+    r"(?:subprocess|shutil|commands|popen2|pty)\.|os\.(?!path\b|environ\b|getenv\b|access\b)"
+)
+"""What is called so does something to the guest, such as start a program."""
 
 # What is called so is told something, and ends nothing.
 _TELLING = re.compile(

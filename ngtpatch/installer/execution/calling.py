@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from types import GeneratorType
 
-from ngtpatch.installer.execution.callee_names import said_by
+from ngtpatch.installer.execution.callee_names import ACTING, said_by
 from ngtpatch.installer.execution.container_methods import as_iterator
 from ngtpatch.installer.execution.disc_files import DiscFiles
 from ngtpatch.installer.execution.escaping import Escaping, is_an_object_s
@@ -117,7 +117,7 @@ class Calling(Escaping):
             if apart:
                 self.set_apart(apart)
         args = (*args, *named.values())
-        note_measured(self, name, args)
+        self._note_handed(name, args)
         if not (says.says or (says.reads and not name.startswith("shutil."))):
             self._may_make(name, args)
         if name.startswith("sys.path.") or name == "site.addsitedir":
@@ -154,6 +154,12 @@ class Calling(Escaping):
         if tainted or depends or asks or shows or told:
             return unknown(tainted=True)
         return self._derived(name, (*args, *heard))
+
+    def _note_handed(self, name: str, args: Sequence[Varied]) -> None:
+        """Note what is handed to a function that looks at files, or acts on the guest."""
+        note_measured(self, name, args)
+        if self.watch is not None and ACTING.match(name):
+            self.watch.act(self.spot, args, self.mask)
 
     def _derived(self, name: str, values: Sequence[Varied]) -> Varied:
         """Return what something unknown makes of *values*: it may differ where they do."""

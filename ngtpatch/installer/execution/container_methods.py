@@ -249,6 +249,32 @@ def _pop(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
     return _not_followed(machine, owner, args, named)
 
 
+def _pop_any(machine: Any, owner: Container, args: _Args, named: _Named) -> Varied:
+    """Take out a member of a set, or the last of a dictionary, in whatever order they are."""
+    groups = list(owner.store.get("items").each(machine.mask))
+    if args or named or any(isinstance(items, Unknown) for _, items in groups):
+        return _not_followed(machine, owner, args, named)
+    found: list[tuple[int, Plain]] = []
+    for mask, items in groups:
+        if not items:
+            machine.throw_named("KeyError", mask)
+            continue
+        row: Sequence[Plain] = tuple(items)
+        if owner.kind is set:
+            row = sorted(items, key=repr)
+        if owner.kind is set or (has_no_order(owner) and machine.may_be_old()):
+            row = machine.in_some_order(row, row)
+        one = row[-1]
+        if owner.kind is set:
+            left: Plain = frozenset(items) - {one}
+            found.append((mask, one))
+        else:
+            left = {key: value for key, value in items.items() if key != one}
+            found.append((mask, (one, items[one])))
+        machine.write(owner.store, "items", Varied.of(left), mask)
+    return machine.gather(found)  # type: ignore[no-any-return]
+
+
 def _popped(items: tuple[Plain, ...], at: Plain) -> tuple[Plain, ...]:
     if type(at) is not int:
         raise Unmodelled
@@ -394,6 +420,8 @@ _METHODS: dict[tuple[type, str], Callable[..., Varied]] = {
     (list, "index"): _lifted("index", list),
     (list, "count"): _lifted("count", list),
     (list, "pop"): _pop,
+    (set, "pop"): _pop_any,
+    (dict, "popitem"): _pop_any,
     (set, "add"): _changed(lambda items, one: items | {_hashed(one)}),
     (set, "discard"): _changed(lambda items, one: items - {_hashed(one)}),
     (set, "remove"): _changed(_taken_out),

@@ -66,6 +66,13 @@ class DiscFiles:
         place = posixpath.normpath(str(path).removeprefix(DISC))
         return place if place in self._tree else None
 
+    def ending_in(self, path: Plain) -> str | None:
+        """Return the file of the tree that a relative path may lead to; None where none is."""
+        if not isinstance(path, str) or path.startswith(("/", "-")) or not path.strip("./"):
+            return None
+        tail = "/" + posixpath.normpath(path)
+        return next((one for one in self._tree if one.endswith(tail)), None)
+
     def parted(self, path: Varied, mask: int) -> tuple[int, int]:
         """Return the guests whose path is there, and those whose is not.
 

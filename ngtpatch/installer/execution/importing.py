@@ -301,6 +301,7 @@ class Machine(Statements):
             too_old = self.where(lambda world: (world.python or oldest) < oldest)
             self.throw_named("SyntaxError", too_old, path)
         self.write(module.store, "__name__", Varied.of(module.name))
+        self.write(module.store, "__file__", Varied.of(DISC + path))
         line, depth, self.depth = self.line, self.depth, 0
         self.frames.append(Frame(module, "", module.store, trials=len(self.trials)))
         try:

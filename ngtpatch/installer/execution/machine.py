@@ -24,6 +24,7 @@ from ngtpatch.installer.execution.objects import (
 )
 from ngtpatch.installer.execution.trying import Trying
 from ngtpatch.installer.execution.varied import NOTHING, Plain, Unknown, Varied, met
+from ngtpatch.installer.execution.watching import member
 from ngtpatch.installer.scopes import only_logs
 
 __all__ = ["Statements"]
@@ -415,6 +416,7 @@ class Statements(Trying):
         running = self.mask & ~vague
         held = self._held(value)
         of_texts = any(_may_have_texts(one) for _, items in known for one in items)
+        texts = self._members_of(known) if of_texts else frozenset()
         counted = (*self.spot, max((len(items) for _, items in known), default=0))
         at = 0
         while running:
@@ -427,7 +429,7 @@ class Statements(Trying):
             if not active:
                 break
             self.assign(target, self.gather(current))
-            self._round(body, None if of_texts else counted)
+            self._round(body, texts if of_texts else counted)
             self._note_changed(held)
             running = self.mask
             at += 1
@@ -441,14 +443,24 @@ class Statements(Trying):
             done |= self._iterate_vaguely(value, target, body, vague)
         self.mask = done
 
-    def _round(self, body: Callable[[], None], counted: tuple[str, int, int] | None) -> None:
-        """Execute one round of a loop; *counted*: which, where it goes through no texts."""
-        if counted is None:
-            self.rounds += 1
+    def _members_of(self, known: Sequence[tuple[int, Sequence[Plain]]]) -> frozenset[str]:
+        """Return what a loop goes through, and the parts of it, if somebody follows the guests."""
+        if self.watch is None or self.watch.trail is None:
+            return frozenset()
+        items = [one for _, row in known for one in row]
+        parts = [part for one in items if isinstance(one, tuple) for part in one]
+        return frozenset(map(member, (*items, *parts)))
+
+    def _round(
+        self, body: Callable[[], None], which: frozenset[str] | tuple[str, int, int]
+    ) -> None:
+        """Execute one round of a loop: over these texts, or the one there with so many rounds."""
+        if isinstance(which, frozenset):
+            self.rounds.append(which)
             body()
-            self.rounds -= 1
+            self.rounds.pop()
         else:
-            self.counted.append(counted)
+            self.counted.append(which)
             body()
             self.counted.pop()
 
@@ -481,7 +493,7 @@ class Statements(Trying):
 
             def once() -> None:
                 self.assign(target, element)
-                self._round(body, None)
+                self._round(body, frozenset())
 
             self.fork([(self.mask, _nothing), (self.mask, once)])
         return self.mask

@@ -52,10 +52,10 @@ class State:
         self.apart: dict[Forked, None] = {}
         self._reached: dict[tuple[str, int, str], int] = {}
         self.line = 1
-        #: How many rounds of loops over texts are executed, one within the other; of loops over
+        #: What the loops over texts that are executed go through; of loops over
         #: numbers, functions and the like, which one more name changes by their number at most,
         #: where they stand and how many rounds they have.
-        self.rounds = 0
+        self.rounds: list[frozenset[str]] = []
         self.counted: list[tuple[str, int, int]] = []
         #: Where something that has no order was gone through first.
         self.unordered_at: Place | None = None

@@ -36,6 +36,7 @@ class Hop:
             that is not of the disc was called with.
         value: that.
         in_round: whether it was in a round of a loop over texts.
+        among: what these loops go through.
         counted: the other loops around it: file, line and how many rounds each has.
         logs: whether the line only tells somebody.
     """
@@ -47,6 +48,7 @@ class Hop:
     in_round: bool = False
     logs: bool = False
     counted: tuple[tuple[str, int, int], ...] = ()
+    among: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -85,7 +87,9 @@ class Trail:
         self, machine: Any, spot: tuple[str, int], what: str, guests: int, value: Hashable = None
     ) -> None:
         logs = machine.spot in self._logging
-        hop = Hop(*spot, what, value, bool(machine.rounds), logs, tuple(machine.counted))
+        among = frozenset().union(*machine.rounds)
+        counted = tuple(machine.counted)
+        hop = Hop(*spot, what, value, bool(machine.rounds), logs, counted, among)
         self.hops[hop] = self.hops.get(hop, 0) | guests
 
 

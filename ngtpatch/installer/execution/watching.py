@@ -16,7 +16,7 @@ from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.trail import Trail
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
-__all__ = ["ExpressionSpan", "Meeting", "Turn", "Watch", "span_of"]
+__all__ = ["ExpressionSpan", "Meeting", "Turn", "Watch", "member", "span_of"]
 
 _Texts = tuple[tuple[int, str | frozenset[str]], ...]
 #: The relation, what stood on the right, and the place.
@@ -75,7 +75,9 @@ class Watch:
         turn: another order for some of them.
         trail: where each guest came to and with what, if it is asked for.
         measured: files of the disc, and where a program looked at their size or content.
-        reads: the programs that read a file of the disc.
+        acts: what was handed, and at which line, to functions that do something to the guest.
+        opened: files of the disc that a program opens for reading, and where.
+        listed: folders of the disc that are gone through.
         foresees: whether it is handled that the package distro is missing.
     """
 
@@ -92,7 +94,9 @@ class Watch:
     turn: Turn | None = None
     trail: Trail | None = None
     measured: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
-    reads: set[str] = field(default_factory=set)
+    acts: dict[tuple[str, int], list[tuple[int, str]]] = field(default_factory=dict)
+    opened: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
     foresees: bool = False
 
     def meet(
@@ -116,11 +120,17 @@ class Watch:
         if span in self.asked:
             self.told.setdefault(span, []).extend(_told(value, mask))
 
+    def act(self, place: tuple[str, int], args: Sequence[Varied], mask: int) -> None:
+        """Note what the guests of *mask* hand to something that acts on them, at *place*."""
+        rows = self.acts.setdefault(place, [])
+        for number, value in enumerate(args):
+            rows += [(guests, f"{number}: {text}") for guests, text in _told(value, mask)]
+
     def in_order(
         self, place: tuple[str, int], members: Sequence[Plain], items: Sequence[Plain]
     ) -> Sequence[Plain]:
         """Return the items of what has these members and no order, as they are gone through."""
-        names = [_member(one) for one in members]
+        names = [member(one) for one in members]
         key = frozenset(names)
         self.orderless.setdefault(key, place)
         turned = self.turn is not None and self.turn.of == key
@@ -129,6 +139,10 @@ class Watch:
     def measure(self, path: str, place: tuple[str, int]) -> None:
         """Note that a program looked at the size or content of a file of the disc, at *place*."""
         self.measured.setdefault(path, set()).add(place)
+
+    def open_own(self, path: str, place: tuple[str, int]) -> None:
+        """Note that a program opens a file of the disc for reading, at *place*."""
+        self.opened.setdefault(path, set()).add(place)
 
     def leave_open(self, place: tuple[str, int], mask: int) -> None:
         """Note that a condition may be true or false on the guests of *mask*."""
@@ -178,8 +192,9 @@ def _named(value: Plain) -> str:
     return repr(value) if is_atom else type(value).__name__
 
 
-def _member(value: Plain) -> str:
-    return f"({', '.join(map(_member, value))})" if isinstance(value, tuple) else _named(value)
+def member(value: Plain) -> str:
+    """Return what something is called as a member of a set or dictionary."""
+    return f"({', '.join(map(member, value))})" if isinstance(value, tuple) else _named(value)
 
 
 def _texts(value: Varied, mask: int) -> _Texts:

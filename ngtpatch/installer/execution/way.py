@@ -21,6 +21,11 @@ _WORD = re.compile(rb"[\w.-]+")
 _STARTING = re.compile(
     rb"subprocess|os\.(?:system|exec|spawn|popen)|runpy|Popen|commands\.|execfile"
 )
+# ``. FILE``, ``source FILE`` and ``sh FILE``, without the quotes.
+_SOURCED = re.compile(
+    rb"(?:^|[;&|({]|\b(?:if|then|else|do|exec)\b|!)\s*"
+    rb"(?:\.|source|/?(?:\w+/)*(?:ba|da|k)?sh)[ \t]+[\"']?([^\s\"';&|)]+)", re.M
+)  # fmt: skip
 _PYTHON_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*python")
 _SHELL_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:ba|da|k)?sh\b")
 
@@ -89,10 +94,23 @@ def shell_scripts(
             waiting += [one for one in _mentioned(tree, path) if is_shell(tree, one)]
     waiting = list(dict.fromkeys(waiting))
     for path in waiting:
-        waiting += [
-            one for one in _mentioned(tree, path) if is_shell(tree, one) and one not in waiting
-        ]
+        named = [one for one in _mentioned(tree, path) if is_shell(tree, one)]
+        waiting += [one for one in (*named, *_sourced(tree, path)) if one not in waiting]
     return tuple(waiting)
+
+
+def _sourced(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
+    """Yield the files below the installer that a shell script reads as a part of it, or starts.
+
+    By their names: the folder may be a variable's, and such a file needs no suffix.
+    """
+    if size_of(tree, path) > MAX_SOURCE_SIZE:
+        return
+    names = {posixpath.basename(word.decode("latin-1")) for word in _SOURCED.findall(tree[path])}
+    for one in sorted(tree):
+        name = posixpath.basename(one)
+        if one.startswith(ROOT) and name in names and not is_python(tree, one) and one != path:
+            yield one
 
 
 def _mentioned(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
