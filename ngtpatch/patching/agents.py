@@ -15,18 +15,17 @@ from ngtpatch.archives.members import shown_name
 from ngtpatch.archives.rewriting import is_rewritable
 from ngtpatch.installer.compiled import stale_members
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.way import importing
 from ngtpatch.installer.layout import ROOT
 from ngtpatch.installer.payloads import MEMBER, PayloadArchive, is_archive, read_payload
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 from ngtpatch.patching.likeness import liken
 from ngtpatch.patching.naming import is_of_the_library
 from ngtpatch.patching.own_digests import who_holds_digest
-from ngtpatch.patching.own_files import who_looks
+from ngtpatch.patching.own_files import lists_with, looked_at, who_looks
 from ngtpatch.patching.patch import Patch
 from ngtpatch.patching.planning import ChangedFile
 from ngtpatch.patching.profile import Profile
-from ngtpatch.patching.treated import Treated, Treatment
+from ngtpatch.patching.treated import Likened, Treated, Treatment
 
 __all__ = ["AgentPatches", "patch_agents", "read_agents"]
 
@@ -135,22 +134,19 @@ def _stays(payload: PayloadArchive, stale: Sequence[str]) -> str | None:
 
 
 def _looked_at(
-    payload: PayloadArchive, files: Mapping[str, bytes], paths: Sequence[str]
+    payload: PayloadArchive, files: Mapping[str, bytes], likened: Likened
 ) -> dict[str, str]:
     """Return why members are not changed: the agent itself may compare their size or content."""
-    if not paths:
-        return {}
     beside = {one.path.partition(MEMBER)[2]: one.data for one in payload.scripts}
     tree = {**{posixpath.normpath(name): data for name, data in beside.items()}, **files}
-    starts = [path for path in sorted(files) if b"__main__" in files[path]]
-    programs = dict.fromkeys([*starts, *importing(files, paths), *paths])
-    looks = who_looks(tree, within="", paths=list(programs))
     found = {}
-    for path in paths:
-        if place := looks(path):
-            found[path] = f"{place} looks at its size or content, which it may compare"
-        elif place := who_holds_digest(tree, path, within=""):
-            found[path] = f"a digest of it stands in {place}, which may be compared"
+    for path in likened.contents:
+        lists = lists_with(tree, path, within="")
+        if places := looked_at(likened.watch, path, lists=lists, only_read=True):
+            where, line = min(places)
+            found[path] = f"{where}:{line} looks at its size or content, which it may compare"
+        elif holder := who_holds_digest(tree, path, within=""):
+            found[path] = f"a digest of it stands in {holder}, which may be compared"
     return found
 
 
@@ -173,7 +169,7 @@ def _likened(
             name = posixpath.normpath(member)
             files[name], members[name] = script.data, script.path
     likened = liken(files, profiles)
-    looked = _looked_at(payload, files, sorted(likened.contents))
+    looked = _looked_at(payload, files, likened)
     changed = []
     for name, content in likened.contents.items():
         here = [patch.id for patch in patches if patch.matches(members[name])]

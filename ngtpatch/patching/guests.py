@@ -112,17 +112,12 @@ def asks_distro(tree: Mapping[str, bytes]) -> bool:
     return any(b"distro" in tree[path] for path in tree if is_python(tree, path))
 
 
-def may_lack_distro(tree: Mapping[str, bytes], paths: Sequence[str] | None = None) -> bool:
-    """Tell whether a program of *tree*, executed without the package distro, handles that.
-
-    Args:
-        tree: the files.
-        paths: the programs; by default the disc's.
-    """
+def may_lack_distro(tree: Mapping[str, bytes]) -> bool:
+    """Tell whether a program of *tree*, executed without the package distro, handles that."""
     if not asks_distro(tree):
         return False
     watch = Watch()
-    execute(tree, foreseen([_STRANGER, _ACCEPTED], lacking=True), paths=paths, watch=watch)
+    execute(tree, foreseen([_STRANGER, _ACCEPTED], lacking=True), watch=watch)
     return watch.foresees
 
 

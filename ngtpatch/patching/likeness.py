@@ -25,10 +25,10 @@ from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.patching.branch_tests import BranchTest, branch_tests
 from ngtpatch.patching.compared import Compared
 from ngtpatch.patching.guests import (
+    asks_distro,
     foreseen,
     kin_world,
     known_worlds,
-    may_lack_distro,
     probes_beside,
     stranger_beside,
     worlds_of,
@@ -82,7 +82,8 @@ class _Rule:
         mains = [p for p in sorted(files) if b"__main__" in files[p] and p not in deciding]
         started = mains or importing(files, deciding)
         self._programs = [*started, *deciding][:_MOST_PROGRAMS]
-        lacking = may_lack_distro(files, self._programs)
+        # Where no program handles that the package is missing, nobody is judged by it.
+        lacking = asks_distro(files)
         for profile in profiles:
             for world in foreseen(_ends(worlds_of(profile)), lacking=lacking):
                 likeness = kin_world(profile, world)
@@ -113,6 +114,9 @@ class _Rule:
     def applied(self) -> Likened:
         """Return what the rule makes of the files."""
         shipped = self._executed({}, self._watch)
+        if not self._watch.foresees:
+            self._kin = {one: kin for one, kin in self._kin.items() if not one.lacks_distro}
+            self._others = [one for one in self._others if not one.lacks_distro]
         tests = {path: branch_tests(source) for path, source in self._sources.items()}
         self._compared = Compared(self._watch, self._bits, self._kin, tests)
         contents: dict[str, bytes] = {}
@@ -149,6 +153,7 @@ class _Rule:
             {path: made[path] for path in contents},
             {path: edits[path] for path in contents},
             tuple(sorted(self._treated, key=lambda one: (one.path, one.line))),
+            self._watch,
         )
 
     def searched(self, likened: Likened) -> Likened | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from ngtpatch.installer.execution.measuring import ANY_FILE, CHECKING, OF_A_LIST, READING
@@ -29,24 +29,17 @@ _SHELL_COMMENT = re.compile(rb"\s*#")
 _LARGEST_LIST = 1 << 20
 
 
-def who_looks(
-    tree: Mapping[str, bytes], *, within: str = ROOT, paths: Sequence[str] | None = None
-) -> Callable[[str], str | None]:
+def who_looks(tree: Mapping[str, bytes]) -> Callable[[str], str | None]:
     """Return what tells of a file which script, and line, looks at its size or content.
 
     The programs are executed for everybody that is known: what is changed is changed for all.
-
-    Args:
-        tree: the files.
-        within: where what may name the file lies.
-        paths: the programs; by default the disc's.
     """
     watch = Watch()
-    execution = execute(tree, known_worlds(), paths=paths, watch=watch)
+    execution = execute(tree, known_worlds(), watch=watch)
     scripts = shell_scripts(tree, execution.files, execution.started)
 
     def looking(path: str) -> str | None:
-        lists = lists_with(tree, path, within=within)
+        lists = lists_with(tree, path)
         # An archive is opened to be unpacked.
         only_read = not is_archive(path)
         places = set(looked_at(watch, path, lists=lists, only_read=only_read))

@@ -85,7 +85,7 @@ class SearchedPlaces:
             row = Treated(one.path, line, one.treatment, one.reason, one.profiles)
             rows.setdefault((one.path, line), row)
         treated = sorted(rows.values(), key=lambda one: (one.path, one.line))
-        return Likened(contents, made, edits, tuple(treated))
+        return Likened(contents, made, edits, tuple(treated), likened.watch)
 
 
 def _as_shipped(insertion: Insertion, before: Sequence[Insertion]) -> Insertion:

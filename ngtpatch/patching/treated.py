@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from ngtpatch.installer.execution.watching import Watch
 from ngtpatch.patching.insertion import Insertion
 
 __all__ = ["Likened", "Treated", "Treatment"]
@@ -44,9 +45,11 @@ class Likened:
         insertions: what changes them.
         edits: how many operands each got.
         treated: the places that decide, by path and line.
+        watch: what was seen when the files were executed as shipped.
     """
 
     contents: Mapping[str, bytes]
     insertions: Mapping[str, tuple[Insertion, ...]]
     edits: Mapping[str, int]
     treated: tuple[Treated, ...]
+    watch: Watch = field(default_factory=Watch, repr=False, compare=False)
