@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four hundred of the factories with gates, cuts and aliases, in every run of the tests."""
+"""Two hundred of the factories with gates, cuts and aliases, in every run of the tests."""
 
 import random
 from collections import Counter
@@ -14,11 +14,11 @@ from tests.fuzz.unseen_variants import grow
 def test_what_is_patched_gets_through_and_changes_nobody_else(part: int) -> None:
     chance = random.Random(f"unseen {part}")
     became: dict[str, Counter[str]] = {}
-    for _ in range(100):
+    for _ in range(50):
         grown = grow(chance)
         what = check_grown(grown)
         for kind in (f"cut {grown.cut}", f"alias {grown.alias}", f"gate {grown.gate}", "all"):
             became.setdefault(kind, Counter())[what] += 1
     print(shares(became))
     # Whatever is refused: a chain with nothing strange beside it never is.
-    assert became["all"]["patched"] > 40
+    assert became["all"]["patched"] > 20
