@@ -91,15 +91,12 @@ class Parting:
         told = self._execution.watch.told if self._execution.watch is not None else {}
         if like is None or not self._is_unknown(told.get(self._acts[span], ()), world):
             return False
-        own, other = (_given(told.get(span, ()), self._bits[one]) for one in (world, like))
-        # Who does not come to it was seen before; what names the kin for everybody is no name.
-        return (
-            bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
-        )
+        return self._hands_apart(told.get(span, ()), world, like)
 
     def _hands_apart(self, rows: Sequence[tuple[int, str]], world: World, like: World) -> bool:
         """Tell whether these two hand over something else, whatever the function is called by."""
         own, other = (_given(rows, self._bits[one]) for one in (world, like))
+        # Who does not come to it was seen before; what names the kin for everybody is no name.
         return (
             bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
         )

@@ -66,12 +66,12 @@ class DiscFiles:
         place = posixpath.normpath(str(path).removeprefix(DISC))
         return place if place in self._tree else None
 
-    def ending_in(self, path: Plain) -> str | None:
-        """Return the file of the tree that a relative path may lead to; None where none is."""
+    def ending_in(self, path: Plain) -> frozenset[str]:
+        """Return the files of the tree that a relative path may lead to, in any folder."""
         if not isinstance(path, str) or path.startswith(("/", "-")) or not path.strip("./"):
-            return None
+            return frozenset()
         tail = "/" + posixpath.normpath(path)
-        return next((one for one in self._tree if one.endswith(tail)), None)
+        return frozenset(one for one in self._tree if one.endswith(tail))
 
     def parted(self, path: Varied, mask: int) -> tuple[int, int]:
         """Return the guests whose path is there, and those whose is not.

@@ -54,17 +54,13 @@ _SIZES = re.compile(rb"\blen\s*\(|\.tell\(")
 
 def note_opened(machine: Any, path: Plain) -> None:
     """Note that a file is opened for reading: where, and whether digests or lengths are made."""
-    file = None if machine.watch is None else _file(machine, path)
-    if file is None:
-        return
-    if file == ANY_FILE:
-        machine.watch.measure(ANY_FILE, machine.spot)
-        return
-    machine.watch.open_own(file, machine.spot)
-    # A digest may be made elsewhere, by whom the file is handed to.
     own = machine.tree.get(machine.spot[0], b"")
-    if machine.disc.is_said(_DIGESTS) or _SIZES.search(own):
-        machine.watch.measure(file, machine.spot)
+    for file in () if machine.watch is None else _files(machine, path):
+        if file != ANY_FILE:
+            machine.watch.open_own(file, machine.spot)
+        # A digest may be made elsewhere, by whom the file is handed to.
+        if file == ANY_FILE or machine.disc.is_said(_DIGESTS) or _SIZES.search(own):
+            machine.watch.measure(file, machine.spot)
 
 
 def note_measured(machine: Any, name: str, args: Sequence[Varied]) -> None:
@@ -92,9 +88,10 @@ def note_measured(machine: Any, name: str, args: Sequence[Varied]) -> None:
     texts = [one for one in words if isinstance(one, str)]
     checks = any(_PROGRAM.search(one) for one in texts)
     parts = [*words, *(part for one in texts for part in _BETWEEN_WORDS.split(one))]
-    files = {_file(machine, part) for part in parts} - {None}
+    named = {_files(machine, part) for part in parts} - {frozenset()}
+    files = frozenset[str]().union(*named)
     # One program of the disc may be told to look at another.
-    handed = len(files - {ANY_FILE}) > 1
+    handed = len(named - {frozenset({ANY_FILE})}) > 1
     if looks or checks or handed or any(_READER.search(one) for one in texts):
         for file in files:
             # Who only reads has to be given the file itself.
@@ -111,12 +108,12 @@ def _without_pattern(path: str) -> str:
     return "" if folder == "." else folder
 
 
-def _file(machine: Any, path: Plain) -> str | None:
-    """Return the file of the disc at *path*; None where it is none."""
+def _files(machine: Any, path: Plain) -> frozenset[str]:
+    """Return the files of the disc that *path* leads to, or may."""
     if isinstance(path, Unknown):
-        return ANY_FILE
+        return frozenset({ANY_FILE})
     found: str | None = machine.disc.path_of(path)
-    return found or machine.disc.ending_in(path)
+    return machine.disc.ending_in(path) if found is None else frozenset({found})
 
 
 def _words(one: Plain, mask: int, depth: int = 2) -> Iterator[Plain]:
