@@ -110,7 +110,6 @@ def run_fleet(
     """
     stop = stop or threading.Event()
     destination = open_destination(plan.settings)
-    outputs = {order.output for order in plan.orders}
     with ExitStack() as stack:
         try:
             stack.enter_context(destination.held(plan.shard, wait=wait_seconds, stop=stop))
@@ -121,9 +120,9 @@ def run_fleet(
         if resume or plan.settings.replace:
             destination.reach()
         else:
-            _refuse_existing(destination, plan.settings.destination, outputs)
+            _refuse_existing(destination, plan)
         ledger_path = destination.ledger(plan.shard)
-        destination.sweep({*outputs, ledger_path.name})
+        destination.sweep({*_outputs(plan), ledger_path.name})
         ledger = stack.enter_context(Ledger(ledger_path))
         destination.require_held()  # images and ledger are in one
         claims = claims_against(plan, destination)
@@ -152,7 +151,7 @@ def run_fleet(
             workshop.close()
             destination.require_held()
             # Of workers that died: their VMs were made by others, or failed.
-            destination.sweep(outputs)
+            destination.sweep(_outputs(plan))
             ledger.settle(order.output for order in plan.orders)
         summary = tally.summary(interrupted=stop.is_set() and tally.done < len(plan.orders))
         return replace(
@@ -171,22 +170,26 @@ def foreseen(plan: FleetPlan, *, resume: bool = False) -> FleetPlan:
     """
     destination = open_destination(plan.settings)
     destination.foresee()
-    outputs = {order.output for order in plan.orders}
     if resume or plan.settings.replace:
         destination.reach()
     else:
-        _refuse_existing(destination, plan.settings.destination, outputs)
+        _refuse_existing(destination, plan)
     Ledger(destination.ledger(plan.shard)).close()  # each of its rows is one
     return refusing(plan, claims_against(plan, destination))
 
 
-def _refuse_existing(destination: Destination, place: str, outputs: set[str]) -> None:
-    there = sorted(destination.existing(outputs))
+def _outputs(plan: FleetPlan) -> set[str]:
+    """Return the names of all outputs. Of fifty thousand that is four megabytes: not to be kept."""
+    return {order.output for order in plan.orders}
+
+
+def _refuse_existing(destination: Destination, plan: FleetPlan) -> None:
+    there = sorted(destination.existing(_outputs(plan)))
     if there:
         raise UsageError(
             "output-exists",
-            f"holds {len(there)} of the {len(outputs)} outputs already, such as {there[0]}",
-            path=place,
+            f"holds {len(there)} of the {len(plan.orders)} outputs already, such as {there[0]}",
+            path=plan.settings.destination,
             hint="use --resume to keep what is right, or --force to replace them all",
         )
 
@@ -201,14 +204,17 @@ def _outcomes(
     manned: Callable[[], bool] | None,
 ) -> Iterator[VmResult]:
     """Yield outcomes as they come, with at most *window* pieces of the orders handed out."""
-    waiting = deque(
-        plan.orders[start : start + piece] for start in range(0, len(plan.orders), piece)
-    )
+    pieces = (plan.orders[start : start + piece] for start in range(0, len(plan.orders), piece))
+    again: deque[tuple[Order, ...]] = deque()
     flying: dict[Future[list[VmResult]], tuple[Order, ...]] = {}
     broken: BaseException | None = None
     while True:
-        while len(flying) < window and waiting and not stop.is_set() and broken is None:
-            orders = waiting.popleft()
+        while (
+            len(flying) < window
+            and not stop.is_set()
+            and broken is None
+            and (orders := next(pieces, None) or (again.popleft() if again else None))
+        ):
             try:
                 flying[executor.submit(workshop.make_all, plan.settings, orders)] = orders
             except Exception as error:  # BrokenExecutor, shut down by its owner, scheduler gone
@@ -230,7 +236,7 @@ def _outcomes(
             elif isinstance(trouble, CancelledError):  # who knew of it is gone
                 broken = trouble
             elif len(orders) > 1:  # one of them may be what kills workers: each by itself
-                waiting.extend((order,) for order in orders)
+                again.extend((order,) for order in orders)
             else:
                 # make() raises nothing: the worker itself was lost.
                 message = f"its worker was lost ({type(trouble).__name__})"

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ngtpatch.errors import Refusal
@@ -37,6 +37,8 @@ _NAMES = re.compile(
 _DECIDING = frozenset({"case_statement", "if_statement", "while_statement", "list"})
 _BINDING = frozenset({"read", "mapfile", "eval", "export", "local", "declare"})
 _TELLING = frozenset({"echo", "printf", ".", "source", "export", "logger"})
+# These do nothing else.
+_SAYING = frozenset({"echo", "printf", "logger", ":", "true"})
 _LEAVING = frozenset({"exit", "return", "kill", "die", "false", "abort"})
 _STATEMENTS = frozenset({
     "command", "test_command", "pipeline", "subshell", "redirected_statement", "negated_command",
@@ -82,31 +84,54 @@ class ShellUse:
         """Return whether the script ends here for *world*, or None where that is not known."""
         return self._script.ended(self._node, world)
 
+    def parts(self, world: World, like: World) -> bool:
+        """Tell whether something else is done here for these two guests.
 
-def read_shell(path: str, data: bytes) -> ShellScript:
+        Where a test is not understood, that may be if it has a distribution's name.
+        """
+        mine, theirs = (self._script.done(self._node, one) for one in (world, like))
+        if mine is None or theirs is None:
+            return self._script.does_by_name(self._node)
+        return mine != theirs
+
+
+def read_shell(path: str, data: bytes, sourced: Iterable[bytes] = ()) -> ShellScript:
     """Parse the script at *path*.
+
+    Args:
+        path: where it is.
+        data: its content.
+        sourced: the files that it reads as a part of itself. What these decide by themselves is
+            not told here.
 
     Raises:
         Refusal: ``unparsable``: it is too large, or no shell script that can be read.
     """
-    if len(data) > _MAX_SIZE:
-        raise Refusal("unparsable", f"{len(data)} bytes are more than a script has", path=path)
+    # What they define is known before the script's own lines; its first line may say how it runs.
+    first, end, rest = data.partition(b"\n")
+    before = b"".join(one.rstrip(b"\n") + b"\n" for one in sourced)
+    whole = first + end + before + rest if first.startswith(b"#!") else before + data
+    if len(whole) > _MAX_SIZE:
+        raise Refusal("unparsable", f"{len(whole)} bytes are more than a script has", path=path)
     # Deferred: only a disc with shell scripts on the way needs a parser for them.
     import tree_sitter
     import tree_sitter_bash
 
     language = tree_sitter.Language(tree_sitter_bash.language())
-    tree = tree_sitter.Parser(language).parse(data)
+    tree = tree_sitter.Parser(language).parse(whole)
     if tree.root_node.has_error:
         raise Refusal("unparsable", "is not a shell script that can be read", path=path)
-    return ShellScript(path, data, tree)
+    return ShellScript(path, whole, tree, added=before.count(b"\n"))
 
 
 class ShellScript(ShellValues):
     """One script, and where its facts go."""
 
-    def __init__(self, path: str, data: bytes, tree: Any) -> None:
+    def __init__(self, path: str, data: bytes, tree: Any, *, added: int = 0) -> None:
+        """*added*: how many lines of it, before its own or behind the first, are another's."""
         self.path = path
+        self._added = added
+        self._headed = int(data.startswith(b"#!"))
         self._tree = tree  # keeps the nodes alive
         self._nodes = _all_nodes(tree.root_node, path)
         self._text = data
@@ -170,20 +195,24 @@ class ShellScript(ShellValues):
         waiting = [node]
         while waiting:
             one = waiting.pop()
-            if one.type == "variable_name" and one.parent is not None:
-                name = text_of(one)
-                if one.parent.type in ("simple_expansion", "expansion") and (
-                    name in self._facts or (name.isdigit() and self._has_arguments(one))
-                ):
-                    return True
-            elif one.type == "special_variable_name":
-                if self._has_arguments(one):
-                    return True
-            elif (
-                one.type == "command" and text_of(one.child_by_field_name("name")) in self._knowing
-            ):
+            if self._is_fact(one):
                 return True
             waiting.extend(child for child in one.named_children if child.type != "comment")
+        return False
+
+    def _is_fact(self, node: Node) -> bool:
+        match node.type:
+            case "variable_name" if node.parent is not None:
+                name = text_of(node)
+                return node.parent.type in ("simple_expansion", "expansion") and (
+                    name in self._facts or (name.isdigit() and self._has_arguments(node))
+                )
+            case "expansion":  # also in what is cut off or put in place
+                return self._mentions_facts(text_of(node))
+            case "special_variable_name":
+                return self._has_arguments(node)
+            case "command":
+                return text_of(node.child_by_field_name("name")) in self._knowing
         return False
 
     def _has_arguments(self, node: Node) -> bool:
@@ -238,6 +267,13 @@ class ShellScript(ShellValues):
 
     def uses(self) -> Iterator[ShellUse]:
         """Yield what decides by a fact, or compares anything with a distribution's name."""
+        for use in self._all_uses():
+            if use.line <= self._headed:
+                yield use
+            elif use.line > self._headed + self._added:
+                yield replace(use, line=use.line - self._added)
+
+    def _all_uses(self) -> Iterator[ShellUse]:
         for node in self._nodes:
             if node.type in _DECIDING:
                 tests = list(_tests(node))
@@ -362,54 +398,63 @@ class ShellScript(ShellValues):
 
     # Meaning -------------------------------------------------------------------------------
 
-    def ended(self, node: Any, world: World) -> bool | None:  # noqa: PLR0911 - one a shape
+    def ended(self, node: Any, world: World) -> bool | None:
         """Return whether the script ends at *node* for *world*, or None where not known."""
-        match node.type:
-            case "case_statement":
-                value = self._value(node.child_by_field_name("value"), world)
-                if value is None:
-                    return None if self._may_end(node) else False
-                for item in node.named_children:
-                    if item.type == "case_item" and any(
-                        fnmatch.fnmatchcase(value, pattern_of(one))
-                        for one in item.children_by_field_name("value")
-                    ):
-                        return self._leaves_certainly(item)
-                return False
-            case "if_statement":
-                return self._of_if(node, world)
-            case "list":
-                left, right = node.named_children[0], node.named_children[-1]
-                operator = node.children[1].type if len(node.children) > 2 else ""
-                holds = self._holds(left, world)
-                if holds is None:
-                    return None if self._may_end(node) else False
-                runs = holds if operator == "&&" else not holds
-                return self._leaves_certainly(right) if runs else False
-            case "test_command" | "negated_command":
-                holds = self._holds(node, world)
-                return None if holds is None else not holds
-        return None
+        if node.type in ("test_command", "negated_command"):
+            holds = self._holds(node, world)
+            return None if holds is None else not holds
+        if node.type not in ("case_statement", "if_statement", "list"):
+            return None
+        taken = self._taken(node, world)
+        if taken is None:
+            return None if self._may_end(node) else False
+        found = [self._leaves_certainly(one) for one in taken]
+        return True if True in found else None if None in found else False
 
-    def _of_if(self, node: Node, world: World) -> bool | None:
-        ways: list[tuple[Node | None, Node]] = [(node.child_by_field_name("condition"), node)]
-        for child in node.named_children:
-            if child.type == "elif_clause":
-                ways.append((child.named_children[0] if child.named_children else None, child))
-            elif child.type == "else_clause":
-                ways.append((None, child))
-        for condition, way in ways:
-            holds = True if condition is None else self._holds(condition, world)
-            if holds is None:
-                return None if self._may_end(node) else False
-            if holds:
-                body = [
-                    one for one in way.named_children
-                    if one != condition and one.type not in ("elif_clause", "else_clause")
-                ]  # fmt: skip
-                found = [self._leaves_certainly(one) for one in body]
-                return True if True in found else None if None in found else False
-        return False
+    def done(self, node: Any, world: World) -> tuple[str, ...] | None:
+        """Return what is done at *node* for *world* beside telling; None where not known."""
+        taken = self._taken(node, world)
+        return None if taken is None else tuple(map(text_of, filter(self._acts, taken)))
+
+    def does_by_name(self, node: Any) -> bool:
+        """Tell whether something is done at *node*, beside telling, by what has a name in it."""
+        tests = list(_tests(node)) if node.type in _DECIDING else []
+        body = [one for one in node.named_children if one not in tests]
+        return any(map(_names_one, tests)) and any(map(self._acts, body))
+
+    def _taken(self, node: Any, world: World) -> Sequence[Node] | None:
+        """Return the statements that a guest comes to at *node*; None where that is not known."""
+        way = self.way(node, world)
+        if way is None:
+            return None
+        if node.type == "list":
+            operator = node.children[1].type if len(node.children) > 2 else ""
+            return node.named_children[-1:] if (operator == "&&") is bool(way) else ()
+        if node.type == "case_statement":
+            items = [one for one in node.named_children if one.type == "case_item"]
+            values = items[way].children_by_field_name("value") if way >= 0 else ()
+            body = items[way].named_children if way >= 0 else ()
+            return [one for one in body if one not in values]
+        parts = [one for one in node.named_children if one.type == "elif_clause"]
+        other = [one for one in node.named_children if one.type == "else_clause"]
+        if way < 0:
+            return other[0].named_children if other else ()
+        taken = node if way == 0 else parts[way - 1]
+        condition = node.child_by_field_name("condition") if way == 0 else taken.named_children[0]
+        left = (condition, *parts, *other)
+        return [one for one in taken.named_children if one not in left]
+
+    def _acts(self, statement: Node) -> bool:
+        """Tell whether *statement* does more than to tell something."""
+        return any(
+            one.type == "variable_assignment"
+            or (one.type == "command" and not self._only_says(one))
+            for one in _below(statement)
+        )
+
+    def _only_says(self, command: Node) -> bool:
+        name = text_of(command.child_by_field_name("name"))
+        return name in _SAYING or (name in self._functions and self._only_tells(name))
 
     def _leaves_certainly(self, node: Node) -> bool | None:
         """Tell whether *node* ends the script: yes, no, or it depends on more."""

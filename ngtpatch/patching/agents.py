@@ -88,9 +88,9 @@ def patch_agents(
 ) -> AgentPatches:
     """Return what the patches of the kind ``kin`` make of the archives' members.
 
-    Never refuses: what cannot be proven is left, and is among ``treated``. So is an archive of
-    which a script of *tree* holds a digest, or which it looks at: who compares that would refuse a
-    changed one.
+    Never refuses: what cannot be proven is left, and is among ``treated``. So is an archive or
+    member of which a script of *tree* holds a digest, or an archive which it looks at: who compares
+    that would refuse a changed one.
     """
     fitting = [patch for patch in patches if patch.kind == "kin"]
     changed: list[ChangedFile] = []
@@ -104,6 +104,9 @@ def patch_agents(
             for file in edited
         }
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
+        for file in edited:
+            if holder := who_holds_digest({**tree, file.path: file.before}, file.path):
+                stays[file.path] = f"a digest of it stands in {holder}, which may be compared"
         if edited and looks is None:
             looks = who_looks(tree)
         if edited and looks and (place := looks(payload.path)):

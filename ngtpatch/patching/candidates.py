@@ -35,7 +35,9 @@ class Candidates:
     @property
     def kinds(self) -> tuple[Callable[[PythonSource], Iterator[Iterator[Extension]]], ...]:
         """What can be asked of a file, one after the other."""
-        return (self._literal, self._word, self._by_name, self._part, self._cased)
+        return (
+            self._literal, self._together, self._word, self._by_name, self._part, self._cased,
+        )  # fmt: skip
 
     def sources(self, tree: Mapping[str, bytes], paths: Sequence[str]) -> Iterator[PythonSource]:
         """Yield the files among *paths* that hold what decides, and can be read."""
@@ -50,10 +52,19 @@ class Candidates:
 
     def _literal(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides."""
-        texts = frozenset(one.text for one in self._wanted if one.word is None)
-        for literal in literals(source.tree, texts):
-            for one in self._wanted:
-                if one.text == literal.text and one.word is None:
+        yield from self._whole(source)
+
+    def _together(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
+        """Yield the places for what several texts of one place do, around one of them."""
+        yield from self._whole(source, together=True)
+
+    def _whole(
+        self, source: PythonSource, *, named: bool = False, together: bool = False
+    ) -> Iterator[Iterator[Extension]]:
+        wanted = [one for one in self._wanted if one.word is None and one.together is together]
+        for literal in literals(source.tree, frozenset(one.text for one in wanted), named=named):
+            for one in wanted:
+                if one.text == literal.text:
                     yield self._places(source, literal, one.new)
 
     def _places(
@@ -63,11 +74,7 @@ class Candidates:
 
     def _by_name(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the places around each name of a literal that decides."""
-        texts = frozenset(one.text for one in self._wanted if one.word is None)
-        for literal in literals(source.tree, texts, named=True):
-            for one in self._wanted:
-                if one.text == literal.text and one.word is None:
-                    yield self._places(source, literal, one.new)
+        yield from self._whole(source, named=True)
 
     def _part(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that is put into a longer text which decides."""
@@ -77,7 +84,8 @@ class Candidates:
 
     def _cased(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the places around each literal that decides once its case is changed."""
-        texts = {one.text.lower(): one.new for one in self._wanted if one.word is None}
+        alone = [one for one in self._wanted if not one.together]
+        texts = {one.text.lower(): one.new for one in alone if one.word is None}
         exact = frozenset(one.text for one in self._wanted)
         for literal in literals(source.tree, frozenset(_texts_like(source, texts)) - exact):
             new = texts[literal.text.lower()]
@@ -89,7 +97,7 @@ class Candidates:
 
     def _word(self, source: PythonSource) -> Iterator[Iterator[Extension]]:
         """Yield the place in each longer text of which a word decides."""
-        words = {one.word or one.text: one.new for one in self._wanted}
+        words = {one.word or one.text: one.new for one in self._wanted if not one.together}
         texts = frozenset(_texts_with(source, words))
         for literal in literals(source.tree, texts):
             for word, new in words.items():

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from ngtpatch.errors import Refusal
 from ngtpatch.installer.execution.importing import Machine
-from ngtpatch.installer.execution.way import shell_scripts
+from ngtpatch.installer.execution.way import parts_of, shell_scripts
 from ngtpatch.installer.execution.worlds import World
-from ngtpatch.installer.shell_source import ShellUse, read_shell
+from ngtpatch.installer.shell_source import ShellScript, ShellUse, read_shell
 from ngtpatch.patching.doubts import DoubtKind
 from ngtpatch.patching.outcome import ORDER_HAZARD
 from ngtpatch.patching.own_files import checks_files
@@ -39,11 +39,17 @@ class ShellWay:
         found: dict[str, tuple[ShellUse, ...] | None] = {}
         for path in self._paths:
             try:
-                script = read_shell(path, self._tree[path])
-                found[path] = tuple(use for use in script.uses() if use.ends)
+                found[path] = tuple(self._read(path).uses())
             except Refusal:
                 found[path] = None
         return found
+
+    def _read(self, path: str) -> ShellScript:
+        parts = [self._tree[one] for one in parts_of(self._tree, path)]
+        try:
+            return read_shell(path, self._tree[path], parts)
+        except Refusal:  # a part that cannot be read is told as what it is
+            return read_shell(path, self._tree[path])
 
     def doubts(
         self, kin: Mapping[World, World | None], changed: Mapping[str, Collection[str]]
@@ -66,15 +72,19 @@ class ShellWay:
                 for world, like in kin.items():
                     if like is not None and use.alike(world, like):
                         continue
+                    if like is not None and use.parts(world, like):
+                        yield path, use.line, "shell"
                     mine = use.ended(world)
                     theirs = None if like is None else use.ended(like)
-                    if mine is None or (mine and theirs is None):
+                    if use.ends and (mine is None or (mine and theirs is None)):
                         yield path, use.line, "shell"
 
     def conflict(self, kin: Mapping[World, World | None]) -> Refusal | None:
         """Return why a shell script ends for one of these guests and not for its kin, or None."""
         for path, uses in self._uses.items():
             for use in uses or ():
+                if not use.ends:
+                    continue
                 for world, like in kin.items():
                     if like is not None and use.ended(world) and use.ended(like) is False:
                         return Refusal(

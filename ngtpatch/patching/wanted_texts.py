@@ -31,11 +31,14 @@ class Wanted:
         word: the part of *text* that is the kin's, where that is a text of words; None where
             it is all of it.
         new: what the new names would need in its place.
+        together: whether that is what several texts of one place would do for them: a line that
+            is come to with NAME by some and with ID by others.
     """
 
     text: str
     word: str | None
     new: tuple[str, ...]
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,23 +72,33 @@ def wanted_texts(
     seen = _by_place(watch)
     for relation, rights, lefts in seen:
         needed: dict[tuple[str, str | None], dict[World, list[str]]] = {}
+        searched: set[tuple[str, str | None]] = set()
         for world, like in kin.items():
             for match in _matches(relation, rights, lefts, bits[like], bits[world], needles[world]):
                 new = match.value
                 if not match.whole:
+                    searched.add((match.text, match.word))
                     new = _token(match.relation or relation, match.value, needles[world])
                     if match.lead + match.tail and not _PLAIN.fullmatch(new):
                         continue
                     new = match.lead + new + match.tail
                 needed.setdefault((match.text, match.word), {}).setdefault(world, []).append(new)
+        plain: dict[str, dict[str, None]] = {}
         for (text, word), each in needed.items():
             # One line may be come to with NAME and with ID: either may do. Not every release
             # comes to every operand, and what is missing then is shown by trying.
             for at in range(max(map(len, each.values()))):
                 one = {world: texts[min(at, len(texts) - 1)] for world, texts in each.items()}
                 new_texts = tuple(dict.fromkeys(one.values()))
+                if (text, word) in searched:
+                    new_texts = _without_longer(new_texts)
                 if not _varies(one) and all(map(is_writable, new_texts)):
                     found[Wanted(text, word, new_texts)] = None
+                    if word is None:
+                        plain.setdefault(text, {}).update(dict.fromkeys(new_texts))
+        every = tuple(dict.fromkeys(new for each in plain.values() for new in each))
+        if len(plain) > 1 and any(len(each) < len(every) for each in plain.values()):
+            found[Wanted(next(iter(plain)), None, every, together=True)] = None
     return tuple(found)
 
 
@@ -234,10 +247,18 @@ def _token(relation: str, value: str, needles: Sequence[str]) -> str:
     return value.strip("\"' \t\r\n") if relation in ("in", "find", "pattern") else value
 
 
+def _without_longer(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return *texts* but for those in which another one is found: it does for both."""
+    return tuple(one for one in texts if not any(o != one and o in one for o in texts))
+
+
 def _varies(each: Mapping[World, str]) -> bool:
     """Tell whether one name needs another text on another release: the next is not known then."""
-    seen: dict[tuple[str, str], str] = {}
-    return any(seen.setdefault((one.name, one.id), text) != text for one, text in each.items())
+    seen: dict[tuple[str, str, bool], str] = {}
+    return any(
+        seen.setdefault((one.name, one.id, one.lacks_distro), text) != text
+        for one, text in each.items()
+    )
 
 
 def is_writable(text: str) -> bool:

@@ -237,6 +237,26 @@ def test_an_archive_whose_digest_stands_on_the_disc_stays(
     assert (tmp_path / "other" / AGENT).read_bytes() != archive.read_bytes()
 
 
+def test_a_member_whose_digest_stands_on_the_disc_stays(pairs: Pairs, tmp_path: Path) -> None:
+    """The installer may compare what it has unpacked."""
+    with Volume.open(pairs(2).base) as volume:
+        for path in volume.tree:
+            (tmp_path / "disc" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "disc" / path).write_bytes(volume.tree[path])
+    result = ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "out")
+    changed = [one.path for one in result.changed if one.path.startswith(AGENT + "!")]
+    member = changed[0].partition("!")[2]
+    with tarfile.open(tmp_path / "disc" / AGENT) as archive:
+        held = {one.name.removeprefix("./"): one for one in archive}[member.removeprefix("./")]
+        digest = hashlib.sha256((archive.extractfile(held) or io.BytesIO()).read()).hexdigest()
+    (tmp_path / "disc" / ROOT / "src/check.py").write_text(f"SUMS = {{'{member}': '{digest}'}}\n")
+    result = ngtpatch.rebuild(tmp_path / "disc", distros=["rocky"], output_tree=tmp_path / "other")
+    now = [one.path for one in result.changed if one.path.startswith(AGENT + "!")]
+    assert now == changed[1:], "the others change as before"
+    said = f"a digest of it stands in {ROOT}src/check.py:1, which may be compared"
+    assert any(member in notice and said in notice for notice in result.notices)
+
+
 @pytest.mark.parametrize(
     "check",
     [

@@ -155,6 +155,18 @@ SCRIPT = "#!/bin/sh\n. /etc/os-release\n"
         ('[ "$ID" = debian ] && exit 1\necho\n[ "$ID" = centos ] || exit 4\n', ("conflict", 5)),
         ('if [ "$ID" = rocky ] && [ -e /x ]; then exit 3; fi\n', ("shell", 3)),
         ("if grep -q Rocky /etc/os-release; then exit 1; fi\n", ("shell", 3)),
+        ('L=" centos "\nif [ "${L#* $ID }" = "$L" ]; then exit 1; fi\n', ("shell", 4)),
+        ('[ "$ID" = centos ] && yum -y install python3-distro\n', ("shell", 3)),
+        ("case $ID in\n  centos) FAMILY=el ;;\n  *) FAMILY=other ;;\nesac\n", ("shell", 4)),
+        (
+            'if [ "$ID" = debian ]; then\n  :\nelif [ "$ID" = rocky ]; then\n  sh x.sh\nfi\n',
+            ("shell", 3),
+        ),
+        ("if grep -q CentOS /etc/os-release; then\n  yum -y install tar\nfi\n", ("shell", 3)),
+        ("case $ID in\n  centos|rocky) yum install tar ;;\n  *) apt install tar ;;\nesac\n", None),
+        ("case $ID in\n  debian) apt install tar ;;\n  *) yum -y install tar ;;\nesac\n", None),
+        ("case $ID in\n  centos) echo CentOS ;;\n  *) printf other ;;\nesac\n", None),
+        ("if grep -q CentOS /etc/os-release; then\n  echo CentOS\nfi\n", None),
         ("if [ x; then centos\n fi fi ((\n'", ("unread", 1)),
         ("if [ x; then\n fi fi ((\n'", ("unread", 1)),
     ],
@@ -172,6 +184,43 @@ def test_a_shell_script_is_judged_by_what_it_does_to_the_new_name_and_its_kin(
         apply(files, [ROCKY], PATCHES)
     assert (caught.value.code, caught.value.path) == ("conflict", ROOT + "install_ngt.sh")
     assert f"at what line {found[1]} decides, and not for 'CentOS Linux'" in str(caught.value)
+
+
+GATE = """\
+check_os() {
+    case "$ID" in centos|rhel|ubuntu) return 0 ;; esac
+    return 1
+}
+"""
+MAIN = '#!/bin/sh\nHERE=$(dirname "$0")\n. "$HERE/common.sh"\n{0}\n'
+
+
+@pytest.mark.parametrize("place", ["common.sh", "lib/common.sh"])
+@pytest.mark.parametrize("middle", [False, True])
+@pytest.mark.parametrize(
+    ("line", "decides"), [("check_os || exit 3", True), ("check_os\necho", False)]
+)
+def test_a_function_that_is_read_from_another_file_decides(
+    line: str, place: str, *, decides: bool, middle: bool
+) -> None:
+    """Also where the one that is read has it from a third."""
+    files = tree() | {ROOT + "install_ngt.sh": MAIN.format(line).encode()}
+    gate = "#!/bin/sh\n. /etc/os-release\n" + GATE
+    files[ROOT + place] = b"#!/bin/sh\n. ./os.inc\n" if middle else gate.encode()
+    if middle:
+        files[ROOT + "os.inc"] = gate.encode()
+    doubts = {(one.path, one.line, one.kind) for one in apply(files, [ROCKY], PATCHES).doubts}
+    assert ((ROOT + "install_ngt.sh", 4, "shell") in doubts) is decides
+
+
+def test_a_part_that_cannot_be_read_is_named_and_the_script_is_still_read() -> None:
+    files = tree() | {
+        ROOT + "install_ngt.sh": MAIN.format("[ $ID = rocky ] && exit 1").encode(),
+        ROOT + "common.sh": b". /etc/os-release\nif [ x; then\n fi fi ((\n'",
+    }
+    doubts = {(one.path, one.kind) for one in apply(files, [ROCKY], PATCHES).doubts}
+    assert (ROOT + "common.sh", "unread") in doubts
+    assert (ROOT + "install_ngt.sh", "shell") in doubts
 
 
 def test_a_script_that_cannot_be_read_and_names_nothing_is_no_doubt() -> None:

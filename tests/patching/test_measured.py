@@ -107,6 +107,17 @@ def test_a_program_that_looks_at_a_changed_file_is_a_doubt(check: str, tmp_path:
     assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line)]
 
 
+def test_a_relative_path_may_lead_to_any_file_of_that_name(tmp_path: Path) -> None:
+    tree = files(
+        entry=f"os.chdir(os.path.join({HERE}, 'src'))\n"
+        f"if os.path.getsize('installer_factory.py') != {len(files()[FACTORY])}: sys.exit(2)\n"
+    )
+    line = line_of(tree, "getsize(")
+    # One that comes first, and is not the one that is changed.
+    tree = {ROOT + "kept/installer_factory.py": b"NOTHING = 1\n", **tree}
+    assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line)]
+
+
 def test_a_digest_that_another_module_makes_is_seen_too(tmp_path: Path) -> None:
     """The file is opened where nothing is said of digests, and handed to who makes one."""
     tree = files(

@@ -12,7 +12,15 @@ from ngtpatch.installer.layout import FACTORY, ROOT
 from ngtpatch.installer.payloads import head_of, size_of
 from ngtpatch.installer.python_source import MAX_SOURCE_SIZE
 
-__all__ = ["importing", "is_python", "is_shell", "programs", "shell_scripts", "started_by"]
+__all__ = [
+    "importing",
+    "is_python",
+    "is_shell",
+    "parts_of",
+    "programs",
+    "shell_scripts",
+    "started_by",
+]
 
 _PYTHON = ("install_ngt.py", "uninstall_ngt.py", "uninstall_ngt_core.py")
 _SHELL = ("install_ngt.sh", "setup_python.sh", "uninstall_ngt.sh")
@@ -22,10 +30,9 @@ _STARTING = re.compile(
     rb"subprocess|os\.(?:system|exec|spawn|popen)|runpy|Popen|commands\.|execfile"
 )
 # ``. FILE``, ``source FILE`` and ``sh FILE``, without the quotes.
-_SOURCED = re.compile(
-    rb"(?:^|[;&|({]|\b(?:if|then|else|do|exec)\b|!)\s*"
-    rb"(?:\.|source|/?(?:\w+/)*(?:ba|da|k)?sh)[ \t]+[\"']?([^\s\"';&|)]+)", re.M
-)  # fmt: skip
+_CALLED = rb"(?:^|[;&|({]|\b(?:if|then|else|do|exec)\b|!)\s*(?:%s)[ \t]+[\"']?([^\s\"';&|)]+)"
+_PART = re.compile(_CALLED % rb"\.|source", re.M)
+_SOURCED = re.compile(_CALLED % rb"\.|source|/?(?:\w+/)*(?:ba|da|k)?sh", re.M)
 _PYTHON_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*python")
 _SHELL_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:ba|da|k)?sh\b")
 
@@ -99,14 +106,27 @@ def shell_scripts(
     return tuple(waiting)
 
 
-def _sourced(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
+def parts_of(tree: Mapping[str, bytes], path: str) -> tuple[str, ...]:
+    """Return the files that a shell script reads as a part of itself, and those that these do."""
+    found: dict[str, None] = {}
+    waiting = [path]
+    for one in waiting:
+        more = [part for part in _sourced(tree, one, _PART) if part not in (path, *found)]
+        found.update(dict.fromkeys(more))
+        waiting += more
+    return tuple(found)
+
+
+def _sourced(
+    tree: Mapping[str, bytes], path: str, called: re.Pattern[bytes] = _SOURCED
+) -> Iterator[str]:
     """Yield the files below the installer that a shell script reads as a part of it, or starts.
 
     By their names: the folder may be a variable's, and such a file needs no suffix.
     """
     if size_of(tree, path) > MAX_SOURCE_SIZE:
         return
-    names = {posixpath.basename(word.decode("latin-1")) for word in _SOURCED.findall(tree[path])}
+    names = {posixpath.basename(word.decode("latin-1")) for word in called.findall(tree[path])}
     for one in sorted(tree):
         name = posixpath.basename(one)
         if one.startswith(ROOT) and name in names and not is_python(tree, one) and one != path:
