@@ -139,6 +139,10 @@ HANDED = {
         "class Base(object):\n    run = staticmethod(os.system)\n", f"Base.run({TOOL})"),
     "by another's default": ("def go(what, by=os.system):\n    by(what)\n", f"go({TOOL})"),
     "with a number": ("", f"os.system('%s %d' % ({TOOL}, os.getpid()))"),
+    "in a template over all names": ("", f"tool = {TOOL}; os.system('%(tool)s' % locals())"),
+    "in a format over all names": ("", f"tool = {TOOL}; os.system('{{tool}}'.format(**locals()))"),
+    "in a template over an object's": (
+        "", f"self.tool = {TOOL}; os.system('%(tool)s' % vars(self))"),
 }  # fmt: skip
 #: A constant that is extended, and by which somebody else's value becomes another.
 VALUES = {

@@ -113,7 +113,9 @@ class LooseVersion:
 
 def _pure(owner: Plain, name: str) -> Varied:
     def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
-        keys = tuple(named)
+        # What else is given, as by **locals(), is not asked for.
+        asked = {key: value for key, value in named.items() if key in owner}
+        keys = tuple(asked)
 
         def apply(*values: Any) -> Any:
             count = len(values) - len(keys)
@@ -233,7 +235,9 @@ def _coded(owner: str, name: str) -> Callable[..., Varied]:
 
 def _formatted(owner: str) -> Callable[..., Varied]:
     def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
-        keys = tuple(named)
+        # What else is given, as by **locals(), is not asked for.
+        asked = {key: value for key, value in named.items() if key in owner}
+        keys = tuple(asked)
 
         def apply(*values: Any) -> str:
             # A field that asks for attributes, items or a width is not for us to evaluate.
@@ -243,7 +247,7 @@ def _formatted(owner: str) -> Callable[..., Varied]:
             texts = [machine.text_of(value) for value in values]
             return owner.format(*texts[:count], **dict(zip(keys, texts[count:], strict=True)))
 
-        texts = [machine.as_text(one) for one in (*args, *named.values())]
+        texts = [machine.as_text(one) for one in (*args, *asked.values())]
         found: Varied = machine.lift(apply, *texts)
         return found
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ngtpatch.installer.execution.atom_methods import PURE_METHODS, text_method
 from ngtpatch.installer.execution.comparing import Cond, is_shown
+from ngtpatch.installer.execution.container_methods import NamesOf
 from ngtpatch.installer.execution.displays import Displays
 from ngtpatch.installer.execution.either_python import by_python, divided
 from ngtpatch.installer.execution.lifting import NONE, Unmodelled, unknown
@@ -26,11 +27,8 @@ __all__ = ["Evaluation"]
 
 _MAX_DEPTH = 90
 
-#: What only a distribution is called: who compares a value of unknown origin with it decides
-#: by distribution.
-
-
-# What a class may define without changing what operators do to its objects.
+# What a template has of a dictionary: %(name)s.
+_FIELD = re.compile(r"%\((\w+)\)")
 
 
 def _power(left: Any, right: Any) -> Any:
@@ -224,7 +222,7 @@ class Evaluation(Displays):
         if self.watch is not None and isinstance(kind, ast.BitAnd | ast.Sub):
             self.watch.meet("meets", left, right, self.mask, self.spot)
         if isinstance(kind, ast.Mod):
-            right = self.as_text(right)
+            right = self.as_text(self._named_in(left, right))
         self.note_operated(left, right)
         if isinstance(kind, ast.Add | ast.Mult):
             self.refuse_views(left, right)
@@ -233,6 +231,24 @@ class Evaluation(Displays):
                 self, self.lift(divided, left, right), self.lift(operator.truediv, left, right)
             )
         return self.lift(_BINARY.get(type(kind), _none), left, right)
+
+    def _named_in(self, left: Varied, right: Varied) -> Varied:
+        """Return of ``locals()`` and its like the dictionary that a template asks for."""
+        groups: list[tuple[int, Plain]] = []
+        for mask, one in right.each(self.mask):
+            texts = [text for _, text in left.each(mask)] if isinstance(one, NamesOf) else []
+            if not isinstance(one, NamesOf) or not all(isinstance(text, str) for text in texts):
+                groups.append((mask, one))
+                continue
+            names = sorted({name for text in texts for name in _FIELD.findall(str(text))})
+            rows = self.combine([one.names.get(name) for name in names])
+            for guests, values in rows or ():
+                row = Container(dict, dict(zip(names, values, strict=True)))
+                if guests & mask:
+                    groups.append((guests & mask, row))
+            if rows is None:
+                groups.append((mask, one))
+        return self.gather(groups)
 
     def _unaryop(self, node: ast.UnaryOp) -> Varied:
         if isinstance(node.op, ast.Not):
@@ -431,6 +447,12 @@ class Evaluation(Displays):
     def _spread(self, value: Varied, named: dict[str, Varied]) -> bool:
         rows: list[tuple[int, Mapping[Plain, Plain]]] = []
         for mask, one in value.each(self.mask):
+            if isinstance(one, NamesOf):
+                held = {name: found.within(self.mask) for name, found in one.names.slots.items()}
+                if any(found.mask != self.mask for found in held.values()):
+                    return False
+                named.update(held)
+                return True
             if not isinstance(one, Container) or one.kind is not dict:
                 return False
             for guests, items in one.store.get("items").each(mask):
