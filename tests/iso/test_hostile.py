@@ -283,6 +283,25 @@ def test_the_crafted_images_are_images_but_for_the_harm() -> None:
     assert list(volume.tree) == ["a.py"]
 
 
+def test_a_directory_without_its_first_records_is_refused_where_its_parent_moves(zoo: Zoo) -> None:
+    """The second record of each child would have to name where its parent is now.
+
+    Behind an extended attribute record (9.5) that this one has not there is nothing; pycdlib passes
+    over such records, and sees no fault.
+    """
+    data = bytearray(zoo["genisoimage"].read_bytes())
+    records = Volume(MemorySource(bytes(data)), Path("whole.iso")).records["joliet"]
+    root = records.directories[records.descriptor.root.extent]
+    (child,) = (one for one in root.records if one.identifier == "empty".encode("utf-16-be"))
+    data[child.offset + 1] = 255
+    volume = Volume(MemorySource(bytes(data)), Path("short.iso"))
+    sector = child.extent + 255
+    with pytest.raises(Refusal, match=f"sector {sector} does not name its parent") as refused:
+        edit(volume, add={f"N{number}.PY": NewFile(b"x") for number in range(60)})
+    assert refused.value.code == "damaged-directory"
+    assert edit(volume, add={"N.PY": NewFile(b"x")}).overlay(), "nothing moves, and it is not asked"
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -95,9 +95,14 @@ class FolderEditor:
                     self._point(record.offset, place)
         for record in others:
             if record.is_directory:
-                above = self._records(*self._current(record.data_start))[1]
-                if above.extent == old:
-                    self._point(above.offset, place)
+                child = self._records(*self._current(record.data_start))
+                if len(child) < 2:
+                    sector = record.data_start
+                    raise Refusal(
+                        "damaged-directory", f"at sector {sector} does not name its parent"
+                    )
+                if child[1].extent == old:
+                    self._point(child[1].offset, place)
         if new != old:
             self._point_relocated(old, new)
             self._point_path_tables(old, new)
