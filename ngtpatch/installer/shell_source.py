@@ -29,7 +29,7 @@ _MAX_NODES = 300_000
 # Files and programs that tell the distribution.
 _ASKING = re.compile(
     rb"os-release|lsb[_-]release|[a-zA-Z]+-release\b|debian_version|/etc/issue|hostnamectl"
-    rb"|rpm\s+(?:-E|--eval)|/etc/system-release"
+    rb"|rpm\s+(?:-E|--eval)|/etc/system-release|\bdistro\.\w|linux_distribution"
 )
 _NAMES = re.compile(
     rb"centos|red ?hat|rhel|oracle ?linux|ubuntu|suse|sles|debian|fedora|rocky|alma ?linux", re.I
@@ -207,7 +207,7 @@ class ShellScript(ShellValues):
                 return node.parent.type in ("simple_expansion", "expansion") and (
                     name in self._facts or (name.isdigit() and self._has_arguments(node))
                 )
-            case "expansion":  # also in what is cut off or put in place
+            case "expansion" | "extglob_pattern" | "regex":  # also in what is cut off or fits
                 return self._mentions_facts(text_of(node))
             case "special_variable_name":
                 return self._has_arguments(node)
@@ -289,6 +289,9 @@ class ShellScript(ShellValues):
                     yield ShellUse(line, self._may_end(node), node, self, direct, tuple(led))
             if node.type in _STATEMENTS:
                 yield from self._by_status(node)
+            # A here-document with what is done where its program fails, on one line.
+            if node.type == "heredoc_redirect" and self._tells(node) and self._may_end(node):
+                yield ShellUse(_line(node), True, node, self)
 
     def _by_status(self, node: Node) -> Iterator[ShellUse]:
         """Yield *node* where it ends the script by a status that a fact decides."""
@@ -374,13 +377,7 @@ class ShellScript(ShellValues):
         """Return which way a guest takes at *node*; None where that is not known."""
         match node.type:
             case "case_statement":
-                value = self._value(node.child_by_field_name("value"), world)
-                items = [one for one in node.named_children if one.type == "case_item"]
-                for number, item in enumerate(items if value is not None else ()):
-                    patterns = [pattern_of(one) for one in item.children_by_field_name("value")]
-                    if any(fnmatch.fnmatchcase(value or "", one) for one in patterns):
-                        return number
-                return None if value is None else -1
+                return self._way_of_case(node, world)
             case "list":
                 holds = self._holds(node.named_children[0], world)
                 return None if holds is None else int(holds)
@@ -395,6 +392,17 @@ class ShellScript(ShellValues):
                         return None if holds is None else number
                 return -1
         return None
+
+    def _way_of_case(self, node: Node, world: World) -> int | None:
+        value = self._value(node.child_by_field_name("value"), world)
+        items = [one for one in node.named_children if one.type == "case_item"]
+        for number, item in enumerate(items if value is not None else ()):
+            patterns = [pattern_of(one) for one in item.children_by_field_name("value")]
+            if any(set(one) & set("$`") for one in patterns):
+                return None
+            if any(fnmatch.fnmatchcase(value or "", one) for one in patterns):
+                return number
+        return None if value is None else -1
 
     # Meaning -------------------------------------------------------------------------------
 

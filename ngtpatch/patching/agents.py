@@ -144,8 +144,8 @@ def _looked_at(
     tree = {**{posixpath.normpath(name): data for name, data in beside.items()}, **files}
     found = {}
     for path in likened.contents:
-        lists = lists_with(tree, path, within="")
-        if places := looked_at(likened.watch, path, lists=lists, only_read=True):
+        lists = lists_with(tree, path)
+        if places := looked_at(likened.watch, path, tree=tree, lists=lists, only_read=True):
             where, line = min(places)
             found[path] = f"{where}:{line} looks at its size or content, which it may compare"
         elif holder := who_holds_digest(tree, path, within=""):

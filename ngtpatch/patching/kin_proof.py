@@ -240,7 +240,7 @@ class _Judge:
         """Yield where a program looks at the size or content of a file that changes."""
         for path, lists in self._lists.items():
             watch = self._shipped.watch or Watch()
-            yield from looked_at(watch, path, lists=lists, only_read=True)
+            yield from looked_at(watch, path, tree=self._tree, lists=lists, only_read=True)
 
     def _open_without(self, lacking: Mapping[World, World | None]) -> Iterator[tuple[str, int]]:
         """Yield what was not understood for guests without the package distro."""

@@ -69,12 +69,22 @@ class KinSearch:
         self._watch = Watch(guests=sum(self._onlooker.bits[one] for one in self._rest))
         self._shipped = _apart_by_guest(self._onlooker.as_shipped(self._watch))
         self._uses = UnseenUses(tree, self._watch)
+        # What they hand over is to become the same, too, where that can be had.
+        self._with_handed = True
         self._apart = frozenset(self._differences(self._shipped))
         self._left = _MOST_STEPS
         self._further: dict[_PlaceKey, Extension] = {}
 
     def places(self) -> tuple[Extension, ...]:
         """Return the places that together do; none where nothing is proven, or several would do."""
+        places = self._places()
+        if not places and any(kind == "handed" for _, kind, *_ in self._apart):
+            self._with_handed = False
+            self._apart = frozenset(self._differences(self._shipped))
+            places = self._places()
+        return places
+
+    def _places(self) -> tuple[Extension, ...]:
         found: dict[_PlaceKey, tuple[Extension, frozenset[_Key]]] = {}
         short = {world: like for world, like in self._kin.items() if self._is_apart(world)}
         if not short:
@@ -308,6 +318,9 @@ class KinSearch:
             both = zip(_KINDS, _rows(world, sight), _rows(like, sight), strict=True)
             for kind, mine, theirs in both:
                 yield from ((world, kind, row[0], row[1]) for row in mine ^ theirs)
+            if self._with_handed:
+                apart = sight.handed[world] ^ sight.handed[like]
+                yield from ((world, "handed", path, line) for path, line, _ in apart)
 
 
 def _changes(places: Sequence[Extension]) -> dict[str, tuple[PythonSource, list[Insertion]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ngtpatch.installer.execution.callee_names import ACTING
 from ngtpatch.installer.execution.library import BUNDLED, MODELLED
@@ -135,3 +135,10 @@ def chosen_outside(tree: ast.Module) -> list[ast.expr]:
             around = parent
         found[whole] = None
     return sorted(found, key=lambda one: (one.lineno, one.col_offset))
+
+
+def nameless(texts: Iterable[str], world: World) -> frozenset[str]:
+    """Return what was handed over, whatever the guest's own name is."""
+    own = sorted({world.name, world.id, world.name.split()[0]} - {""}, key=len, reverse=True)
+    name = re.compile("|".join(map(re.escape, own)), re.I)
+    return frozenset(name.sub("NAME", text) for text in texts)

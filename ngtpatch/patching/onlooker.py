@@ -17,7 +17,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import PythonSource, parse
 from ngtpatch.installer.scopes import only_logs
 from ngtpatch.patching.insertion import Insertion, insert
-from ngtpatch.patching.naming import chosen_outside
+from ngtpatch.patching.naming import chosen_outside, nameless
 
 __all__ = ["Fate", "Onlooker", "Sight", "shipped_lines"]
 
@@ -39,6 +39,7 @@ class Sight:
         unsure: who comes to something that is not understood.
         either: the tests that may be true or false for it: something else than it decides.
         told: what each expression is that chooses by names and is no test, by its number.
+        handed: what it hands to what acts on the guest, by its line, whatever its own name is.
     """
 
     fates: Mapping[World, Fate]
@@ -46,6 +47,7 @@ class Sight:
     unsure: frozenset[World]
     either: Mapping[World, _Way]
     told: Mapping[World, Fate]
+    handed: Mapping[World, frozenset[tuple[str, int, frozenset[str]]]]
 
 
 class Onlooker:
@@ -150,9 +152,19 @@ class Onlooker:
         unsure = 0
         for use in execution.findings:
             unsure |= use.guests
+        handed = [
+            (mask, (path, line, what))
+            for (path, number), groups in (execution.watch or Watch()).acts.items()
+            if self._chosen and (line := line_of(path, number)) is not None
+            for mask, what in groups
+        ]
         return Sight(
             self._by_world(rows), self._by_world(ways), frozenset(self._of(unsure)),
             self._by_world(either), self._by_world(told),
+            {
+                world: frozenset((path, line, nameless([what], world)) for path, line, what in some)
+                for world, some in self._by_world(handed).items()
+            },
         )  # fmt: skip
 
     def _by_world(self, rows: Iterable[tuple[int, _Row]]) -> dict[World, frozenset[_Row]]:

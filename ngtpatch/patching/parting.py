@@ -16,7 +16,7 @@ from ngtpatch.installer.execution.watching import ExpressionSpan, span_of
 from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.python_source import parse
 from ngtpatch.installer.scopes import only_logs
-from ngtpatch.patching.naming import acted_on
+from ngtpatch.patching.naming import acted_on, nameless
 
 __all__ = ["Parting", "acts", "lines_reached"]
 
@@ -98,7 +98,7 @@ class Parting:
         own, other = (_given(rows, self._bits[one]) for one in (world, like))
         # Who does not come to it was seen before; what names the kin for everybody is no name.
         return (
-            bool(own and other) and own != other and _nameless(own, world) != _nameless(other, like)
+            bool(own and other) and own != other and nameless(own, world) != nameless(other, like)
         )
 
     def _is_unknown(self, rows: Iterable[tuple[int, str]], world: World) -> bool:
@@ -146,10 +146,3 @@ def lines_reached(execution: Execution) -> Mapping[tuple[str, int], int]:
 
 def _given(rows: Iterable[tuple[int, str]], bit: int) -> frozenset[str]:
     return frozenset(text for mask, text in rows if mask & bit)
-
-
-def _nameless(texts: Iterable[str], world: World) -> frozenset[str]:
-    """Return what was handed over, whatever the guest's own name is."""
-    own = sorted({world.name, world.id, world.name.split()[0]} - {""}, key=len, reverse=True)
-    name = re.compile("|".join(map(re.escape, own)), re.I)
-    return frozenset(name.sub("NAME", text) for text in texts)

@@ -13,7 +13,7 @@ from ngtpatch.installer.execution.worlds import World
 from ngtpatch.installer.shell_source import ShellScript, ShellUse, read_shell
 from ngtpatch.patching.doubts import DoubtKind
 from ngtpatch.patching.outcome import ORDER_HAZARD
-from ngtpatch.patching.own_files import checks_files
+from ngtpatch.patching.own_files import checks_files, is_listed
 
 __all__ = ["ShellWay"]
 
@@ -62,7 +62,9 @@ class ShellWay:
         """
         for path, uses in self._uses.items():
             for one, lists in changed.items():
-                for line in checks_files(self._tree[path], one, listed=bool(lists)):
+                for line in checks_files(
+                    self._tree[path], one, listed=is_listed(self._tree[path], lists)
+                ):
                     yield path, line, "measured"
             if uses is None:
                 if Machine.asks_for_distribution(self._tree[path]):

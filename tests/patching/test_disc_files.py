@@ -50,9 +50,9 @@ DOUBTED = {
     "made before": f"shutil.copy(os.path.join(HERE, 'centos.conf'), {PATH})\n{OPENED}",
     "in a handler": f"try:\n    shutil.copy({PATH}, '/tmp')\nexcept IOError:\n    sys.exit(1)",
     "in a handler, at last": f"try:\n    shutil.copy({PATH}, '/tmp')\nfinally:\n    print(1)",
-    "no program": "subprocess.call([{'centos': 'true', 'rhel': 'true'}.get(distro.id())])",
-    "another program": "subprocess.call([{'centos': 'true'}.get(distro.id(), 'x'), '-v'])",
-    "None copied": "shutil.copy({'centos': '/a', 'rhel': '/a'}.get(distro.id()), '/tmp')",
+    "no program": "subprocess.call([{6: 'true', 4: 'true'}.get(len(distro.id()))])",
+    "another program": "subprocess.call([{6: 'true'}.get(len(distro.id()), 'x'), '-v'])",
+    "None copied": "shutil.copy({6: '/a', 4: '/a'}.get(len(distro.id())), '/tmp')",
     "None as a level": "import logging\n"
     "logging.getLogger().setLevel({'centos': 10, 'rhel': 20}.get(distro.id()))",
     "a section": "import ConfigParser\np = ConfigParser.ConfigParser()\n"

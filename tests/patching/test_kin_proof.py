@@ -193,6 +193,21 @@ check_os() {
 }
 """
 MAIN = '#!/bin/sh\nHERE=$(dirname "$0")\n. "$HERE/common.sh"\n{0}\n'
+SOURCING = (
+    'COMMON="$HERE/lib/common.sh"; . "$COMMON"',
+    '. "$(dirname "$0")/lib/common.sh"',
+    'for one in "$HERE"/lib/*.sh; do . "$one"; done',
+    'for one in log common; do . "$HERE/lib/$one.sh"; done',
+)
+STARTING = (
+    'sh "$HERE/bin/check.sh" || exit 9',
+    'run() { "$@"; }; run sh "$HERE/bin/check.sh" || exit 9',
+    'env LC_ALL=C sh "$HERE/bin/check.sh" || exit 9',
+    'CHECK="$HERE/bin/check.sh"; sh "$CHECK" || exit 9',
+    "python3 - <<END || { echo bad; exit 9; }\nimport distro, sys\n"
+    'sys.exit(distro.id() != "centos")\nEND',
+    '. "$HERE/names.conf"; case " $NAMES " in *" $ID "*) ;; *) exit 9 ;; esac',
+)
 
 
 @pytest.mark.parametrize("place", ["common.sh", "lib/common.sh"])
@@ -211,6 +226,39 @@ def test_a_function_that_is_read_from_another_file_decides(
         files[ROOT + "os.inc"] = gate.encode()
     doubts = {(one.path, one.line, one.kind) for one in apply(files, [ROCKY], PATCHES).doubts}
     assert ((ROOT + "install_ngt.sh", 4, "shell") in doubts) is decides
+
+
+@pytest.mark.parametrize("how", SOURCING)
+def test_however_a_file_is_sourced(how: str) -> None:
+    files = tree() | {
+        ROOT + "install_ngt.sh": f"#!/bin/sh\nHERE=.\n{how}\ncheck_os || exit 3\n".encode(),
+        ROOT + "lib/common.sh": (". /etc/os-release\n" + GATE).encode(),
+    }
+    doubts = {(one.path, one.line, one.kind) for one in apply(files, [ROCKY], PATCHES).doubts}
+    assert (ROOT + "install_ngt.sh", 4, "shell") in doubts
+
+
+@pytest.mark.parametrize("how", STARTING)
+def test_however_another_script_is_asked(how: str) -> None:
+    files = tree() | {
+        ROOT + "install_ngt.sh": f"#!/bin/sh\nHERE=.\n. /etc/os-release\n{how}\n".encode(),
+        ROOT + "bin/check.sh": b". /etc/os-release\ncase $ID in centos) exit 0 ;; esac\nexit 1\n",
+        ROOT + "names.conf": b'NAMES="centos ubuntu"\n',
+    }
+    assert "shell" in {one.kind for one in apply(files, [ROCKY], PATCHES).doubts}
+
+
+@pytest.mark.parametrize("started", ['python3 "$HERE/lib/asks.py"', "python3 -m checks.os"])
+def test_a_program_that_a_shell_script_starts_anywhere_is_executed(started: str) -> None:
+    program = b"import distro, sys\nif distro.id() not in ('centos', 'ubuntu'):\n    sys.exit(1)\n"
+    files = tree() | {
+        ROOT + "install_ngt.sh": f"#!/bin/sh\nHERE=.\n{started} || exit 9\n".encode(),
+        ROOT + "lib/asks.py": program,
+        ROOT + "checks/os.py": program,
+    }
+    patched = apply(files, [ROCKY], PATCHES)
+    place = ROOT + ("lib/asks.py" if "asks" in started else "checks/os.py")
+    assert place in {one.path for one in patched.changed}
 
 
 def test_a_part_that_cannot_be_read_is_named_and_the_script_is_still_read() -> None:

@@ -53,6 +53,10 @@ CHECKS: dict[str, Callable[[bytes], str]] = {
         f"with open({{0}}, 'rb') as file:\n    file.seek(0, 2)\n"
         f"    if os.fstat(file.fileno()).st_size != {len(data)}: sys.exit(2)\n"
     ),
+    "by pathlib": lambda data: (
+        "from pathlib import Path\nhere = Path(__file__).resolve().parent\n"
+        f"if (here / 'src' / 'installer_factory.py').stat().st_size != {len(data)}: sys.exit(2)\n"
+    ),
     "by posixpath": lambda data: (
         f"import posixpath\nif posixpath.getsize({{0}}) != {len(data)}: sys.exit(2)\n"
     ),
@@ -140,6 +144,18 @@ def test_a_program_that_looks_at_what_a_list_names_is_a_doubt(kind: str, tmp_pat
     assert judged(tree, tmp_path) == [(ROOT + "install_ngt.py", line)]
 
 
+@pytest.mark.parametrize("place", ["sizes.txt", "config/sizes.txt"])
+def test_a_list_anywhere_on_the_disc_counts(place: str) -> None:
+    top = f"os.path.join({HERE}, '..', '..')"
+    tree = files(
+        entry=f"for line in open(os.path.join({top}, '{place}')):\n    size, name = line.split()\n"
+        f"    if os.path.getsize(os.path.join({top}, name)) != int(size): sys.exit(2)\n"
+    )
+    tree[place] = f"{len(tree[FACTORY])} {FACTORY}\n".encode()
+    doubts = apply(tree, [ROCKY], PATCHES).doubts
+    assert [(one.line, one.kind) for one in doubts] == [(line_of(tree, ", name)"), "measured")]
+
+
 @pytest.mark.parametrize("how", GONE_THROUGH)
 def test_a_program_that_goes_through_a_folder_is_a_doubt(how: str, tmp_path: Path) -> None:
     tree = files()
@@ -156,6 +172,7 @@ IN_SHELL = {
     "a list, another way": "LC_ALL=C; check() { md5sum --status -c files.sum; }; check || exit 1",
     "the size": "[ $(wc -c < src/installer_factory.py) -eq 4711 ] || exit 1",
     "by a pattern": "find src -name '*_factory.py' | xargs md5sum | grep -q abc || exit 1",
+    "of a folder": "[ $(cat src/* | md5sum | cut -c1-3) = abc ] || exit 1",
     "its text": "grep -q Picked src/installer_factory.py || exit 1",
 }
 

@@ -86,6 +86,20 @@ SHAPES: Mapping[str, tuple[dict[str, bytes], int]] = {
               "        raise SystemExit(3)\n    if name == 'centos linux':\n"
               + PICK.format("'ubuntu' in name")),
         2),
+    "a table gives what is handed over": (
+        files(top="TOOLS = {'centos': 'true', 'rhel': 'true'}\n",
+              body="        tool = TOOLS.get(distro.id(), 'false')\n"
+              "        if subprocess.call([tool]) != 0:\n            sys.exit(3)\n"),
+        2),
+    "a branch sets what is handed over": (
+        files(body="        tool = 'false'\n        if distro.id() in ('centos', 'rhel'):\n"
+              "            tool = 'true'\n        subprocess.check_call([tool])\n"),
+        2),
+    "a table gives the environment": (
+        files(top="TOOLS = {'centos': 'true', 'rhel': 'true'}\n",
+              body="        os.environ['TOOL'] = TOOLS.get(distro.id(), 'false')\n"
+              "        if os.system('$TOOL') != 0:\n            sys.exit(3)\n"),
+        2),
     "the installer ends by the name": (
         files(body="        if distro.id() not in ('centos', 'rhel'):\n            return\n"), 2),
     "the installer does less by the name": (
@@ -114,8 +128,8 @@ NAMED: Mapping[str, tuple[dict[str, bytes], int]] = {
     "by the length of the name": (
         files(body="        if len(distro.id()) != 6:\n            return\n"), 5),
     "by what a table gives": (
-        files(top="TOOLS = {'centos': 'yum', 'rhel': 'yum'}\n",
-              body="        tool = TOOLS.get(distro.id(), 'none')\n"
+        files(top="TOOLS = {6: 'yum', 4: 'yum'}\n",
+              body="        tool = TOOLS.get(len(distro.id()), 'none')\n"
               "        subprocess.call(['true', tool])\n"), 7),
     "by a letter of the name": (
         files(body="        if sorted(distro.id())[0] == 'c' and distro.id()[1] == 'e':\n"
@@ -138,6 +152,7 @@ HANDED = {
     "as its own attribute": (
         "class Base(object):\n    run = staticmethod(os.system)\n", f"Base.run({TOOL})"),
     "by another's default": ("def go(what, by=os.system):\n    by(what)\n", f"go({TOOL})"),
+    "in the environment": ("", f"os.environ.update({{'TOOL': {TOOL}}})"),
     "with a number": ("", f"os.system('%s %d' % ({TOOL}, os.getpid()))"),
     "in a template over all names": ("", f"tool = {TOOL}; os.system('%(tool)s' % locals())"),
     "in a format over all names": ("", f"tool = {TOOL}; os.system('{{tool}}'.format(**locals()))"),

@@ -499,6 +499,8 @@ class Attributes(Values):
                         self.note("dynamic")
                     if name.startswith("os.environ"):
                         self.refuse_none(value)
+                        if self.watch is not None:
+                            self.watch.act(self.spot, (value,), self.mask)
                     self.stain(name, index, value)
                     self.expose(value)
                     self.act()

@@ -13,8 +13,9 @@ __all__ = ["ACTING", "Said", "said_by"]
 
 ACTING = re.compile(
     r"(?:subprocess|shutil|commands|popen2|pty)\.|os\.(?!path\b|environ\b|getenv\b|access\b)"
+    r"|os\.environ\.(?:update|setdefault)$"
 )
-"""What is called so does something to the guest, such as start a program."""
+"""What is called so does something to the guest, such as start a program, or to what that finds."""
 
 # What is called so is told something, and ends nothing.
 _TELLING = re.compile(

@@ -14,7 +14,7 @@ from ngtpatch.installer.execution.disc_files import DiscFiles
 from ngtpatch.installer.execution.escaping import Escaping, is_an_object_s
 from ngtpatch.installer.execution.frames import Frame
 from ngtpatch.installer.execution.guest_texts import asks, is_of_one
-from ngtpatch.installer.execution.handed_apart import handed_apart
+from ngtpatch.installer.execution.handed_apart import handed_apart, handed_groups
 from ngtpatch.installer.execution.lifting import NONE, unknown
 from ngtpatch.installer.execution.measuring import note_measured
 from ngtpatch.installer.execution.objects import (
@@ -112,10 +112,9 @@ class Calling(Escaping):
             return NOTHING
         if says.looks_into:
             self.note("dynamic")
-        if not self.of_python:
-            apart = handed_apart(name, args, named, self.mask, self.disc)
-            if apart:
-                self.set_apart(apart)
+        apart = [] if self.of_python else handed_apart(name, args, named, self.mask, self.disc)
+        if apart:
+            self.set_apart(apart)
         args = (*args, *named.values())
         self._note_handed(name, args)
         if not (says.says or (says.reads and not name.startswith("shutil."))):
@@ -133,7 +132,10 @@ class Calling(Escaping):
         shows = not (says.says or name.startswith("?alone")) and any(
             is_of_one(self, value) for value in args
         )
-        noted = ((tainted or depends or asks) and ends) or (shows and checks)
+        acts = depends and not self.of_python and ACTING.match(name) is not None
+        groups = self._groups_of(args, ends=ends) if acts else None
+        vague = depends and groups is None
+        noted = ((tainted or vague or asks) and ends) or (shows and checks)
         if noted:
             self.note("call")
         if ends:
@@ -151,9 +153,29 @@ class Calling(Escaping):
         # A call that is not understood itself is the place to read, and not who handles it, too.
         tells = asks or (shows and not noted)
         self.perhaps(tells=tells and (says.looks or not says.tells))
-        if tainted or depends or asks or shows or told:
+        if tainted or vague or asks or shows or told:
             return unknown(tainted=True)
-        return self._derived(name, (*args, *heard))
+        return self._given_to(groups, name, (*args, *heard))
+
+    def _given_to(
+        self, groups: Sequence[int] | None, name: str, values: Sequence[Varied]
+    ) -> Varied:
+        """Return what is not known, and is the same for those that handed over the same."""
+        if groups is None:
+            return self._derived(name, values)
+        origin = f"{name}()@{self.place.path}:{self.line}"
+        given = ((one, Unknown(False, f"{origin}#{at}")) for at, one in enumerate(groups))
+        return merged(self.gather(given))
+
+    def _groups_of(self, args: Sequence[Varied], *, ends: bool) -> list[int] | None:
+        """Return the guests that hand over the same, as groups; None where that is not known.
+
+        Where it may end, it may end for one group and not for another.
+        """
+        groups = handed_groups(args, self.mask)
+        if groups is not None and len(groups) > 1 and ends:
+            self.set_apart(groups)
+        return groups
 
     def _note_handed(self, name: str, args: Sequence[Varied]) -> None:
         """Note what is handed to a function that looks at files, or acts on the guest."""

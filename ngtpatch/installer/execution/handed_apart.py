@@ -15,7 +15,7 @@ from ngtpatch.installer.execution.disc_files import DISC, DiscFiles
 from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.varied import Plain, Varied, join, met
 
-__all__ = ["handed_apart"]
+__all__ = ["handed_apart", "handed_groups"]
 
 # Takes None as it takes anything else.
 _TAKING_NONE = re.compile(
@@ -78,6 +78,29 @@ def handed_apart(
         if len(keyed.groups) > 1:
             parts = [(guests, (*one, key)) for guests, one, key in met(parts, keyed.groups)]
     return [guests for guests, _ in parts] if len(parts) > 1 else []
+
+
+def handed_groups(args: Sequence[Varied], mask: int) -> list[int] | None:
+    """Return the guests that hand over the same, as groups; None where what that is is not known.
+
+    Whatever it is handed to, those of one group fare alike with it.
+    """
+    parts: list[tuple[int, Plain]] = [(mask, ())]
+    for value in args:
+        found = [pair for guests, one in value.each(mask) for pair in _contents(one, guests)]
+        if not all(_is_known(one) for _, one in found):
+            return None
+        keyed = join(found)
+        if len(keyed.groups) > 1:
+            parts = [(guests, (*one, key)) for guests, one, key in met(parts, keyed.groups)]
+    return [guests for guests, _ in parts]
+
+
+def _is_known(one: Plain) -> bool:
+    """Tell whether two guests that have *one* have the same."""
+    if isinstance(one, tuple):
+        return all(map(_is_known, one))
+    return one is None or isinstance(one, str | int | float | bytes)
 
 
 def _contents(one: Plain, mask: int) -> Iterator[tuple[int, Plain]]:

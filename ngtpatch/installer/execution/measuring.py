@@ -18,13 +18,24 @@ from ngtpatch.installer.execution.disc_files import DISC
 from ngtpatch.installer.execution.objects import Container
 from ngtpatch.installer.execution.varied import Plain, Unknown, Varied
 
-__all__ = ["ANY_FILE", "CHECKING", "OF_A_LIST", "READING", "note_measured", "note_opened"]
+__all__ = [
+    "ANY_FILE",
+    "CHECKING",
+    "OF_A_LIST",
+    "OF_A_PATH",
+    "READING",
+    "note_measured",
+    "note_opened",
+]
 
 ANY_FILE = ""
 """Stands for a file that is looked at by a name which is not known, such as one of a list."""
 
 OF_A_LIST = "\0"
 """Stands for a file that another program looks at, if a list tells it so."""
+
+OF_A_PATH = "\1"
+"""Stands for a file that is looked at by a path that is an object, of which no name is known."""
 
 _MEASURING = re.compile(
     r"^(?:os\.(?:l?stat|open)|(?:os\.path|posixpath|genericpath)\.getsize|filecmp\.\w+"
@@ -75,6 +86,7 @@ def note_measured(machine: Any, name: str, args: Sequence[Varied]) -> None:
         return
     if _OF_ITS_OWN.match(name):
         machine.watch.measure(ANY_FILE, machine.spot)
+        machine.watch.measure(OF_A_PATH, machine.spot)
     looks, lists = _MEASURING.search(name) is not None, _LISTING.match(name) is not None
     if not (looks or lists or _STARTING.match(name)):
         return

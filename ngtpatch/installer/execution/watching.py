@@ -7,7 +7,7 @@ Asked for by who looks for the place that decides; an execution that nobody watc
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -180,9 +180,14 @@ def _told(value: Varied, mask: int, depth: int = 2) -> Iterator[tuple[int, str]]
             one.store.get("items").each(guests) if isinstance(one, Container) else ((guests, one),)
         )
         for some, items in rows if depth else ():
-            for number, part in enumerate(items if isinstance(items, tuple) else ()):
+            parts: Iterable[tuple[object, Plain]] = ()
+            if isinstance(items, tuple):
+                parts = enumerate(items)
+            elif isinstance(items, dict):
+                parts = ((_named(key), part) for key, part in items.items())
+            for place, part in parts:
                 for who, text in _told(Varied.of(part), some, depth - 1):
-                    yield who, f"{number}: {text}"
+                    yield who, f"{place}: {text}"
 
 
 def _named(value: Plain) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from ngtpatch.installer.execution.library import BUNDLED, MODELLED
 from ngtpatch.installer.layout import FACTORY, ROOT
@@ -29,10 +30,16 @@ _WORD = re.compile(rb"[\w.-]+")
 _STARTING = re.compile(
     rb"subprocess|os\.(?:system|exec|spawn|popen)|runpy|Popen|commands\.|execfile"
 )
-# ``. FILE``, ``source FILE`` and ``sh FILE``, without the quotes.
-_CALLED = rb"(?:^|[;&|({]|\b(?:if|then|else|do|exec)\b|!)\s*(?:%s)[ \t]+[\"']?([^\s\"';&|)]+)"
+# ``. FILE``, ``source FILE`` and ``sh FILE``, with the quotes.
+_CALLED = (
+    rb"(?:^|[;&|({]|\b(?:if|then|else|do|exec)\b|!)\s*(?:%s)[ \t]+"
+    rb"((?:\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|)\"'])+)"
+)
 _PART = re.compile(_CALLED % rb"\.|source", re.M)
 _SOURCED = re.compile(_CALLED % rb"\.|source|/?(?:\w+/)*(?:ba|da|k)?sh", re.M)
+_EXPANDED = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\$\w+|`[^`]*`")
+_SHELL_NAME = re.compile(rb"(?:[\w.*?-]|\$\{\w+\}|\$\w+)+")
+_MODULE = re.compile(rb"\s-m[ \t]*([\w.]+)")
 _PYTHON_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*python")
 _SHELL_SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?\S*(?:ba|da|k)?sh\b")
 
@@ -122,25 +129,49 @@ def _sourced(
 ) -> Iterator[str]:
     """Yield the files below the installer that a shell script reads as a part of it, or starts.
 
-    By their names: the folder may be a variable's, and such a file needs no suffix.
+    By their names: the folder may be a variable's, and such a file needs no suffix. Where a part of
+    the name is a variable's, all that fit; where all of it is, those that the script names.
     """
     if size_of(tree, path) > MAX_SOURCE_SIZE:
         return
-    names = {posixpath.basename(word.decode("latin-1")) for word in called.findall(tree[path])}
+    operands = {_pattern(word) for word in called.findall(tree[path])}
+    if any(not one.strip("*?") for one in operands):
+        operands |= {
+            _pattern(word)
+            for word in _SHELL_NAME.findall(tree[path])
+            if b"." in word and _pattern(word).strip("*?.-")
+        }
     for one in sorted(tree):
         name = posixpath.basename(one)
-        if one.startswith(ROOT) and name in names and not is_python(tree, one) and one != path:
+        wanted = any(fnmatchcase(name, operand) for operand in operands if operand.strip("*?"))
+        if wanted and one.startswith(ROOT) and one != path and not is_python(tree, one):
             yield one
 
 
+def _pattern(word: bytes) -> str:
+    """Return the last part of a word of a shell, with ``*`` for what is not known of it."""
+    text = _EXPANDED.sub("*", word.decode("latin-1"))
+    return posixpath.basename(text.replace('"', "").replace("'", ""))
+
+
 def _mentioned(tree: Mapping[str, bytes], path: str) -> Iterator[str]:
-    """Yield the files beside *path* and in src/ whose names stand in it."""
+    """Yield the files that stand in *path* by name; those of other folders by folder and name."""
     if size_of(tree, path) > MAX_SOURCE_SIZE:
         return
-    words = {word.decode() for word in _WORD.findall(tree[path])}
+    text = tree[path]
+    words = {word.decode() for word in _WORD.findall(text)}
+    modules = {word.decode().replace(".", "/") for word in _MODULE.findall(text)}
     for one in sorted(tree):
         folder, name = posixpath.split(one)
-        if name in words and folder in (posixpath.dirname(path), ROOT.rstrip("/"), ROOT + "src"):
-            stem = name.partition(".")[0]
-            if stem not in MODELLED and stem not in BUNDLED:
-                yield one
+        beside = folder in (posixpath.dirname(path), ROOT.rstrip("/"), ROOT + "src")
+        named = name in words and (
+            beside or (one.startswith(ROOT) and _with_folder(one).encode() in text)
+        )
+        stem = name.partition(".")[0]
+        started = any(one == f"{ROOT}{module}.py" for module in modules)
+        if started or (named and stem not in MODELLED and stem not in BUNDLED):
+            yield one
+
+
+def _with_folder(path: str) -> str:
+    return "/".join(path.split("/")[-2:])
