@@ -244,7 +244,8 @@ class _Chain:
         ]
         subjects.sort(key=lambda subject: ("name", "id", subject.field).index(subject.field))
         if not subjects or subjects[0].field not in ("name", "id"):
-            raise self._refused("none of its operands looks for a text in the name or the ID")
+            problem = "none of its operands is seen to look for a text in the name or the ID"
+            raise self._refused(problem)
         return subjects[0]
 
     def _refused(self, problem: str) -> Refusal:

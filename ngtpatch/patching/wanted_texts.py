@@ -157,7 +157,10 @@ def _matches(
             if relation == "==":
                 yield from (_Match(text, None, one, whole=True) for one in new_rights)
         if relation == "in" and isinstance(left, str) and isinstance(right, str) and left in right:
-            yield from (_Match(left, None, one, whole=False) for one in new_rights)
+            # What is in each of the new name's, such as the sign between key and value, lacks it
+            # nothing.
+            if not all(left in one for one in new_rights):
+                yield from (_Match(left, None, one, whole=False) for one in new_rights)
             if left != right:
                 yield from (_Match(right, left, one, whole=True) for one in new_lefts)
 
