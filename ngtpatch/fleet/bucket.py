@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib import import_module
@@ -166,7 +166,7 @@ class Bucket:
         parts = sorted(whole.parent.glob(f"{whole.stem}-*-of-*.jsonl"))
         return [path for path in (whole, *parts) if os.path.lexists(path)]
 
-    def existing(self, outputs: Collection[str]) -> list[str]:
+    def existing(self, outputs: Iterable[str]) -> list[str]:
         """Return those of *outputs* that are there. Raises RemoteError."""
         with self._remote():
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -211,7 +211,7 @@ class Bucket:
             hint="see AWS_ENDPOINT_URL",
         )  # fmt: skip
 
-    def sweep(self, outputs: Collection[str]) -> int:
+    def sweep(self, outputs: Iterable[str]) -> int:
         """Abort the uploads that a killed run left open; return how many. Raises RemoteError.
 
         Those are the ones that were open when this was called first, and still are: another

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -53,7 +53,7 @@ class Destination(Protocol):
     def ledgers(self) -> list[Path]:
         """Return the ledgers of all runs that are known to have written there."""
 
-    def existing(self, outputs: Collection[str]) -> list[str]:
+    def existing(self, outputs: Iterable[str]) -> list[str]:
         """Return those of *outputs* that are there."""
 
     def marks(self, row: LedgerRow) -> Marks | None:
@@ -65,7 +65,7 @@ class Destination(Protocol):
     def reach(self) -> None:
         """Return if it can be reached. Raises RemoteError."""
 
-    def sweep(self, outputs: Collection[str]) -> int:
+    def sweep(self, outputs: Iterable[str]) -> int:
         """Remove what killed runs left of *outputs*; return how many pieces that was."""
 
     def prepare(self, base: Base) -> None:

@@ -16,6 +16,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
@@ -233,10 +234,13 @@ class Ledger:
         """
         self._require_own_place()
         names = [name for name in order if name in self._rows]
-        mine = set(names)
+        others: list[str] = []
+        if len(names) < len(self._rows):  # most runs leave no row but theirs
+            mine = set(names)
+            others = [name for name in self._rows if name not in mine]
         try:
             with new_file(self.path, force=True, mode=0o600) as file:
-                for name in (*(name for name in self._rows if name not in mine), *names):
+                for name in chain(others, names):
                     file.write(self._line(name))
                 self._require_own_content()
         except OutputError as error:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -215,7 +215,16 @@ class OutputDirectory:
             state.mkdir(mode=0o700, exist_ok=True)
         return state
 
-    def existing(self, outputs: Collection[str]) -> list[str]:
+    def _file(self, output: str) -> Path:
+        """Return where an output is.
+
+        Python keeps each part of a path in a table as long as the text lives; the plan's own lives
+        to the run's end, and fifty thousand of them take ten megabytes there. This one is parted
+        into new texts.
+        """
+        return self._at / f"./{output}"
+
+    def existing(self, outputs: Iterable[str]) -> list[str]:
         """Return those of *outputs* that are there."""
         if not self.path.is_dir():
             return []
@@ -251,7 +260,7 @@ class OutputDirectory:
     def reach(self) -> None:
         """Do nothing: :meth:`held` has been there."""
 
-    def sweep(self, outputs: Collection[str]) -> int:
+    def sweep(self, outputs: Iterable[str]) -> int:
         """Remove what a killed run left of *outputs*; return how many files that was.
 
         Nothing else's: another shard may be at work here.
@@ -276,7 +285,7 @@ class OutputDirectory:
         its row, one that was copied or touched.
         """
         with self._told():
-            return self._holds(self._at / output, base, plan, known, digest=digest)
+            return self._holds(self._file(output), base, plan, known, digest=digest)
 
     def _holds(
         self, path: Path, base: Base, plan: EditPlan, known: Known | None, *, digest: bool
@@ -304,18 +313,18 @@ class OutputDirectory:
     def times(self, output: str) -> tuple[int, int] | None:
         """Return when the file was written to and changed, in nanoseconds."""
         with self._told():
-            status = (self._at / output).lstat()
+            status = self._file(output).lstat()
         return status.st_mtime_ns, status.st_ctime_ns
 
     def is_base(self, output: str, plan: EditPlan) -> bool:
         """Say whether the file is the very one that *plan* starts from."""
-        path = self._at / output
+        path = self._file(output)
         return path.is_file() and plan.volume.path.exists() and path.samefile(plan.volume.path)
 
     def unfit(self, output: str) -> Unfit | None:
         """Return why a file is not kept whatever its bytes are: it is not this user's alone."""
         with self._told():
-            return _not_ours((self._at / output).lstat())
+            return _not_ours(self._file(output).lstat())
 
     def write(
         self, output: str, base: Base, plan: EditPlan, *, digest: bool, replace: bool
@@ -330,7 +339,7 @@ class OutputDirectory:
         # Refreshed in place, the base stays open until its successor has its name.
         with self._told():
             return write_file(
-                plan.overlay(), self._at / output, force=replace, digest=digest, durable=False,
+                plan.overlay(), self._file(output), force=replace, digest=digest, durable=False,
                 mode=0o600, check=complete, over_base=replace,
             )  # fmt: skip
 
