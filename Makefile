@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# One worker more than there are cores; a fixture that many tests share is made once by each.
+# Two workers or more; a fixture that many tests share is made once by each.
 PYTEST_ARGS ?= -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help

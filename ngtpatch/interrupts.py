@@ -25,6 +25,7 @@ __all__ = [
     "exit_at_once",
     "heed",
     "heeded",
+    "is_interrupt",
     "told_by",
 ]
 
@@ -98,6 +99,13 @@ def deferred() -> Iterator[None]:
         yield
     for number in came[:1]:
         os.kill(os.getpid(), number)
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether *error* is a signal, or was raised of one: Python wraps what ends a class."""
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__cause__
+    return error is not None
 
 
 def abandon(message: bytes) -> NoReturn:

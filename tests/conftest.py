@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["cases"], output["told"] = dict(CASES), sorted(TOLD)
     elif session.config.getoption("every_code") and untold() and not _lacking(session.config):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: for a third of its time one waits for others."""
-    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,7 +23,9 @@ def main() -> None:
         code: int | str | None = 0
     except SystemExit as end:
         code = end.code
-    except interrupts.Interrupted:
+    except (interrupts.Interrupted, RuntimeError) as error:
+        if not interrupts.is_interrupt(error):
+            raise
         code = interrupts.EXIT_CODE
         with suppress(OSError, AttributeError):  # the terminal is gone, or stderr is closed
             sys.stderr.write(

@@ -105,7 +105,7 @@ def patch_agents(
         }
         stays = {path: reason for path in stale if (reason := _stays(payload, stale[path]))}
         for file in edited:
-            if holder := who_holds_digest({**tree, file.path: file.before}, file.path):
+            if holder := who_holds_digest(tree, file.path, content=file.before):
                 stays[file.path] = f"a digest of it stands in {holder}, which may be compared"
         if edited and looks is None:
             looks = who_looks(tree)

@@ -8,6 +8,7 @@ Lists of digests beside the files are told of by a warning: who reads them is no
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator, Mapping
 
@@ -40,25 +41,30 @@ def own_digests(tree: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Iter
             yield Doubt(where, line, "digest", hashlib.sha256(tree[where]).hexdigest())
 
 
-def who_holds_digest(tree: Mapping[str, bytes], path: str, *, within: str = ROOT) -> str | None:
+def who_holds_digest(
+    tree: Mapping[str, bytes], path: str, *, within: str = ROOT, content: bytes | None = None
+) -> str | None:
     """Return script and line of a digest of the file at *path*, of any size; None without one.
 
     Args:
         tree: the files.
         path: which of them.
         within: where the scripts lie.
+        content: of a file that is none of the tree's, such as a member of an archive.
     """
-    for where, line in _of(tree, path, _held(tree, within)):
+    for where, line in _of(tree, path, _held(tree, within), content):
         return f"{where}:{line}"
     return None
 
 
-def _of(tree: Mapping[str, bytes], path: str, held: _Places) -> list[tuple[str, int]]:
+def _of(
+    tree: Mapping[str, bytes], path: str, held: _Places, content: bytes | None = None
+) -> list[tuple[str, int]]:
     names = {_ALGORITHMS[len(digest)] for digest in held}
     if not names:
         return []
     made = [hashlib.new(name, usedforsecurity=False) for name in sorted(names)]
-    with opener(tree, path)() as stream:
+    with opener(tree, path)() if content is None else io.BytesIO(content) as stream:
         while chunk := stream.read(_CHUNK):
             for one in made:
                 one.update(chunk)

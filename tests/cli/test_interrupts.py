@@ -228,3 +228,28 @@ def test_a_signal_waits_while_models_are_made(
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (130, "True\n"), ran.stderr
     assert ran.stderr.startswith("ngtpatch: interrupted: ")
+
+
+WITHIN_A_CLASS = """
+import sys, types
+from ngtpatch import cli, interrupts
+
+def app(prog_name):
+    class Marks:
+        def __set_name__(self, owner, name):
+            raise interrupts.Interrupted
+    class Made:
+        mark = Marks()
+
+sys.modules["ngtpatch.cli.app"] = module = types.ModuleType("ngtpatch.cli.app")
+module.app = app
+cli.main()
+"""
+
+
+def test_a_signal_while_a_class_is_made_is_one() -> None:
+    """Before 3.12 Python wraps what is raised there, as by what a module imports."""
+    run = subprocess.run(
+        [sys.executable, "-c", WITHIN_A_CLASS], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr.count("\n")) == (130, 1), run.stderr
