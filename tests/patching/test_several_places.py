@@ -224,6 +224,16 @@ def test_what_is_handed_over_is_seen_in_every_spelling(way: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["b'x'.decode(encoding='utf-8')", "'a b'.split(sep=' ')", "b'x'.splitlines(keepends=True)"],
+)
+def test_a_method_is_called_by_keywords(made: str) -> None:
+    patched = apply(files(top=f"MADE = {made}\n"), [ROCKY], PATCHES)
+    assert patched.doubts == ()
+    assert patched.changed
+
+
 def test_what_names_the_kin_for_everybody_is_no_doubt() -> None:
     tree = files(body="        subprocess.call(['true', '--family', 'centos'])\n")
     assert apply(tree, [ROCKY], PATCHES).doubts == ()

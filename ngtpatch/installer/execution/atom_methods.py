@@ -113,9 +113,7 @@ class LooseVersion:
 
 def _pure(owner: Plain, name: str) -> Varied:
     def run(machine: Any, args: Sequence[Varied], named: Mapping[str, Varied]) -> Varied:
-        # What else is given, as by **locals(), is not asked for.
-        asked = {key: value for key, value in named.items() if key in owner}
-        keys = tuple(asked)
+        keys = tuple(named)
 
         def apply(*values: Any) -> Any:
             count = len(values) - len(keys)
